@@ -152,6 +152,11 @@ async def outbound(scope, receive, send):
             await client.get(f"{url}/slow", timeout=0.2)
         except httpx.ReadTimeout as error:
             failure = type(error).__name__
+        patient = await client.get(f"{url}/slow", timeout=httpx.Timeout(0.3, connect=30))
+        try:
+            await client.get(f"{url}/stalled", timeout=0.3)
+        except httpx.ReadTimeout as error:
+            failure += f", {error}"
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(client.get(f"{url}/held", timeout=None), 0.3)
     with httpx.Client() as client:
@@ -160,6 +165,7 @@ async def outbound(scope, receive, send):
         "pieces": pieces,
         "posted": posted.json(),
         "cookies": posted.headers.get_list("set-cookie"),
+        "patient": patient.json(),
         "failure": failure,
         "blocking": blocking,
     }

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from mastra_core.errors import ConfigError
+from mastra_core.pipeline import Bundle
+from mastra_deployer_oci.preview import preview
 
 DIGEST = "0" * 64
 APP = """
@@ -84,6 +89,15 @@ def wait_until_ended(pids):
 
 def is_zombie(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_port_in_use_is_refused_before_the_app_starts(directory):
+    bundle = Bundle(directory=directory, manifest=None)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"Cannot listen on 127.0.0.1:{port}") as raised:
+            preview(bundle, "127.0.0.1", port, {})
+    assert "--port" in raised.value.hint
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

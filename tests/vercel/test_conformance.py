@@ -53,6 +53,20 @@ class TestVercel(DeployerSuite):
         ]
         assert ids[0] != ids[1]
 
+    def test_a_draft_that_became_ready_is_used_again(self, harness, platform):
+        """The first run ended after its draft was ready, and before it was promoted."""
+        bundle = harness.bundle("b")
+        settings = {**platform.get_settings(), "staged": True}
+        platform.get_settings = lambda: settings
+        harness.deploy_sample("a")
+        access = harness.build_access()
+        request = harness.build_request(fingerprint="f" * 8)
+        draft = harness.caller.deploy(access, bundle, request, harness.recorder)
+        assert (draft.live, draft.draft, draft.state) == (False, True, "ready")
+        assert harness.caller.deploy(access, bundle, request, harness.recorder).id == draft.id
+        harness.set_variables("production", {"STORED": "1"})
+        assert harness.caller.deploy(access, bundle, request, harness.recorder).id != draft.id
+
     def get_expected_files(self, bundle):
         """Only the files below `.vercel/output` are uploaded."""
         return {

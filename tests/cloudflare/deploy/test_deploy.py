@@ -84,6 +84,21 @@ class TestDeploy(CloudflareFixtures):
         assert harness.deploy(bundle).id == first.id
         assert not platform.list_changes()
 
+    def test_unpublished_deploy_changes_no_address(self, harness, platform):
+        """Also where the live version has the same modules, settings and values."""
+        bundle = harness.bundle()
+        live = harness.deploy(bundle)
+        platform.settings = {"routes": ["shop.example.com/*"]}
+        request = harness.build_request(promote=False)
+        assert harness.call("plan", bundle, request).changes == ()
+        platform.requests.clear()
+        draft = self.create_draft(harness, bundle, promote=False, message="later")
+        assert draft.id == live.id
+        assert not platform.list_changes()
+        assert harness.call("plan", bundle, harness.build_request()).changes
+        harness.deploy(bundle)
+        assert platform.platform.zones[0].routes
+
     def test_new_message_makes_no_new_version(self, harness, platform):
         bundle = harness.bundle()
         first = harness.deploy(bundle, message="one")
@@ -265,6 +280,14 @@ class TestPreview(CloudflareFixtures):
         assert self.create_draft(harness, harness.bundle("new")).live, "it cannot be tested first"
         with pytest.raises(DeployError, match="is too long for preview addresses"):
             harness.deploy_sample("p", "preview")
+
+    def test_plan_of_a_preview_without_an_address(self, harness, platform):
+        platform.settings = {"workers_dev": False, "routes": ["shop.example.com/*"]}
+        harness.deploy_sample()
+        bundle, request = harness.bundle("p"), harness.build_request("preview")
+        for verb, arguments in (("plan", ()), ("deploy", (harness.recorder,))):
+            with pytest.raises(DeployError, match="has no preview addresses"):
+                harness.call(verb, bundle, request, *arguments)
 
     def test_first_preview_has_no_production_address(self, harness, platform):
         deployment = harness.deploy_sample(environment="preview")

@@ -117,6 +117,7 @@ class Platform:
         ]
         self.domains: dict[str, dict[str, str]] = {}
         self.logs: list[LogRow] = []
+        self.log_starts: list[int] = []  # of the queries for past lines, in milliseconds
 
     def clear_faults(self) -> None:
         self.rejection = ""

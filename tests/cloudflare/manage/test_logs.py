@@ -56,6 +56,21 @@ class TestLogs(CloudflareFixtures):
         lines.close()
         assert not platform.worker.tails, "the tail is deleted"
 
+    def test_a_second_tail_does_not_read_the_whole_history_again(self, harness, platform):
+        deployment = harness.deploy_sample()
+        row = platform.platform.log("shop", deployment.id, "half an hour ago")
+        row.milliseconds -= 1_800_000
+        platform.write_log("now")
+        lines = self.open_log(platform, follow=True)
+        with contextlib.closing(lines):
+            for text in ("half an hour ago", "now", "later", "last"):
+                if text in ("later", "last"):  # each by another tail
+                    platform.write_log(text)
+                assert next(lines).text == text
+        starts = platform.platform.log_starts
+        assert len(starts) == 2
+        assert starts[-1] - starts[0] > 3_000_000, "the log begins an hour ago"
+
     def test_exceptions_and_bad_outcomes_are_lines(self, harness, platform):
         deployment = harness.deploy_sample()
         lines = self.open_log(platform, follow=True)

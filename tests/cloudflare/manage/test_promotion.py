@@ -15,7 +15,8 @@ class TestPromotion(CloudflareFixtures):
         assert canary.percent == 25
         listed = {item.id: item for item in harness.call("deployments", 10)}
         assert {key: item.percent for key, item in listed.items()} == {first.id: 25, second.id: 75}
-        assert all(item.live for item in listed.values())
+        assert not canary.live
+        assert [key for key, item in listed.items() if item.live] == [second.id]
         harness.call("canary", first.id, 0, harness.recorder)
         listed = {item.id: item for item in harness.call("deployments", 10)}
         assert {key: item.live for key, item in listed.items()} == {
@@ -28,6 +29,26 @@ class TestPromotion(CloudflareFixtures):
         with pytest.raises(DeployError, match="has all of the traffic") as raised:
             harness.call("canary", first.id, 10, harness.recorder)
         assert "--no-promote" in raised.value.hint
+
+    def test_live_version_stays_live_beside_a_large_canary(self, harness):
+        """A failed deploy is rolled back to the live version, not to the canary."""
+        first, second = (harness.deploy_sample(change) for change in "ab")
+        harness.call("rollback", first.id, harness.recorder)
+        harness.call("canary", second.id, 75, harness.recorder)
+        listed = harness.call("deployments", 10)
+        assert [(item.id, item.live) for item in listed] == [(second.id, False), (first.id, True)]
+
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_second_canary_is_refused(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        canary, other = (
+            self.create_draft(harness, harness.bundle(change), promote=False) for change in "ab"
+        )
+        harness.call("canary", canary.id, 10, harness.recorder)
+        with pytest.raises(DeployError, match=f"{canary.id}, already receives") as raised:
+            harness.call("canary", other.id, percent, harness.recorder)
+        assert f"mastra canary {canary.id} --percent 0" in raised.value.hint
+        assert platform.get_traffic() == {live.id: 90, canary.id: 10}
 
     def test_canary_of_a_draft(self, harness, platform):
         live = harness.deploy_sample()
@@ -55,6 +76,17 @@ class TestPromotion(CloudflareFixtures):
         assert harness.get_live().env == {"GREETING": "old"}
         output = "\n".join(harness.recorder.lines)
         assert f"secrets have changed since version {first.id[:8]} was live" in output
+
+    def test_rollback_to_a_draft_is_refused(self, harness):
+        live = harness.deploy_sample()
+        draft = self.create_draft(harness, harness.bundle("b"), promote=False)
+        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
+            harness.call("rollback", draft.id, harness.recorder)
+        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
+        assert harness.get_live().id == live.id
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id
 
     def test_rollback_keeps_addresses(self, harness, platform):
         harness.deploy_sample("a")

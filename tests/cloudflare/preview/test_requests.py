@@ -152,16 +152,16 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.server.left.append(self.connection.recv(1) == b"")  # not before the client leaves
             return
         facts = json.dumps([self.command, self.path, len(body), self.headers["x-mine"]]).encode()
-        pieces = [b"one", b"two"] if self.path == "/stream" else [facts]
+        pieces = [b"one", b"two"] if self.path in ("/stream", "/stalled") else [facts]
         self.send_response(200)
         for name, value in (("set-cookie", "a=1"), ("set-cookie", "b=2")):
             self.send_header(name, value)
         self.send_header("content-length", str(sum(map(len, pieces))))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # the client of /slow has left
+        with contextlib.suppress(ConnectionError):  # the clients of /slow and /stalled have left
             for piece in pieces:
                 self.wfile.write(piece)
-                time.sleep(0.2)
+                time.sleep(3 if self.path == "/stalled" else 0.2)
 
     do_POST = do_GET  # noqa: N815  # the name that the server looks for
 
@@ -183,7 +183,8 @@ def test_httpx_sends_requests_through_fetch(client):
         "pieces": ["one", "two"],
         "posted": ["POST", "/", 1000, "1"],
         "cookies": ["a=1", "b=2"],
-        "failure": "ReadTimeout",
+        "patient": ["GET", "/slow", 0, None],
+        "failure": "ReadTimeout, the body took too long",
         "blocking": ["GET", "/blocking", 0, None],
     }
 

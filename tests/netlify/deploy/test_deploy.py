@@ -72,6 +72,28 @@ class TestDeploy(NetlifyFixtures):
         assert len(platform.find_requests("PUT", "/functions/")) == 1
         assert platform.get_published() is deploy
 
+    def test_a_draft_that_became_ready_is_used_again(self, harness, platform):
+        bundle = harness.bundle()
+        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        assert (draft.state, draft.live) == ("ready", False)
+        assert harness.deploy(bundle, fingerprint="abc").id == draft.id
+        assert [deploy.id for deploy in platform.list_deploys()] == [draft.id]
+        assert platform.get_published().id == draft.id
+
+    def test_a_draft_without_a_later_variable_is_not_used_again(self, harness, platform):
+        bundle = harness.bundle()
+        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        harness.set_variables("production", {"STORED": "1"})
+        assert harness.deploy(bundle, fingerprint="abc").id != draft.id
+        assert platform.get_published().env["STORED"] == "1"
+
+    def test_a_deployment_before_a_rollback_is_not_used_again(self, harness, platform):
+        harness.deploy_sample("a")
+        bundle = harness.bundle("b")
+        second = harness.deploy(bundle, fingerprint="abc")
+        harness.call("rollback", "", harness.recorder)
+        assert harness.deploy(bundle, fingerprint="abc").id != second.id
+
     def test_an_unchanged_deploy_makes_no_deployment(self, harness, platform):
         bundle = harness.bundle()
         first = harness.deploy(bundle, fingerprint="abc")
@@ -186,6 +208,19 @@ class TestDeploy(NetlifyFixtures):
         (deploy,) = platform.list_deploys()
         assert deploy.state == "error"
         assert not platform.find_requests("PUT"), "files were sent"
+
+    @pytest.mark.parametrize("path", ["other.zip", "../api.zip", "{parent}/api.zip"])
+    def test_a_zip_outside_of_the_functions_is_not_sent(self, harness, path):
+        bundle = harness.bundle()
+        parent, manifest = bundle.directory.parent, bundle.directory / FUNCTIONS / "manifest.json"
+        for file in (parent / "api.zip", bundle.directory / "other.zip"):
+            file.write_bytes(b"a file of this machine")
+        content = json.loads(manifest.read_text())
+        content["functions"][0]["path"] = path.format(parent=parent)
+        manifest.write_text(json.dumps(content))
+        with pytest.raises(BundleError, match="which is not a file in") as raised:
+            BundleFiles.from_bundle(Bundle(directory=bundle.directory, manifest=bundle.manifest))
+        assert "Bundle again" in raised.value.hint
 
     def test_two_functions_with_one_content_are_refused(self, harness):
         bundle = harness.bundle()

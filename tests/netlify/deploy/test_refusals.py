@@ -16,7 +16,7 @@ UPLOADS = {
     'The function \\"api\\" is larger than the 50MB limit': "52,428,800",
     "Unzipped size must be smaller than 262144000 bytes": "app 0.3 MB",
     "Invalid AWS Lambda parameters. Reserved keys used in this request": "Rename",
-    "Your environment variables exceed the 4KB limit imposed by AWS Lambda": "site and team",
+    "Your environment variables exceed the 4KB limit imposed by AWS Lambda": "of the team",
 }
 
 

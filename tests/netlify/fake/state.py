@@ -81,6 +81,7 @@ class LogRow:
     milliseconds: int
     level: str
     message: str
+    function: str = "api"
 
 
 class Platform:
@@ -160,9 +161,10 @@ class Platform:
             found |= unpack(name, self.functions[sha])
         return found
 
-    def log(self, deploy: str, message: str, level: str = "INFO") -> LogRow:
+    def log(self, deploy: str, message: str, level: str = "INFO", function: str = "api") -> LogRow:
+        now = time.time_ns() // 1_000_000
         row = LogRow(
-            deploy=deploy, milliseconds=time.time_ns() // 1_000_000, level=level, message=message
+            deploy=deploy, milliseconds=now, level=level, message=message, function=function
         )
         self.logs.append(row)
         return row

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from mastra_core.errors import AuthError
+from mastra_deployer_oci.api.docker_auth import find_stored_login
 from tests.oci.registries import Proxy, TokenServer, make_htpasswd
 
 pytestmark = pytest.mark.slow
@@ -77,6 +79,34 @@ def test_credential_helper_is_used(
     oci(password_registry.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     helper.unlink()
     oci(password_registry.host)("deployments").failed(7, "docker-credential-test", "OCI_USERNAME")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        [],
+        {"auths": ["x"]},
+        {"auths": {"registry.example": "text"}},
+        {"auths": {"registry.example": {"auth": 5}}},
+        {"auths": {"registry.example": {"auth": "\u00fc"}}},
+        {"auths": {"registry.example": None}, "credHelpers": ["x"]},
+    ],
+)
+def test_a_damaged_configuration_has_no_login(tmp_path, monkeypatch, config):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert find_stored_login("registry.example") is None
+
+
+def test_a_missing_helper_of_docker_hub_can_be_removed(tmp_path, monkeypatch):
+    """The variables are not for the registry of a base image, so they are no cure there."""
+    config = {"credHelpers": {"https://index.docker.io/v1/": "nowhere"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(AuthError, match="docker-credential-nowhere") as raised:
+        find_stored_login("docker.io")
+    assert "remove it from config.json" in raised.value.hint
+    assert find_stored_login("registry.example") is None
 
 
 def test_token_server(start, tokens, oci, bundle):

@@ -63,6 +63,15 @@ def test_dry_run_only_reads(proxy, oci, bundle):
     assert {method for method, _, _ in proxy.requests} <= {"GET", "HEAD"}
 
 
+def test_dry_run_of_a_draft_moves_no_tag(proxy, oci, bundle):
+    run = oci(proxy.host)
+    draft = ("deploy", "--prebuilt", bundle, "--prod", "--no-promote", "--dry-run")
+    plan = run(*draft, "--json").ok().json["plan"]
+    assert any("/team/app:mastra-" in line for line in plan["creates"])
+    assert not any(line.endswith(":latest") for line in plan["creates"])
+    run(*draft, "-s", "merge=true").failed(2, "no tag moves")
+
+
 def test_tag_moves_last(proxy, oci, bundle):
     oci(proxy.host)("deploy", "--prebuilt", bundle, "--prod").ok()
     writes = [path for method, path, _ in proxy.requests if method not in ("GET", "HEAD")]

@@ -63,7 +63,7 @@ def test_each_rollback_goes_back_one_release(bundles, run, deploy, live, proxy):
     assert live() == second
     run("rollback").ok()
     assert live() == first
-    run("rollback").failed(6, "no earlier deployment for a rollback")
+    run("rollback").failed(6, "no earlier deployment in production")
     assert live() == first
     run("rollback", third).ok()
     assert live() == third
@@ -135,7 +135,7 @@ def test_deploy_interrupted_before_tagging_is_not_live(bundles, run, deploy, liv
         False,
         True,
     ]
-    run("rollback").failed(6, "no earlier deployment for a rollback")
+    run("rollback").failed(6, "no earlier deployment in production")
     proxy.requests.clear()
     second = deploy(bundles[1], "--prod")
     assert live() == second and proxy.count_blob_bytes() == 0

@@ -193,7 +193,10 @@ def test_variables_and_logs(vercel, run, shop):
 
 def test_staged_deployment_is_not_left_unpublished(vercel, deploy):
     staged = ("--prod", "-s", "staged=true", "--no-wait")
-    deploy(*staged).failed(2, "With --no-wait, mastra ends", "--no-promote")
+    for options in ((), ("--dry-run",)):
+        deploy(*staged, *options).failed(2, "With --no-wait, mastra ends", "--no-promote")
+    plan = deploy("--prod", "--no-promote", "--dry-run", "--json").ok().json["plan"]
+    assert plan["creates"] == ["project shop", "production draft"]
     assert not vercel.find_requests("POST"), "nothing was sent"
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 import mastra_deployer_vercel.hooks
-from mastra_core.errors import DeployError
+from mastra_core.errors import ApiError, DeployError
 from mastra_deployer.testing.fixtures import SuiteFixtures
-from tests.vercel.fake import FakeVercel
+from tests.platform_fakes.faults import Fault
+from tests.vercel.fake import FakeVercel, Outcome
 
 
 class VercelFixtures(SuiteFixtures):
@@ -61,3 +62,121 @@ class TestRollback(VercelFixtures):
         harness.deploy_sample("last")
         assert harness.call("rollback", "", harness.recorder).id == first.id
         assert harness.get_live().id == first.id
+
+    def test_a_deleted_deployment_is_no_previous_one(self, harness, platform):
+        first, second, third = (harness.deploy_sample(change).id for change in "abc")
+        harness.call("rollback", first, harness.recorder)
+        platform.platform.deployments[third].is_deleted = True
+        assert harness.call("rollback", "", harness.recorder).id == second
+
+    @pytest.mark.parametrize("verb", ["promote", "rollback"])
+    @pytest.mark.parametrize("state", ["failed", "building"])
+    def test_a_deployment_that_is_not_ready_stays_as_it_is(self, harness, platform, verb, state):
+        live = harness.deploy_sample()
+        platform.set_next_outcomes(Outcome(state="ERROR" if state == "failed" else "BUILDING"))
+        request = harness.build_request(wait=False)
+        access, bundle = harness.build_access(), harness.bundle("b")
+        with harness.observe_call():
+            other = harness.caller.deploy(access, bundle, request, harness.recorder)
+        platform.finish_deployments()
+        with pytest.raises(DeployError, match=f"{other.id} cannot become live.*'{state}'"):
+            harness.call(verb, other.id, harness.recorder)
+        assert harness.get_live().id == live.id
+
+    def test_a_conflict_is_not_blamed_on_the_name(self, harness, platform):
+        first, _ = (harness.deploy_sample(change) for change in "ab")
+        conflict = Fault(status=409, raw=b'{"error": {"code": "conflict", "message": "Busy"}}')
+        platform.add_fault("POST", "/rollback/", conflict, times=9)
+        with pytest.raises(ApiError, match="Busy") as raised:
+            harness.call("rollback", first.id, harness.recorder)
+        assert "Wait, and run the same command again" in raised.value.hint
+
+
+class TestStaged(VercelFixtures):
+    def test_a_preview_is_no_draft(self, harness, platform):
+        settings = {**platform.get_settings(), "staged": True}
+        platform.get_settings = lambda: settings
+        harness.deploy_sample()
+        preview = harness.deploy_sample("p", "preview")
+        assert (preview.environment, preview.live, preview.state) == ("preview", True, "ready")
+
+
+class TestCanary(VercelFixtures):
+    def deploy_draft(self, harness, change):
+        request = harness.build_request(promote=False)
+        access, bundle = harness.build_access(), harness.bundle(change)
+        with harness.observe_call():
+            return harness.caller.deploy(access, bundle, request, harness.recorder)
+
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_the_live_deployment_is_no_canary(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        with pytest.raises(DeployError, match="has all of the traffic") as raised:
+            harness.call("canary", live.id, percent, harness.recorder)
+        assert "--no-promote" in raised.value.hint
+        assert platform.get_traffic() == {live.id: 100}
+
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_a_second_canary_is_refused(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        canary, other = (self.deploy_draft(harness, change).id for change in "ab")
+        harness.call("canary", canary, 10, harness.recorder)
+        with pytest.raises(DeployError, match=f"{canary}, already receives") as raised:
+            harness.call("canary", other, percent, harness.recorder)
+        assert f"mastra canary {canary} --percent 0" in raised.value.hint
+        assert platform.get_traffic() == {live.id: 90, canary: 10}
+
+    def test_a_rollback_to_a_draft_is_refused(self, harness):
+        live = harness.deploy_sample()
+        draft = self.deploy_draft(harness, "b")
+        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
+            harness.call("rollback", draft.id, harness.recorder)
+        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
+        assert harness.get_live().id == live.id
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id
+
+    def test_shares_are_listed(self, harness):
+        live, draft = harness.deploy_sample(), self.deploy_draft(harness, "a")
+        canary = harness.call("canary", draft.id, 25, harness.recorder)
+        assert (canary.percent, canary.live) == (25, False)
+        listed = harness.call("deployments", 10)
+        shares = [(item.id, item.percent, item.live) for item in listed]
+        assert shares == [(draft.id, 25, False), (live.id, 75, True)]
+        harness.call("promote", draft.id, harness.recorder)
+        assert [item.percent for item in harness.call("deployments", 10)] == [None, None]
+
+
+class TestPromotedPreview(VercelFixtures):
+    """A promoted preview is live, also where Vercel does not move the domains by itself."""
+
+    def promote_preview(self, harness):
+        preview = harness.deploy_sample("p", "preview")
+        promoted = harness.call("promote", preview.id, harness.recorder)
+        assert promoted.live
+        assert harness.get_live().id == promoted.id
+        return promoted
+
+    def test_after_a_rollback(self, harness):
+        first, _ = (harness.deploy_sample(change) for change in "ab")
+        harness.call("rollback", first.id, harness.recorder)
+        self.promote_preview(harness)
+
+    def test_with_rolling_releases(self, harness, platform):
+        for change in "ab":
+            harness.deploy_sample(change)
+        stages = [{"targetPercentage": 10}, {"targetPercentage": 100}]
+        config = {"advancementType": "manual-approval", "stages": stages}
+        platform.find_project().rolling_config = config
+        promoted = self.promote_preview(harness)
+        assert platform.get_traffic() == {promoted.id: 100}
+
+    def test_beside_a_canary(self, harness, platform):
+        first, second = (harness.deploy_sample(change) for change in "ab")
+        harness.call("canary", first.id, 10, harness.recorder)
+        preview, before = harness.deploy_sample("p", "preview"), list(platform.list_resources())
+        with pytest.raises(DeployError, match=f"{first.id}, already receives"):
+            harness.call("promote", preview.id, harness.recorder)
+        assert platform.get_traffic() == {first.id: 10, second.id: 90}
+        assert list(platform.list_resources()) == before

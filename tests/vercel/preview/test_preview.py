@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mastra_core.errors import ConfigError
+from mastra_deployer_vercel.preview.function_runtime import FunctionRuntime
 from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,37 @@ async def told(request):
 
 app = Starlette(routes=[Route("/{rest:path}", told, methods=["GET", "POST"])])
 """
+
+CHATTY = """\
+import json, os, socket, time
+
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(os.environ["VERCEL_IPC_PATH"])
+line = {"type": "log", "payload": {"message": "bGluZQ=="}}
+start = {"type": "server-started", "payload": {"httpPort": 4711}}
+messages = [line] * 3000 + [start]
+connection.sendall(b"".join(json.dumps(each).encode() + b"\\0" for each in messages))
+time.sleep(60)
+"""
+
+
+def test_an_interpreter_without_venv_is_reported(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named venv' >&2\nexit 1\n")
+    python.chmod(0o755)
+    runtime = FunctionRuntime(tmp_path, str(python), {}, print)
+    with pytest.raises(ConfigError, match="No module named venv") as raised, runtime:
+        pass
+    assert "python3-venv" in raised.value.hint
+
+
+def test_an_app_may_log_many_lines_while_it_starts(tmp_path):
+    (tmp_path / ".vc-config.json").write_text('{"handler": "main.vc_handler"}')
+    (tmp_path / "main.py").write_text(CHATTY)
+    messages = []
+    with FunctionRuntime(tmp_path, sys.executable, {}, messages.append) as runtime:
+        assert runtime.port == 4711
+    assert [message["type"] for message in messages].count("log") == 3000
 
 
 @pytest.fixture(scope="module")

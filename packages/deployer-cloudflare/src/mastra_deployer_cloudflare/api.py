@@ -119,7 +119,7 @@ class CloudflareApi:
 
         :param path: below the address of the API.
         :param key: the field of the result that has the items.
-        :param size: items of a page.
+        :param size: number of items of a page.
         """
         from mastra_deployer.kit import iter_pages
 
@@ -150,12 +150,12 @@ class CloudflareApi:
         query: Mapping[str, str] | None = None,
         idempotent: bool = False,
     ) -> Any:
-        """Create an object; the request is not repeated after a lost response.
+        """Create an object; only an idempotent request is repeated after a lost response.
 
         :param path: below the address of the API.
         :param body: JSON builtins.
         :param query: query parameters.
-        :param idempotent: whether the request may be repeated.
+        :param idempotent: whether a repeated request has the same effect as one.
         """
         extensions = {"mastra_idempotent": idempotent}
         return self._call(
@@ -200,12 +200,12 @@ class CloudflareApi:
         boundary: str,
         query: Mapping[str, str],
     ) -> Any:
-        """Send a multipart form once: it is not repeated after a lost response.
+        """Send a multipart form, which is not repeated after a lost response.
 
         :param method: ``POST`` or ``PUT``.
         :param path: below the address of the API.
         :param parts: the parts of the form.
-        :param boundary: between the parts; equal uploads have equal boundaries, and equal bytes.
+        :param boundary: the text between two parts; equal uploads need equal texts.
         :param query: query parameters.
         """
         extensions = {"mastra_idempotent": False, "mastra_max_seconds": 2 * _UPLOAD_SECONDS}

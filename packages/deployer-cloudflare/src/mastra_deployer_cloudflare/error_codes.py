@@ -98,7 +98,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
     "100405": ("Two versions with different exported classes cannot share traffic.", _EXPORTS_HINT),
     "100406": ("Cloudflare refuses the transfer of exported classes.", _EXPORTS_HINT),
 }
-# Parts of messages of 10021 that many users got without a change of their code.
+# Parts of messages with the code 10021 that users got although their code had not changed.
 _PLATFORM_FAULTS = ("dynamic require of", "can't serialize top-level variable", "internal error")
 _TIME_LIMIT = ("exceeded cpu", "startup exceeded", "cpu time limit", "startup time")
 _MEMORY_LIMIT = ("exceeded memory", "memory limit")
@@ -127,8 +127,8 @@ def _explain_start(message: str) -> DeploymentFailed:
     if any(part in text for part in _PLATFORM_FAULTS):
         return DeploymentFailed(
             f"Cloudflare could not start the Worker, because of a fault of Cloudflare. {message}",
-            "Other users of Cloudflare got this message without changing their code. The live "
-            "version has not changed. Run the same command again later.",
+            "Other users of Cloudflare got this message although their code had not changed. The "
+            "live version has not changed. Run the same command again later.",
         )
     if any(part in text for part in _TIME_LIMIT):
         hint = (

@@ -41,7 +41,7 @@ __all__ = (
     "mastra_verify",
 )
 
-_SDK = "workers-runtime-sdk==1.9.5"  # the runtime does not contain it since 2026-04-21
+_SDK = "workers-runtime-sdk==1.9.5"  # the runtime has not contained it since 2026-04-21
 # https://developers.cloudflare.com/workers/platform/limits/
 _LIMITS = Limits(size=64 << 20, request=100_000_000)
 
@@ -259,7 +259,7 @@ def mastra_logs(
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :param id: id of the version; empty for all of the traffic.
+    :param id: id of the version; empty for all versions that have traffic.
     :param since: time of the first line; one hour ago when ``None``.
     :param follow: whether to wait for further lines.
     """

@@ -18,8 +18,8 @@ class CloudflareDeployer:
     The mappings of bindings have the name of the binding as the key, as in ``env.NAME`` of a
     Worker.
 
-    :param project_name: name of the Worker, which is created if it does not exist; the name in
-        pyproject.toml if empty.
+    :param project_name: name of the Worker; the name in pyproject.toml if empty. A missing Worker
+        is created.
     :param scope: id of the account; the token's only account if empty.
     :param vars: values of plain-text bindings, which everybody with access to the account can
         read.
@@ -34,13 +34,15 @@ class CloudflareDeployer:
         ``shop.example.com``.
     :param crons: cron expressions, in UTC; each runs the Worker's scheduled handler.
     :param workers_dev: whether the Worker has an address on the account's subdomain of workers.dev.
-    :param placement: ``smart`` to run the Worker near the services that it calls; empty for near
-        the caller.
+    :param placement: ``smart`` to run the Worker near the services that it calls; empty to run it
+        near the caller.
     :param cpu_ms: milliseconds of CPU time for a request; Cloudflare's default where ``None``.
-    :param preload: import what the app's agents need while the Worker starts.
-    :param staged: upload a production version without traffic; it is promoted after its smoke
-        test.
-    :param index: address of a further package index with wheels for Pyodide; PyPI alone if empty.
+    :param preload: whether the modules that the app's agents need are imported while the Worker
+        starts.
+    :param staged: whether a production version is uploaded without traffic, and promoted after its
+        smoke test.
+    :param index: address of a further package index with wheels for Pyodide; if empty, only the
+        project's indexes are used.
     :param build_app: when the app is imported: ``import`` while the Worker starts, or ``request``
         at the first request.
     :param token: API token, the credential ``CLOUDFLARE_API_TOKEN``.

@@ -137,7 +137,7 @@ def _check_addresses(settings: CloudflareDeployer) -> Iterator[Problem]:
         yield Problem(
             message="The Worker has no address: workers_dev is false, and there are no routes and "
             "no custom_domains.",
-            hint="Set one of them. Only crons and other Workers can call the app otherwise.",
+            hint="Set one of them. Otherwise only crons and other Workers can call the app.",
             severity="warning",
         )
 

@@ -70,7 +70,9 @@ def open_logs(
 
 
 def get_log_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the past log lines; another ``api_url`` also sets its host.
+    """Return the address of the service with past log lines.
+
+    With another ``api_url`` than Netlify's, the service is at the host of ``api_url``.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -80,7 +82,9 @@ def get_log_address(settings: NetlifyDeployer) -> str:
 
 
 def get_socket_address(settings: NetlifyDeployer) -> str:
-    """Return the address of the WebSocket; another ``api_url`` also sets its host.
+    """Return the address of the service with the WebSocket for new log lines.
+
+    With another ``api_url`` than Netlify's, the service is at the host of ``api_url``.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.

@@ -50,9 +50,9 @@ _RESERVED = (
     *("DEPLOY_PRIME_URL", "DEPLOY_URL", "HEAD", "INCOMING_HOOK_*", "PULL_REQUEST"),
     *("REPOSITORY_URL", "REVIEW_ID", "URL"),
 )
-# Variables as AWS Lambda limits them; https://docs.netlify.com/build/functions/overview/
+# The limit for variables is that of AWS Lambda; https://docs.netlify.com/build/functions/overview/
 _LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
-# Netlify's split tests are between branches, and the body of their request is not documented.
+# Netlify's split tests divide the traffic between branches. The request for one is not documented.
 _CANARY = (
     "Netlify splits traffic between branches only. Deploy a draft with --prod --no-promote, and "
     "test it at its address. Then run mastra promote, and mastra rollback if necessary."
@@ -121,7 +121,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare site, variables and files with Netlify, without changing anything.
+    """Compare the site, its variables and its files with Netlify, without changing anything.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -174,7 +174,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a deployment or a draft, by restoring it.
+    """Publish a production deployment, such as a draft, by restoring it.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

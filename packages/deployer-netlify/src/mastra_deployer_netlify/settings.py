@@ -14,17 +14,17 @@ __all__ = ("NetlifyDeployer",)
 class NetlifyDeployer:
     """The settings, from ``deployer=``, ``[tool.mastra.targets.netlify]`` or ``-s key=value``.
 
-    :param project_name: name of the site, unique on Netlify; the site is created if it does not
-        exist.
+    :param project_name: name of the site, which is unique on Netlify. A missing site is created.
     :param scope: slug of the team; the token's only team if empty.
     :param region: region of the function, as Netlify names it (``fra``); the site's if empty.
     :param memory: memory of the function in megabytes; Netlify's default where ``None``.
     :param background: add a background function, which executes durable runs for up to 15 minutes
         without a request that waits for them.
     :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
-        the function. Where empty, an interpreter of this machine, else one that uv downloads.
+        the function. If empty, this is a Python of this machine, or else one that uv downloads.
     :param static: directory of the project whose files Netlify's CDN serves.
-    :param staged: create a production deployment as a draft; it is promoted after its smoke test.
+    :param staged: whether a production deployment is created as a draft, and published after its
+        smoke test.
     :param timeout: seconds to wait until the deployment is ready.
     :param token: personal access token, the credential ``NETLIFY_AUTH_TOKEN``.
     :param api_url: base URL of Netlify's API, with its path.

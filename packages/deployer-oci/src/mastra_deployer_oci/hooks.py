@@ -105,7 +105,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the image with the registry, without changing anything.
+    """Compare the image with the registry, without changing the registry.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

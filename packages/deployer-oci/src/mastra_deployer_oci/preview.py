@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mastra_core.errors import BundleError, ConfigError
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_oci import preview_child
@@ -25,20 +25,20 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
 
     :param bundle: the bundle to run.
     :param host: address to listen on.
-    :param port: port to listen on.
+    :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code of the app; 130 after an interrupt.
     :raises BundleError: when a layer cannot be unpacked.
-    :raises ConfigError: when this machine lacks the Python version.
+    :raises ConfigError: when the port is in use, or this machine lacks the Python version.
     """
-    from mastra_deployer.kit import ChildProcess
+    from mastra_deployer.kit import ChildProcess, check_port
 
+    values = {name: value.reveal() for name, value in env.items()}
+    values |= {"HOST": host, "PORT": str(check_port(host, port))}
     with ChildProcess(Path("/"), read_only=False) as child:
         root = child.temporary / "image"
         root.mkdir()
         _unpack(bundle, root)
-        values = {name: value.reveal() for name, value in env.items()}
-        values |= {"HOST": host, "PORT": str(port)}
         child.start(*_build_process(bundle, root, values), root / HOME)
         return child.wait()
 
@@ -47,6 +47,7 @@ def _build_process(
     bundle: Bundle, root: Path, values: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command that starts the app, and its environment."""
+    from mastra_deployer.kit import require_python
     from mastra_deployer_oci.bundle.image_plan import read_plan
 
     plan = read_plan(bundle.directory)
@@ -57,7 +58,7 @@ def _build_process(
         _print(f"Running the image in its own root directory, as user {user}.")
         command = [*program, str(root), user, container["WorkingDir"], *container["Cmd"]]
         return command, {"TMPDIR": "/tmp", **environment}  # noqa: S108  # that of the image
-    python, app = _find_host_python(bundle.manifest.python), root / HOME
+    python, app = require_python(bundle.manifest.python), root / HOME
     _print(f"Running the app with {python}, outside the image's root directory.")
     _restore_scripts(app / "bin", bundle.manifest.python)
     host_environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(root)}
@@ -91,19 +92,6 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     """Refuse paths outside of the image; keep modes, because /tmp must stay writable for all."""
     return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
-
-
-def _find_host_python(version: str) -> str:
-    from mastra_deployer.kit import find_python
-
-    path = find_python(version)
-    if path is None:
-        raise ConfigError(
-            f"The app needs Python {version}, which is not installed on this machine.",
-            "Install it, or build the bundle for Python "
-            f"{sys.version_info[0]}.{sys.version_info[1]}.",
-        )
-    return path
 
 
 def _print(text: str) -> None:

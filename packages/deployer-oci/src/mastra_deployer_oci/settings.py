@@ -22,14 +22,15 @@ class OciDeployer:
         ``scratch+python`` there is no base: the image brings an interpreter and the shared
         libraries that it needs.
     :param interpreter: for ``scratch+python``: a directory or an archive with the Python to put
-        into the image. Where empty, an interpreter of this machine, else one that uv downloads.
+        into the image. If empty, this is a Python of this machine, or else one that uv downloads.
     :param python: command that starts Python in the base image.
     :param tag: tag of production.
     :param user: user that runs the app, ``user[:group]`` in numbers.
     :param port: port that the app listens on; 0 for the port of the app's own configuration.
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.
-    :param merge: add this platform to the image under the tag, which must be of the same app.
+    :param merge: whether this platform is added to the image under the tag. That image must be of
+        the same version of the app.
     :param username: user name at the registry; if empty, Docker's stored logins are used.
     :param password: password or access token that belongs to ``username``.
     :param token: bearer token, in place of a user name and a password.

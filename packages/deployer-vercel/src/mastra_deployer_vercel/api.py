@@ -23,7 +23,10 @@ _SAML_HINT = "Log in to the team through its identity provider, then create a to
 _SERVER_HINT = "Vercel has a failure. See vercel-status.com, and run the command again later."
 _LIMIT_HINT = "Wait, and run the same command again. Uploaded files are not sent again."
 _PLAN_HINT = "The account or its plan does not include this. See its billing page."
-_NAME_HINT = "The name is already used in this scope. Choose another project_name."
+_CONFLICT_HINT = (
+    "Another change of the project may be running. Wait, and run the same command again. For a new "
+    "project, choose another project_name."
+)
 _PROJECT_HINT = "Check project_name and team_id. The token may be for another team."
 _VERSION_HINT = "This version of mastra-deployer-vercel is too old for Vercel. Update it."
 HINTS: Mapping[str | int, str] = {
@@ -32,7 +35,7 @@ HINTS: Mapping[str | int, str] = {
     "rate_limited": _LIMIT_HINT,
     "builds_rate_limited": "The daily limit of deployments is reached. Wait, or upgrade the plan.",
     "payment_required": _PLAN_HINT,
-    "conflict": _NAME_HINT,
+    "conflict": _CONFLICT_HINT,
     "too_many_files": "Reduce the number of files with [tool.mastra.build] exclude.",
     "missing_project_settings": "Run the same command again.",
     "internal_server_error": _SERVER_HINT,
@@ -40,7 +43,7 @@ HINTS: Mapping[str | int, str] = {
     402: _PLAN_HINT,
     403: _SCOPE_HINT,
     404: _PROJECT_HINT,
-    409: _NAME_HINT,
+    409: _CONFLICT_HINT,
     410: _VERSION_HINT,
     413: "The request was too large. Reduce the size of the app.",
     426: _VERSION_HINT,
@@ -95,7 +98,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Add a hint to an error about SAML, which is recognized only by its message."""
+    """Add a hint to errors about SAML; only their message tells them from other errors."""
     try:
         yield
     except AuthError as error:

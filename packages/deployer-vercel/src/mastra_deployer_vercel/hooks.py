@@ -43,7 +43,7 @@ __all__ = (
     "mastra_target",
 )
 
-_RUNTIME = "vercel-runtime==0.23.2"  # the version that Vercel's own builder installed at that time
+_RUNTIME = "vercel-runtime==0.23.2"  # as Vercel's own builder installed it when this was written
 _MACHINES = ("x86_64", "aarch64")
 # https://vercel.com/docs/environment-variables/reserved-environment-variables
 _RESERVED = (
@@ -126,7 +126,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare project, variables and files with Vercel, without changing anything.
+    """Compare the project, its variables and its files with Vercel, without changing anything.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -179,7 +179,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production domains, or deploy a preview's files to production.
+    """Move the production domains to a deployment; deploy a preview's files to production first.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -197,7 +197,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production domains back, with Vercel's instant rollback.
+    """Move the production domains back to an earlier deployment, with Vercel's instant rollback.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

@@ -15,8 +15,8 @@ __all__ = ("VercelDeployer",)
 class VercelDeployer:
     """The settings, from ``deployer=``, ``[tool.mastra.targets.vercel]`` or ``-s key=value``.
 
-    :param project_name: name of the project, which is created if it does not exist; the name in
-        pyproject.toml if empty.
+    :param project_name: name of the project; the name in pyproject.toml if empty. A missing project
+        is created.
     :param team_id: id (``team_...``) or slug of the team; the token's own scope if empty.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
@@ -24,12 +24,13 @@ class VercelDeployer:
     :param crons: scheduled requests, each ``{"path": "/api/...", "schedule": "0 5 * * *"}``; they
         run in production only.
     :param static: directory of the project whose files Vercel's CDN serves.
-    :param custom_environment: slug of the environment for previews (paid plans).
-    :param staged: create a production deployment without its domains; it is promoted after its
-        smoke test.
+    :param custom_environment: slug of the environment that previews are deployed to (paid plans).
+    :param staged: whether a production deployment is created without its domains, and promoted
+        after its smoke test.
     :param timeout: seconds to wait until the deployment is ready.
     :param token: access token, the credential ``VERCEL_TOKEN``.
-    :param bypass: the project's secret for automation, which its deployment protection asks for.
+    :param bypass: the project's secret for automation, with which requests pass its deployment
+        protection.
     :param api_url: base URL of Vercel's API.
     """
 

@@ -16,6 +16,7 @@ def query_log(request: Request) -> Any:
     body = request.json
     wanted = {item["key"]: item["value"] for item in body["parameters"]["filters"]}
     frame = body["timeframe"]
+    request.platform.log_starts.append(frame["from"])
     rows = [
         (index, row)
         for index, row in enumerate(request.platform.logs)

@@ -27,3 +27,12 @@ def test_nothing_to_go_back_to(id, previous, message):
     with pytest.raises(DeployError, match=message) as raised:
         find_rollback_target(id, lambda: previous, DEPLOYMENTS.get)
     assert "mastra deployments" in raised.value.hint
+
+
+def test_a_draft_is_promoted_and_not_rolled_back_to():
+    drafts = {"a": False, "b": True}
+    options = {"was_live": lambda item: not drafts[item]}
+    assert find_rollback_target("a", lambda: "", str, **options) == "a"
+    with pytest.raises(DeployError, match="'b' was never in production") as raised:
+        find_rollback_target("b", lambda: "", str, **options)
+    assert raised.value.hint == "Promote it: mastra promote b."

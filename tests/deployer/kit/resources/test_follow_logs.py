@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mastra_core.pipeline import LogLine
-from mastra_deployer.kit import connect, follow_logs, iter_lines
+from mastra_deployer.kit import connect, follow_history, follow_logs, iter_lines
 from mastra_deployer.kit.clock import now, skip_waits
 from tests.deployer.kit.scripted_server import serve
 
@@ -63,3 +63,24 @@ def test_a_quiet_log_is_not_read_all_the_time(follow):
     start = now()
     assert follow([[], [], [], [row("a", "1")]], 1, interval=2.0) == ["a"]
     assert now() - start >= 6
+
+
+def test_a_history_is_read_again_from_one_minute_before_its_newest_line():
+    late = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    lines = [LogLine(text="a", time=START), LogLine(text="a", time=START)]
+    later = {
+        2: LogLine(text="b", time=START + dt.timedelta(hours=1)),
+        3: LogLine(text="late", time=START + dt.timedelta(minutes=59, seconds=30)),
+        4: LogLine(text="of a wrong clock", time=late),
+    }
+    times = []
+
+    def read(since):
+        times.append(since)
+        lines.extend([later[len(times)]] if len(times) in later else [])
+        return (("", line) for line in lines if line.time >= since)
+
+    with skip_waits():
+        texts = [line.text for line in itertools.islice(follow_history(read, START), 5)]
+    assert texts == ["a", "a", "b", "late", "of a wrong clock"]
+    assert times == [START, START, *[START + dt.timedelta(minutes=59)] * 2]

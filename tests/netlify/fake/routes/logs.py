@@ -19,7 +19,8 @@ def read_log(request: Request) -> Any:
     rows = [
         {"ts": row.milliseconds, "level": row.level, "message": row.message}
         for row in request.platform.logs
-        if row.deploy == deploy and start <= row.milliseconds <= end
+        if (row.deploy, row.function) == (deploy, request["name"])
+        and start <= row.milliseconds <= end
     ]
     first = int(request.get_query("cursor") or 0)
     following = {"next": str(first + _PAGE)} if first + _PAGE < len(rows) else {}

@@ -82,7 +82,8 @@ class Deployment:
     :param smoke_headers: headers that pass a request through the platform's protection.
     :param sign_smoke: returns further headers for the URL of one request, such as a signature. It
         is called for each try.
-    :param draft: whether a deployment that is ``building`` stays unpublished when it is ready.
+    :param draft: whether a deployment to production was created as a draft, and was never live. A
+        draft that is ``building`` stays unpublished when it is ready.
     """
 
     target: str

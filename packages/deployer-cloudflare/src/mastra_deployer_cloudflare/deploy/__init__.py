@@ -1,1 +1,1 @@
-"""Upload a Worker, and bring its settings to what the deployer settings say."""
+"""Upload a Worker, and change its addresses to match the settings."""

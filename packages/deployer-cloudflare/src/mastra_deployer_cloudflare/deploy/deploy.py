@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mastra_core.errors import DeployError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
 from mastra_deployer.kit import DeploymentTags, warn_about_other_tool
 from mastra_deployer_cloudflare.api import TOKEN, open_api
+from mastra_deployer_cloudflare.deploy.address_checks import (
+    require_address,
+    require_preview_address,
+)
 from mastra_deployer_cloudflare.deploy.publish import (
     set_addresses,
     set_observability,
@@ -45,10 +48,9 @@ from mastra_deployer_cloudflare.settings import CloudflareDeployer
 if TYPE_CHECKING:
     from mastra_deployer_cloudflare.api import CloudflareApi
 
-__all__ = ("deploy", "find_unchanged", "require_address")
+__all__ = ("deploy", "find_unchanged")
 
 _ALL = 100  # percent
-_ANY_ID = "0" * 8  # the part of a version's id in its preview address
 
 
 def deploy(
@@ -97,7 +99,7 @@ def deploy(
 def find_unchanged(
     state: WorkerState, upload: WorkerUpload, request: DeployRequest
 ) -> WorkerVersion | None:
-    """Return the live version if an upload would be the same; for a preview, the newest version.
+    """Return the version that an upload would repeat: the live one, or the newest for a preview.
 
     :param state: the state of the Worker.
     :param upload: the upload of the deploy.
@@ -110,21 +112,6 @@ def find_unchanged(
     if live is None or current is None or current.is_split or live.tag != upload.tag:
         return None
     return live
-
-
-def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
-    """Raise an error if the Worker would have no address.
-
-    :param settings: settings of the deployer.
-    :param subdomain: the subdomain of the account; empty for none.
-    :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
-    """
-    if settings.workers_dev and not subdomain:
-        raise DeployError(
-            "The account has no subdomain of workers.dev.",
-            "Choose one on dash.cloudflare.com, under Workers & Pages. Or set workers_dev=false, "
-            "and routes or custom_domains.",
-        )
 
 
 class _DeployRun:
@@ -155,23 +142,11 @@ class _DeployRun:
 
         :param state: the state of the Worker; ``None`` if there is none.
         """
-        if self._request.environment != "preview":
-            return
-        switches = read_switches(self._api, self._name)
-        is_off = not self._settings.workers_dev or (state and switches["enabled"])
-        if not get_preview_url(self._settings, self._subdomain, _ANY_ID) and self._subdomain:
-            raise DeployError(
-                f"The name {self._name!r} is too long for preview addresses.",
-                "Use at most 54 characters for project_name. Or deploy with --prod.",
-            )
-        if not self._subdomain or (is_off and not switches["previews_enabled"]):
-            raise DeployError(
-                f"The Worker {self._name!r} has no preview addresses.",
-                "Switch on preview URLs of the Worker on dash.cloudflare.com, or set "
-                "workers_dev=true. Or deploy with --prod.",
-            )
-        if state and not switches["previews_enabled"]:
-            set_switches(self._api, self._name, {"previews_enabled": True})
+        if self._request.environment == "preview":
+            is_new = state is None
+            require_preview_address(self._api, self._settings, self._subdomain, is_new=is_new)
+            if not is_new:
+                set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
         """Warn that another tool deployed the Worker, which may therefore be another app.
@@ -203,16 +178,14 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Keep the version, and send only its message and its addresses if they differ."""
+        """Keep the version; to publish it, send only a changed message and changed addresses."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
-        is_preview = version.stage == "preview"
-        if not is_preview:
+        if self._is_published:
             if self._request.message not in ("", state.get_tags(version).message):
                 shares = {version.id: _ALL}
                 set_traffic(self._api, state, shares, self._report, message=upload.message)
             self._set_worker()
-        live = not is_preview
-        return self._describe(version, upload, live=live)
+        return self._describe(version, upload, live=True)
 
     def finish_version(self, version: WorkerVersion, upload: WorkerUpload) -> Deployment:
         """Send the traffic to an uploaded version, or leave it a draft."""
@@ -228,7 +201,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version stays without traffic at first, for a test or as a draft."""
+        """Return whether the version gets no traffic yet: before its test, or as a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

@@ -1,4 +1,4 @@
-"""Describe what a deploy would do, without changing anything."""
+"""Plan a deploy by comparing the Worker with the settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_core.secret import Secret
 from mastra_deployer_cloudflare.api import TOKEN, open_api
-from mastra_deployer_cloudflare.deploy.deploy import find_unchanged, require_address
+from mastra_deployer_cloudflare.deploy.address_checks import (
+    require_address,
+    require_preview_address,
+)
+from mastra_deployer_cloudflare.deploy.deploy import find_unchanged
 from mastra_deployer_cloudflare.deploy.upload_form import build_upload, require_handlers
 from mastra_deployer_cloudflare.deploy.upload_version import find_uploaded
 from mastra_deployer_cloudflare.resources.addresses import find_changes
@@ -36,20 +40,22 @@ def plan_deploy(
     """
     require_handlers(bundle, settings)
     with open_api(settings, credentials) as api:
-        require_address(settings, find_subdomain(api))
-        is_production = request.environment == "production"
-        changes = find_changes(api, settings) if is_production else []
+        subdomain = find_subdomain(api)
+        require_address(settings, subdomain)
+        state = read_state(api, settings.project_name)
+        if request.environment == "preview":
+            require_preview_address(api, settings, subdomain, is_new=state is None)
+        changes = find_changes(api, settings) if request.environment == "production" else []
         storage = find_storage(api, settings)
         upload = build_upload(bundle, settings, request, storage, credentials[TOKEN])
-        state = read_state(api, settings.project_name)
         known = state and (find_unchanged(state, upload, request) or find_uploaded(state, upload))
         creates = [*(str(item) for item in storage if not item.id)]
         creates += [] if state else [f"Worker {settings.project_name}"]
         creates += [] if known else ["a version of the Worker"]
         return Plan(
             creates=tuple(creates),
-            changes=tuple(change.text for change in changes),
-            environment=tuple(sorted(request.env)),
+            changes=tuple(change.text for change in changes) if request.promote else (),
+            environment=tuple(request.env),
             upload=0 if known else upload.size,
             present=upload.size if known else 0,
             notes=tuple(_iter_notes(settings)),

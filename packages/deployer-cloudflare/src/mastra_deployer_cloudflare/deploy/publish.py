@@ -1,4 +1,4 @@
-"""Send the traffic to a version, and bring the addresses of the Worker to the settings."""
+"""Send the traffic to a version, and change the Worker's addresses to match the settings."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 
 
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
-    """Turn workers.dev on with its previews, or off; keep previews that the user turned off."""
+    """Turn workers.dev on or off; turn previews on only together with workers.dev.
+
+    Previews that the user turned off later stay off.
+    """
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:
         switches["previews_enabled"] = True

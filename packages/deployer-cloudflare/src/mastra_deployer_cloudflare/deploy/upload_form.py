@@ -35,7 +35,7 @@ class WorkerUpload:
     """Everything that one upload sends.
 
     :param modules: the files.
-    :param metadata: how Cloudflare runs them, without annotations and inherited secrets.
+    :param metadata: how Cloudflare runs the modules, without annotations and inherited secrets.
     :param tag: identifies modules, settings, values and stage; keyed by the token.
     :param message: the description, with the tags of the deploy.
     :param stage: ``preview`` or ``production``.
@@ -65,7 +65,7 @@ class WorkerUpload:
         """Return the metadata of a request.
 
         :param live_secrets: name and version of each secret to take over; ``None`` for the first
-            upload of a Worker, which keeps those that it may have.
+            upload of a Worker. The Worker then keeps the secrets that it may have.
         """
         alias = {"workers/alias": self.alias} if self.alias and live_secrets is not None else {}
         annotations = {"workers/message": self.message, "workers/tag": self.tag, **alias}
@@ -81,7 +81,7 @@ class WorkerUpload:
     def build_parts(self, metadata: Mapping[str, Any]) -> list[Part]:
         """Return the parts of the form; the name of a module is also its file name.
 
-        :param metadata: that ``build_metadata`` returned.
+        :param metadata: what ``build_metadata`` returned.
         """
         parts: list[Part] = [("metadata", (None, json.dumps(metadata).encode()))]
         parts += (

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ("find_uploaded", "is_complete", "upload_version", "upload_worker")
 
 _STRICT = {"bindings_inherit": "strict"}  # a secret that cannot be taken over is an error
-_VISIBLE_SECONDS = 30  # until the list of versions has a new one
+_VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 
 
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    It must be newer than all other versions and than the present deployment, whose secrets it has
-    taken over.
+    The version must be the newest one. It must also be newer than the present deployment, because
+    it took over the secrets that were live when it was uploaded.
 
     :param state: the state of the Worker.
     :param upload: the upload of this deploy.
@@ -107,20 +107,16 @@ def _upload(
         versions = state.versions if state else ()
         return [item for item in versions if item.tag == upload.tag]
 
-    known = {item.id for item in list_same()}
-
-    def find() -> WorkerVersion | None:
-        return next((item for item in list_same() if item.id not in known), None)
-
     path, boundary = api.build_script_path(name, suffix), f"mastra-{upload.tag[:32]}"
 
     def create() -> WorkerVersion:
         item = api.upload(method, path, parts, boundary=boundary, query=query) or {}
         if suffix:
             return WorkerVersion.from_item({"annotations": {}, **item})
-        found = poll(find, bool, timeout=_VISIBLE_SECONDS, interval=0.5, description="the upload")
-        assert found is not None  # noqa: S101  # poll returns what is true
-        return found
+        # The response to the first upload does not contain the version.
+        return poll(
+            list_same, bool, timeout=_VISIBLE_SECONDS, interval=0.5, description="the upload"
+        )[0]
 
     return create_new(list_same, create, get_id=lambda item: item.id)
 

@@ -42,7 +42,7 @@ def list_deployments(
 def describe_version(
     api: CloudflareApi, settings: CloudflareDeployer, state: WorkerState, id: str
 ) -> Deployment:
-    """Describe one version as the host does.
+    """Convert one version to the type of the pipeline.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.

@@ -10,7 +10,7 @@ from mastra_core.errors import ApiError, AuthError, DeployError
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_cloudflare.api import open_api
-from mastra_deployer_cloudflare.deploy.deploy import require_address
+from mastra_deployer_cloudflare.deploy.address_checks import require_address
 from mastra_deployer_cloudflare.resources.addresses import find_changes
 from mastra_deployer_cloudflare.resources.subdomain import find_subdomain
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
@@ -29,7 +29,7 @@ class _Permission:
 
     :param name: as dash.cloudflare.com names it.
     :param path: a GET request below the account that needs it.
-    :param use: the command that needs it.
+    :param use: what needs the permission.
     """
 
     name: str
@@ -74,7 +74,7 @@ def diagnose(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) ->
 def _verify_token(api: CloudflareApi) -> None:
     """Raise an error for a token that is unknown, expired or disabled.
 
-    There are tokens of users and tokens of accounts.
+    A token belongs either to a user or to an account.
     """
     try:
         found = api.get("/user/tokens/verify")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import LogLine
 from mastra_core.secret import Secret
-from mastra_deployer.kit import follow_logs, iter_pages, require_deployed
+from mastra_deployer.kit import follow_history, iter_pages, require_deployed
 from mastra_deployer_cloudflare.api import open_api
 from mastra_deployer_cloudflare.manage.tail import LEVELS, open_tail
 from mastra_deployer_cloudflare.resources.versions import WorkerState, read_state
@@ -50,27 +51,21 @@ def read_logs(
             yield from _query_lines(api, name, versions, start)
             return
 
-        def read() -> Iterator[tuple[str, LogLine]]:
+        def read(since: dt.datetime) -> Iterator[tuple[str, LogLine]]:
             with open_tail(api, settings, versions) as new_lines:
                 # The tail is created first, so that no line is lost between past lines and new
                 # lines.
-                for line in _query_lines(api, name, versions, start):
-                    yield "", line
-                for line in new_lines:
+                for line in itertools.chain(_query_lines(api, name, versions, since), new_lines):
                     yield "", line
 
-        yield from follow_logs(read)
+        yield from follow_history(read, start)
 
 
 def _select_versions(state: WorkerState, id: str) -> frozenset[str]:
     if id:
         return frozenset((state.require(id).id,))
-    shares = state.current.shares if state.current else {}
-    return frozenset(
-        require_deployed(
-            shares, "No version has traffic.", "Deploy first, or pass the id of a version."
-        )
-    )
+    hint = "Deploy first, or pass the id of a version."
+    return frozenset(require_deployed(state.shares, "No version has traffic.", hint))
 
 
 def _query_lines(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import find_rollback_target, require_deployed
+from mastra_deployer.kit import (
+    find_rollback_target,
+    refuse_live_canary,
+    refuse_other_canary,
+    require_deployed,
+)
 from mastra_deployer_cloudflare.api import open_api
 from mastra_deployer_cloudflare.deploy.publish import (
     set_addresses,
@@ -64,7 +69,12 @@ def rollback(
     :raises DeployError: when there is no such version, or it is a preview.
     """
     with _open_worker(settings, credentials) as (api, state):
-        version = find_rollback_target(id, lambda: _find_previous(state), state.find)
+        version = find_rollback_target(
+            id,
+            lambda: _find_previous(state),
+            state.find,
+            was_live=lambda each: not state.is_draft(each),
+        )
         version = _require_production(state, version.id)
         set_traffic(api, state, {version.id: _ALL}, report)
         return _describe_again(api, settings, version.id)
@@ -85,7 +95,7 @@ def set_canary(
     :param percent: share of the traffic in percent; 0 ends the canary.
     :param report: receives progress.
     :returns: the version with its new share.
-    :raises DeployError: when no other version is live.
+    :raises DeployError: when no other version is live, or another version is a canary.
     """
     with _open_worker(settings, credentials) as (api, state):
         version = _require_production(state, id)
@@ -130,16 +140,15 @@ def _find_previous(state: WorkerState) -> str:
 
 
 def _compute_shares(state: WorkerState, version: WorkerVersion, percent: int) -> dict[str, int]:
-    shares = state.current.shares if state.current else {}
-    others = {key: share for key, share in shares.items() if key != version.id}
     if percent == _ALL:
         return {version.id: _ALL}
-    stable = max(others, key=lambda key: others[key], default="")
-    if not stable:
-        raise DeployError(
-            f"The version {version.id} has all of the traffic, so it cannot be a canary.",
-            "Deploy another version with --prod --no-promote, and pass its id to mastra canary.",
-        )
+    shares = require_deployed(state.shares, "No version has traffic.")
+    others = {key: share for key, share in shares.items() if key != version.id}
+    if not others:
+        refuse_live_canary(version.id, version.id)
+    if len(others) > 1:
+        refuse_other_canary(version.id, min(others, key=lambda key: others[key]))
+    stable = next(iter(others))
     return {version.id: percent, stable: _ALL - percent} if percent else {stable: _ALL}
 
 

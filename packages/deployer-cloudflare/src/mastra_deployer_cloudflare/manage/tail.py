@@ -20,7 +20,7 @@ __all__ = ("LEVELS", "open_tail")
 
 _PROTOCOL = "trace-v1"
 _FIRST_MESSAGE = json.dumps({"debug": False})
-_GOOD = ("ok", "canceled", "responseStreamDisconnected")  # the app did its part
+_GOOD = ("ok", "canceled", "responseStreamDisconnected")  # outcomes that are no failure of the app
 LEVELS = {"warn": "warning", "fatal": "error", "log": "info", "trace": "debug"}
 
 
@@ -32,7 +32,7 @@ def open_tail(
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
-    :param versions: whose lines are wanted.
+    :param versions: ids of the versions whose lines are wanted.
     :returns: the lines, until Cloudflare ends the tail.
     """
     path = api.build_script_path(settings.project_name, "/tails")

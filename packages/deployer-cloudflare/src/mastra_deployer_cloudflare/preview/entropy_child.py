@@ -19,7 +19,7 @@ _MESSAGE = (
 _EIO = 29
 
 
-# The runner reads and lowers this number for calls of compiled code: -1 stands for any number.
+# The number of calls that are allowed; -1 for any number. For compiled code, the runner lowers it.
 _allowed = array("b", [0])
 
 

@@ -96,7 +96,7 @@ def _report_error(text: str) -> _ImportReport:
 
 
 def _describe_error(text: str) -> Problem:
-    """Return the problem for a traceback: its last line, and its place in the app."""
+    """Return the problem for a traceback, with its last line and the place in the app."""
     last = text.strip().splitlines()[-1]
     hint = _OTHER_HINT
     if "Randomness is not allowed" in last or "outside of request context" in last:
@@ -122,8 +122,8 @@ def _describe_duration(result: _ImportReport) -> Problem:
     return Problem(
         message=f"The import of the Worker took {seconds:.1f} s of processor time on this machine, "
         f"for {result.modules} modules. Cloudflare allows {_LIMIT / 1000:.0f} s for a start.",
-        hint="Cloudflare starts a Worker from a snapshot of the import, so that this time counts "
-        "only when a version is uploaded. If Cloudflare refuses the upload with the code 10021, "
+        hint="Cloudflare starts a Worker from a snapshot of the import, so this time counts only "
+        "when a version is uploaded. If Cloudflare refuses the upload with the code 10021, "
         'set preload = false or build_app = "request".',
         severity="note",
     )

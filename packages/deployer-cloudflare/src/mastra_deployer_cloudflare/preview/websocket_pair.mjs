@@ -104,7 +104,9 @@ function buildFrame(opcode, data) {
 class FrameParser {
   constructor(onMessage) {
     this.onMessage = onMessage;
-    this.rest = Buffer.alloc(0);
+    this.chunks = []; // what was received and not parsed yet
+    this.length = 0; // bytes of the chunks
+    this.needed = 0; // bytes of the next frame, as far as its head is known
     this.opcode = 0;
     this.parts = [];
     this.size = 0; // bytes of the message so far
@@ -113,30 +115,36 @@ class FrameParser {
 
   // Returns false for a message that is too big.
   push(data) {
-    this.rest = Buffer.concat([this.rest, data]);
-    while (this.readFrame());
+    this.chunks.push(data);
+    this.length += data.length;
+    if (this.length < this.needed) return true; // joining all chunks each time would take too long
+    let rest = Buffer.concat(this.chunks);
+    for (let size = this.readFrame(rest); size > 0; size = this.readFrame(rest)) rest = rest.subarray(size);
+    [this.chunks, this.length] = [[rest], rest.length];
     return !this.isTooBig;
   }
 
-  readFrame() {
-    const { rest } = this;
-    if (rest.length < 2) return false;
+  // Handles the first frame, and returns its bytes; returns 0 if the frame is incomplete or too big.
+  readFrame(rest) {
+    this.needed = 0;
+    if (rest.length < 2) return 0;
     let size = rest[1] & 127;
     let offset = 2;
-    if (size === 126) { if (rest.length < 4) return false; size = rest.readUInt16BE(2); offset = 4; }
+    if (size === 126) { if (rest.length < 4) return 0; size = rest.readUInt16BE(2); offset = 4; }
     else if (size === 127) {
-      if (rest.length < 10) return false;
+      if (rest.length < 10) return 0;
       size = Number(rest.readBigUInt64BE(2));
       offset = 10;
     }
     this.isTooBig = this.size + size > MAX_MESSAGE;
-    if (this.isTooBig || rest.length < offset + 4 + size) return false;
+    this.needed = offset + 4 + size;
+    if (this.isTooBig || rest.length < this.needed) return 0;
+    const end = this.needed;
     const mask = rest.subarray(offset, offset + 4);
-    const data = Buffer.from(rest.subarray(offset + 4, offset + 4 + size));
+    const data = Buffer.from(rest.subarray(offset + 4, end));
     for (let index = 0; index < size; index += 1) data[index] ^= mask[index % 4];
-    this.rest = rest.subarray(offset + 4 + size);
     this.handle(rest[0] & 15, Boolean(rest[0] & 128), data);
-    return true;
+    return end;
   }
 
   handle(opcode, isLast, data) {

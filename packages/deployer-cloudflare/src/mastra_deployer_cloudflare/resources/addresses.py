@@ -59,10 +59,10 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes; the next run may repeat each request.
+    """Send the requests of changes. A later run may repeat each of them.
 
     :param api: Cloudflare's API.
-    :param changes: that ``find_changes`` returned.
+    :param changes: what ``find_changes`` returned.
     """
     for change in changes:
         if change.method == "DELETE":
@@ -96,7 +96,7 @@ def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) ->
 
 
 def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
-    """Return the address of the live version; the name of the Worker if it has none.
+    """Return the address of the live version; the name of the Worker if there is no address.
 
     :param settings: settings of the deployer.
     :param subdomain: the subdomain of the account; empty for none.
@@ -110,7 +110,7 @@ def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
 
 
 def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -> str:
-    """Return the address of one version; empty if it has none.
+    """Return the address of one version; empty if there is none.
 
     The first part of a host name has 63 characters at most, so a long name of the Worker leaves no
     room for the id of a version.

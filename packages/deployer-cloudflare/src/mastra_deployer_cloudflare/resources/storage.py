@@ -27,10 +27,10 @@ class StorageKind:
     :param label: the kind, in messages.
     :param path: the path of the list, below the account.
     :param name: the field with the name.
-    :param body: the field with the name in the request that creates one.
-    :param id: the field that bindings use.
+    :param body: the field with the name in the request that creates a resource.
+    :param id: the field with the id that bindings use.
     :param binding: type of the binding.
-    :param field: the field of the binding.
+    :param field: the field of the binding that has the id.
     :param items: the field of the response with the list, whose pages have cursors; empty if the
         list is the result.
     """
@@ -98,7 +98,7 @@ class StorageResource:
     :param kind: the kind of the resource.
     :param binding: name of the binding.
     :param name: the name of the resource.
-    :param id: that the binding uses; empty while the resource does not exist.
+    :param id: the id that the binding uses; empty while the resource does not exist.
     """
 
     kind: StorageKind
@@ -148,7 +148,7 @@ def create_storage(
     """Yield the resources with their ids; a missing resource is created.
 
     :param api: Cloudflare's API.
-    :param resources: that ``find_storage`` returned.
+    :param resources: what ``find_storage`` returned.
     """
     for resource in resources:
         if resource.id:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ("Traffic", "WorkerState", "WorkerVersion", "deploy_versions", "read_state")
 
 _ALL = 100  # percent
-_MESSAGE = 1000  # bytes of a message; Cloudflare shortens a longer one
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,8 +107,8 @@ class WorkerState:
     """The versions of a Worker and its deployments, newest first.
 
     :param name: the name of the Worker.
-    :param versions: that can be deployed.
-    :param deployments: the first one is the present one.
+    :param versions: the versions that can be deployed.
+    :param deployments: the present deployment is the first one.
     """
 
     name: str
@@ -122,9 +121,17 @@ class WorkerState:
         return self.deployments[0] if self.deployments else None
 
     @property
+    def shares(self) -> Mapping[str, int]:
+        """The present share of the traffic of each version, by id; empty if there is none."""
+        return self.current.shares if self.current else {}
+
+    @property
     def live(self) -> WorkerVersion | None:
-        """The version with the largest share of the traffic; ``None`` if there is none."""
-        return self.find(self.current.main) if self.current else None
+        """The version with all of the traffic; with a canary, the version that had all of it."""
+        if self.current is None:
+            return None
+        stable_ids = (each for each in self.iter_live_ids() if each in self.shares)
+        return self.find(next(stable_ids, self.current.main))
 
     @property
     def production(self) -> WorkerVersion | None:
@@ -169,16 +176,27 @@ class WorkerState:
             if traffic.shares.get(traffic.main) == _ALL:
                 yield traffic.main
 
+    def is_draft(self, version: WorkerVersion) -> bool:
+        """Return whether a production version certainly never had traffic.
+
+        Cloudflare lists only the latest deployments, so older versions may have had traffic.
+
+        :param version: the version of this Worker.
+        """
+        had_traffic = any(version.id in item.shares for item in self.deployments)
+        is_listed = bool(self.deployments) and version.created > self.deployments[-1].created
+        return version.stage == "production" and is_listed and not had_traffic
+
     def to_deployment(self, version: WorkerVersion, url: str, preview_url: str) -> Deployment:
-        """Describe a version as the host does.
+        """Convert a version to the type of the pipeline.
 
         :param version: the version of this Worker.
         :param url: address of the live version.
         :param preview_url: the version's own address; empty if it has none.
         """
-        tags = self.get_tags(version)
-        share = self.current.shares.get(version.id, 0) if self.current else 0
-        is_live = share > 0 and version.stage == "production"
+        tags, share = self.get_tags(version), self.shares.get(version.id)
+        live = self.production
+        is_live = live is not None and live.id == version.id
         return Deployment(
             target="cloudflare",
             id=version.id,
@@ -186,7 +204,7 @@ class WorkerState:
             environment=version.stage,
             created=version.created,
             live=is_live or version.stage == "preview",
-            percent=share if self.current and self.current.is_split and share else None,
+            percent=None if share == _ALL else share,
             branch=tags.branch,
             message=tags.message,
             commit=tags.commit,
@@ -216,7 +234,7 @@ def deploy_versions(
 ) -> None:
     """Give versions their shares of the traffic: ``POST .../deployments``.
 
-    A deployment whose response was lost is looked up.
+    After a lost response, the new deployment is looked up.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.

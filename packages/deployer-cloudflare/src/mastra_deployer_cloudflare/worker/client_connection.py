@@ -1,4 +1,4 @@
-"""Call the ASGI app for one request, as the servers of other platforms call it."""
+"""Call the ASGI app for one request, as an ASGI server calls it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Connection:
     :param scope: the scope of the request, which gets the addresses of both sides.
     :param receive: returns the messages with the body of the request.
     :param send: sends the messages of the response.
-    :param closed_error: the exception of ``send`` for a client that has left.
-    :param break_off: is called with the reason when the app fails before its response is complete.
+    :param closed_error: the exception that ``send`` raises for a client that has left.
+    :param break_off: called with the reason when the app fails before its response is complete.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class Connection:
         """Call the app.
 
         :param app: the ASGI application.
-        :raises RuntimeError: when the app is cancelled, because the bridge would then wait for a
-            response for good.
+        :raises RuntimeError: when the app is cancelled, because the bridge would then wait forever
+            for a response.
         """
         add_addresses(self._scope)
         try:

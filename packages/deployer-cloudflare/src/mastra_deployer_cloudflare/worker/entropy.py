@@ -46,7 +46,7 @@ def _make_context(calls: int) -> Callable[[ModuleType], Any]:
             with allow_bad_entropy_calls(calls):
                 yield
         except RuntimeError as error:
-            # Another version of the package may ask for less. That is no error.
+            # Another version of the package may ask for fewer values.
             if "unexpected leftover getentropy calls" not in str(error):
                 raise
 

@@ -4,8 +4,8 @@
   memory view does not support.
 - It waits for the head of a response as long as the timeout for connecting allows. The SDKs of
   models set 5 seconds, and the answer of a model may take minutes.
-- A request goes on when its task is cancelled, and a response when it is closed. A model would go
-  on writing for nobody.
+- A request continues after its task was cancelled, and a response after it was closed. A model
+  would go on writing although nobody reads.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _replace_async_iterator(stream: Any) -> None:
 
 
 async def _abort_response(self: Any) -> None:
-    """Close a stream. Nothing is left to abort if it has been read to its end."""
+    """Close a stream; a stream that has been read to its end has nothing to abort."""
     self._stream_js = None
     self.abort_controller_js.abort()
 

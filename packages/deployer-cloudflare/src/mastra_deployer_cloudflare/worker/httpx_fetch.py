@@ -69,8 +69,9 @@ async def _send(_: Any, request: Any) -> Any:
         "signal": controller.signal,
         **({"body": to_js(content)} if content else {}),
     }
+    head_seconds, part_seconds = _compute_timeouts(request)
     try:
-        async with asyncio.timeout((request.extensions.get("timeout") or {}).get("read")):
+        async with asyncio.timeout(head_seconds):
             response = await js.fetch(str(request.url), **options)
     except TimeoutError:
         controller.abort()
@@ -80,8 +81,18 @@ async def _send(_: Any, request: Any) -> Any:
         raise
     except JsException as error:
         raise httpx.ConnectError(str(error), request=request) from None
-    body = _get_body_class()(response.body, request)
+    body = _get_body_class()(response.body, request, part_seconds)
     return httpx.Response(response.status, headers=_read_headers(response), stream=body)
+
+
+def _compute_timeouts(request: Any) -> tuple[float | None, float | None]:
+    """Return the timeouts for the head and for each part of a response; ``None`` for no limit.
+
+    ``fetch`` does not report when the connection is open.
+    """
+    timeouts = request.extensions.get("timeout") or {}
+    connect, read = timeouts.get("connect"), timeouts.get("read")
+    return (None if connect is None or read is None else connect + read), read
 
 
 async def _read_content(request: Any) -> bytes:
@@ -105,14 +116,19 @@ def _get_body_class() -> Any:
     class Body(httpx.AsyncByteStream):
         """The body of a response, which is cancelled if it is closed before its end."""
 
-        def __init__(self, stream: Any, request: Any) -> None:
+        def __init__(self, stream: Any, request: Any, seconds: float | None) -> None:
             self._reader = stream.getReader() if stream else None
-            self._request = request
+            self._request, self._seconds = request, seconds
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while self._reader is not None:
                 try:
-                    part = await self._reader.read()
+                    async with asyncio.timeout(self._seconds):
+                        part = await self._reader.read()
+                except TimeoutError:
+                    await self.aclose()
+                    message = "the body took too long"
+                    raise httpx.ReadTimeout(message, request=self._request) from None
                 except JsException as error:
                     raise httpx.ReadError(str(error), request=self._request) from None
                 if part.done:

@@ -1,4 +1,4 @@
-"""Import and start the app of an isolate once, whatever number of requests arrive first."""
+"""Import and start the app of an isolate once, even if several requests arrive first."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ABANDONED = 30.0  # seconds after which that start counts as failed
 class IsolateApp:
     """The app of this isolate.
 
-    A request may not wait for a future of another request. Therefore a request that arrives during
-    a start looks at its progress again and again, with its own timer.
+    A request may not wait for a future of another request. A request that arrives during a start
+    therefore checks the progress of the start again and again, with its own timer.
 
     :param options: how the Worker runs the app.
     """

@@ -16,7 +16,7 @@ class StartError(Exception):
 
 
 class _Suspension:
-    """Suspend the coroutine that awaits this object, for good."""
+    """Suspend the coroutine that awaits this object, which is never resumed."""
 
     def __await__(self) -> Generator[object, None, None]:
         yield _SUSPENDED

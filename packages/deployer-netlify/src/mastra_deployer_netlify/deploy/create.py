@@ -1,4 +1,4 @@
-"""Create a deployment, and wait until Netlify is ready."""
+"""Create a deployment, and wait until it is ready."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("create_deployment", "is_draft", "wait_until_ready", "wait_until_required")
 
 _SEARCH_LIMIT = 20  # newest deployments to search after a lost response
-_MAX_SYNCHRONOUS_FILES = 100  # Netlify's own client asks for a later answer above this number
+_MAX_SYNCHRONOUS_FILES = 100  # with more, Netlify compares them after its response
 _PREVIEW_BRANCH = "mastra-preview"
 # States in which a deployment knows which files it requires.
 _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "ready")
@@ -33,7 +33,7 @@ _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "re
 def is_draft(settings: NetlifyDeployer, request: DeployRequest) -> bool:
     """Return whether a deployment is created as a draft.
 
-    Without waiting, a deploy publishes directly, because nobody would publish its draft.
+    A deploy that does not wait publishes directly, because nobody would publish its draft.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
@@ -52,7 +52,8 @@ def create_deployment(
 ) -> dict[str, Any]:
     """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request also contains the variables, because the context of a draft is not documented.
+    The request also contains the variables. It is not documented which context a draft has, and so
+    which stored values it gets.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
@@ -76,7 +77,7 @@ def create_deployment(
         return item
 
     return create_new(
-        lambda: iter_deployments(client, str(site["id"]), _SEARCH_LIMIT),
+        lambda: iter_deployments(client, site, _SEARCH_LIMIT),
         create,
         get_id=lambda item: str(item["id"]),
     )
@@ -101,12 +102,12 @@ def _build_body(
 
 
 def wait_until_required(
-    client: httpx.Client, site_id: str, item: dict[str, Any], settings: NetlifyDeployer
+    client: httpx.Client, site: Mapping[str, Any], item: dict[str, Any], settings: NetlifyDeployer
 ) -> dict[str, Any]:
     """Wait until Netlify has compared all digests with its files.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param item: the deployment, as Netlify describes it.
     :param settings: settings of the deployer; ``timeout`` is used.
     :returns: the deployment with ``required`` and ``required_functions``.
@@ -115,16 +116,20 @@ def wait_until_required(
     """
     if "required" in item or "required_functions" in item:
         return item
-    return _poll(client, site_id, str(item["id"]), settings, _PREPARED, None)
+    return _poll(client, site, str(item["id"]), settings, _PREPARED, None)
 
 
 def wait_until_ready(
-    client: httpx.Client, site_id: str, id: str, settings: NetlifyDeployer, report: Report
+    client: httpx.Client,
+    site: Mapping[str, Any],
+    id: str,
+    settings: NetlifyDeployer,
+    report: Report,
 ) -> dict[str, Any]:
     """Poll a deployment until it is ready: ``GET /sites/{site_id}/deploys/{id}``.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
     :param settings: settings of the deployer; ``timeout`` is used.
     :param report: receives progress.
@@ -132,12 +137,12 @@ def wait_until_ready(
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    return _poll(client, site_id, id, settings, ("ready",), report)
+    return _poll(client, site, id, settings, ("ready",), report)
 
 
 def _poll(
     client: httpx.Client,
-    site_id: str,
+    site: Mapping[str, Any],
     id: str,
     settings: NetlifyDeployer,
     states: tuple[str, ...],
@@ -145,7 +150,7 @@ def _poll(
 ) -> dict[str, Any]:
     final_states = (*states, *FAILED_STATES)
     item = poll(
-        lambda: get_deployment(client, site_id, id),
+        lambda: get_deployment(client, site, id),
         lambda each: each.get("state") in final_states,
         timeout=settings.timeout,
         description=f"the deployment {id}",

@@ -73,7 +73,7 @@ def deploy(
                 "Pass another --message to create a deployment.",
             )
             return published
-        newest = list(iter_deployments(client, str(site["id"]), _SEARCH_LIMIT))
+        newest = list(iter_deployments(client, site, _SEARCH_LIMIT))
         warn_about_other_tool(
             report,
             f"Netlify site {settings.project_name!r}",
@@ -82,19 +82,19 @@ def deploy(
             hint="If it is another app, choose another project_name. `mastra rollback` restores "
             "the old deployment.",
         )
-        report.step("Setting variables")
-        variables.set(request.env)
         item = _find_unfinished(client, site, settings, request, newest)
         if item is None:
+            report.step("Setting variables")
+            variables.set(request.env)
             report.step("Creating the deployment")
             item = create_deployment(client, site, settings, request, files)
         with _cancel_when_rejected(client, str(item["id"])):
-            _refuse_other_context(client, site, request, item)
-            item = wait_until_required(client, str(site["id"]), item, settings)
+            _refuse_other_context(variables, request, item)
+            item = wait_until_required(client, site, item, settings)
             send_missing_files(client, item, files, report)
         if request.wait:
             report.step("Waiting until the deployment is ready")
-            item = wait_until_ready(client, str(site["id"]), str(item["id"]), settings, report)
+            item = wait_until_ready(client, site, str(item["id"]), settings, report)
             return to_deployment(item, fetch_site(client, site))
         return to_deployment(item, site)
 
@@ -107,11 +107,15 @@ def _find_unfinished(
     newest: Sequence[dict[str, Any]],
 ) -> dict[str, Any] | None:
     """Return the deployment of an interrupted run of this deploy, with its missing files."""
-    site_id = str(site["id"])
-    item = find_unfinished(newest, request, lambda each: to_deployment(each, site))
+    item = find_unfinished(
+        newest,
+        request,
+        lambda each: to_deployment(each, site),
+        get_change_time=Variables(client, site, request.environment).get_change_time,
+    )
     if item is None or bool(item.get("draft")) != is_draft(settings, request):
         return None
-    return get_deployment(client, site_id, str(item["id"]))
+    return get_deployment(client, site, str(item["id"]))
 
 
 @contextlib.contextmanager
@@ -132,17 +136,17 @@ def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
 
 
 def _refuse_other_context(
-    client: httpx.Client, site: Mapping[str, Any], request: DeployRequest, item: Mapping[str, Any]
+    variables: Variables, request: DeployRequest, item: Mapping[str, Any]
 ) -> None:
     """Refuse a draft for production in which variables would be missing.
 
     The context of a draft is not documented. Values in the request belong to the deployment. Values
-    that are only in Netlify's store belong to the context.
+    that are only in Netlify's store belong to a context, and the draft may have another context.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":
         return
-    stored = Variables(client, site, "production").list()
+    stored = variables.list()
     names = [name for name in stored if name not in request.env and "all" not in stored[name]]
     if names:
         raise DeployError(

@@ -44,13 +44,19 @@ class BundleFiles:
 
         :param bundle: the bundle to deploy.
         :raises BundleError: if two functions have the same content, because Netlify would confuse
-            them.
+            them, or if a zip is outside of the directory of functions.
         """
         zips = FileManifest.from_directory(bundle.directory / FUNCTIONS)
         functions: dict[str, FunctionConfig] = {}
         paths: dict[str, Path] = {}
         for function in read_functions(bundle.directory):
-            digest = zips.paths[Path(function.path).name]
+            digest = zips.paths.get(function.path.removeprefix(f"{FUNCTIONS}/"))
+            if digest is None:  # another file of this machine must not be sent
+                raise BundleError(
+                    f"The function {function.name!r} has the path {function.path!r}, which is not "
+                    f"a file in {FUNCTIONS}.",
+                    "Bundle again: mastra bundle netlify.",
+                )
             if digest in functions:
                 raise BundleError(
                     f"The functions {functions[digest].name!r} and {function.name!r} have the same "
@@ -95,7 +101,7 @@ def send_missing_files(
 ) -> None:
     """Send the content that a deployment still needs: ``PUT /deploys/{id}/files/{path}``.
 
-    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. The name of content is its
+    Functions are sent with ``PUT /deploys/{id}/functions/{name}``. Content is identified by its
     digest, so a request may be repeated.
 
     :param client: client of Netlify's API.
@@ -173,7 +179,7 @@ def _choose_hint(error: ApiError, files: BundleFiles) -> str:
     if "reserved key" in message:
         return "Rename the environment variable, because AWS Lambda reserves its name."
     if "4kb" in message or "environment variables exceed" in message:
-        return "The variables of site and team count too. Remove some of them at Netlify."
+        return "The variables of the site and of the team count too. Remove some of them."
     return error.hint
 
 

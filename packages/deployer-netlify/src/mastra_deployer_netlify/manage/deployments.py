@@ -28,7 +28,7 @@ def list_deployments(
         site = find_site(client, settings)
         if site is None:
             return []
-        items = iter_deployments(client, str(site["id"]), limit)
+        items = iter_deployments(client, site, limit)
         return [to_deployment(item, site) for item in items]
 
 

@@ -6,6 +6,7 @@ The two services are undocumented, but Netlify's own command line uses them.
 from __future__ import annotations
 
 import datetime as dt
+import heapq
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,11 @@ from mastra_core.errors import ApiError
 from mastra_core.pipeline import LogLine
 from mastra_core.secret import Secret
 from mastra_deployer.kit import (
+    follow_history,
     follow_logs,
     iter_pages,
     iter_websocket_lines,
+    quote_segment,
     read_object,
     require_deployed,
 )
@@ -44,8 +47,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
-    New lines of the live deployment come from a WebSocket. For other deployments, the past lines
-    are requested again.
+    New lines of the live deployment come from a WebSocket, which has the lines of one function. For
+    other deployments, and for several functions, the past lines are requested again.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -60,29 +63,27 @@ def read_logs(
         site = get_site(client, settings)
         deployment = _find_id(client, site, id)
         functions = _list_functions(client, site)
-        for line in _iter_past_lines(logs, site, deployment, functions, start):
+
+        def read_past(start: dt.datetime) -> Iterator[tuple[str, LogLine]]:
+            return (("", line) for line in _read_past(logs, site, deployment, functions, start))
+
+        has_stream = deployment == get_published_id(site) and len(functions) == 1
+        if follow and not has_stream:
+            yield from follow_history(read_past, start)
+        for _, line in read_past(start):
             last = line.time or last
             yield line
-        if not follow:
-            return
-        if deployment == get_published_id(site) and functions:
+        if follow:
             message = _build_message(site, functions[0], credentials[TOKEN])
             address = f"{get_socket_address(settings)}/function/logs"
             yield from follow_logs(
                 lambda: _stream_lines(address, settings.api_url, message), after=last
             )
-        else:
-            yield from follow_logs(
-                lambda: (
-                    ("", line) for line in _iter_past_lines(logs, site, deployment, functions, last)
-                ),
-                after=last,
-            )
 
 
 def _find_id(client: httpx.Client, site: Mapping[str, Any], id: str) -> str:
     if id:
-        return str(get_deployment(client, str(site["id"]), id)["id"])
+        return str(get_deployment(client, site, id)["id"])
     return require_deployed(
         get_published_id(site),
         "No deployment is live in production.",
@@ -98,32 +99,44 @@ def _list_functions(client: httpx.Client, site: Mapping[str, Any]) -> list[dict[
     return [names[name] for name in sorted(names)]
 
 
-def _iter_past_lines(
+def _read_past(
     client: httpx.Client,
     site: Mapping[str, Any],
     deployment: str,
     functions: list[dict[str, Any]],
     since: dt.datetime,
 ) -> Iterator[LogLine]:
-    """Yield past lines: ``GET /v2/sites/{id}/function_logs/{name}``."""
-    for function in functions:
-        path = f"/v2/sites/{site['id']}/function_logs/{function['n']}"
-        query = {
-            "from": str(_to_milliseconds(since)),
-            "to": str(_to_milliseconds(dt.datetime.now(dt.UTC)) + 1),
-            "deploy_id": deployment,
-        }
+    """Yield the past lines of all functions, oldest first."""
+    logs = (
+        _read_function(
+            client,
+            f"/v2/sites/{site['id']}/function_logs/{quote_segment(str(function['n']))}",
+            deployment,
+            since,
+        )
+        for function in functions
+    )
+    return heapq.merge(*logs, key=lambda line: line.time or since)
 
-        def fetch(
-            cursor: str, path: str = path, query: dict[str, str] = query
-        ) -> tuple[list[dict[str, Any]], str]:
-            parameters = {**query, "cursor": cursor} if cursor else query
-            response = read_object(client.get(path, params=parameters))
-            following = (response.get("pagination") or {}).get("next")
-            return response.get("logs") or [], str(following or "")
 
-        for rows in iter_pages(fetch, "", description="the log", hint="Pass a later --since."):
-            yield from (_to_line(row) for row in rows)
+def _read_function(
+    client: httpx.Client, path: str, deployment: str, since: dt.datetime
+) -> Iterator[LogLine]:
+    """Yield the past lines of a function: ``GET /v2/sites/{id}/function_logs/{name}``."""
+    query = {
+        "from": str(_to_milliseconds(since)),
+        "to": str(_to_milliseconds(dt.datetime.now(dt.UTC)) + 1),
+        "deploy_id": deployment,
+    }
+
+    def fetch(cursor: str) -> tuple[list[dict[str, Any]], str]:
+        parameters = {**query, "cursor": cursor} if cursor else query
+        response = read_object(client.get(path, params=parameters))
+        following = (response.get("pagination") or {}).get("next")
+        return response.get("logs") or [], str(following or "")
+
+    for rows in iter_pages(fetch, "", description="the log", hint="Pass a later --since."):
+        yield from map(_to_line, rows)
 
 
 def _build_message(site: Mapping[str, Any], function: Mapping[str, Any], token: Secret) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import poll
+from mastra_deployer.kit import find_rollback_target, poll
 from mastra_deployer_netlify.resources.deployments import (
     get_deployment,
     get_stage,
@@ -34,8 +35,8 @@ _SEARCH_LIMIT = 100
 def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report) -> Deployment:
     """Publish a deployment: ``POST /sites/{site_id}/deploys/{id}/restore``.
 
-    A preview has other variables, so it is refused. A second deployment of its files is impossible,
-    because Netlify does not return the digests of its functions.
+    A preview is refused, because its variables have the values for previews. Its files cannot be
+    deployed again, because Netlify does not return the digests of functions.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
@@ -46,14 +47,7 @@ def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Re
         site is locked.
     """
     site = get_site(client, settings)
-    item = get_deployment(client, str(site["id"]), id)
-    if get_stage(item) != "production":
-        raise DeployError(
-            f"{id} is a preview, so its variables have the values for previews.",
-            "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify "
-            "already has are not sent again.",
-        )
-    return _publish(client, site, item, report)
+    return _publish(client, site, get_deployment(client, site, id), report)
 
 
 def rollback(
@@ -66,33 +60,29 @@ def rollback(
     :param id: id of the deployment to go back to; empty for the one that was live before.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: when there is no deployment to go back to.
+    :raises DeployError: when there is no deployment to go back to, or it is a preview.
     """
     site = get_site(client, settings)
-    item = get_deployment(client, str(site["id"]), id or _find_previous(client, site))
-    if get_stage(item) != "production":
-        raise DeployError(
-            f"{item['id']} is a preview that was never live, so a rollback to it is not possible.",
-            "List the deployments: mastra deployments netlify.",
-        )
+    item = find_rollback_target(
+        id,
+        lambda: _find_previous(client, site),
+        functools.partial(get_deployment, client, site),
+        was_live=lambda each: not to_deployment(each, site).draft,
+    )
     return _publish(client, site, item, report)
 
 
 def _find_previous(client: httpx.Client, site: Mapping[str, Any]) -> str:
-    """Return the production deployment that was published before the current deployment."""
+    """Return the deployment that was live before the present one; empty if there is none."""
     live = get_published_id(site)
-    items = iter_deployments(client, str(site["id"]), _SEARCH_LIMIT)
+    items = iter_deployments(client, site, _SEARCH_LIMIT)
     candidates = [
         item
         for item in items
         if item.get("published_at") and item["id"] != live and item.get("state") == "ready"
     ]
-    if not candidates:
-        raise DeployError(
-            "There is no earlier production deployment for a rollback.",
-            "List the deployments: mastra deployments netlify.",
-        )
-    return str(max(candidates, key=lambda item: str(item["published_at"]))["id"])
+    newest = max(candidates, key=lambda item: str(item["published_at"]), default={"id": ""})
+    return str(newest["id"])
 
 
 def _publish(
@@ -102,12 +92,17 @@ def _publish(
     report: Report,
 ) -> Deployment:
     deployment_id = str(item["id"])
+    if get_stage(item) != "production":
+        raise DeployError(
+            f"{deployment_id} is a preview, so its variables have the values for previews.",
+            "Deploy the app to production: mastra deploy netlify --prod. Files that Netlify "
+            "already has are not sent again.",
+        )
     if get_published_id(site) == deployment_id:
         return to_deployment(item, site)
     if item.get("state") != "ready":
         raise DeployError(
-            f"{deployment_id} cannot be published, because its state is "
-            f"{str(item.get('state'))!r}.",
+            f"{deployment_id} cannot become live, because its state is {str(item.get('state'))!r}.",
             "Wait until it is ready, or deploy again.",
         )
     if error := find_production_block(site):
@@ -122,4 +117,4 @@ def _publish(
         interval=0.5,
         description=f"publishing {deployment_id}",
     )
-    return to_deployment(get_deployment(client, str(site["id"]), deployment_id), final_site)
+    return to_deployment(get_deployment(client, site, deployment_id), final_site)

@@ -1,4 +1,4 @@
-// A warm stand-in for AWS Lambda: runs one instance of an unpacked function of Netlify over HTTP.
+// Stands in for AWS Lambda: runs one instance of an unpacked function, and serves it over HTTP.
 //   node lambda_stand_in.mjs SETTINGS
 // SETTINGS is JSON:
 //   directory   the unpacked function
@@ -7,7 +7,7 @@
 //   timeout     seconds that a request may take
 //   request     bytes that the body of a request may have; in base64, unless it is text
 //   response    bytes that a response may have
-//   client      address of the client; that of the request's header where it is missing
+//   client      address of the client; if it is missing, the one in the request's header
 //   eventFile   a JSON file with further fields of the events, read at each request
 //   background  the port of the stand-in that runs the background function, if there is one
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -109,7 +109,7 @@ function buildEvent(request, body) {
   };
 }
 
-// A killed preview can end nothing itself.
+// A preview that is killed cannot end this process.
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent) process.kill(process.pid, "SIGTERM");

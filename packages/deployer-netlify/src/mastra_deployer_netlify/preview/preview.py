@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
 from mastra_deployer_netlify.bundle.function_limits import BACKGROUND_SECONDS
@@ -34,6 +34,7 @@ def preview(
     :param port: port to listen on; 0 for any free port.
     :param env: environment variables of the app.
     :returns: the exit code; 130 after an interrupt.
+    :raises BundleError: when the bundle has no function.
     :raises ConfigError: when the port is in use.
     """
     from mastra_deployer.kit import PreviewProxy, temporary_directory
@@ -52,13 +53,20 @@ def preview(
             environment = {**_build_environment(function, settings), **values}
             return stack.enter_context(run_instance(directory, environment, node, **options))
 
-        function, *others = read_functions(bundle.directory)
+        function, *others = _read_functions(bundle)
         background = run(others[0], timeout=BACKGROUND_SECONDS) if others and node else None
         app_port = run(function, background=background)
         server = PreviewProxy(host, port, app_port, build_rules(bundle.directory / STATIC))
         runtime = "Netlify's bootstrap" if node else "Its Python"
         _print(f"{runtime} serves {bundle.manifest.entry} on {server.url}")
         return server.serve_until_interrupted()
+
+
+def _read_functions(bundle: Bundle) -> tuple[FunctionConfig, ...]:
+    functions = read_functions(bundle.directory)
+    if not functions:
+        raise BundleError("The bundle has no function.", "Bundle again: mastra bundle netlify.")
+    return functions
 
 
 def _build_environment(function: FunctionConfig, settings: NetlifyDeployer) -> dict[str, str]:

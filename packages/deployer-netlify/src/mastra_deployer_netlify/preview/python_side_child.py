@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(directory: str, port_file: str) -> None:
-    """Serve on a free port of this machine, and write the port to a file.
+    """Serve the app on a free port of this machine, and write the port to a file.
 
     :param directory: the unpacked function.
     :param port_file: the new file.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ("unpack_function",)
 
-_READ_ONLY = 0o555  # the bits of a mode that files of a function have
+_READ_ONLY = 0o555  # the bits of a mode that remain, because a function cannot write
 
 
 def unpack_function(file: Path, directory: Path) -> None:

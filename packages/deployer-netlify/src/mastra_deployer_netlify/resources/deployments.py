@@ -28,31 +28,33 @@ FAILED_STATES = ("error", "rejected", "deleted")
 _STAGES: Mapping[str, Stage] = {"production": "production", "preview": "preview"}
 
 
-def iter_deployments(client: httpx.Client, site_id: str, limit: int) -> Iterator[dict[str, Any]]:
+def iter_deployments(
+    client: httpx.Client, site: Mapping[str, Any], limit: int
+) -> Iterator[dict[str, Any]]:
     """Yield the deployments of a site, newest first: ``GET /sites/{id}/deploys``.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param limit: how many deployments to yield at most.
     :returns: the deployments, as Netlify describes them.
     """
-    return iter_objects(client, f"/sites/{site_id}/deploys", limit)
+    return iter_objects(client, f"/sites/{site['id']}/deploys", limit)
 
 
-def get_deployment(client: httpx.Client, site_id: str, id: str) -> dict[str, Any]:
+def get_deployment(client: httpx.Client, site: Mapping[str, Any], id: str) -> dict[str, Any]:
     """Fetch one deployment: ``GET /sites/{site_id}/deploys/{id}``.
 
     :param client: client of Netlify's API.
-    :param site_id: id of the site.
+    :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
     :returns: the deployment, as Netlify describes it.
     :raises DeployError: when there is no such deployment.
     """
-    item = find_object(client, f"/sites/{site_id}/deploys/{quote_segment(id)}")
-    is_own = item is not None and item.get("site_id", site_id) == site_id
+    item = find_object(client, f"/sites/{site['id']}/deploys/{quote_segment(id)}")
+    is_own = item is not None and item.get("site_id", site["id"]) == site["id"]
     return require_deployed(
         item if is_own else None,
-        f"The site has no deployment {id!r} on Netlify.",
+        f"The Netlify site {site.get('name')!r} has no deployment {id!r}.",
         "List the deployments of the site: mastra deployments netlify.",
     )
 
@@ -104,7 +106,7 @@ def to_deployment(item: Mapping[str, Any], site: Mapping[str, Any]) -> Deploymen
         message=tags.message,
         commit=tags.commit or str(item.get("commit_ref") or ""),
         fingerprint=tags.fingerprint,
-        draft=bool(item.get("draft")) and not is_published,
+        draft=bool(item.get("draft")) and not (is_published or item.get("published_at")),
         next=_list_next_steps(item),
     )
 

@@ -27,7 +27,7 @@ __all__ = (
     "require_publishable",
 )
 
-_MAX_SITES = 1000  # whose names contain project_name
+_MAX_SITES = 1000  # sites whose names contain project_name
 _UNPROCESSABLE = 422
 _LOCK_HINT = (
     "Unlock it at Netlify (Deploys, 'Unlock to start auto publishing'). Or create a draft with "
@@ -121,7 +121,7 @@ def get_published_id(site: Mapping[str, Any]) -> str:
 
 
 def find_production_block(site: Mapping[str, Any]) -> DeployError | None:
-    """Return the reason why Netlify would not publish a deployment, or ``None``.
+    """Return an error if Netlify would not publish a deployment of the site, or ``None``.
 
     :param site: the site, as Netlify describes it.
     :returns: the error to raise or to report.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("SCOPES", "Variables")
 
-SCOPES = ("builds", "functions", "runtime")  # all that a secret may have
+SCOPES = ("builds", "functions", "runtime")  # all scopes that a secret may have
 _CONTEXTS: Mapping[Stage, tuple[str, ...]] = {
     "production": ("production",),
     "preview": ("deploy-preview", "branch-deploy"),
@@ -120,7 +120,8 @@ class Variables:
         rest = [value for value in values if value.get("context") not in (*self._contexts, "all")]
         for value in values:
             if value.get("context") == "all":
-                own = {each.get("context") for each in rest}  # they replace the value of "all"
+                # Contexts with a value of their own do not get the value of "all".
+                own = {each.get("context") for each in rest}
                 contexts = [name for name in _ALL if name not in {*self._contexts, *own}]
                 rest += [{"context": name, "value": value.get("value")} for name in contexts]
                 self._write_values(item, rest)

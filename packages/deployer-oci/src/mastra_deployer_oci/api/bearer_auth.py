@@ -1,4 +1,4 @@
-"""Authenticate as a registry requires it in its first 401 response."""
+"""Authenticate in the way that the first 401 response of a registry asks for."""
 
 from __future__ import annotations
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from mastra_core.errors import AuthError
 from mastra_core.secret import Secret
@@ -22,6 +21,24 @@ __all__ = ("Login", "find_stored_login", "login_from_credentials")
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
 _HELPER_TIMEOUT = 30  # seconds; a helper may prompt the user
 _IDENTITY = "<token>"  # user name by which a helper marks its secret as an identity token
+# A base image may be in another registry, where these variables do not apply.
+_OWN_LOGIN = "For the registry of the image itself, you can set OCI_USERNAME and OCI_PASSWORD."
+
+
+class _ConfigEntry(msgspec.Struct):
+    auth: str | None = None
+    identity_token: str | None = msgspec.field(default=None, name="identitytoken")
+
+
+class _DockerConfig(msgspec.Struct):
+    auths: dict[str, _ConfigEntry] | None = None
+    helpers: dict[str, str] | None = msgspec.field(default=None, name="credHelpers")
+    store: str | None = msgspec.field(default=None, name="credsStore")
+
+
+class _HelperAnswer(msgspec.Struct):
+    username: str = msgspec.field(default="", name="Username")
+    password: str = msgspec.field(default="", name="Secret")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,10 +47,11 @@ class Login:
 
     :param username: name of the user; empty for a token.
     :param password: password of the user.
-    :param refresh: identity token, as ``docker login`` may store it; it is exchanged for others.
+    :param refresh: identity token, as ``docker login`` may store it; it is exchanged for bearer
+        tokens.
     :param bearer: bearer token, sent as it is.
-    :param source: the origin of the login, for messages.
-    :param host: the only host that the login is for; empty if the user set it for any host.
+    :param source: where the login comes from, for messages.
+    :param host: the only host that the login is for; empty if the login may go to any host.
     """
 
     username: str = ""
@@ -79,11 +97,12 @@ def find_stored_login(registry: str) -> Login | None:
     :returns: the login, or ``None`` when Docker has none for the registry.
     :raises AuthError: when the configured credential helper is missing or fails.
     """
-    config = _load_config()
-    helper = (config.get("credHelpers") or {}).get(registry) or config.get("credsStore")
-    for key in _list_config_keys(registry):
-        login = _run_credential_helper(str(helper), key) if helper else None
-        login = login or _parse_config_entry((config.get("auths") or {}).get(key))
+    config, keys = _load_config(), _list_config_keys(registry)
+    helpers = config.helpers or {}
+    helper = next((helpers[key] for key in (registry, *keys) if key in helpers), config.store)
+    for key in keys:
+        login = _run_credential_helper(helper, key) if helper else None
+        login = login or _parse_config_entry((config.auths or {}).get(key))
         if login:
             return dataclasses.replace(login, host=registry)
     return None
@@ -95,24 +114,25 @@ def _list_config_keys(registry: str) -> tuple[str, ...]:
     return (registry, f"https://{registry}", f"https://{registry}/v2/")
 
 
-def _load_config() -> Mapping[str, Any]:
+def _load_config() -> _DockerConfig:
+    """Read Docker's configuration; a file that Docker did not write counts as empty."""
     directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
-        config = json.loads((Path(directory) / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return config if isinstance(config, dict) else {}
+        content = (Path(directory) / "config.json").read_bytes()
+        return msgspec.json.decode(content, type=_DockerConfig)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return _DockerConfig()
 
 
-def _parse_config_entry(entry: Mapping[str, Any] | None) -> Login | None:
-    source = "docker's config.json"
-    if not entry:
+def _parse_config_entry(entry: _ConfigEntry | None) -> Login | None:
+    source = "Docker's config.json"
+    if entry is None:
         return None
-    if refresh := entry.get("identitytoken"):
-        return Login(refresh=Secret(refresh), source=source)
+    if entry.identity_token:
+        return Login(refresh=Secret(entry.identity_token), source=source)
     try:
-        pair = base64.b64decode(entry.get("auth") or "").decode()
-    except (binascii.Error, UnicodeDecodeError):
+        pair = base64.b64decode(entry.auth or "").decode()
+    except ValueError:  # it is not base64, or not a text
         return None
     username, _, password = pair.partition(":")
     if not username or not password:
@@ -127,7 +147,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     if program is None or not Path(program).is_absolute():  # "." in PATH is the project
         raise AuthError(
             f"Docker's config.json names the credential helper {name!r}, which is not installed.",
-            "Install it, or set OCI_USERNAME and OCI_PASSWORD.",
+            f"Install it, or remove it from config.json. {_OWN_LOGIN}",
         )
     try:
         process = subprocess.run(
@@ -138,15 +158,15 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
             timeout=_HELPER_TIMEOUT,
             check=False,
         )
-        credentials = json.loads(process.stdout) if process.returncode == 0 else {}
+        output = process.stdout if process.returncode == 0 else "{}"
+        answer = msgspec.json.decode(output, type=_HelperAnswer)
     except (OSError, subprocess.TimeoutExpired, ValueError):
         raise AuthError(
             f"The credential helper {name!r} failed.",
-            f"To test it, run: echo {key} | {name} get. Or set OCI_USERNAME and OCI_PASSWORD.",
+            f"To test it, run: echo {key} | {name} get. {_OWN_LOGIN}",
         ) from None
-    username, secret = credentials.get("Username", ""), credentials.get("Secret", "")
-    if not secret:
+    if not answer.password:
         return None  # the helper has no login for this registry
-    if username == _IDENTITY:
-        return Login(refresh=Secret(secret), source=name)
-    return Login(username=username, password=Secret(secret), source=name)
+    if answer.username == _IDENTITY:
+        return Login(refresh=Secret(answer.password), source=name)
+    return Login(username=answer.username, password=Secret(answer.password), source=name)

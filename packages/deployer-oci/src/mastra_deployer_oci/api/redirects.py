@@ -1,4 +1,4 @@
-"""Refuse a redirect if a registry must store something."""
+"""Refuse redirects of requests that store something in a registry."""
 
 from __future__ import annotations
 

@@ -7,15 +7,15 @@ import re
 
 from mastra_core.errors import ConfigError
 
-__all__ = ("DIGEST", "DOCKER_HUB", "Reference")
+__all__ = ("DIGEST", "DOCKER_HUB", "TAG", "Reference")
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 DOCKER_HUB = "docker.io"
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 _REPOSITORY = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
 )
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Reference:
             path = path if "/" in path else f"library/{path}"
         is_valid = (
             _REPOSITORY.fullmatch(path)
-            and (not tag or _TAG.fullmatch(tag))
+            and (not tag or TAG.fullmatch(tag))
             and (not digest or DIGEST.fullmatch(digest))
             and re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d+)?", registry)
         )

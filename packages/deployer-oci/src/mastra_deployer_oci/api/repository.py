@@ -16,6 +16,7 @@ from mastra_deployer_oci.api.docker_auth import Login, find_stored_login, login_
 from mastra_deployer_oci.api.documents import INDEX, MANIFEST_TYPE, Document
 from mastra_deployer_oci.api.redirects import refuse_redirect
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
+from mastra_deployer_oci.api.tags import check_production_tag
 from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
@@ -105,7 +106,7 @@ class Repository:
 
         :param pointer: tag or digest.
         :returns: the document, or ``None`` when there is none.
-        :raises ApiError: when the content is no JSON object, is larger than the specification
+        :raises ApiError: when the content is not a JSON object, is larger than the specification
             allows, or does not match the requested digest.
         """
         response = self.client.get(
@@ -170,7 +171,7 @@ class Repository:
             return (), None
         tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
-            self._raise_invalid("its list of tags contains something other than texts")
+            self._raise_invalid("its list of tags contains values that are not texts")
         next_page = _NEXT.search(response.headers.get("link", ""))
         # Only the path is kept: all pages come from the registry itself.
         following = response.url.join(next_page[1]).raw_path.decode() if next_page else None
@@ -268,7 +269,9 @@ def open_target(
     :param actions: actions to request tokens for.
     :returns: the repository, to be closed by the caller.
     :raises AuthError: when only one of user name and password is set.
+    :raises ConfigError: when ``image`` or ``tag`` is not valid.
     """
+    check_production_tag(settings.tag)
     image = Reference.parse(settings.image)
     host = get_login_host(image, settings.api_url)
     login = login_from_credentials(credentials) or find_stored_login(host)

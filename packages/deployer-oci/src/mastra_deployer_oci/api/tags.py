@@ -6,11 +6,23 @@ import datetime as dt
 import hashlib
 import re
 
-__all__ = ("ID", "RECORD", "build_id", "build_record_tag", "choose_tag", "parse_record_time")
+from mastra_core.errors import ConfigError
+from mastra_deployer_oci.api.reference import TAG
+
+__all__ = (
+    "ID",
+    "RECORD",
+    "build_id",
+    "build_record_tag",
+    "check_production_tag",
+    "choose_tag",
+    "parse_record_time",
+)
 
 ID = re.compile(r"mastra-([0-9a-f]{12})")
 RECORD = re.compile(r"mastra-\d{8}t\d{9}z-([0-9a-f]{12})")
 _PREVIEW = "preview-"
+_RESERVED = ("mastra-", _PREVIEW)  # the tags of deployments and of previews
 _MAX_LENGTH = 100  # a tag has 128 characters at most
 
 
@@ -64,3 +76,21 @@ def choose_tag(production: str, environment: str, branch: str) -> str:
         suffix = hashlib.sha256(branch.encode()).hexdigest()[:6]
         slug = f"{slug}-{suffix}"
     return _PREVIEW + slug
+
+
+def check_production_tag(tag: str) -> None:
+    """Refuse a production tag that no registry accepts, or that a preview would move.
+
+    :param tag: the setting ``tag``.
+    :raises ConfigError: when it is not valid, or reserved.
+    """
+    if not TAG.fullmatch(tag):
+        raise ConfigError(
+            f"tag={tag!r} is not a valid tag.",
+            "Use at most 128 letters, digits, '_', '.' and '-'. Do not begin with '.' or '-'.",
+        )
+    if tag.startswith(_RESERVED):
+        raise ConfigError(
+            f"tag={tag!r} is reserved for deployments and previews.",
+            "Choose a production tag that does not begin with 'mastra-' or 'preview-'.",
+        )

@@ -13,9 +13,9 @@ import msgspec
 
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import Build, Bundle, Report
-from mastra_deployer_oci.api.reference import Reference
+from mastra_deployer_oci.bundle.base_reference import find_base
 from mastra_deployer_oci.bundle.platforms import to_architecture, to_machine
-from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+from mastra_deployer_oci.settings import OciDeployer
 
 if TYPE_CHECKING:  # the settings class must load without what only bundling needs
     from mastra_deployer.kit import ArchiveEntry
@@ -43,18 +43,18 @@ def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: R
     from mastra_deployer_oci.bundle.layer_cache import write_cached_layer
     from mastra_deployer_oci.bundle.layers import write_layer
 
+    base = find_base(settings, build.platform.python)
     architecture, blobs = to_architecture(build.platform.wheels), directory / BLOBS
     layers: list[Layer] = []
-    if settings.base == SCRATCH:
+    if base is None:
         report.step("Writing the interpreter layer")
         layers.append(_write_interpreter_layer(build, settings, architecture, blobs, report))
     report.step("Writing the layers")
     layers.append(write_cached_layer("dependencies", _iter_dependencies(build), blobs))
     python = find_image_python(settings)
     layers.append(write_layer("app", _iter_app(build, python), blobs))
-    base = "" if settings.base == SCRATCH else settings.base.format(python=build.platform.python)
     plan = ImagePlan(
-        base=str(Reference.parse(base)) if base else "",
+        base=str(base) if base else "",
         architecture=architecture,
         layers=tuple(layers),
         config=build_image_config(settings, build.manifest, architecture, layers),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Build, Bundle, Problem
 from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
+from mastra_deployer_oci.api.tags import check_production_tag
+from mastra_deployer_oci.bundle.base_reference import find_base
 from mastra_deployer_oci.bundle.platforms import to_architecture
 from mastra_deployer_oci.settings import SCRATCH, OciDeployer
 
@@ -18,7 +20,7 @@ _EMPTY = (DOCKER_HUB, "library/scratch")  # Docker's name for no base image; it 
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
-    """Check the settings and the platform before any other work.
+    """Check the settings and the platform of a build.
 
     :param build: the build that is about to be bundled.
     :param settings: settings of the deployer.
@@ -28,6 +30,7 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
         _to_problem(lambda: to_architecture(build.platform.wheels)),
         _to_problem(lambda: _check_image(settings.image)),
         _to_problem(lambda: _check_base(settings, build)),
+        _to_problem(lambda: check_production_tag(settings.tag)),
     ]
     if not re.fullmatch(r"\d+(:\d+)?", settings.user):
         message = f"user={settings.user!r} is not a numeric user."
@@ -38,6 +41,9 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
         problems.append(
             Problem(message=message, hint="Remove the setting user.", severity="warning")
         )
+    if settings.health and not settings.health.startswith("/"):
+        message = f"health={settings.health!r} is not a path."
+        problems.append(Problem(message=message, hint="Write a path such as /health, or nothing."))
     if not 0 <= settings.port <= _LAST_PORT:
         message = f"port={settings.port} is not a port."
         problems.append(Problem(message=message, hint=f"Use a number from 0 to {_LAST_PORT}."))
@@ -64,9 +70,9 @@ def _check_image(image: str) -> None:
 
 
 def _check_base(settings: OciDeployer, build: Build) -> None:
-    if settings.base == SCRATCH:
+    base = find_base(settings, build.platform.python)
+    if base is None:
         return
-    base = Reference.parse(settings.base.format(python=build.platform.python))
     if (base.registry, base.repository) == _EMPTY:
         raise ConfigError(
             f"base={settings.base!r} is an empty image without a Python.",

@@ -53,10 +53,7 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
 
 
 def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry], strip: bool) -> str:
-    """Hash the size and the time of each input.
-
-    Reading the inputs would take as long as packing them.
-    """
+    """Hash the size and the time of each input, because reading the inputs takes too long."""
     digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
     files = [python.path, *iter_standard_library(python)]
     files += [entry.source for entry in extra if entry.source]

@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
@@ -45,11 +44,6 @@ def deploy(
     from mastra_deployer_oci.releases.release import publish, record_draft, to_deployment
     from mastra_deployer_oci.releases.release_log import DRAFT, ReleaseLog
 
-    if settings.merge and request.environment == "production" and not request.promote:
-        raise ConfigError(
-            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
-            "Deploy all platforms with --preview, and then promote the last deployment.",
-        )
     with open_image(bundle, settings, credentials, request) as (registry, image):
         report.step("Pushing layers")
         push_blobs(registry, image.blobs, report)
@@ -71,7 +65,7 @@ def deploy(
 
 
 def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, report: Report) -> None:
-    """Warn that another tool set the tag, because a rollback cannot restore its image."""
+    """Warn that another tool moved the tag, because a rollback cannot restore that image."""
     from mastra_deployer.kit import warn_about_other_tool
 
     image = registry.find_manifest(tag)
@@ -88,13 +82,13 @@ def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, repo
 
 def _build_record(settings: OciDeployer, request: DeployRequest, image: DeployImage) -> Record:
     from mastra_deployer_oci.api.tags import choose_tag
+    from mastra_deployer_oci.deploy.image import is_draft
     from mastra_deployer_oci.releases.release_log import DRAFT, Record
 
-    is_draft = request.environment == "production" and not request.promote
     return Record(
         name="",
         image=image.root.digest,
-        event=DRAFT if is_draft else "deploy",
+        event=DRAFT if is_draft(request) else "deploy",
         environment=request.environment,
         moves=choose_tag(settings.tag, request.environment, request.branch),
         created=dt.datetime.now(dt.UTC),

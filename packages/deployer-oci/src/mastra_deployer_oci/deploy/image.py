@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, DeployRequest
 from mastra_core.secret import Secret
 from mastra_deployer_oci.settings import OciDeployer
@@ -17,10 +18,11 @@ from mastra_deployer_oci.settings import OciDeployer
 if TYPE_CHECKING:  # the settings class must load without what only deploying needs
     from mastra_deployer_oci.api.documents import Document
     from mastra_deployer_oci.api.repository import Repository
+    from mastra_deployer_oci.bundle.image_plan import ImagePlan
     from mastra_deployer_oci.deploy.base_image import BaseImage
     from mastra_deployer_oci.deploy.blob import Blob
 
-__all__ = ("DeployImage", "open_image")
+__all__ = ("DeployImage", "is_draft", "open_image")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,14 @@ class DeployImage:
     blobs: tuple[Blob, ...]
 
 
+def is_draft(request: DeployRequest) -> bool:
+    """Return whether a deploy moves no tag.
+
+    :param request: options of the deploy.
+    """
+    return request.environment == "production" and not request.promote
+
+
 @contextlib.contextmanager
 def open_image(
     bundle: Bundle,
@@ -53,6 +63,7 @@ def open_image(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :returns: the repository and the image; both are valid only in the ``with`` block.
+    :raises ConfigError: when a draft would be merged into the image of a tag.
     """
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
@@ -60,6 +71,11 @@ def open_image(
     from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.base_image import load_base, open_base
 
+    if settings.merge and is_draft(request):
+        raise ConfigError(
+            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
+            "Deploy all platforms with --preview, and then promote the last deployment.",
+        )
     plan = read_plan(bundle.directory)
     reference = Reference.parse(plan.base) if plan.base else None
     with contextlib.ExitStack() as stack:
@@ -72,9 +88,10 @@ def open_image(
         registry = stack.enter_context(open_target(settings, credentials, mount_from=mount_from))
         temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
         blobs = _list_base_blobs(source, base, registry, temp_dir)
+        blobs += _list_app_blobs(plan, bundle.directory)
         tag = choose_tag(settings.tag, request.environment, request.branch)
         merge_tag = tag if settings.merge else ""
-        yield registry, _assemble_image(bundle, registry, base, blobs, merge_tag)
+        yield registry, _assemble_image(plan, registry, base, blobs, merge_tag)
 
 
 def _list_base_blobs(
@@ -86,18 +103,16 @@ def _list_base_blobs(
 
 
 def _assemble_image(
-    bundle: Bundle,
+    plan: ImagePlan,
     registry: Repository,
     base: BaseImage | None,
-    base_blobs: list[Blob],
+    blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
     """Build the config and the manifest; with ``merge_tag``, also build that tag's new index."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
-    from mastra_deployer_oci.bundle.image_plan import read_plan
     from mastra_deployer_oci.deploy.multi_arch import merge_index
 
-    plan = read_plan(bundle.directory)
     config, manifest = build_image(
         plan,
         base.config if base else None,
@@ -109,16 +124,16 @@ def _assemble_image(
     if merge_tag:
         root = merge_index(registry, merge_tag, children[0], plan.app)
         children = tuple(root.value["manifests"])
-    blobs = (*base_blobs, *_list_app_blobs(bundle), _build_config_blob(config))
-    return DeployImage(manifest=manifest, root=root, children=children, blobs=blobs)
+    all_blobs = (*blobs, _build_config_blob(config))
+    return DeployImage(manifest=manifest, root=root, children=children, blobs=all_blobs)
 
 
-def _list_app_blobs(bundle: Bundle) -> list[Blob]:
-    from mastra_deployer_oci.bundle.image_plan import BLOBS, read_plan
+def _list_app_blobs(plan: ImagePlan, directory: Path) -> list[Blob]:
+    from mastra_deployer_oci.bundle.image_plan import BLOBS
     from mastra_deployer_oci.deploy.blob import Blob
 
     def locate(digest: str) -> Path:
-        return bundle.directory / BLOBS / digest.removeprefix("sha256:")
+        return directory / BLOBS / digest.removeprefix("sha256:")
 
     return [
         Blob(
@@ -127,7 +142,7 @@ def _list_app_blobs(bundle: Bundle) -> list[Blob]:
             size=layer.size,
             fetch_file=functools.partial(locate, layer.digest),
         )
-        for layer in read_plan(bundle.directory).layers
+        for layer in plan.layers
     ]
 
 

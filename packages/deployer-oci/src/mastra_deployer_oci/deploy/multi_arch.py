@@ -1,4 +1,4 @@
-"""Combine images for several platforms under one tag, with one more image per deploy."""
+"""Combine images for several platforms under one tag; each deploy adds one image."""
 
 from __future__ import annotations
 

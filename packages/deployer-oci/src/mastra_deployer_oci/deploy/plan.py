@@ -24,9 +24,10 @@ def plan_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :returns: the plan.
+    :raises ConfigError: when a draft would be merged into the image of a tag.
     """
     from mastra_deployer_oci.api.tags import build_id, choose_tag
-    from mastra_deployer_oci.deploy.image import open_image
+    from mastra_deployer_oci.deploy.image import is_draft, open_image
 
     with open_image(bundle, settings, credentials, request) as (registry, image):
         missing_blobs = [blob for blob in image.blobs if not registry.has_blob(blob.digest)]
@@ -36,7 +37,7 @@ def plan_deploy(
         name, own_tag = registry.image.name, build_id(image.root.digest)
         exists = registry.find_manifest(image.root.digest) is not None
         is_current = current is not None and current.digest == image.root.digest
-        moved_tag = "" if is_current else f"{name}:{tag}"
+        moved_tag = "" if is_current or is_draft(request) else f"{name}:{tag}"
         return Plan(
             creates=(
                 *(f"layer {blob.name} ({blob.size / 1e6:.1f} MB)" for blob in missing_blobs),
@@ -51,7 +52,7 @@ def plan_deploy(
 
 
 def describe_variables(bundle: Bundle) -> tuple[str, ...]:
-    """Return notes about the variables to set for a container; an image contains no values.
+    """Return notes about the variables that a container needs; an image contains no values.
 
     :param bundle: the bundle of the app.
     :returns: one note for the required and one for the optional variables.

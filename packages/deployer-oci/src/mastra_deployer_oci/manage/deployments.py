@@ -125,23 +125,22 @@ def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Reposito
 
     :raises DeployError: when there is none.
     """
-    from mastra_deployer.kit import require_deployed
+    from mastra_deployer.kit import find_rollback_target, require_deployed
 
-    if id:
+    def find_previous() -> str:
+        current = log.find_current(tag)
+        return current.back if current else ""
+
+    def find(target: str) -> Record | None:
+        if not id:
+            return log.get(target)
         return require_deployed(
             log.find_newest(_find_record(log, id, registry).image, tag),
             f"{id!r} was never in production, so a rollback to it is not possible.",
             f"Promote it: mastra promote {id}.",
         )
-    current_record = log.find_current(tag)
-    reason = (
-        "the live deployment is the first one" if current_record else "no mastra deployment is live"
-    )
-    return require_deployed(
-        log.get(current_record.back) if current_record else None,
-        f"There is no earlier deployment for a rollback: {reason}.",
-        _LIST_HINT,
-    )
+
+    return find_rollback_target(id, find_previous, find)
 
 
 def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:

@@ -42,7 +42,7 @@ class Record:
     :param moves: the tag that was moved to the image.
     :param created: when the record was written.
     :param children: descriptors of the image's manifests, one for each platform.
-    :param back: name of the record that was current before, where a rollback goes to. The record of
+    :param back: name of the record that was current before, to which a rollback goes. The record of
         a rollback without an id takes over the ``back`` of its target, so that the next rollback
         goes back further.
     :param message: message of the deploy.

@@ -21,8 +21,8 @@ from mastra_deployer_vercel.bundle.build_output import FUNCTION, OUTPUT
 __all__ = ("ArchivePart", "pack_archive")
 
 _PART_SIZE = 100 * 1024 * 1024  # bytes; the part size of Vercel's own client
-_LARGE_SIZE = 100_000  # bytes unpacked, from which a distribution or file gets its own part
-_MAX_LARGE_PARTS = 60  # at most, because each new part is a request
+_LARGE_SIZE = 100_000  # unpacked bytes from which on a distribution or file has a part of its own
+_MAX_LARGE_PARTS = 60  # each part that Vercel does not have is a request
 _CHUNK = 1 << 20
 
 

@@ -33,7 +33,7 @@ __all__ = (
 )
 
 _ROUNDS = 3  # Vercel may still report a file as missing that was just uploaded
-_SEARCH_LIMIT = 20  # deployments with the same mark to search
+_SEARCH_LIMIT = 20  # newest deployments with the mark of the request
 MARK_KEY = "mastraMark"
 _QUERY = {"prebuilt": "1", "skipAutoDetectionConfirmation": "1", "forceNew": "1"}
 
@@ -66,10 +66,10 @@ def create_deployment(
 
 
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
-    """Request a deployment, and recover if the response is lost.
+    """Request a deployment only once, even after a lost response.
 
-    After a lost response, the new deployment is searched. It has the same mark and did not exist
-    before.
+    After a lost response, the new deployment is looked up. It has the mark of the request, and did
+    not exist before the request.
 
     :param client: client of Vercel's API.
     :param body: body of the request.
@@ -138,7 +138,7 @@ def build_deployment_body(
     files = [part.to_file_entry() for part in parts]
     identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
     identity += " staged" if settings.staged else ""
-    tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")  # has its own field
+    tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")  # it has a field
     meta = {
         MARK_KEY: hashlib.sha256(identity.encode()).hexdigest()[:16],
         "mastraFiles": json.dumps(files),
@@ -151,7 +151,7 @@ def build_deployment_body(
         "meta": meta,
         "projectSettings": {"framework": None},
     }
-    # The project's variables may change between `set` and this request, when another deploy runs.
+    # Another deploy may change the project's variables between `set` and this request.
     if request.env:
         body["env"] = {name: value.reveal() for name, value in request.env.items()}
     if request.git is not None:

@@ -33,7 +33,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("deploy",)
+__all__ = ("deploy", "refuse_unpublished_draft")
 
 _SEARCH_LIMIT = 20  # newest deployments to search for an unfinished one
 
@@ -57,10 +57,11 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the new deployment.
+    :raises ConfigError: when nobody would promote a staged deployment.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when it is not ready in time.
     """
-    _refuse_unpublished_draft(settings, request)
+    refuse_unpublished_draft(settings, request)
     if request.environment == "production" and not request.promote:
         settings = dataclasses.replace(settings, staged=True)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
@@ -76,19 +77,30 @@ def deploy(
             hint="If it is another app, choose another project_name. `mastra rollback` restores "
             "the old deployment.",
         )
-        report.step("Setting variables")
-        Variables(client, settings, request.environment).set(request.env)
+        variables = Variables(client, settings, request.environment)
         body = build_deployment_body(settings, project, bundle, request, parts)
-        item = find_unfinished(newest, request, lambda each: to_deployment(each, project, settings))
-        # When it is ready, a staged deployment stays a draft, and another one moves the domains.
+        item = find_unfinished(
+            newest,
+            request,
+            lambda each: to_deployment(each, project, settings),
+            get_change_time=variables.get_change_time,
+        )
+        # The mark tells staged deployments, which stay drafts, from those that move the domains.
         if item is None or (item.get("meta") or {}).get(MARK_KEY) != body["meta"][MARK_KEY]:
+            report.step("Setting variables")
+            variables.set(request.env)
             report.step("Creating the deployment")
             item = create_deployment(client, body, parts, report)
         return _finish(client, settings, request, item, report)
 
 
-def _refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
-    """Refuse a staged deployment that would stay unpublished, before anything is sent."""
+def refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
+    """Refuse a staged deployment that would stay unpublished, before anything is sent.
+
+    :param settings: settings of the deployer.
+    :param request: options of the deploy.
+    :raises ConfigError: when nobody would promote the deployment.
+    """
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:
         raise ConfigError(
@@ -114,19 +126,17 @@ def _finish(
             "This is the project's first deployment, and Vercel makes it a production deployment.",
             "Later deployments are previews.",
         )
-    is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
-    live = None if request.wait and not is_staged else False
-    deployment = to_deployment(item, project, settings, live=_resolve_live(item, live))
+    live = _is_live(item, settings, request) if get_stage(item) == "production" else None
+    deployment = to_deployment(item, project, settings, live=live)
     return dataclasses.replace(
         deployment, next=(*deployment.next, *_list_next_steps(deployment, settings))
     )
 
 
-def _resolve_live(item: Mapping[str, Any], live: bool | None) -> bool | None:
-    """Return ``live``; in production, replace ``None`` with whether the domains have moved."""
-    if live is None and get_stage(item) == "production":
-        return bool(item.get("aliasAssigned"))
-    return live
+def _is_live(item: Mapping[str, Any], settings: VercelDeployer, request: DeployRequest) -> bool:
+    """Return whether the domains have moved to a production deployment."""
+    is_staged = settings.staged or item.get("readySubstate") in ("STAGED", "ROLLING")
+    return request.wait and not is_staged and bool(item.get("aliasAssigned"))
 
 
 def _list_next_steps(deployment: Deployment, settings: VercelDeployer) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
+from mastra_deployer_vercel.deploy.deploy import refuse_unpublished_draft
 from mastra_deployer_vercel.resources.deployments import get_archive_parts, iter_deployments
 from mastra_deployer_vercel.resources.project import find_project
 from mastra_deployer_vercel.resources.variables import Variables
@@ -17,7 +18,7 @@ from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = ("plan_deploy",)
 
-_SEARCH_LIMIT = 20  # newest deployments whose files Vercel still has
+_SEARCH_LIMIT = 20  # newest deployments whose files count as present
 
 
 def plan_deploy(
@@ -33,7 +34,10 @@ def plan_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :returns: the plan.
+    :raises ConfigError: when nobody would promote a staged deployment.
     """
+    refuse_unpublished_draft(settings, request)
+    is_draft = request.environment == "production" and (settings.staged or not request.promote)
     with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
         parts = pack_archive(bundle, Path(temp_dir))
         project = find_project(client, settings)
@@ -45,7 +49,7 @@ def plan_deploy(
             variables = Variables(client, settings, request.environment).list()
     create_project = () if project else (f"project {settings.project_name}",)
     return Plan(
-        creates=(*create_project, f"{request.environment} deployment"),
+        creates=(*create_project, f"{request.environment} {'draft' if is_draft else 'deployment'}"),
         changes=tuple(f"variable {name}" for name in request.env if name in variables),
         environment=tuple(request.env),
         upload=sum(part.size for part in parts if part.sha1 not in known_digests),

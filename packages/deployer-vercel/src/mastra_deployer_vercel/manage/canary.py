@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
+from mastra_deployer.kit import refuse_live_canary, refuse_other_canary
 from mastra_deployer_vercel.manage.promotion import promote, roll_back_to
-from mastra_deployer_vercel.resources.deployments import find_deployment, get_stage, to_deployment
+from mastra_deployer_vercel.resources.deployments import get_deployment, get_stage, to_deployment
 from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.resources.rolling_release import (
     build_release_path,
     complete_release,
     find_active_release,
-    raise_for_other_canary,
+    get_canary_id,
+    get_percent,
 )
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -39,10 +41,11 @@ def set_canary(
     :param percent: share of the traffic in percent; 0 ends the release, 100 completes it.
     :param report: receives progress.
     :returns: the deployment with its share.
-    :raises DeployError: for a preview, for a smaller share, or while another release is active.
+    :raises DeployError: for a preview or the live deployment, for a smaller share, or while
+        another deployment is a canary.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, project, id)
+    item, live_id = get_deployment(client, project, id), get_live_id(project)
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview. Only production deployments can receive production "
@@ -50,14 +53,15 @@ def set_canary(
             "Deploy with --prod --no-promote. Then set the share of that deployment.",
         )
     release = find_active_release(client, settings)
-    raise_for_other_canary(release, item["id"])
-    if percent == 0:
-        if release:  # a rollback to the current deployment ends the release
-            current = (release.get("currentDeployment") or {}).get("id") or get_live_id(project)
-            roll_back_to(client, settings, str(current), report)
-        return _to_deployment(client, settings, item, 0)
+    refuse_other_canary(item["id"], get_canary_id(release))
     if not release and percent == _ALL:  # 100 % at once is a promotion
         return promote(client, settings, id, report)
+    refuse_live_canary(item["id"], live_id)
+    if percent == 0:
+        if release:  # a rollback to the current deployment ends the release
+            current = (release.get("currentDeployment") or {}).get("id") or live_id
+            roll_back_to(client, settings, str(current), report)
+        return _to_deployment(client, settings, item, 0)
     if not release:
         release = _start_release(client, settings, item, percent)
     return _advance_release(client, settings, item, release, percent)
@@ -67,14 +71,14 @@ def _to_deployment(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> Deployment:
     project = get_project(client, settings)
-    deployment = to_deployment(item, project, settings, live=percent > 0)
+    deployment = to_deployment(item, project, settings, live=percent == _ALL)
     return deployment if percent == _ALL else dataclasses.replace(deployment, percent=percent)
 
 
 def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
-    """Start a release with two stages, the share and 100 %, which need approval.
+    """Start a release with two stages that need an approval: the share, and 100 %.
 
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
@@ -98,7 +102,7 @@ def _advance_release(
     percent: int,
 ) -> Deployment:
     """Advance to a share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
-    share = _get_percent(release)
+    share = get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])
     elif percent != share:
@@ -118,10 +122,7 @@ def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
             f"The share of the new deployment cannot change from {share} % to {percent} %.",
-            f"Its next stages are {later} %. Or end the release with --percent 0, and start again.",
+            f"Pass one of its next stages: {later}. Or end the release with --percent 0, and start "
+            "again.",
         )
     return shares.index(percent)
-
-
-def _get_percent(release: dict[str, Any]) -> int:
-    return int((release.get("activeStage") or {}).get("targetPercentage") or 0)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import build_project_path, open_api
 from mastra_deployer_vercel.resources.deployments import iter_deployments, to_deployment
-from mastra_deployer_vercel.resources.project import find_project
+from mastra_deployer_vercel.resources.project import find_project, get_live_id
+from mastra_deployer_vercel.resources.rolling_release import (
+    find_active_release,
+    get_canary_id,
+    get_percent,
+)
 from mastra_deployer_vercel.settings import VercelDeployer
 
 __all__ = ("destroy", "list_deployments")
@@ -28,8 +35,18 @@ def list_deployments(
         project = find_project(client, settings)
         if project is None:
             return []
+        shares = _list_shares(project, find_active_release(client, settings))
         items = iter_deployments(client, project["id"], limit)
-        return [to_deployment(item, project, settings) for item in items]
+        deployments = [to_deployment(item, project, settings) for item in items]
+        return [dataclasses.replace(item, percent=shares.get(item.id)) for item in deployments]
+
+
+def _list_shares(project: dict[str, Any], release: dict[str, Any]) -> dict[str, int]:
+    """Return the shares of the canary and of the live deployment; empty without a canary."""
+    if not release:
+        return {}
+    percent = get_percent(release)
+    return {get_canary_id(release): percent, get_live_id(project): 100 - percent}
 
 
 def destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import DeployError
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
 from mastra_deployer_vercel.api import open_api
+from mastra_deployer_vercel.resources.custom_environment import get_environment_id
 from mastra_deployer_vercel.resources.project import find_project, get_billing_plan, is_reachable
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -20,7 +22,7 @@ _MAX_DURATION = {"hobby": 300, "pro": 800, "enterprise": 1800}  # seconds of max
 
 
 def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterator[Problem]:
-    """Check the token and its team, the limits of the plan, and the project's protection.
+    """Check the token and its team, the limits of the plan, and the settings of the project.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -30,7 +32,10 @@ def diagnose(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Ite
     with open_api(settings, credentials) as client:
         plan = get_billing_plan(client, settings)
         yield from _check_plan(settings, plan)
-        yield from _check_protection(client, settings)
+        project = find_project(client, settings)
+        if project is not None:
+            yield from _check_custom_environment(client, settings)
+            yield from _check_protection(project, settings)
 
 
 def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
@@ -48,11 +53,16 @@ def _check_plan(settings: VercelDeployer, plan: str) -> Iterator[Problem]:
         )
 
 
-def _check_protection(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
-    project = find_project(client, settings)
-    if project is None or settings.bypass:
-        return
-    if not is_reachable(project, production=settings.staged is False):
+def _check_custom_environment(client: httpx.Client, settings: VercelDeployer) -> Iterator[Problem]:
+    if settings.custom_environment:
+        try:
+            get_environment_id(client, settings)
+        except DeployError as error:
+            yield Problem(message=error.message, hint=error.hint)
+
+
+def _check_protection(project: dict[str, Any], settings: VercelDeployer) -> Iterator[Problem]:
+    if not settings.bypass and not is_reachable(project, production=not settings.staged):
         yield Problem(
             message="The project's protection blocks requests to its production deployments, "
             "so their smoke test is skipped.",

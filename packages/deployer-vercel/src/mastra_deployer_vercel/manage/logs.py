@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import LogLine
 from mastra_deployer.kit import follow_logs, iter_lines, iter_pages, read_object, require_deployed
-from mastra_deployer_vercel.resources.deployments import find_deployment
+from mastra_deployer_vercel.resources.deployments import get_deployment
 from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -47,7 +47,7 @@ def read_logs(
         "No deployment is live in production.",
         "Deploy first, or pass the id of a deployment.",
     )
-    deployment = str(find_deployment(client, project, deployment_id)["id"])
+    deployment = str(get_deployment(client, project, deployment_id)["id"])
     start = last = since or dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     for line in _iter_past_lines(client, project, deployment, start):
         last = line.time or last

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import find_rollback_target, poll
+from mastra_deployer.kit import find_rollback_target, poll, refuse_other_canary
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
     find_deployment,
     get_archive_parts,
+    get_deployment,
     get_id,
     get_stage,
+    get_state,
+    is_draft,
     iter_deployments,
     to_deployment,
 )
@@ -25,7 +28,6 @@ from mastra_deployer_vercel.resources.rolling_release import (
     complete_release,
     find_active_release,
     get_canary_id,
-    raise_for_other_canary,
 )
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -49,25 +51,42 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     :param id: id of the deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: if the deployment does not exist, or another release is active.
+    :raises DeployError: if the deployment does not exist or is not ready, or if another deployment
+        is a canary.
     """
     project = get_project(client, settings)
-    item = find_deployment(client, project, id)
-    if get_stage(item) != "production":
-        return _redeploy_to_production(client, settings, project, item, report)
+    item: Mapping[str, Any] = get_deployment(client, project, id)
+    _require_ready(item)
     release = find_active_release(client, settings)
-    raise_for_other_canary(release, item["id"])
-    if release:  # a promotion would wait behind this release
-        complete_release(client, settings, item["id"])
-        _wait_for_domains(client, settings, str(item["id"]), report)
-    elif get_live_id(project) != item["id"]:
-        path = build_project_path(settings, 10, f"/promote/{item['id']}")
+    refuse_other_canary(get_id(item), get_canary_id(release))
+    if get_stage(item) != "production":
+        item = _redeploy_to_production(client, settings, project, item, report)
+        project, release = get_project(client, settings), find_active_release(client, settings)
+    if release or get_live_id(project) != get_id(item):
+        _move_production(client, settings, get_id(item), release, report)
+    return _to_live_deployment(client, settings, item)
+
+
+def _require_ready(item: Mapping[str, Any]) -> None:
+    if (state := get_state(item)) != "ready":
+        raise DeployError(
+            f"{get_id(item)} cannot become live, because its state is {state!r}.",
+            "Wait until it is ready, or deploy again.",
+        )
+
+
+def _move_production(
+    client: httpx.Client, settings: VercelDeployer, id: str, release: dict[str, Any], report: Report
+) -> None:
+    """Give a production deployment all of the traffic."""
+    if not release:
+        path = build_project_path(settings, 10, f"/promote/{id}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
         # In a project with rolling releases, promoting only starts a release.
-        if get_canary_id(find_active_release(client, settings)) == item["id"]:
-            complete_release(client, settings, item["id"])
-        _wait_for_domains(client, settings, str(item["id"]), report)
-    return _to_live_deployment(client, settings, item)
+        release = find_active_release(client, settings)
+    if get_canary_id(release) == id:  # a promotion would wait behind this release
+        complete_release(client, settings, id)
+    _wait_for_domains(client, settings, id, report)
 
 
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
@@ -86,13 +105,15 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
     item = find_rollback_target(
         id,
         lambda: _find_previous(client, project),
-        functools.partial(find_deployment, client, project),
+        functools.partial(get_deployment, client, project),
+        was_live=lambda each: not is_draft(each),
     )
     if get_stage(item) != "production":
         raise DeployError(
             f"{item['id']} is a preview that was never live, so a rollback to it is not possible.",
             f"Promote it: mastra promote {item['id']}.",
         )
+    _require_ready(item)
     if find_active_release(client, settings):  # a rollback to the live deployment ends it
         roll_back_to(client, settings, get_live_id(project), report)
     if get_live_id(project) != item["id"]:
@@ -115,11 +136,16 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 
 
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
-    """Return the deployment that was live before, by the last domain move or by creation time."""
+    """Return the deployment that was live before the present one; empty if there is none.
+
+    The last move of the domains names it. Without a move, it is the next older deployment.
+    """
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
-    if last_request.get("toDeploymentId") == live and last_request.get("fromDeploymentId"):
-        return str(last_request["fromDeploymentId"])
+    previous = str(last_request.get("fromDeploymentId") or "")
+    has_moved = previous and last_request.get("toDeploymentId") == live
+    if has_moved and find_deployment(client, project, previous):  # it may have been deleted
+        return previous
     # Drafts were never live, so they are no candidates.
     filters = {"target": "production", "state": "READY", "rollbackCandidate": "true"}
     items = iter_deployments(client, project["id"], _SEARCH_LIMIT, **filters)
@@ -164,7 +190,8 @@ def _redeploy_to_production(
     project: dict[str, Any],
     item: Mapping[str, Any],
     report: Report,
-) -> Deployment:
+) -> dict[str, Any]:
+    """Deploy the files of a preview to production, and return the ready deployment."""
     files, meta = get_archive_parts(item), item.get("meta") or {}
     if not files:
         raise DeployError(
@@ -190,13 +217,12 @@ def _redeploy_to_production(
             "Deploy to production: mastra deploy --prod.",
         )
     unstaged_settings = dataclasses.replace(settings, staged=False)
-    ready = wait_until_ready(client, get_id(result), unstaged_settings, report)
-    return _to_live_deployment(client, settings, ready)
+    return wait_until_ready(client, get_id(result), unstaged_settings, report)
 
 
 def _to_live_deployment(
     client: httpx.Client, settings: VercelDeployer, item: Mapping[str, Any]
 ) -> Deployment:
     project = get_project(client, settings)
-    current = find_deployment(client, project, get_id(item))
+    current = get_deployment(client, project, get_id(item))
     return to_deployment(current, project, settings, live=True)

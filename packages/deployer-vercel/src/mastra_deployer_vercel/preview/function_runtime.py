@@ -1,7 +1,7 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
 The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. It sends JSON messages that end with
-a zero byte. The messages contain its port, the log lines of each request, and the end of each
+a zero byte. The messages tell the port of the runtime, and the log lines and the end of each
 request.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -19,19 +20,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from mastra_core.errors import DeploymentFailed
+from mastra_core.errors import ConfigError, DeploymentFailed
 from mastra_deployer.kit import ChildProcess
 
 __all__ = ("FunctionRuntime",)
 
 _START_TIMEOUT = 60.0  # seconds; more than Vercel allows a function
+_START_TYPES = ("server-started", "unrecoverable-error")
 
 
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory. The app cannot write to it as a user without root
-        permissions, or as root on Linux.
+    :param function: the ``.func`` directory. The app cannot write to it, except as root on systems
+        other than Linux.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
     :param log: called with each message of the runtime.
@@ -46,7 +48,7 @@ class FunctionRuntime:
     ) -> None:
         self._function, self._python, self._log = function, python, log
         self._environment = environment
-        self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._starts: queue.Queue[dict[str, Any]] = queue.Queue()  # messages about the start
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -73,54 +75,64 @@ class FunctionRuntime:
 
         As on the platform, packages of this machine cannot be imported, even by child processes of
         the app.
+
+        :raises ConfigError: when the interpreter cannot create one.
         """
         command = [self._python, "-I", "-m", "venv", "--without-pip", "--symlinks", str(directory)]
-        subprocess.run(command, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        if done.returncode:
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason is given"]
+            raise ConfigError(
+                f"{self._python!r} cannot create a virtual environment: {lines[-1]}.",
+                "Check the free disk space. On Debian, install the package python3-venv.",
+            )
         return str(directory / "bin" / "python")
 
+    @functools.cached_property
+    def _config(self) -> dict[str, Any]:
+        """The configuration of the function, as the bundle has it."""
+        text = (self._function / ".vc-config.json").read_text(encoding="utf-8")
+        config: dict[str, Any] = json.loads(text)
+        return config
+
     def _build_command(self, python: str) -> list[str]:
-        handler = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))[
-            "handler"
-        ]
-        module = handler.rpartition(".")[0]
+        module = self._config["handler"].rpartition(".")[0]
         code = f"import sys; sys.path.insert(0, '.'); import {module}"
         return [python, "-I", "-c", code]
 
     def _build_environment(self, address: str) -> dict[str, str]:
-        config = json.loads((self._function / ".vc-config.json").read_text(encoding="utf-8"))
         inherited = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
         platform = {"VERCEL": "1", "VERCEL_ENV": "development", "LANG": "C.UTF-8", "TZ": "UTC"}
-        configured = {**config.get("environment", {}), **self._environment}
+        configured = {**self._config.get("environment", {}), **self._environment}
         return {**inherited, **platform, **configured, "VERCEL_IPC_PATH": address}
 
     def _read_start(self) -> int | None:
-        """Return the port when the runtime serves; return ``None`` before.
+        """Return the port once the runtime serves; return ``None`` before that.
 
-        :raises DeploymentFailed: when it does not start, with the reason it gives.
+        :raises DeploymentFailed: when the runtime reports why it does not start.
         """
         try:
-            event = self._messages.get_nowait()
+            event = self._starts.get_nowait()
         except queue.Empty:
             return None
         payload = event.get("payload") or {}
         if event["type"] == "server-started":
             return int(payload["httpPort"])
-        if event["type"] == "unrecoverable-error":
-            message = str(payload.get("message") or "no reason is given.").strip()
-            raise DeploymentFailed(
-                f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
-                message if len(message.splitlines()) > 1 else "See its output above.",
-            )
-        return self._read_start()
+        message = str(payload.get("message") or "no reason is given.").strip()
+        raise DeploymentFailed(
+            f"The app does not start under Vercel's runtime: {message.splitlines()[-1]}",
+            message if len(message.splitlines()) > 1 else "See its output above.",
+        )
 
     def _read_messages(self, listener: socket.socket) -> None:
-        """Read messages until the process ends; the first messages say whether it starts."""
+        """Read messages until the process ends."""
         try:
             connection, _ = listener.accept()
-        except OSError:  # the process ended before it connected
+        except OSError:  # the process ended before it had connected
             return
         for message in _iter_messages(connection):
-            self._messages.put(message)
+            if message.get("type") in _START_TYPES:
+                self._starts.put(message)
             self._log(message)
 
 

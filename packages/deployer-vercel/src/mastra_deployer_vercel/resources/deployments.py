@@ -27,8 +27,11 @@ __all__ = (
     "TAG_FIELDS",
     "find_deployment",
     "get_archive_parts",
+    "get_deployment",
     "get_id",
     "get_stage",
+    "get_state",
+    "is_draft",
     "iter_deployments",
     "to_deployment",
 )
@@ -62,7 +65,9 @@ def iter_deployments(
         query["until"] = after
 
 
-def find_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -> dict[str, Any]:
+def find_deployment(
+    client: httpx.Client, project: Mapping[str, Any], id: str
+) -> dict[str, Any] | None:
     """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
 
     Vercel finds the deployments of all projects. The files of another project's deployment must
@@ -71,13 +76,23 @@ def find_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -
     :param client: client of Vercel's API.
     :param project: the project, as Vercel describes it.
     :param id: id or host of the deployment.
+    :returns: the deployment, as Vercel describes it, or ``None``.
+    """
+    item = find_object(client, f"/v13/deployments/{quote_segment(id)}")
+    return item if item is not None and item.get("projectId") == project["id"] else None
+
+
+def get_deployment(client: httpx.Client, project: Mapping[str, Any], id: str) -> dict[str, Any]:
+    """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
+
+    :param client: client of Vercel's API.
+    :param project: the project, as Vercel describes it.
+    :param id: id or host of the deployment.
     :returns: the deployment, as Vercel describes it.
     :raises DeployError: when the project has no such deployment.
     """
-    item = find_object(client, f"/v13/deployments/{quote_segment(id)}")
-    is_own = item is not None and item.get("projectId") == project["id"]
     return require_deployed(
-        item if is_own else None,
+        find_deployment(client, project, id),
         f"The Vercel project {project.get('name')!r} has no deployment {id!r}.",
         "List the deployments of the project: mastra deployments vercel.",
     )
@@ -99,6 +114,14 @@ def get_stage(item: Mapping[str, Any]) -> Stage:
     :returns: ``production`` or ``preview``.
     """
     return "production" if item.get("target") == "production" else "preview"
+
+
+def is_draft(item: Mapping[str, Any]) -> bool:
+    """Return whether a deployment to production is ready, and never had the domains.
+
+    :param item: the deployment, as Vercel describes it.
+    """
+    return get_stage(item) == "production" and item.get("readySubstate") == "STAGED"
 
 
 def get_archive_parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -129,7 +152,7 @@ def to_deployment(
     :param live: whether it is live; derived from the project where ``None``.
     :returns: the deployment.
     """
-    stage, state, meta = get_stage(item), _to_state(item), item.get("meta") or {}
+    stage, state, meta = get_stage(item), get_state(item), item.get("meta") or {}
     tags = DeploymentTags.from_fields(meta, TAG_FIELDS)
     if live is None:
         live = get_live_id(project) == get_id(item) if stage == "production" else state == "ready"
@@ -151,11 +174,16 @@ def to_deployment(
         fingerprint=tags.fingerprint,
         reachable=is_reachable(project, production=stage == "production" and live),
         smoke_headers=headers,
+        draft=not live and is_draft(item),
         next=_list_next_steps(item),
     )
 
 
-def _to_state(item: Mapping[str, Any]) -> State:
+def get_state(item: Mapping[str, Any]) -> State:
+    """Return the state of a deployment; an unknown state counts as building.
+
+    :param item: the deployment, as Vercel describes it.
+    """
     value = item.get("readyState") or item.get("state") or item.get("status")
     if value == "READY":
         return "ready"

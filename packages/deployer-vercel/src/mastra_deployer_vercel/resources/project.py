@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mastra_deployer.kit import find_object, get_or_create, read_object, require_deployed
+from mastra_deployer.kit import (
+    find_object,
+    get_or_create,
+    quote_segment,
+    read_object,
+    require_deployed,
+)
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.settings import VercelDeployer
 
@@ -99,7 +105,7 @@ def get_billing_plan(client: httpx.Client, settings: VercelDeployer) -> str:
     :returns: ``hobby``, ``pro`` or ``enterprise``; empty when it is unknown.
     """
     if settings.team_id:
-        team = read_object(client.get(f"/v2/teams/{settings.team_id}"))
+        team = read_object(client.get(f"/v2/teams/{quote_segment(settings.team_id)}"))
         return str((team.get("billing") or {}).get("plan") or "")
     user = read_object(client.get("/v2/user")).get("user") or {}
     return str((user.get("billing") or {}).get("plan") or "")

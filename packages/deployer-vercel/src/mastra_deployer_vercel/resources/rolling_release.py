@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.errors import DeployError
 from mastra_deployer.kit import read_object
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -17,7 +16,7 @@ __all__ = (
     "complete_release",
     "find_active_release",
     "get_canary_id",
-    "raise_for_other_canary",
+    "get_percent",
 )
 
 
@@ -44,19 +43,12 @@ def get_canary_id(release: dict[str, Any]) -> str:
     return str((release.get("canaryDeployment") or {}).get("id") or "")
 
 
-def raise_for_other_canary(release: dict[str, Any], id: str) -> None:
-    """Raise an error if another deployment is a canary.
+def get_percent(release: dict[str, Any]) -> int:
+    """Return the share of the traffic that the canary receives, in percent.
 
-    :param release: the release, as Vercel describes it; may be empty.
-    :param id: id of the deployment that is expected.
-    :raises DeployError: when the release is of another deployment.
+    :param release: the release, as Vercel describes it.
     """
-    canary_id = get_canary_id(release)
-    if canary_id not in ("", id):
-        raise DeployError(
-            f"Another deployment, {canary_id}, already receives a share of the traffic.",
-            f"End its release first: mastra canary {canary_id} --percent 0.",
-        )
+    return int((release.get("activeStage") or {}).get("targetPercentage") or 0)
 
 
 def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
 from mastra_deployer.kit import read_object
 from mastra_deployer_vercel.api import build_project_path
+from mastra_deployer_vercel.resources.custom_environment import get_environment_id
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class Variables:
     """
 
     def __init__(self, client: httpx.Client, settings: VercelDeployer, stage: Stage) -> None:
-        self._client, self._settings = client, settings
-        self._stage = stage
+        self._client, self._settings, self._stage = client, settings, stage
+        self._slug = settings.custom_environment if stage == "preview" else ""
 
     def list(self) -> Mapping[str, str]:
         """List the variables: ``GET /v10/projects/{name}/env``.
@@ -40,9 +42,8 @@ class Variables:
         :returns: the environments of each variable, by its name.
         """
         return {
-            item["key"]: ", ".join(_list_environments(item))
+            item["key"]: ", ".join(map(self._get_slug, _list_environments(item)))
             for item in self._fetch()
-            if self._get_environment() in _list_environments(item)
         }
 
     def set(self, values: Mapping[str, Secret]) -> EnvEffect:
@@ -50,7 +51,7 @@ class Variables:
 
         :param values: values by name.
         :returns: a deployment keeps the variables with which it was created.
-        :raises ApiError: if Vercel rejects some variables, which it reports with status 201.
+        :raises ApiError: if Vercel rejects some variables. Its response then has status 201.
         """
         if not values:
             return "next-deploy"
@@ -82,48 +83,46 @@ class Variables:
         :param names: names of the variables; unknown names are ignored.
         :returns: a deployment keeps the variables with which it was created.
         """
-        names_to_remove, environment = set(names), self._get_environment()
+        names_to_remove = set(names)
         for item in self._fetch():
-            if item["key"] not in names_to_remove or environment not in _list_environments(item):
-                continue
-            path = build_project_path(self._settings, 9, f"/env/{item['id']}")
-            remaining = [name for name in item.get("target") or [] if name != environment]
-            if remaining and environment in (item.get("target") or []):
-                self._client.patch(
-                    path, json={"target": remaining}, extensions={"mastra_idempotent": True}
-                )
-            else:
-                self._client.delete(path, extensions={"mastra_accept": (404,)})
+            if item["key"] in names_to_remove:
+                self._remove(item)
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
         """Return the time of the last change in this environment; ``None`` if there is none."""
-        environment = self._get_environment()
-        times = [
-            item.get("updatedAt") or item.get("createdAt") or 0
-            for item in self._fetch()
-            if environment in _list_environments(item)
-        ]
+        times = (item.get("updatedAt") or item.get("createdAt") or 0 for item in self._fetch())
         newest = max(times, default=0)
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None
 
+    def _remove(self, item: Mapping[str, Any]) -> None:
+        path = build_project_path(self._settings, 9, f"/env/{item['id']}")
+        if set(_list_environments(item)) == {self._environment}:
+            self._client.delete(path, extensions={"mastra_accept": (404,)})
+            return
+        field = "customEnvironmentIds" if self._slug else "target"
+        rest = [each for each in item[field] if each != self._environment]
+        self._client.patch(path, json={field: rest}, extensions={"mastra_idempotent": True})
+
     def _fetch(self) -> Sequence[dict[str, Any]]:
+        """Return the variables of the environment."""
         response = self._client.get(self._build_path(), extensions={"mastra_accept": (404,)})
-        return tuple(read_object(response).get("envs") or ())
+        items = read_object(response).get("envs") or ()
+        return [item for item in items if self._environment in _list_environments(item)]
 
     def _build_path(self) -> str:
         return build_project_path(self._settings, 10, "/env")
 
-    def _get_environment(self) -> str:
-        return self._get_custom_environment() or self._stage
+    @functools.cached_property
+    def _environment(self) -> str:
+        """The stage, or the id of the custom environment."""
+        return get_environment_id(self._client, self._settings) if self._slug else self._stage
 
-    def _get_custom_environment(self) -> str:
-        return self._settings.custom_environment if self._stage == "preview" else ""
+    def _get_slug(self, environment: str) -> str:
+        return self._slug if self._slug and environment == self._environment else environment
 
     def _build_scope(self) -> dict[str, Sequence[str]]:
-        if custom := self._get_custom_environment():
-            return {"customEnvironmentIds": [custom]}
-        return {"target": [self._stage]}
+        return {"customEnvironmentIds" if self._slug else "target": [self._environment]}
 
 
 def _list_environments(item: Mapping[str, Any]) -> list[str]:

@@ -61,10 +61,11 @@ from mastra_deployer.kit.resources.deployment_tags import DeploymentTags
 from mastra_deployer.kit.resources.env_store import env_store
 from mastra_deployer.kit.resources.find_rollback_target import find_rollback_target
 from mastra_deployer.kit.resources.find_unfinished import find_unfinished
-from mastra_deployer.kit.resources.follow_logs import follow_logs
+from mastra_deployer.kit.resources.follow_logs import follow_history, follow_logs
 from mastra_deployer.kit.resources.get_or_create import create_new, get_or_create
 from mastra_deployer.kit.resources.other_tools import warn_about_other_tool
 from mastra_deployer.kit.resources.poll import poll
+from mastra_deployer.kit.resources.refuse_canary import refuse_live_canary, refuse_other_canary
 from mastra_deployer.kit.resources.refuse_draft import refuse_draft
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
@@ -143,6 +144,7 @@ __all__ = (
     "find_static_file",
     "find_threads",
     "find_unfinished",
+    "follow_history",
     "follow_logs",
     "format_largest",
     "get_cache_directory",
@@ -167,6 +169,8 @@ __all__ = (
     "quote_segment",
     "read_object",
     "refuse_draft",
+    "refuse_live_canary",
+    "refuse_other_canary",
     "render_launcher",
     "replace_file",
     "require_consent",

@@ -25,6 +25,8 @@ class CanaryTests(SuiteFixtures):
             harness.call("canary", first, percent, harness.recorder)
             assert _get_traffic(harness) == shares, f"at {percent} percent"
             assert harness.get_live().id == second
+            if harness.caller.has_hook("deployments"):
+                assert _list_live(harness) == [second], f"live deployments at {percent} percent"
         harness.call("canary", first, 100, harness.recorder)
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
 
@@ -63,3 +65,9 @@ class CanaryTests(SuiteFixtures):
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
     """Return the nonzero shares of production's traffic."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}
+
+
+def _list_live(harness: Harness) -> list[str]:
+    """Return the ids of the live deployments in production."""
+    listed = harness.call("deployments", 10)
+    return [item.id for item in listed if item.live and item.environment == "production"]

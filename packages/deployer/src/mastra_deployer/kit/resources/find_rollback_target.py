@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from mastra_core.errors import DeployError
 from mastra_deployer.kit.resources.require_deployed import require_deployed
 
 __all__ = ("find_rollback_target",)
@@ -15,7 +16,11 @@ _LIST_HINT = "`mastra deployments` lists the deployments."
 
 
 def find_rollback_target(
-    id: str, find_previous: Callable[[], str | None], find: Callable[[str], T | None]
+    id: str,
+    find_previous: Callable[[], str | None],
+    find: Callable[[str], T | None],
+    *,
+    was_live: Callable[[T], bool] | None = None,
 ) -> T:
     """Return the deployment with an id, or else the deployment that was live before.
 
@@ -23,9 +28,17 @@ def find_rollback_target(
     :param find_previous: returns the id of the deployment that was live before in production;
         ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.
-    :raises DeployError: when there is no such deployment.
+    :param was_live: whether a deployment was ever live in production, if the platform tells it. A
+        draft can be promoted only.
+    :raises DeployError: when there is no such deployment, or it was never live.
     """
     target = require_deployed(
         id or find_previous(), "The app has no earlier deployment in production.", _LIST_HINT
     )
-    return require_deployed(find(target), f"There is no deployment {target!r}.", _LIST_HINT)
+    item = require_deployed(find(target), f"There is no deployment {target!r}.", _LIST_HINT)
+    if was_live is not None and not was_live(item):
+        raise DeployError(
+            f"{target!r} was never in production, so a rollback to it is not possible.",
+            f"Promote it: mastra promote {target}.",
+        )
+    return item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -13,21 +14,41 @@ T = TypeVar("T")
 
 
 def find_unfinished(
-    items: Iterable[T], request: DeployRequest, to_deployment: Callable[[T], Deployment]
+    items: Iterable[T],
+    request: DeployRequest,
+    to_deployment: Callable[[T], Deployment],
+    *,
+    get_change_time: Callable[[], dt.datetime | None] | None = None,
 ) -> T | None:
     """Return the unfinished deployment of an interrupted run of the same deploy, or ``None``.
 
-    This is the newest deployment of its stage. It has the fingerprint of the request and is still
-    building. Wait for it instead of creating a second deployment.
+    This is the newest deployment of its stage. It has the fingerprint of the request, and is still
+    building or is a draft. Wait for it instead of creating a second deployment.
 
     :param items: deployments as the platform describes them, newest first. Only the items up to the
         newest one of the stage are read.
     :param request: options of the deploy.
     :param to_deployment: converts an item.
+    :param get_change_time: returns when a variable of the stage was last changed. An older draft
+        lacks the change, so it is not returned. Without this function, no draft that is ready is
+        returned.
     """
     for item in items:
         deployment = to_deployment(item)
-        if deployment.environment == request.environment:
-            is_same = deployment.fingerprint == request.fingerprint != ""
-            return item if is_same and deployment.state == "building" else None
+        if deployment.environment != request.environment:
+            continue
+        if not deployment.fingerprint == request.fingerprint != "":
+            return None
+        if deployment.state == "building":
+            return item
+        if get_change_time is None or not _is_equal_draft(deployment, request):
+            return None
+        change_time = get_change_time()
+        return item if change_time is None or change_time <= deployment.created else None
     return None
+
+
+def _is_equal_draft(deployment: Deployment, request: DeployRequest) -> bool:
+    """Return whether a deployment is a draft that this request would only repeat."""
+    is_draft = deployment.draft and deployment.state == "ready" and not deployment.live
+    return is_draft and request.message in ("", deployment.message)
