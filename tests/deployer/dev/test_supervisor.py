@@ -350,6 +350,23 @@ def test_a_signal_ends_the_children(app, sig, code):
     assert "Traceback" not in dev.text
 
 
+INTERRUPTED = """\
+import os, signal, sys
+
+if any(word.endswith("app_child.py") for word in sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_at_the_start_of_a_child_is_left_to_the_parent(tmp_path):
+    """A terminal sends the signal to the child too, perhaps before it has a handler."""
+    root = write_project(tmp_path / "app", {INDEX: ECHO, "start/sitecustomize.py": INTERRUPTED})
+    dev = Dev(root, "--port", "0", PYTHONPATH=str(root / "start")).wait_until_ready()
+    assert dev.ask("hello").json()["text"] == "echo: hello"
+    assert dev.stop(signal.SIGINT) == 130
+    assert "KeyboardInterrupt" not in dev.text
+
+
 def test_a_killed_command_leaves_no_orphans(tmp_path):
     root = write_project(tmp_path / "app", {INDEX: ECHO})
     dev = Dev(root, "--port", "0").wait_until_ready()

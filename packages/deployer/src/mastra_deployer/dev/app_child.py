@@ -37,6 +37,7 @@ def main(launcher_path, channel, root):
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     # Ctrl-C reaches every process of the terminal; the parent handles it and sends an order.
     signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # the parent has blocked it
     app = App(link, launcher, source, *parts)
     app.prepare(link.wait("prepare"))
     if app.run_import(link.wait("go")):

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import dataclasses
 import json
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -98,15 +99,20 @@ class Version:
         frozen = ["-Xfrozen_modules=off"] if launch.debug else []
         channel = str(child.fileno())
         arguments = [str(_CHILD), str(get_launcher_file()), channel, str(launch.import_root)]
-        process = await asyncio.create_subprocess_exec(
-            launch.interpreter.path,
-            *frozen,
-            *arguments,
-            cwd=launch.root,
-            env=launch.values,
-            pass_fds=[child.fileno()],
-        )
-        child.close()
+        # Ctrl-C reaches the child too. It must not end the child before its handler is installed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process = await asyncio.create_subprocess_exec(
+                launch.interpreter.path,
+                *frozen,
+                *arguments,
+                cwd=launch.root,
+                env=launch.values,
+                pass_fds=[child.fileno()],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            child.close()
         self = cls(launch, process, on_report)
         await self._connect(parent)
         self._send(
