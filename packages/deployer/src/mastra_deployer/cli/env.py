@@ -74,7 +74,9 @@ def set_names(
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
-        values = {name: _read_value(session, name, names, stdin=stdin) for name in names}
+        if stdin and len(names) > 1:
+            raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
+        values = {name: _read_value(session, name, terminal, stdin=stdin) for name in names}
         effects = _apply(session, stage, lambda: store.set(values))
         _answer_change(session, terminal, stage, effects, set=names)
 
@@ -154,23 +156,30 @@ def _open_store(
     return session, session.hooks.get_env_store(session.access, stage)
 
 
-def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
+def _read_value(session: Session, name: str, terminal: Terminal, *, stdin: bool) -> Secret:
     if "=" in name:  # the message must not repeat the value
         raise ConfigError(
             f"The value of {name.partition('=')[0]!r} is on the command line.",
             "Pass only the name. The value is read from the environment, .env or --stdin.",
         )
-    if stdin and len(names) > 1:
-        raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
-    value = sys.stdin.read().removesuffix("\n") if stdin else session.environ.get(name, "")
+    value = _read_standard_input() if stdin else session.environ.get(name, "")
     if not value and not stdin and sys.stdin.isatty():
-        value = click.prompt(f"Value of {name}", hide_input=True, err=True)
+        value = terminal.ask_secret(f"Value of {name}")
     if not value.strip():
         raise ConfigError(
             f"There is no value for {name!r}.", "Set it in the environment or .env, or use --stdin."
         )
     add_masked_values([value])
     return Secret(value)
+
+
+def _read_standard_input() -> str:
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "The value on standard input is not UTF-8.", "Encode it as text, such as Base64."
+        ) from None
 
 
 def _apply(
