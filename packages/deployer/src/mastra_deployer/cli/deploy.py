@@ -41,7 +41,11 @@ __all__ = ("deploy",)
 @click.option("--smoke", metavar="PATH", help="Path of the smoke test; default: /health.")
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
 @click.option(
-    "--smoke-timeout", type=float, default=45, help="Time limit of the smoke test in seconds."
+    "--smoke-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=45,
+    show_default=True,
+    help="Time limit of the smoke test in seconds.",
 )
 @click.option("--rollback-on-failure", is_flag=True, help="Roll back if the smoke test fails.")
 @build_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -75,6 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     :param arguments: the arguments of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters
         sys.stdout.reconfigure(errors="backslashreplace")
     verbose = "-v" in arguments or "--verbose" in arguments
@@ -86,6 +88,19 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in place of each standard stream that the parent process has closed.
+
+    Python sets such a stream to ``None``. The next file or socket would get the number of the
+    stream, and child processes would write to it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free number is that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _leave_out_httpx_command() -> None:
@@ -159,10 +174,11 @@ def _get_usage_hint(error: click.ClickException) -> str:
     hint = f"`{path} --help` shows its arguments and options."
     if isinstance(error, click.NoSuchOption) and context and context.parent is None:
         return f"Options must follow the command: `mastra COMMAND {error.option_name}`."
-    names = {param.name for param in context.command.params} if context else set()
+    parameters = context.command.params if context else ()
+    options = [each.name for each in parameters if isinstance(each, click.Option)]
     if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
         return f"`mastra deployments` lists the IDs. {hint}"
-    if "unexpected extra argument" in error.message and "target" in names:
+    if "unexpected extra argument" in error.message and "target" in options:
         return f"Name the target with --target. {hint}"
     return hint
 

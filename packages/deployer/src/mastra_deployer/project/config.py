@@ -139,7 +139,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     :raises ConfigError: when it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows add a mark
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be read: {error.strerror}.", "Check that the file exists."

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError
 from mastra_deployer.cli.database.run_access import SERVER_URL, call_operation
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
@@ -48,7 +48,7 @@ def move_runs(
     """
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):
-            raise InvalidInput(
+            raise ConfigError(
                 "There is no selection of runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
 from mastra_deployer.cli.database.run_access import SERVER_URL, Operation, call_operation
 from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
@@ -122,7 +122,7 @@ def _parse_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text.encode())  # refuses NaN and Infinity, unlike json
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        raise InvalidInput(
+        raise ConfigError(
             f"The data {text!r} is not JSON.",
             """Write, for example, --data '{"approved": true}'.""",
         ) from None

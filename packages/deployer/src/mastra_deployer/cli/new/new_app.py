@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -61,7 +62,7 @@ def new_app(app: Path, as_json: bool) -> None:
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
         f"Created {app}/. Next:",
-        f"  cd {app} && mastra dev",
+        f"  cd {shlex.quote(str(app))} && mastra dev",
         "and to serve it in production: mastra build && python .mastra/index.py",
         *note,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -51,7 +52,7 @@ def new_deployer(name: Path, as_json: bool) -> None:
     Terminal(as_json=as_json).answer(
         {"package": str(directory.absolute()), "files": [str(path) for path in written]},
         f"Created {directory}/. Next:",
-        f"  cd {directory} && pip install -e . --group dev && pytest",
+        f"  cd {shlex.quote(str(directory))} && pip install -e . --group dev && pytest",
         *note,
     )
 
