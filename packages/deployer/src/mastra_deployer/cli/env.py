@@ -29,19 +29,19 @@ __all__ = ("env",)
 def env() -> None:
     """Manage the app's environment variables on a platform.
 
-    The commands use the variables of production; with --preview, the variables of previews. Values
-    come from the environment, --env-file and .env. They never come from the command line, because
-    other users of the machine could read them there.
+    Without --preview, the commands use the variables of production. Values come from the
+    environment, --env-file and .env. Values never come from the command line, because other users
+    of the machine could read them there.
     """
 
 
 def _add_options(command: Any) -> Any:
-    previews = click.option("--preview", is_flag=True, help="Variables of previews.")
+    previews = click.option("--preview", is_flag=True, help="Use the variables of previews.")
     return TARGET(previews(_add_stage(target_options(command))))
 
 
 def _add_stage(command: Any) -> Any:
-    """Pass ``--preview`` on as a stage."""
+    """Replace the argument ``preview`` of a command with the stage."""
 
     @functools.wraps(command)
     def run_with_stage(preview: bool, **arguments: Any) -> Any:
@@ -58,7 +58,7 @@ def list_names(options: Options, target: str, stage: Stage) -> None:
         _, store = _open_store(options, target, stage, terminal)
         names = dict(sorted(store.list().items()))
         lines = [f"{name}  {where}".rstrip() for name, where in names.items()]
-        terminal.answer({"stage": stage, "names": names}, *(lines or ["None is set."]))
+        terminal.answer({"stage": stage, "names": names}, *(lines or ["No variable is set."]))
 
 
 @env.command("set")

@@ -24,7 +24,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.command()
 @click.argument("id", default="")
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until Ctrl-C.")
-@click.option("--since", default="", help="Oldest time: 10m, 2h, 1d, or 2026-01-31T12:00.")
+@click.option(
+    "--since", default="", help="Show lines since this time: 10m, 2h, 1d, or 2026-01-31T12:00."
+)
 @TARGET
 @target_options
 def logs(options: Options, target: str, id: str, follow: bool, since: str) -> None:

@@ -1,4 +1,4 @@
-"""The ``mastra`` command; it imports each subcommand only when it is called."""
+"""The ``mastra`` command, which imports the module of a subcommand only when that is called."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _open_closed_streams() -> None:
 def _leave_out_httpx_command() -> None:
     """Let httpx be imported without its own command line, which imports rich.
 
-    rich takes half of the import of httpx. httpx runs without rich where rich is not installed.
+    The import of rich takes half of the time. httpx also works where rich is not installed.
     """
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # typeshed has no None
     modules.setdefault("httpx._main", None)
@@ -168,7 +168,7 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
 
 
 def _get_usage_hint(error: click.ClickException) -> str:
-    """Return a hint for a wrong command line of a command."""
+    """Return a hint for a wrong command line."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "mastra COMMAND"
     hint = f"`{path} --help` shows its arguments and options."
@@ -192,7 +192,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format an error of the operating system, also an error of copying several files."""
+    """Format an error of the operating system; several files may have failed to be copied."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

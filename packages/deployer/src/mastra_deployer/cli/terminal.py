@@ -24,7 +24,7 @@ __all__ = ("Terminal", "print_message")
 
 
 class Terminal:
-    """A report of progress: with a spinner on a terminal, and as plain lines elsewhere.
+    """Print progress: with a spinner on a terminal, and as plain lines elsewhere.
 
     :param as_json: print one JSON object as the result, and no progress.
     """
@@ -66,10 +66,10 @@ class Terminal:
             self._print_line(text)
 
     def advance(self, current: int, total: int, unit: str = "B") -> None:
-        """Report the progress of a step: redraw it on a terminal, or print a line at each quarter.
+        """Report the progress of a step; without a terminal, print a line at each quarter.
 
-        :param current: amount that is done.
-        :param total: amount in all.
+        :param current: the amount that is done.
+        :param total: the whole amount.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
@@ -178,7 +178,7 @@ class Terminal:
 def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
-    :param severity: the severity, with which the line begins.
+    :param severity: the first word of the line.
     :param color: the color of the severity.
     :param text: the message.
     :param hint: the cure; may be empty.

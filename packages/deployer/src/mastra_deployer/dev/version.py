@@ -47,7 +47,7 @@ class Launch:
     :param runtime: directories with the server's packages, if the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
-    :param address: that the listening socket is bound to.
+    :param address: the address that the listening socket is bound to.
     :param hosts: names of hosts that the app is served under, besides those of this machine.
     """
 
@@ -68,7 +68,7 @@ class Version:
 
     :param launch: the parameters of the process.
     :param process: the started process.
-    :param on_report: called with reports that answer no order.
+    :param on_report: called with each report that is no answer to an order.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Version:
         """Start a process; it imports no code of the user before ``load``.
 
         :param launch: the parameters of the process.
-        :param on_report: called with reports that answer no order.
+        :param on_report: called with each report that is no answer to an order.
         :param preload: modules to import at once.
         """
         parent, child = socket.socketpair()
@@ -132,7 +132,7 @@ class Version:
         :param project: the project as it is saved now.
         :param entry: path of the entry file.
         :param source: replaces the content of the entry file; ``None`` to read it.
-        :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+        :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         """
         self._send(
             do="go",
@@ -235,7 +235,7 @@ class Version:
         """Return whether a standby process has the same state as a new process would have.
 
         :param launch: the parameters of a new process.
-        :param mtimes: directories of packages, and when they had last changed when it started.
+        :param mtimes: directories of packages, with their change times at the start of the process.
         """
         return self.is_alive and launch == self.launch and mtimes == read_mtimes(list(mtimes))
 

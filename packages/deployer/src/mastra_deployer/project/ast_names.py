@@ -56,7 +56,7 @@ def get_dotted_name(node: ast.expr) -> str:
 def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
-    :param nodes: of which the import statements count.
+    :param nodes: the nodes of a module; all but import statements are ignored.
     :returns: dotted origins by name; origins of relative imports begin with dots.
     """
     names: dict[str, str] = {}

@@ -36,7 +36,7 @@ class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.check]``.
+    """The table ``[tool.mastra.check]``.
 
     :param env: values that the boot check uses in place of placeholders.
     :param ignore: globs of variables, files and workflows that the check skips.
@@ -81,7 +81,7 @@ class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra]``.
+    """The table ``[tool.mastra]``.
 
     :param entry: ``module:attribute``.
     :param python: version to build for, in place of the project's own.

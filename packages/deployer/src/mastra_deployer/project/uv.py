@@ -39,7 +39,7 @@ def run_uv(
     """Run uv and return its standard output.
 
     :param arguments: the arguments of uv.
-    :param cwd: the working directory; ``None`` for that of this process.
+    :param cwd: the working directory of uv; ``None`` for the working directory of this process.
     :param environment: variables besides those of this process. Secrets belong here, since every
         user of the machine can read an argument list.
     :param text: uv's standard input.

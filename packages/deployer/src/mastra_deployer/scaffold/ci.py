@@ -96,8 +96,8 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
 def get_target_python(project: Project, target: Target | None = None) -> str:
     """Return the default Python version of a build, such as ``3.12``.
 
-    :param project: whose configuration and interpreter are read.
-    :param target: whose platforms limit the versions.
+    :param project: the project, whose configuration and interpreter are read.
+    :param target: the target, whose platforms limit the versions; ``None`` for no limit.
     """
     preferred = get_config(project).python or find_project_interpreter(project).python
     supported = [platform.python for platform in target.platforms] if target else []
@@ -178,6 +178,6 @@ def _has_tests(root: Path) -> bool:
 def is_mastra_app(project: Project) -> bool:
     """Return whether the entry module creates a ``Mastra`` object, which serves ``/health``.
 
-    :param project: whose entry module is parsed.
+    :param project: the project, whose entry module is parsed.
     """
     return bool(find_mastra_calls(parse_source(find_module_file(project))))

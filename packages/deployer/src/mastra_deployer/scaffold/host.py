@@ -27,7 +27,7 @@ class Hosting:
 
     :param name: valid in DNS: small letters, digits and '-'.
     :param python: version that the bundle is for.
-    :param port: that the app listens on.
+    :param port: the port that the app listens on.
     :param drain: seconds that running requests get after SIGTERM.
     :param required: names of variables that the app needs.
     :param optional: names of variables that the app may use.

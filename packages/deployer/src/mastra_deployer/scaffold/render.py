@@ -45,7 +45,7 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     """Write all files below a directory; if one file cannot be written, write none.
 
     :param files: text by path.
-    :param directory: to write into.
+    :param directory: the directory to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
     :raises ConfigError: if a file exists with other content, a link would lead a file to another

@@ -33,8 +33,20 @@ def list_fingerprints(options: Options, workflow: str, url: str) -> None:
 @click.command("move")
 @click.argument("run_id", default="")
 @click.option("--workflow", default="", help="The id of the workflow.")
-@click.option("--from", "source", default="", help="Move all unfinished runs of a fingerprint.")
-@click.option("--to", "target", default="", help="Default: the one that living processes have.")
+@click.option(
+    "--from",
+    "source",
+    default="",
+    metavar="FINGERPRINT",
+    help="Move all unfinished runs with this fingerprint.",
+)
+@click.option(
+    "--to",
+    "target",
+    default="",
+    metavar="FINGERPRINT",
+    help="New fingerprint of the runs; default: that of the living processes.",
+)
 @SERVER_URL
 @ENV_FILE
 @project_options
@@ -49,7 +61,7 @@ def move_runs(
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):
             raise ConfigError(
-                "There is no selection of runs to move.",
+                "The command does not say which runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         selection = {"run_id": run_id, "workflow": workflow, "source": source}

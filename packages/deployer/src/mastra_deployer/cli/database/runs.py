@@ -29,15 +29,23 @@ def runs() -> None:
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. Servers on this database execute them.
 
-    With --url, a server is asked instead of the database. If the server needs a token, the token
-    is the variable MASTRA_SERVER_TOKEN.
+    With --url, the commands send requests to a server instead. If the server requires a token, set
+    the variable MASTRA_SERVER_TOKEN to the token.
     """
 
 
 @runs.command("list")
 @_WORKFLOW
-@click.option("--status", type=click.Choice(_STATUSES), default=None, help="Only such runs.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--status", type=click.Choice(_STATUSES), default=None, help="List only runs with this status."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Maximum number of runs.",
+)
 @SERVER_URL
 @ENV_FILE
 @project_options
@@ -84,8 +92,10 @@ def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 @runs.command("resume")
 @_RUN_ID
 @_WORKFLOW
-@click.option("--step", default="", help="The path of the step, if several are suspended.")
-@click.option("--data", default="null", help="The data of the step, as JSON.")
+@click.option(
+    "--step", default="", help="Path of the step to resume, if several steps are suspended."
+)
+@click.option("--data", default="null", help="Data for the step, as JSON.")
 @SERVER_URL
 @ENV_FILE
 @project_options

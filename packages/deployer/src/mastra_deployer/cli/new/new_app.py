@@ -42,7 +42,10 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def new_app(app: Path, as_json: bool) -> None:
-    """Create a project with an agent, a workflow and tests in the directory APP. Needs no key."""
+    """Create a project in the directory APP: an agent, a workflow and tests.
+
+    The agent needs no API key.
+    """
     name = app.absolute().name
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -71,7 +74,7 @@ def new_app(app: Path, as_json: bool) -> None:
 def require_empty(directory: Path) -> None:
     """Raise unless the directory is missing or empty.
 
-    :param directory: to write into.
+    :param directory: the directory to write into.
     :raises ConfigError: when the directory has files, or is a file.
     """
     if directory.is_file() or (directory.exists() and any(directory.iterdir())):
