@@ -79,7 +79,6 @@ class Version:
     ) -> None:
         self.launch = launch
         self._on_report = on_report
-        self.package_mtimes: dict[str, int] = {}
         self._drain_timeout: float = _DRAIN_TIMEOUT
         self._process = process
         self._reports: asyncio.Queue[Report] = asyncio.Queue()
@@ -144,7 +143,6 @@ class Version:
             steady=_STEADY,
         )
         report = await self.wait_for_report("imported")
-        self.package_mtimes = read_mtimes(report.get("places", ()))
         serve = (report.get("registry") or {}).get("serve", {})
         self._drain_timeout = serve.get("drain", _DRAIN_TIMEOUT)
         return report
