@@ -321,7 +321,10 @@ def _report_databases(app: Hosting, terminal: Terminal) -> None:
 
 
 def _list_next_steps(kind: str, app: Hosting) -> list[str]:
-    values = " --env-file .env" if app.required or app.optional else ""
+    has_variables = bool(app.required or app.optional)
+    values = " --env-file .env" if has_variables else ""
+    install_values = [f"sudo install -m 600 .env /etc/{app.name}.env"] if has_variables else []
+    secret = f"kubectl create secret generic {app.name}-env --from-env-file=.env"
     volumes = _list_volumes(app) if kind in _CONTAINERS else []
     mounts = "".join(f" -v {app.name}-{name}:{directory}" for name, directory in volumes)
     folders = [f"sudo install -d -o 65532 -g 65532 {name}" for name, _ in volumes]
@@ -333,19 +336,20 @@ def _list_next_steps(kind: str, app: Hosting) -> list[str]:
         "compose": [*folders, "mastra build && docker compose up -d --wait"],
         "kubernetes": [
             "mastra deploy oci --prod, or docker build and push",
-            f"kubectl create secret generic {app.name}-env --from-env-file=.env",
+            *([secret] if has_variables else []),
             "kubectl apply -f kubernetes/",
         ],
         "systemd": [
-            f"mastra build && sudo cp -rT .mastra /opt/{app.name}",
-            f"sudo chmod -R a+rX /opt/{app.name}",
-            f"sudo install -m 600 .env /etc/{app.name}.env",
+            f"mastra build && sudo rm -rf /opt/{app.name}",
+            f"sudo cp -rT .mastra /opt/{app.name} && sudo chmod -R a+rX /opt/{app.name}",
+            *install_values,
             f"sudo cp systemd/{app.name}.service /etc/systemd/system/",
-            f"sudo systemctl daemon-reload && sudo systemctl enable --now {app.name}",
+            f"sudo systemctl daemon-reload && sudo systemctl enable {app.name}",
+            f"sudo systemctl restart {app.name}",
         ],
         "blue-green": [
             f"sudo cp blue-green/{app.name}@.service /etc/systemd/system/",
-            f"sudo install -m 600 .env /etc/{app.name}.env",
+            *install_values,
             f"sudo cp blue-green/nginx.conf /etc/nginx/conf.d/{app.name}.conf",
             f"mastra build && sudo rm -rf /opt/{app.name}/{app.port}",
             f"sudo mkdir -p /opt/{app.name} && sudo cp -rT .mastra /opt/{app.name}/{app.port}",
