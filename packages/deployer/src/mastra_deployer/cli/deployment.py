@@ -1,4 +1,4 @@
-"""Formats a deployment for the output of commands."""
+"""Format a deployment for the output of commands."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its exit code; print all errors here.
+    """Run the command line, print its error if it fails, and exit with its exit code.
 
     :param arguments: the arguments of the command line; those of the process if left out.
     """

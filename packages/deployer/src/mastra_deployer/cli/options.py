@@ -191,7 +191,7 @@ def _choose_target(project: Project, target: str, env: str) -> TargetChoice:
 
 
 def _format_usage(target: str) -> str:
-    """Return this command's command line with an option that names a target."""
+    """Return the command line of the running command, with the name of a target."""
     context = click.get_current_context()
     takes_argument = any(
         param.name == "target" and isinstance(param, click.Argument)

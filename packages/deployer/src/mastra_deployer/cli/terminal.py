@@ -1,4 +1,4 @@
-"""Prints progress to stderr and results to stdout."""
+"""Print progress to stderr and results to stdout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ("Terminal", "print_message")
 
 
 class Terminal:
-    """Print progress: with a spinner on a terminal, and as plain lines elsewhere.
+    """The output of a command: a spinner on a terminal, and plain lines elsewhere.
 
     :param as_json: print one JSON object as the result, and no progress.
     """

@@ -19,7 +19,7 @@ __all__ = ("ActiveVersion",)
 
 
 class ActiveVersion:
-    """Manages the active version, the versions that drain, and the placeholder server.
+    """The active version, the versions that drain, and the placeholder server.
 
     :param address: the address of the app.
     :param screen: shows problems.

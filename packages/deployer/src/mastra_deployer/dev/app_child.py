@@ -210,7 +210,7 @@ class App:
 
 
 class DrainingServer:
-    """Extends uvicorn's server: reports its start, and drains all connections."""
+    """A mixin for uvicorn's server that reports its start and drains all connections."""
 
     app = None
     loop = None

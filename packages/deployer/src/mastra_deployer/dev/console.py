@@ -23,7 +23,7 @@ _MAX_FILES = 2  # names of changed files in a line; others are counted
 
 
 class Screen:
-    """Prints lines to stderr; with ``--json``, also prints an object per event to stdout.
+    """The output of ``mastra dev``: lines on stderr, or with ``--json`` objects on stdout.
 
     :param as_json: print JSON objects.
     """

@@ -1,4 +1,4 @@
-"""Binds the app's port."""
+"""Bind the app's port."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class StartError(Exception):
 
 
 class Starter:
-    """Starts processes, and keeps a standby process that has imported the slow libraries.
+    """A starter of processes, with a standby process that has imported the slow libraries.
 
     :param options: the options of the command line.
     :param screen: receives notes.

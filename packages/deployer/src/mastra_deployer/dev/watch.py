@@ -1,4 +1,4 @@
-"""Watches the files of the app for saves."""
+"""Watch the files of the app for saves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DirectoryId = tuple[str, int]
 
 
 class FileWatcher:
-    """Watches first-party code, pyproject.toml, environment files, and other files that ship.
+    """A watcher of first-party code, pyproject.toml, environment files and other files that ship.
 
     :param project: the project to watch.
     :param env_file: the env file of ``--env-file``.

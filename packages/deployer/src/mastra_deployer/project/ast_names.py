@@ -87,7 +87,7 @@ def to_absolute_name(origin: str, package: str) -> str:
 
 
 class NameResolver:
-    """Resolves names within one module.
+    """A resolver of names within one module.
 
     A name that is bound twice, or is also a parameter, is not resolved, because its value is
     uncertain without running the module.

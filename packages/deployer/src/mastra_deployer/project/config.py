@@ -149,7 +149,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def parse_config(pyproject: dict[str, Any]) -> Config:
-    """Convert ``[tool.mastra]`` to its type.
+    """Convert the table ``[tool.mastra]`` to a ``Config``.
 
     :param pyproject: the contents of pyproject.toml.
     :raises ConfigError: for an unknown key or a value of the wrong type.

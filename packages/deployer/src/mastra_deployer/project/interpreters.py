@@ -147,7 +147,7 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Return an interpreter on this machine with a Python version, or ``None``.
+    """Find an interpreter with a Python version on this machine; return ``None`` without one.
 
     :param python: major and minor version.
     :param default: the interpreter to prefer, if its version fits.

@@ -1,4 +1,4 @@
-"""Serves Studio's files over HTTP on loopback."""
+"""Serve Studio's files over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _validate_prefix(prefix: str) -> str:
 
 
 class StudioServer(ThreadingHTTPServer):
-    """Serves the files of Studio, and Studio's page at every other path.
+    """A server of Studio's files, and of Studio's page at every other path.
 
     :param listener: a listening socket.
     :param files: the directory with Studio's files.
