@@ -150,6 +150,9 @@ def test_an_unknown_configuration_key(project, mastra, echo):
         ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
         ('[tool.mastra.build]\nbytecode = "al"', ("build.bytecode", "all, imported, none")),
         ('[tool.mastra.check]\nenv = "x"', ("check.env", 'env = { NAME = "..." }')),
+        ('[tool.mastra.env]\nrequired = ["A=1"]', ("'A=...' cannot be the name", ".env")),
+        ('[tool.mastra.env]\noptional = [""]', ("'' cannot be the name",)),
+        ('[tool.mastra.check]\nenv = { "A=" = "1" }', ("'A=...' cannot be the name",)),
         ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
     ],
 )

@@ -152,14 +152,24 @@ def parse_config(pyproject: dict[str, Any]) -> Config:
     """Convert the table ``[tool.mastra]`` to a ``Config``.
 
     :param pyproject: the contents of pyproject.toml.
-    :raises ConfigError: for an unknown key or a value of the wrong type.
+    :raises ConfigError: for an unknown key, a value of the wrong type, or an impossible name of a
+        variable.
     """
     tool = pyproject.get("tool", {})
     table = tool.get("mastra", {}) if isinstance(tool, dict) else tool
     try:
-        return msgspec.convert(table, Config)
+        config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"[tool.mastra] {_format_location(error)}", _suggest_fix(error)) from None
+    for name in (*config.env.required, *config.env.optional, *config.check.env):
+        if not name or set(name) & {"=", "\0"}:  # the system refuses such a name
+            before, equals, _ = name.partition("=")  # a value behind it may be a secret
+            shown = f"{before}=..." if equals else name
+            raise ConfigError(
+                f"[tool.mastra] {shown!r} cannot be the name of an environment variable.",
+                "Write only names, with letters, digits and '_'. Values belong in .env.",
+            )
+    return config
 
 
 def _format_location(error: msgspec.ValidationError) -> str:

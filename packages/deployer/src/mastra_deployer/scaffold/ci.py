@@ -17,12 +17,12 @@ from mastra_deployer.project.deployer_argument import EnvReference, find_mastra_
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.scaffold.render import get_compatible_range
+from mastra_deployer.scaffold.variable_names import require_plain_names
 from mastra_deployer.trust.host_names import find_host
 
 __all__ = ("Pipeline", "get_target_python", "is_mastra_app", "read_pipeline")
 
 _TARGET = re.compile(r"[\w.][\w./-]*", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _GROUPS = ("dev", "test", "tests")  # of dependencies that tests need
 
 
@@ -132,12 +132,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return each name once, and reject names that have a meaning in a pipeline's syntax."""
-    for name in names:
-        if not _VARIABLE.fullmatch(name):
-            raise ConfigError(
-                f"{name!r} is not a valid name for an environment variable.",
-                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
-            )
+    require_plain_names(names)
     return tuple(dict.fromkeys(names))
 
 
