@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import subprocess
 import threading
@@ -358,10 +359,13 @@ if any(word.endswith("app_child.py") for word in sys.orig_argv):
 """
 
 
-def test_ctrl_c_at_the_start_of_a_child_is_left_to_the_parent(tmp_path):
-    """A terminal sends the signal to the child too, perhaps before it has a handler."""
+def test_ctrl_c_in_a_child_is_left_to_the_parent(tmp_path):
+    """A terminal sends the signal to the children too, perhaps before they have a handler."""
     root = write_project(tmp_path / "app", {INDEX: ECHO, "start/sitecustomize.py": INTERRUPTED})
     dev = Dev(root, "--port", "0", PYTHONPATH=str(root / "start")).wait_until_ready()
+    for child in dev.children():
+        os.kill(child, signal.SIGINT)
+    time.sleep(0.5)  # a child that ends accepts requests for a moment
     assert dev.ask("hello").json()["text"] == "echo: hello"
     assert dev.stop(signal.SIGINT) == 130
     assert "KeyboardInterrupt" not in dev.text

@@ -225,6 +225,8 @@ class DrainingServer:
             self.app.report_start(self)
 
     def handle_exit(self, sig, frame):
+        if sig == signal.SIGINT:  # Ctrl-C in the terminal; the parent sends an order
+            return
         super().handle_exit(sig, frame)
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.close_listeners)
