@@ -85,7 +85,11 @@ class StudioServer(ThreadingHTTPServer):
         self.socket = listener
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print no traceback of a request that the browser has aborted."""
+        """Print the traceback of an error, except if the browser has aborted the request.
+
+        :param request: the socket of the request.
+        :param client_address: the address of the browser.
+        """
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
