@@ -1,6 +1,6 @@
-"""Builds `examples/weather` and serves the bundle: `hatch run demo`.
+"""Build `examples/weather` and serve the bundle: `hatch run demo`.
 
-PORT chooses the port (3000); the line it prints answers without any key.
+The variable PORT sets the port (3000). The printed `curl` command needs no key.
 """
 
 from __future__ import annotations

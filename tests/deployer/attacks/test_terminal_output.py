@@ -1,5 +1,6 @@
 """What others write is printed with visible escapes, and without the values of variables."""
 
+import io
 import json
 import re
 import unicodedata
@@ -165,6 +166,15 @@ def test_a_value_from_standard_input_is_masked(checkout, run, monkeypatch):
     assert done.err.startswith("error: **** is not a valid value")
 
 
+def test_a_value_from_standard_input_that_is_no_text(checkout, run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"k\xff"), encoding="utf-8"))
+    done = run("env", "set", "OTHER", "--stdin", "--target", "hostile")
+    assert (done.code, done.err.partition("\n")[0]) == (
+        2,
+        "error: The value on standard input is not UTF-8.",
+    )
+
+
 def test_a_key_of_several_lines_is_masked_in_each_form():
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nabcdefghijkl\n-----END KEY-----\n"
     try:
@@ -216,7 +226,6 @@ def test_nothing_else_prints():
         if "template" not in path.parts and printing.search(path.read_text(encoding="utf-8"))
     }
     assert found == {
-        "cli/logs.py",
         "cli/main.py",
         "cli/new/new_ci.py",  # a command in the file that it writes
         "cli/terminal.py",

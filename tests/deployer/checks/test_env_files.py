@@ -33,6 +33,7 @@ def test_check_and_every_build_report_them(project, mastra, echo):
     config = '[tool.mastra.env]\noptional = ["GREETING"]\n'
     root = project({INDEX: echo, ".env": text}, config)
     done = mastra("check", "--json", cwd=root).ok()
+    assert "bundle" not in done.json, "the directory is removed"
     problem = done.json["problems"][0]
     assert problem["severity"] == "warning" and "OPENAI_BASE_URL" in problem["message"]
     for word in ("Starting the app in isolation", "Nothing has changed"):

@@ -109,6 +109,29 @@ def test_a_syntax_error_names_file_and_line(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "index.py:7:")
 
 
+def test_a_command_that_needs_no_sources_ignores_a_syntax_error(project, mastra, echo):
+    root = project({INDEX: echo + "def broken(:\n", "src/mastra/__init__.py": ""})
+    mastra("db", "status", cwd=root).ok()
+    mastra("runs", "list", cwd=root).failed(2, "does not exist, or has no durable runs")
+    mastra("start", cwd=root).failed(5, "There is no bundle")
+    mastra("targets", cwd=root).ok()
+
+
+def test_pyproject_with_a_byte_order_mark(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.targets.shop]\ndeployer = "oci"\n')
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    assert "shop  oci" in mastra("targets", cwd=root).ok().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of Unix closes the streams")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(project, echo, streams):
+    root = project({INDEX: echo})
+    command = f"{sys.executable} -m mastra_deployer targets {streams}"
+    assert subprocess.run(["sh", "-c", command], cwd=root, check=False).returncode == 0
+
+
 def test_pyproject_that_is_not_toml(project, mastra, echo):
     root = project({INDEX: echo, "pyproject.toml": "[project\n"})
     mastra("build", cwd=root).failed(2, "pyproject.toml", "not TOML")
@@ -127,6 +150,9 @@ def test_an_unknown_configuration_key(project, mastra, echo):
         ('[tool.mastra.build]\nkeep = "rich"', ("build.keep", 'Write it as keep = ["..."].')),
         ('[tool.mastra.build]\nbytecode = "al"', ("build.bytecode", "all, imported, none")),
         ('[tool.mastra.check]\nenv = "x"', ("check.env", 'env = { NAME = "..." }')),
+        ('[tool.mastra.env]\nrequired = ["A=1"]', ("'A=...' cannot be the name", ".env")),
+        ('[tool.mastra.env]\noptional = [""]', ("'' cannot be the name",)),
+        ('[tool.mastra.check]\nenv = { "A=" = "1" }', ("'A=...' cannot be the name",)),
         ("[tool.mastra.check]\nenv = { POOL = 5 }", ("check.env", "docs/configuration.md")),
     ],
 )

@@ -29,6 +29,8 @@ def run(app, capsys, monkeypatch):
     [
         ("start", ["There is no bundle in", "Run: mastra build."]),
         ("start acme", ["`mastra start --help`"]),
+        ("targets --dir nowhere", ["nowhere' does not exist", "--dir PROJECT"]),
+        ("deploy acme --prod --smoke-timeout -1", ["'--smoke-timeout'", "x>0"]),
         ("deploy", ["needs a target", "`mastra deploy TARGET`", "acme"]),
         ("bundle", ["`mastra bundle TARGET`"]),
         ("preview", ["`mastra preview TARGET`"]),
@@ -61,6 +63,11 @@ def test_a_mistake_names_the_cure(run, line, words):
     assert [word for word in words if word not in err] == [], err
     if "Available" in err:
         assert "server" not in err, "nothing is deployed to it"
+
+
+def test_the_option_for_a_target_is_named_only_where_it_exists(run):
+    assert "--target" in run("logs", "a", "b")[2]
+    assert "--target" not in run("check", "a", "b")[2]
 
 
 def test_a_misspelled_target_is_no_package_to_install(run):

@@ -9,6 +9,8 @@ import pytest
 from mastra_deployer.cli.progress import Progress
 from mastra_deployer.cli.terminal import Terminal
 
+unix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need Unix")
+
 
 def test_progress_has_amount_rate_and_time_left():
     progress = Progress("Uploading")
@@ -54,17 +56,43 @@ def test_json_is_one_object_and_no_progress(capsys):
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need Unix")
+@unix
 def test_progress_is_drawn_on_a_terminal():
+    text = run_on_terminal("""
+with Terminal() as t:
+    t.step('Uploading'); t.advance(1000000, 4000000)
+    time.sleep(0.4)
+    t.answer({}, 'Done.')
+""")
+    assert "1.0 MB of 4.0 MB" in text and "Done." in text and "\x1b[" in text
+
+
+@unix
+def test_other_output_is_not_written_into_the_line_of_the_spinner():
+    text = run_on_terminal("""
+with Terminal() as t:
+    t.step('Uploading'); time.sleep(0.2)
+    t.warn('Look.'); time.sleep(0.2)
+    t.write_line('a log line'); time.sleep(0.2)
+    t.note('End.')
+""")
+    lines = [strip_styles(line.rpartition("\x1b[2K")[2]) for line in text.splitlines()]
+    assert [line for line in lines if line and "Uploading" not in line] == [
+        "warning: Look.",
+        "a log line",
+        "note: End.",
+    ]
+    assert "\x1b[2K" not in text.partition("a log line")[2], "the spinner has ended"
+
+
+def strip_styles(text):
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).replace("\r", "")
+
+
+def run_on_terminal(script):
+    """Run a script in a process, and return what it prints on a terminal."""
     import pty
 
-    script = (
-        "from mastra_deployer.cli.terminal import Terminal\n"
-        "with Terminal() as t:\n"
-        "    t.step('Uploading'); t.advance(1000000, 4000000)\n"
-        "    import time; time.sleep(0.4)\n"
-        "    t.answer({}, 'Done.')\n"
-    )
     output = bytearray()
 
     def read(descriptor):
@@ -72,6 +100,7 @@ def test_progress_is_drawn_on_a_terminal():
         output.extend(data)
         return data
 
+    script = f"import time\nfrom mastra_deployer.cli.terminal import Terminal\n{script}"
     saved, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 1)  # pty.spawn copies what it reads there
     try:
@@ -80,5 +109,4 @@ def test_progress_is_drawn_on_a_terminal():
         os.dup2(saved, 1)
         os.close(saved)
         os.close(sink)
-    text = bytes(output).decode()
-    assert "1.0 MB of 4.0 MB" in text and "Done." in text and "\x1b[" in text
+    return bytes(output).decode()

@@ -206,6 +206,11 @@ def test_bad_arguments(tmp_path, mastra, arguments, message):
     mastra("dev", *arguments, cwd=root, timeout=30).failed(2, message)
 
 
+def test_a_number_that_is_no_port(tmp_path, mastra):
+    root = write_project(tmp_path / "app", {INDEX: ECHO})
+    mastra("dev", cwd=root, timeout=30, PORT="9" * 5000).failed(2, "which is not a port")
+
+
 def find_free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]

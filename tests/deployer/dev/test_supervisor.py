@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import signal
 import subprocess
 import threading
@@ -348,6 +349,26 @@ def test_a_signal_ends_the_children(app, sig, code):
     assert dev.stop(sig) == code
     assert all(wait_until_gone(pid) for pid in children)
     assert "Traceback" not in dev.text
+
+
+INTERRUPTED = """\
+import os, signal, sys
+
+if any(word.endswith("app_child.py") for word in sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_in_a_child_is_left_to_the_parent(tmp_path):
+    """A terminal sends the signal to the children too, perhaps before they have a handler."""
+    root = write_project(tmp_path / "app", {INDEX: ECHO, "start/sitecustomize.py": INTERRUPTED})
+    dev = Dev(root, "--port", "0", PYTHONPATH=str(root / "start")).wait_until_ready()
+    for child in dev.children():
+        os.kill(child, signal.SIGINT)
+    time.sleep(0.5)  # a child that ends accepts requests for a moment
+    assert dev.ask("hello").json()["text"] == "echo: hello"
+    assert dev.stop(signal.SIGINT) == 130
+    assert "KeyboardInterrupt" not in dev.text
 
 
 def test_a_killed_command_leaves_no_orphans(tmp_path):

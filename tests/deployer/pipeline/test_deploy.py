@@ -346,7 +346,7 @@ def test_doctor_is_silent_about_a_chain_of_credentials_that_the_platform_accepts
     assert "PAPER_PASS" not in done.out and "warning: Paper is slow." in done.out
     without_doctor = chain.replace("@hookimpl\ndef mastra_doctor", "def ask_paper")
     (world.root / "paper.py").write_text(without_doctor)
-    assert "No value for PAPER_PASS" in world.run("doctor", "paper").ok().out
+    assert "There is no value for PAPER_PASS" in world.run("doctor", "paper").ok().out
 
 
 def test_an_unchanged_deploy_is_skipped_from_any_machine(world):
@@ -450,7 +450,7 @@ def test_logs_since_and_as_json(world):
 
 
 def test_variables_are_listed_set_unset_and_compared(world):
-    assert world.run("env", "list").ok().out == "None is set.\n"
+    assert world.run("env", "list").ok().out == "No variable is set.\n"
     assert "GREETING  required" in world.run("env", "diff").ok().out
     world.run("env", "diff", "--check").failed(2, "GREETING", "mastra env set GREETING")
     done = world.run("env", "set", "GREETING", "OTHER", OTHER="other-4711").ok()

@@ -56,6 +56,14 @@ def test_a_new_project_is_locked_as_its_readme_says(tmp_path, mastra):
     assert again.ok().out
 
 
+def test_the_printed_commands_work_in_a_path_with_spaces(tmp_path, mastra):
+    (tmp_path / "my apps").mkdir()
+    for kind in (["app"], ["deployer"]):
+        command = mastra("new", *kind, "my apps/fly", cwd=tmp_path).ok().out.splitlines()[1]
+        changed = command.partition(" &&")[0]
+        subprocess.run(["sh", "-c", changed], cwd=tmp_path, check=True)
+
+
 def test_new_refuses_a_directory_with_files_and_a_bad_name(tmp_path, mastra):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()

@@ -287,8 +287,26 @@ def test_a_project_below_the_root_of_its_repository_is_found(shop, mastra, tmp_p
     output = mastra("new", "ci", "gitlab", cwd=root).ok().out
     assert "app/.gitlab-ci.yml" in output
     text = (root / ".gitlab-ci.yml").read_text()
-    assert "- cd app" in text
+    assert yaml.safe_load(text)["default"]["before_script"][0] == "cd app"
     assert '- mastra bundle "$TARGET" --locked' in text
+
+
+def test_the_directory_of_a_project_has_any_name(shop, mastra, tmp_path):
+    name = "it's: [my] app #1"
+    (tmp_path / ".git").mkdir()
+    root = shop().rename(tmp_path / name)
+    mastra("new", "ci", "github", cwd=root).ok()
+    path = get_workflow_path(tmp_path, f"mastra-{name}")
+    lint_workflow(path)
+    written = yaml.safe_load(path.read_text())
+    assert written["defaults"]["run"]["working-directory"] == name
+    mastra("new", "ci", "gitlab", cwd=root).ok()
+    written = yaml.safe_load((root / ".gitlab-ci.yml").read_text())
+    assert run("bash", "-ec", written["default"]["before_script"][0], cwd=tmp_path).returncode == 0
+    assert written["bundle"]["artifacts"]["paths"] == [f"{name}/.mastra-local/ci/bundle.tar"]
+    for job in ("preview", "production"):
+        report = written[job]["artifacts"]["reports"]["dotenv"]
+        assert report == f"{name}/.mastra-local/ci/deploy.env"
 
 
 def test_an_existing_file_is_replaced_only_with_force(shop, mastra):

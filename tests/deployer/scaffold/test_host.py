@@ -320,6 +320,20 @@ def test_names_are_converted_for_dns(project, mastra, echo):
     assert service["metadata"]["name"] == "app-9-my-shop"
 
 
+PLACES = {"kubernetes": "create secret", "systemd": "/etc/app.env", "blue-green": "/etc/app.env"}
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_the_printed_commands_need_a_file_of_variables_only_for_variables(
+    project, mastra, echo, kind
+):
+    root = project({"src/mastra/index.py": echo})
+    assert ".env" not in mastra("new", "host", kind, cwd=root).ok().out
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text() + '[tool.mastra.env]\noptional = ["GREETING"]\n')
+    assert PLACES[kind] in mastra("new", "host", kind, "--force", cwd=root).ok().out
+
+
 @pytest.mark.parametrize("path", ["systemd/app.service", "blue-green/app@.service"])
 def test_systemd_accepts_the_unit_and_rates_it_hardened(shop, mastra, path):
     kind, name = path.split("/")

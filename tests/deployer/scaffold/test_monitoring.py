@@ -162,7 +162,7 @@ ALERTS = {
         (f'mastra_model_tokens_total{{{MODEL}, type="input"}}', "0+60000x90", "0+40000x90"),
         (f'mastra_model_tokens_total{{{MODEL}, type="output"}}', "0+40000x90", "0+40000x90"),
         (f'mastra_model_tokens_total{{{MODEL}, type="cached"}}', "0+90000x90", "0+90000x90")]),
-    "StuckRun": (JOB, "A workflow run is active for 1h 19m 0s", [
+    "StuckRun": (JOB, "A workflow run has been active for 1h 19m 0s", [
         (f"{OLDEST}_start_time_seconds{{{JOB}}}", "60x90", "1260x90")]),
     "LostProcesses": (JOB, "15 workflow runs were taken over from processes that ended", [
         (f"mastra_workflow_takeovers_total{{{JOB}}}", "0+1x90", "0+0.1x90")]),
@@ -170,7 +170,7 @@ ALERTS = {
         (f"mastra_workflow_parked_runs{{{JOB}}}", "1x90", "0x90")]),
     "LongQueue": (JOB, "1001 workflow runs wait for a process", [
         (f"mastra_workflow_queued_runs{{{JOB}}}", "1001x90", "1000x90")]),
-    "QueuedRun": (JOB, "A workflow run waits for a process since 1h 19m 0s", [
+    "QueuedRun": (JOB, "A workflow run has waited for a process for 1h 19m 0s", [
         (f"{QUEUED}_start_time_seconds{{{JOB}}}", "60x90", "4600x90")]),
     "GrowingBacklog": (JOB, "181 workflow runs are active, and their number grows", [
         (f'mastra_workflow_active_runs{{{JOB}, workflow="x"}}', "101+1x90", "181x90")]),

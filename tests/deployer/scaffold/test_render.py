@@ -33,3 +33,21 @@ def test_an_interrupt_leaves_no_drafts(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         render.write_files({"x/a": "1", "x/b": "2"}, tmp_path)
     assert list_names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "versions"),
+    [
+        ("0.1.0", ">=0.1,<0.2"),
+        ("2.3.4", ">=2.3,<3"),
+        ("4", ">=4.0,<5"),
+        ("0.1rc1", ">=0.1rc1,<0.2"),
+        ("0.2.dev3+g1a2b3c4", ">=0.2.dev3,<0.3"),
+    ],
+)
+def test_compatible_versions(tmp_path, monkeypatch, version, versions):
+    info = tmp_path / f"acme_tool-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-tool\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert render.get_compatible_range("acme-tool") == versions

@@ -1,4 +1,4 @@
-"""An agent without a model: it finds the city in the question and looks it up."""
+"""An agent without a model, which looks up the climate of the city in a question."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from .tools import CLIMATE, forecast
 
 
 async def weather(question: AgentInput) -> AsyncIterator[AgentEvent]:
-    """Says what the weather is usually like."""
+    """Answer what the weather in a city is usually like."""
     words = question.prompt.lower().replace("?", " ").split()
     city = next((word for word in words if word in CLIMATE), words[-1] if words else "oslo")
     arguments = {"city": city.title()}

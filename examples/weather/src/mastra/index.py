@@ -1,4 +1,4 @@
-"""Everything the application has, by name."""
+"""Register the agent, the workflow and the tool of the application."""
 
 import hmac
 import os
@@ -13,7 +13,7 @@ from .workflows import trip
 
 
 async def check_token(request, next):
-    """Asks for the token, where one is set."""
+    """Refuse requests without the token, if WEATHER_TOKEN is set."""
     token = os.environ.get("WEATHER_TOKEN")
     sent = request.headers.get("authorization", "")
     if token and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):

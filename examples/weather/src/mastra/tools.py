@@ -1,4 +1,4 @@
-"""What the agent and the workflow look up."""
+"""The climate that the agent and the workflow look up."""
 
 import json
 from importlib.resources import files
@@ -10,7 +10,7 @@ CLIMATE = json.loads(files(__package__).joinpath("climate.json").read_text(encod
 
 
 class Forecast(TypedDict):
-    """What to expect."""
+    """The usual weather in a city."""
 
     city: str
     celsius: int
@@ -19,6 +19,6 @@ class Forecast(TypedDict):
 
 @tool
 def forecast(city: str, season: Literal["summer", "winter"] = "summer") -> Forecast:
-    """What the weather in a city is usually like."""
+    """Look up what the weather in a city is usually like."""
     climate = CLIMATE.get(city.lower(), {"summer": 20, "winter": 5, "rain": 0.3})
     return {"city": city, "celsius": climate[season], "rain": climate["rain"]}

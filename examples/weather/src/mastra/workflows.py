@@ -1,4 +1,4 @@
-"""A trip: look at two seasons side by side, and let a person decide where it is too cold."""
+"""A workflow that looks up two seasons in parallel, and lets a person decide on a cold city."""
 
 from typing import TypedDict
 
@@ -8,32 +8,32 @@ from .tools import Forecast, forecast
 
 
 class Trip(TypedDict):
-    """Where to."""
+    """A trip to a city."""
 
     city: str
 
 
 class Decision(TypedDict):
-    """What a person says."""
+    """The decision of a person."""
 
     go: bool
 
 
 @step
 async def summer(trip: Trip) -> Forecast:
-    """The usual summer."""
+    """Look up the usual summer."""
     return await forecast.execute({"city": trip["city"], "season": "summer"})
 
 
 @step
 async def winter(trip: Trip) -> Forecast:
-    """The usual winter."""
+    """Look up the usual winter."""
     return await forecast.execute({"city": trip["city"], "season": "winter"})
 
 
 @step(resume=Decision, suspend=dict)
 def decide(seasons: dict[str, Forecast], context: StepContext) -> str:
-    """Warm places need no asking."""
+    """Recommend a warm city. For a cold city, suspend the run until a person decides."""
     city, coldest = seasons["summer"]["city"], seasons["winter"]["celsius"]
     if coldest >= 5:
         return f"Go to {city} any time."

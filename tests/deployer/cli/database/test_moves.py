@@ -40,7 +40,7 @@ def root(tmp_path_factory):
 
 
 def test_move(root):
-    run_mastra("runs", "move", cwd=root).failed(1, "Write either RUN_ID, or --from FINGERPRINT")
+    run_mastra("runs", "move", cwd=root).failed(2, "Write either RUN_ID, or --from FINGERPRINT")
     run_mastra("runs", "move", "r0", cwd=root).failed(
         1, "No living process has the workflow 'order'"
     )

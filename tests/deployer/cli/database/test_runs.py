@@ -99,7 +99,7 @@ def test_a_move_needs_a_living_process(root):
 
 def test_resume_cancel_and_retry(root):
     for text in ("{", "NaN", "1e999"):
-        run_mastra("runs", "resume", "s1", "--data", text, cwd=root).failed(1, "is not JSON")
+        run_mastra("runs", "resume", "s1", "--data", text, cwd=root).failed(2, "is not JSON")
     resumed = run_mastra("runs", "resume", "s1", "--data", '{"go": true}', "--json", cwd=root).ok()
     assert resumed.json["run"]["status"] == "running"
     run_mastra("runs", "resume", "s1", cwd=root).failed(

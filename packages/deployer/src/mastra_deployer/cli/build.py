@@ -31,7 +31,9 @@ _MAX_NAMES = 5
     "--explain", multiple=True, metavar="MODULE", help="Explain why MODULE is in the bundle or not."
 )
 @click.option(
-    "--check-reproducible", is_flag=True, help="Build again at another path, and compare."
+    "--check-reproducible",
+    is_flag=True,
+    help="Build again at another path, and compare both bundles.",
 )
 @build_options
 def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) -> None:
@@ -76,7 +78,7 @@ def _build_arguments(options: Options, bundle: Bundle) -> list[str]:
 def to_json(bundle: Bundle) -> dict[str, Any]:
     """Convert a bundle for ``--json``.
 
-    :param bundle: to print.
+    :param bundle: the bundle.
     """
     manifest = bundle.manifest
     return {
@@ -96,8 +98,8 @@ def to_json(bundle: Bundle) -> dict[str, Any]:
 def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str]:
     """Format a bundle: its content, its largest parts, and the parts that were left out.
 
-    :param bundle: to print.
-    :param inventory: with what was left out.
+    :param bundle: the bundle.
+    :param inventory: the record of the parts that were left out; ``None`` to print no such parts.
     """
     manifest = bundle.manifest
     rows = [(kind, ", ".join(items)) for kind, items in manifest.registry.items() if items]

@@ -20,9 +20,10 @@ __all__ = ("bundle",)
 )
 @build_options
 def bundle(options: Options, target: str, output: Path | None) -> None:
-    """Build the app's bundle for TARGET, without deploying it. Needs no credentials.
+    """Build the app's bundle for TARGET, without deploying it.
 
-    Without --output, the bundle is written to .mastra-local/bundles/TARGET.
+    The command needs no credentials. Without --output, it writes the bundle to
+    .mastra-local/bundles/TARGET.
     """
     with Terminal(as_json=options.as_json) as terminal:
         result = options.session(target, terminal).bundle(output)

@@ -27,9 +27,9 @@ __all__ = ("check",)
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @build_options
 def check(options: Options, target: str, strict: bool) -> None:
-    """Build for TARGET, start the app in isolation, and run all checks. Deploys nothing.
+    """Build for TARGET, start the app in isolation, and run all checks.
 
-    An existing bundle stays unchanged.
+    The command deploys nothing, and leaves an existing bundle unchanged.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal)
@@ -39,8 +39,10 @@ def check(options: Options, target: str, strict: bool) -> None:
         if strict:
             _refuse_warnings(session)
         ready = f"{session.project.entry} is ready for {session.choice.name}."
-        problems = [dataclasses.asdict(item) for item in session.problems]
-        terminal.answer({**to_json(bundle), "problems": problems}, *format_lines(bundle)[1:], ready)
+        data = to_json(bundle)
+        del data["bundle"]  # the directory, which no longer exists
+        data["problems"] = [dataclasses.asdict(item) for item in session.problems]
+        terminal.answer(data, *format_lines(bundle)[1:], ready)
 
 
 def _check_values(session: Session) -> None:

@@ -36,12 +36,16 @@ __all__ = ("deploy",)
 @click.option("--message", default="", help="A note stored with the deployment.")
 @click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
-@click.option("--no-wait", is_flag=True, help="Return after the upload.")
-@click.option("--no-promote", is_flag=True, help="Leave a draft unpublished.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the platform after the upload.")
+@click.option("--no-promote", is_flag=True, help="Do not promote a draft.")
 @click.option("--smoke", metavar="PATH", help="Path of the smoke test; default: /health.")
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
 @click.option(
-    "--smoke-timeout", type=float, default=45, help="Time limit of the smoke test in seconds."
+    "--smoke-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=45,
+    show_default=True,
+    help="Time limit of the smoke test in seconds.",
 )
 @click.option("--rollback-on-failure", is_flag=True, help="Roll back if the smoke test fails.")
 @build_options
@@ -61,9 +65,10 @@ def deploy(
     smoke_timeout: float,
     rollback_on_failure: bool,
 ) -> None:
-    """Bundle the app and deploy it to TARGET; as a preview, if the target has previews.
+    """Bundle the app and deploy it to TARGET.
 
-    A smoke test then requests the deployment. If the deployment is a draft and passes, it is
+    Without --prod, the deployment is a preview. A target without previews requires --prod. After
+    the deploy, a smoke test sends a request to the deployment. If the test succeeds, a draft is
     promoted.
     """
     with Terminal(as_json=options.as_json) as terminal:
@@ -119,7 +124,7 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
 
 
 def _get_environment(session: Session, ready: Bundle | None) -> Environment:
-    """Return the variables that the app declares; for a prebuilt bundle, from its manifest."""
+    """Return the variables that the app declares, or the manifest of a prebuilt bundle."""
     if ready is None:
         return session.project.environment
     return Environment(required=ready.manifest.required, optional=ready.manifest.optional)
@@ -161,7 +166,7 @@ def _answer(session: Session, outcome: DeployOutcome, terminal: Terminal) -> Non
     first = ["Nothing has changed; nothing was sent."] if outcome.skipped else []
     last: list[str] = []
     if outcome.smoke:
-        last.append(f"  It responds with {outcome.smoke.status} at {outcome.smoke.url}")
+        last.append(f"  The deployment responds with {outcome.smoke.status} at {outcome.smoke.url}")
     deployment = outcome.deployment
     if not deployment.live and deployment.environment == "production":
         command = f"mastra promote {deployment.id} --target {session.choice.name}"

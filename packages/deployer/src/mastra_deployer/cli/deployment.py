@@ -1,4 +1,4 @@
-"""Formats a deployment for the output of commands."""
+"""Format a deployment for the output of commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answer_change(session: Session, deployment: Deployment, terminal: Terminal) 
 def to_json(deployment: Deployment) -> dict[str, Any]:
     """Convert a deployment to JSON, without the headers that give access to it.
 
-    :param deployment: to print.
+    :param deployment: the deployment.
     """
     return {
         "target": deployment.target,
@@ -48,7 +48,7 @@ def to_json(deployment: Deployment) -> dict[str, Any]:
 def format_lines(deployment: Deployment) -> list[str]:
     """Format a deployment that was created, promoted or restored.
 
-    :param deployment: to print.
+    :param deployment: the deployment.
     """
     state = "building" if deployment.state == "building" else "a draft"
     if deployment.percent is not None:
@@ -64,7 +64,7 @@ def format_lines(deployment: Deployment) -> list[str]:
 def format_row(deployment: Deployment) -> str:
     """Format a deployment as a row in a list.
 
-    :param deployment: to print.
+    :param deployment: the deployment.
     """
     mark = "*" if deployment.live else " "
     share = "" if deployment.percent is None else f" {deployment.percent} %"

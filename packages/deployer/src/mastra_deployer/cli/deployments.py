@@ -15,11 +15,15 @@ __all__ = ("deployments",)
 @click.command()
 @click.argument("target", default="")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, help="Maximum length of the list."
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Maximum number of deployments.",
 )
 @target_options
 def deployments(options: Options, target: str, limit: int) -> None:
-    """List the deployments on TARGET, newest first. * marks the live deployment."""
+    """List the deployments on TARGET, the newest first. A * marks the live deployment."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         if session.hooks.has_hook("deployments"):

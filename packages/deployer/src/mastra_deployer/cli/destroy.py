@@ -27,7 +27,7 @@ def destroy(options: Options, target: str, yes: bool) -> None:
     with terminal:
         terminal.step(f"Removing the app from {target}")
         destroyed = session.hooks.destroy(session.access, terminal)
-        # Also without an app: it was removed elsewhere, or by a command whose answer was lost.
+        # Also if there was no app: another command may have removed it, and its answer was lost.
         forget_deployments(session.project, session.choice.record_name, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."
         terminal.answer({"destroyed": destroyed}, text)
@@ -36,7 +36,7 @@ def destroy(options: Options, target: str, yes: bool) -> None:
 def _confirm(target: str) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"Removing the app from {target!r} cannot be undone.", "Pass --yes to do it."
+            f"Removing the app from {target!r} cannot be undone.", "Pass --yes to remove it."
         )
     typed = click.prompt(f"Type {target} to remove the app from it", err=True)
     if typed != target:

@@ -27,7 +27,8 @@ __all__ = ("doctor",)
 def doctor(options: Options, target: str) -> None:
     """Check whether a deploy to TARGET would succeed, without building anything.
 
-    Checks settings, credentials and the app's variables on this machine and on the platform.
+    The command checks the settings, the credentials and the app's variables, on this machine and on
+    the platform.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
@@ -51,7 +52,7 @@ def doctor(options: Options, target: str) -> None:
 
 
 def _collect_problems(session: Session) -> list[Problem]:
-    """Return all problems; if the platform's error is the only one, raise it."""
+    """Return all problems; raise an error of the platform if there is no other problem."""
     local = list(_check_locally(session))
     absent = list(_check_credentials(session))
     try:
@@ -79,8 +80,8 @@ def _check_credentials(session: Session) -> Iterator[Problem]:
         # The deployer's own doctor knows whether the deploy can do without them.
         uncertain = bool(access.credentials) or session.hooks.has_hook("doctor")
         yield Problem(
-            message=f"No value for {', '.join(absent)}.",
-            hint="Set it in the environment or in .env.",
+            message=f"There is no value for {', '.join(absent)}.",
+            hint="Set the value in the environment or in .env.",
             severity="warning" if uncertain else "error",
         )
 

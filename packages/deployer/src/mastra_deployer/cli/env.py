@@ -29,19 +29,19 @@ __all__ = ("env",)
 def env() -> None:
     """Manage the app's environment variables on a platform.
 
-    The commands use the variables of production; with --preview, the variables of previews. Values
-    come from the environment, --env-file and .env. They never come from the command line, because
-    other users of the machine could read them there.
+    Without --preview, the commands use the variables of production. Values come from the
+    environment, --env-file and .env. Values never come from the command line, because other users
+    of the machine could read them there.
     """
 
 
 def _add_options(command: Any) -> Any:
-    previews = click.option("--preview", is_flag=True, help="Variables of previews.")
+    previews = click.option("--preview", is_flag=True, help="Use the variables of previews.")
     return TARGET(previews(_add_stage(target_options(command))))
 
 
 def _add_stage(command: Any) -> Any:
-    """Pass ``--preview`` on as a stage."""
+    """Replace the argument ``preview`` of a command with the stage."""
 
     @functools.wraps(command)
     def run_with_stage(preview: bool, **arguments: Any) -> Any:
@@ -58,7 +58,7 @@ def list_names(options: Options, target: str, stage: Stage) -> None:
         _, store = _open_store(options, target, stage, terminal)
         names = dict(sorted(store.list().items()))
         lines = [f"{name}  {where}".rstrip() for name, where in names.items()]
-        terminal.answer({"stage": stage, "names": names}, *(lines or ["None is set."]))
+        terminal.answer({"stage": stage, "names": names}, *(lines or ["No variable is set."]))
 
 
 @env.command("set")
@@ -74,7 +74,9 @@ def set_names(
     with Terminal(as_json=options.as_json) as terminal:
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
-        values = {name: _read_value(session, name, names, stdin=stdin) for name in names}
+        if stdin and len(names) > 1:
+            raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
+        values = {name: _read_value(session, name, terminal, stdin=stdin) for name in names}
         effects = _apply(session, stage, lambda: store.set(values))
         _answer_change(session, terminal, stage, effects, set=names)
 
@@ -154,23 +156,30 @@ def _open_store(
     return session, session.hooks.get_env_store(session.access, stage)
 
 
-def _read_value(session: Session, name: str, names: tuple[str, ...], *, stdin: bool) -> Secret:
+def _read_value(session: Session, name: str, terminal: Terminal, *, stdin: bool) -> Secret:
     if "=" in name:  # the message must not repeat the value
         raise ConfigError(
             f"The value of {name.partition('=')[0]!r} is on the command line.",
             "Pass only the name. The value is read from the environment, .env or --stdin.",
         )
-    if stdin and len(names) > 1:
-        raise ConfigError(f"--stdin reads one value, not {len(names)}.", "Name one variable.")
-    value = sys.stdin.read().removesuffix("\n") if stdin else session.environ.get(name, "")
+    value = _read_standard_input() if stdin else session.environ.get(name, "")
     if not value and not stdin and sys.stdin.isatty():
-        value = click.prompt(f"Value of {name}", hide_input=True, err=True)
+        value = terminal.ask_secret(f"Value of {name}")
     if not value.strip():
         raise ConfigError(
             f"There is no value for {name!r}.", "Set it in the environment or .env, or use --stdin."
         )
     add_masked_values([value])
     return Secret(value)
+
+
+def _read_standard_input() -> str:
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "The value on standard input is not UTF-8.", "Encode it as text, such as Base64."
+        ) from None
 
 
 def _apply(

@@ -24,19 +24,22 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.command()
 @click.argument("id", default="")
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until Ctrl-C.")
-@click.option("--since", default="", help="Oldest time: 10m, 2h, 1d, or 2026-01-31T12:00.")
+@click.option(
+    "--since", default="", help="Show lines since this time: 10m, 2h, 1d, or 2026-01-31T12:00."
+)
 @TARGET
 @target_options
 def logs(options: Options, target: str, id: str, follow: bool, since: str) -> None:
     """Show the log of the deployment ID; without ID, of the live deployment in production.
 
-    With --json each line is an object.
+    With --json, each line is a JSON object.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         begin = parse_time(since, dt.datetime.now(dt.UTC)) if since else None
         for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
-            click.echo(_to_json(line) if options.as_json else escape_text(_format_line(line)))
+            text = _to_json(line) if options.as_json else escape_text(_format_line(line))
+            terminal.write_line(text)
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:
@@ -46,11 +49,11 @@ def parse_time(text: str, now: dt.datetime) -> dt.datetime:
     :param now: the time that durations are subtracted from.
     :raises ConfigError: when the text is neither.
     """
-    if found := _AGO.fullmatch(text):
-        return now - dt.timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
     try:
+        if found := _AGO.fullmatch(text):
+            return now - dt.timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
         return dt.datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for a time before the year 1
         raise ConfigError(
             f"--since {text!r} is not a time.", "Write 30s, 10m, 2h, 1d, or 2026-01-31T12:00."
         ) from None

@@ -1,8 +1,9 @@
-"""The ``mastra`` command; it imports each subcommand only when it is called."""
+"""The ``mastra`` command, which imports the module of a subcommand only when that is called."""
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -70,11 +71,12 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its exit code; print all errors here.
+    """Run the command line, print its error if it fails, and exit with its exit code.
 
     :param arguments: the arguments of the command line; those of the process if left out.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters
         sys.stdout.reconfigure(errors="backslashreplace")
     verbose = "-v" in arguments or "--verbose" in arguments
@@ -88,10 +90,23 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_closed_streams() -> None:
+    """Open the null device in place of each standard stream that the parent process has closed.
+
+    Python sets such a stream to ``None``. The next file or socket would get the number of the
+    stream, and child processes would write to it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free number is that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+
+
 def _leave_out_httpx_command() -> None:
     """Let httpx be imported without its own command line, which imports rich.
 
-    rich takes half of the import of httpx. httpx runs without rich where rich is not installed.
+    The import of rich takes half of the time. httpx also works where rich is not installed.
     """
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # typeshed has no None
     modules.setdefault("httpx._main", None)
@@ -153,16 +168,17 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
 
 
 def _get_usage_hint(error: click.ClickException) -> str:
-    """Return a hint for a wrong command line of a command."""
+    """Return a hint for a wrong command line."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "mastra COMMAND"
     hint = f"`{path} --help` shows its arguments and options."
     if isinstance(error, click.NoSuchOption) and context and context.parent is None:
         return f"Options must follow the command: `mastra COMMAND {error.option_name}`."
-    names = {param.name for param in context.command.params} if context else set()
+    parameters = context.command.params if context else ()
+    options = [each.name for each in parameters if isinstance(each, click.Option)]
     if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
         return f"`mastra deployments` lists the IDs. {hint}"
-    if "unexpected extra argument" in error.message and "target" in names:
+    if "unexpected extra argument" in error.message and "target" in options:
         return f"Name the target with --target. {hint}"
     return hint
 
@@ -176,7 +192,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format an error of the operating system, also an error of copying several files."""
+    """Format an error of the operating system; several files may have failed to be copied."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

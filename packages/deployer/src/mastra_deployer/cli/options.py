@@ -54,7 +54,9 @@ ALLOW_HOST = click.option(
     help="Accept requests for this host and from its pages; repeatable.",
 )
 _PROJECT = (
-    click.option("--dir", "directory", type=_DIRECTORY, default=".", help="Project directory."),
+    click.option(
+        "--dir", "directory", type=_DIRECTORY, default=".", help="Directory of the project."
+    ),
     click.option(
         "--app", default="", help="module:attribute of a Mastra object, or of an ASGI or WSGI app."
     ),
@@ -62,8 +64,20 @@ _PROJECT = (
     VERBOSE,
 )
 _SETTINGS = (
-    click.option("-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="A setting."),
-    click.option("--env", default="", help="Use [tool.mastra.targets.TARGET.env.NAME]."),
+    click.option(
+        "-s",
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a setting of the target; repeatable.",
+    ),
+    click.option(
+        "--env",
+        default="",
+        metavar="NAME",
+        help="Apply the overlay [tool.mastra.targets.TARGET.env.NAME].",
+    ),
     ENV_FILE,
 )
 _BUILD = (
@@ -71,9 +85,11 @@ _BUILD = (
         "--python", default="", help="Python version to build for, or path of an interpreter."
     ),
     click.option(
-        "--platform", default="", help="Kind of machine to build for, in the notation of uv."
+        "--platform",
+        default="",
+        help="Platform to build for, as uv names it, such as x86_64-manylinux_2_28.",
     ),
-    click.option("--locked", is_flag=True, help="Fail if there is no up-to-date lock."),
+    click.option("--locked", is_flag=True, help="Fail if there is no up-to-date lock file."),
 )
 # For commands whose argument is not the target.
 TARGET = click.option("-t", "--target", default="", help="The target; default: the only target.")
@@ -103,11 +119,11 @@ class Options:
     :param directory: the directory of the project.
     :param app: ``module:attribute`` of the app; empty to find it.
     :param as_json: print the result as one JSON object.
-    :param python: interpreter path, or version, to build for; empty for the project's.
-    :param platform: machine to build for, as uv names it; empty for the target's.
-    :param locked: fail without an up-to-date lock.
+    :param python: version to build for, or path of an interpreter; empty for the project's Python.
+    :param platform: platform to build for, as uv names it; empty for that of the target.
+    :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
-    :param env: name of the target's environment overlay.
+    :param env: name of the overlay of the target's settings; empty for none.
     :param env_file: variables are read from this file too.
     """
 
@@ -126,7 +142,7 @@ class Options:
 
         Such a command runs no code of the project, unless the user trusts the project's deployer.
 
-        :param target: its name; empty to let the project decide.
+        :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
         """
         return self.session(
@@ -144,9 +160,9 @@ class Options:
     ) -> Session:
         """Open the session of a command.
 
-        :param target: its name; empty to let the project decide.
+        :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
-        :param resolve: whether settings that refer to the environment are resolved.
+        :param resolve: whether settings that refer to environment variables get their values.
         :param sources: whether there must be an application.
         :param check_file: raises for a deployer of the project that must not run.
         """
@@ -175,7 +191,7 @@ def _choose_target(project: Project, target: str, env: str) -> TargetChoice:
 
 
 def _format_usage(target: str) -> str:
-    """Return this command's command line with an option that names a target."""
+    """Return the command line of the running command, with the name of a target."""
     context = click.get_current_context()
     takes_argument = any(
         param.name == "target" and isinstance(param, click.Argument)
@@ -198,7 +214,7 @@ def _refuse_target_as_id(project: Project, target: str) -> None:
 def project_options(command: Command) -> Command:
     """Add ``--dir``, ``--app``, ``--json`` and ``-v``, passed as ``Options``.
 
-    :param command: whose first parameter is an ``Options``.
+    :param command: a function whose first parameter is an ``Options``.
     """
     return _add_options(command, _PROJECT)
 
@@ -206,7 +222,7 @@ def project_options(command: Command) -> Command:
 def target_options(command: Command) -> Command:
     """Add the options of ``project_options``, and ``-s``, ``--env``, ``--env-file``.
 
-    :param command: whose first parameter is an ``Options``.
+    :param command: a function whose first parameter is an ``Options``.
     """
     return _add_options(command, (*_PROJECT, *_SETTINGS))
 
@@ -214,7 +230,7 @@ def target_options(command: Command) -> Command:
 def build_options(command: Command) -> Command:
     """Add the options of ``target_options``, and ``--python``, ``--platform``, ``--locked``.
 
-    :param command: whose first parameter is an ``Options``.
+    :param command: a function whose first parameter is an ``Options``.
     """
     return _add_options(command, (*_PROJECT, *_BUILD, *_SETTINGS))
 

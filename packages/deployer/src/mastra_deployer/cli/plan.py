@@ -15,11 +15,11 @@ __all__ = ("answer_plan",)
 def answer_plan(
     session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
 ) -> None:
-    """Print the plan of a deploy, which only reads from the platform.
+    """Print the plan of a deploy. The plan only reads from the platform.
 
     :param session: the session of the target.
-    :param bundle: that would be deployed.
-    :param request: that would be sent.
+    :param bundle: the bundle to deploy.
+    :param request: the request to send.
     :param terminal: prints the result.
     """
     if session.hooks.has_hook("plan"):

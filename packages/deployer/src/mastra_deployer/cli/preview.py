@@ -23,8 +23,8 @@ __all__ = ("preview",)
 @click.command()
 @click.argument("target", default="")
 @click.option("--prebuilt", type=click.Path(path_type=Path), help="Run this bundle unchanged.")
-@click.option("--host", default="127.0.0.1", help="Address to bind.")
-@click.option("--port", type=int, default=3000, help="Port to bind.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option("--port", type=int, default=3000, show_default=True, help="Port to bind.")
 @build_options
 def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
     """Run the bundle for TARGET on this machine as on the platform."""

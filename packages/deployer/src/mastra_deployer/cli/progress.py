@@ -26,8 +26,8 @@ class Progress:
     def format(self, current: int, total: int, unit: str) -> str:
         """Return a progress line, such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
-        :param current: amount that is done.
-        :param total: amount in all.
+        :param current: the amount that is done.
+        :param total: the whole amount.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
@@ -40,8 +40,8 @@ class Progress:
     def reaches_quarter(self, current: int, total: int) -> bool:
         """Return whether the progress has reached a further quarter since the last call.
 
-        :param current: amount that is done.
-        :param total: amount in all.
+        :param current: the amount that is done.
+        :param total: the whole amount.
         """
         quarter = _QUARTERS * current // total if total else 0
         is_new = quarter > self._quarter

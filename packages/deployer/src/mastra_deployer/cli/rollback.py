@@ -16,7 +16,10 @@ __all__ = ("rollback",)
 @TARGET
 @target_options
 def rollback(options: Options, target: str, id: str) -> None:
-    """Make the deployment ID live again in production; without ID, the previous deployment."""
+    """Make the deployment ID live again in production.
+
+    Without ID, the previous deployment becomes live.
+    """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)
         previous = id or "the previous deployment"

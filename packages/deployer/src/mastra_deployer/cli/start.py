@@ -28,7 +28,10 @@ __all__ = ("start",)
 @ENV_FILE
 @project_options
 def start(options: Options, port: int | None, host: str | None) -> None:
-    """Serve the bundle in .mastra/ with the variables of .env, which no bundle contains."""
+    """Serve the bundle in .mastra/.
+
+    The app gets the variables of .env, which are not in the bundle.
+    """
     project = find_project(options.directory, options.app, sources=False)
     directory = project.root / OUTPUT_DIRECTORY
     if needs_repair(directory):

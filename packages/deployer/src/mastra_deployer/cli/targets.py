@@ -16,7 +16,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.wrap import get_terminal_width, wrap_text
 from mastra_deployer.plugins.hook_calls import HookCaller
 from mastra_deployer.plugins.manager import list_installed_deployers
-from mastra_deployer.project.config import parse_config, read_pyproject
+from mastra_deployer.project.discovery import find_project, get_config
 
 __all__ = ("targets",)
 
@@ -28,8 +28,8 @@ _COMMANDS = {verb: verb for verb in _VERBS} | {"plan": "deploy --dry-run"}
 @project_options
 def targets(options: Options) -> None:
     """Show the installed targets with their commands, and the targets of this project."""
-    configured = parse_config(read_pyproject(options.directory)).targets
-    root = options.directory
+    project = find_project(options.directory, options.app, sources=False)
+    configured, root = get_config(project).targets, project.root
     installed = [_describe_deployer(name, root) for name in sorted(list_installed_deployers())]
     deployers = {name: str(table.get("deployer", name)) for name, table in configured.items()}
     private = [

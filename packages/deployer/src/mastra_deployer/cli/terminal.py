@@ -1,12 +1,14 @@
-"""Prints progress to stderr and results to stdout."""
+"""Print progress to stderr and results to stdout."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +24,7 @@ __all__ = ("Terminal", "print_message")
 
 
 class Terminal:
-    """A report of progress: with a spinner on a terminal, and as plain lines elsewhere.
+    """The output of a command: a spinner on a terminal, and plain lines elsewhere.
 
     :param as_json: print one JSON object as the result, and no progress.
     """
@@ -50,8 +52,7 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._end_status()
 
     def step(self, text: str) -> None:
         """Report the start of a step.
@@ -65,10 +66,10 @@ class Terminal:
             self._print_line(text)
 
     def advance(self, current: int, total: int, unit: str = "B") -> None:
-        """Report the progress of a step: redraw it on a terminal, or print a line at each quarter.
+        """Report the progress of a step; without a terminal, print a line at each quarter.
 
-        :param current: amount that is done.
-        :param total: amount in all.
+        :param current: the amount that is done.
+        :param total: the whole amount.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
@@ -106,7 +107,8 @@ class Terminal:
         text, hint = mask(text), mask(hint)
         self._notes.append({"severity": severity, "message": text, "hint": hint})
         if not self._json:
-            print_message(severity, color, text, hint)
+            with self._hide_status():
+                print_message(severity, color, text, hint)
 
     def confirm_host(self, host: str, setting: str) -> bool:
         """Ask whether credentials may be sent to a host, and store the consent.
@@ -117,18 +119,32 @@ class Terminal:
         """
         if self._json or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        if self._status is not None:
-            self._status.stop()
         setting = escape_line(setting)
         question = f"The project's files name the host {host} ({setting}). Send credentials to it?"
-        is_trusted = click.confirm(question, err=True)
-        if self._status is not None:
-            self._status.start()
+        with self._hide_status():
+            is_trusted = click.confirm(question, err=True)
         if is_trusted:
             store = load_trust()
             store.hosts.append(host)
             save_trust(store)
         return is_trusted
+
+    def ask_secret(self, question: str) -> str:
+        """Ask for a value that the terminal does not show.
+
+        :param question: what to ask for.
+        """
+        with self._hide_status():
+            value: str = click.prompt(question, hide_input=True, err=True)
+            return value
+
+    def write_line(self, text: str) -> None:
+        """Print one line of a result that arrives line by line, and end the spinner.
+
+        :param text: the line, which is safe to print.
+        """
+        self._end_status()
+        click.echo(text)
 
     def answer(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result of the command.
@@ -136,18 +152,33 @@ class Terminal:
         :param result: the JSON object for ``--json``.
         :param lines: the text for people.
         """
-        if self._status is not None:
-            self._status.stop()
+        self._end_status()
         if self._json:
             click.echo(json.dumps({"ok": True, **result, "notes": self._notes}))
         else:
             click.echo("\n".join(map(escape_line, lines)))
 
+    def _end_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    @contextlib.contextmanager
+    def _hide_status(self) -> Iterator[None]:
+        """Remove the spinner from its line while something else is printed."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            yield
+        finally:
+            if self._status is not None:
+                self._status.start()
+
 
 def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
-    :param severity: the severity, with which the line begins.
+    :param severity: the first word of the line.
     :param color: the color of the severity.
     :param text: the message.
     :param hint: the cure; may be empty.

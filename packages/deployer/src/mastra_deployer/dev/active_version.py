@@ -19,7 +19,7 @@ __all__ = ("ActiveVersion",)
 
 
 class ActiveVersion:
-    """Manages the active version, the versions that drain, and the placeholder server.
+    """The active version, the versions that drain, and the placeholder server.
 
     :param address: the address of the app.
     :param screen: shows problems.
@@ -57,7 +57,7 @@ class ActiveVersion:
     async def show_problem(self, problem: Problem) -> None:
         """Show a problem in browsers; if no version works, show it in every response.
 
-        :param problem: to show.
+        :param problem: the problem to show.
         """
         self._problems += 1
         number = f"{os.getpid()}-{self._problems}"
@@ -72,7 +72,7 @@ class ActiveVersion:
     def retire(self, version: Version) -> None:
         """Drain a version that is not active, and end its process.
 
-        :param version: that may have accepted requests.
+        :param version: a version that may have accepted requests.
         """
         self._spawn(self._drain(version))
 

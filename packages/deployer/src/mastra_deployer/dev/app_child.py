@@ -37,6 +37,7 @@ def main(launcher_path, channel, root):
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     # Ctrl-C reaches every process of the terminal; the parent handles it and sends an order.
     signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # the parent has blocked it
     app = App(link, launcher, source, *parts)
     app.prepare(link.wait("prepare"))
     if app.run_import(link.wait("go")):
@@ -209,7 +210,7 @@ class App:
 
 
 class DrainingServer:
-    """Extends uvicorn's server: reports its start, and drains all connections."""
+    """A mixin for uvicorn's server that reports its start and drains all connections."""
 
     app = None
     loop = None
@@ -224,6 +225,8 @@ class DrainingServer:
             self.app.report_start(self)
 
     def handle_exit(self, sig, frame):
+        if sig == signal.SIGINT:  # Ctrl-C in the terminal; the parent sends an order
+            return
         super().handle_exit(sig, frame)
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.close_listeners)

@@ -61,9 +61,9 @@ class Problem:
 def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]) -> Problem:
     """Convert an exception of the child process to a problem in the user's own code.
 
-    :param project: whose files count as the user's own.
-    :param interpreter: that the child ran in.
-    :param error: as the launcher describes it.
+    :param project: the project, whose files count as the user's own.
+    :param interpreter: the interpreter of the child.
+    :param error: the exception, as the launcher describes it.
     """
     own = [frame for frame in error["frames"] if _is_own(project, frame[0])]
     message, hint = _describe_error(project, interpreter, error)
@@ -78,8 +78,8 @@ def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]
 def problem_from_error(project: Project | None, error: MastraError) -> Problem:
     """Convert an error of mastra to a problem; ``FILE:LINE:`` at its start is the location.
 
-    :param project: that the file belongs to.
-    :param error: raised by mastra.
+    :param project: the project of the file; ``None`` if there is none.
+    :param error: an error that mastra raised.
     """
     found = _LOCATION.match(error.message)
     if found is None or project is None:

@@ -23,7 +23,7 @@ _MAX_FILES = 2  # names of changed files in a line; others are counted
 
 
 class Screen:
-    """Prints lines to stderr; with ``--json``, also prints an object per event to stdout.
+    """The output of ``mastra dev``: lines on stderr, or with ``--json`` objects on stdout.
 
     :param as_json: print JSON objects.
     """
@@ -42,8 +42,8 @@ class Screen:
     def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Ignore progress of a step.
 
-        :param current: amount that is done.
-        :param total: amount in all.
+        :param current: the amount that is done.
+        :param total: the whole amount.
         :param unit: the unit of both amounts.
         """
 
@@ -79,8 +79,8 @@ class Screen:
         :param name: the name of the project.
         :param url: the URL of the app.
         :param registry: the agents, workflows and tools of the app.
-        :param seconds: that the start took.
-        :param token: what the shell replaces by the token of an example; empty for none.
+        :param seconds: the duration of the start.
+        :param token: shell code that inserts the token into the example; empty for none.
         """
         example = format_curl(url, registry["example"], token)
         milliseconds = _to_milliseconds(seconds)
@@ -100,7 +100,7 @@ class Screen:
         """Print that a newer version serves requests.
 
         :param names: the names of the changed files.
-        :param seconds: that the reload took.
+        :param seconds: the duration of the reload.
         :param running: how many requests the previous version has to finish.
         """
         milliseconds = _to_milliseconds(seconds)
@@ -172,7 +172,7 @@ def format_curl(url: str, example: Mapping[str, Any], token: str = "") -> str:
 
     :param url: the URL of the app.
     :param example: method, path and body of the request.
-    :param token: what the shell replaces by the token of the request; empty for none.
+    :param token: shell code that inserts the token of the request; empty for none.
     """
     command = ["curl", "-s", url + example["path"]]
     if example["method"] != "GET" or example["body"] is not None:

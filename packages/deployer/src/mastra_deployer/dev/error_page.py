@@ -46,8 +46,8 @@ _PAGE = """\
 def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
     """Render the page for the developer: message, location, source lines and hint.
 
-    :param problem: to show.
-    :param number: the number by which the page detects that it is outdated.
+    :param problem: the problem to show.
+    :param number: the number of the problem; the page reloads when the number changes.
     :param has_version: whether an earlier version serves.
     """
     parts = [f"<h1>{escape(problem.message)}</h1>"]
@@ -68,7 +68,7 @@ def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
 def render_redacted_page(number: str) -> str:
     """Render the page for other machines, without source code.
 
-    :param number: the number by which the page detects that it is outdated.
+    :param number: the number of the problem; the page reloads when the number changes.
     """
     return _render_html("<h1>The app is broken. The developer's terminal shows why.</h1>", number)
 
@@ -76,7 +76,7 @@ def render_redacted_page(number: str) -> str:
 def render_problem_details(problem: Problem | None, status: int) -> str:
     """Render problem details (RFC 9457), with a field ``error`` for Mastra's clients.
 
-    :param problem: to show; ``None`` for other machines, which get no details.
+    :param problem: the problem to show; ``None`` for other machines, which get no details.
     :param status: the status of the response.
     """
     title = "The app does not start."

@@ -1,4 +1,4 @@
-"""Record the ``mastra dev`` of a project, so that a second process can report it."""
+"""Record the ``mastra dev`` of a project, so that a second ``mastra dev`` can name the first."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ __all__ = ("InstanceFile",)
 class InstanceFile:
     """A locked file in ``.mastra-local``; the system releases the lock when the process ends.
 
-    :param project: that ``mastra dev`` runs in.
+    :param project: the project that ``mastra dev`` serves.
     """
 
     def __init__(self, project: Project) -> None:
         self._file: IO[str] | None = None
         self.other: dict[str, Any] = {}
-        with contextlib.suppress(
-            ConfigError, OSError
-        ):  # the file is optional: the disk may be read-only
+        with contextlib.suppress(ConfigError, OSError):  # the disk may be read-only
             self._file = get_local_file(project, "dev.json").open("a+", encoding="utf-8")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,10 +14,11 @@ _PORT = 3000
 
 
 class Address:
-    """A socket that is bound once, at creation or after the app's first import.
+    """The address of the app: a socket that is bound once, at creation or at the first use.
 
     :param host: address to bind.
-    :param port: to bind at once; ``None`` for the app's preferred port or a free one near it.
+    :param port: the port to bind at once; ``None`` to bind the app's preferred port, or the next
+        free port, later.
     :param instance: receives the address.
     :param report: receives notes.
     :raises ConfigError: when the port cannot be bound.
@@ -41,7 +42,7 @@ class Address:
     def bind(self, port_hint: int = _PORT) -> socket.socket:
         """Return the listening socket; the first call binds it.
 
-        :param port_hint: port; the next free one is bound if it is taken.
+        :param port_hint: the preferred port; if it is taken, the next free port is bound.
         """
         if self._listener is not None:
             return self._listener

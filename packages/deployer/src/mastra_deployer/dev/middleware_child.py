@@ -16,7 +16,7 @@ CANCELLED = "The app version that received this request has ended. Send the requ
 
 
 class DevMiddleware:
-    """Wraps the app: refuses requests from other sites, logs requests, and shows errors.
+    """The app, with refusals of requests from other sites, a request log and error pages.
 
     Every response closes its connection. A kept-alive connection would still use this version after
     the next version has taken over, and could then be closed during a request.

@@ -37,7 +37,7 @@ class DevOptions:
     :param app: ``module:attribute``; empty to find it.
     :param host: address to bind.
     :param port: port to bind; ``None`` if the user gave none.
-    :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+    :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
     :param quiet: do not log requests.
     :param env_file: variables are read from this file too.
     :param allow_hosts: names of hosts that the app is served under, besides those of this machine.
@@ -53,10 +53,7 @@ class DevOptions:
     allow_hosts: tuple[str, ...] = ()
 
     def find_project(self) -> Project:
-        """Return the project in its present state.
-
-        An entry module may have a syntax error.
-        """
+        """Find the project in its present state; its entry module may have a syntax error."""
         try:
             return find_project(self.directory, self.app)
         except ConfigError:
@@ -65,9 +62,9 @@ class DevOptions:
             return find_project(self.directory, "mastra.index:mastra")
 
     def read_values(self, project: Project) -> dict[str, str]:
-        """Return the app's environment: this process's own, ``--env-file`` and the project's files.
+        """Return the app's variables: from this process, ``--env-file`` and the project's files.
 
-        :param project: whose environment files are read.
+        :param project: the project, whose environment files are read.
         """
         return read_environment(project, self.env_file, DEVELOPMENT_ENV_FILES)
 
@@ -105,7 +102,7 @@ class DevOptions:
     def format_token(self, project: Project, name: str) -> str:
         """Return shell code that inserts the value of a variable, so that the value is not printed.
 
-        :param project: whose environment files are read.
+        :param project: the project, whose environment files are read.
         :param name: the name of the variable; empty for none.
         """
         if not name or name in os.environ:
@@ -140,7 +137,7 @@ _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"
 
 
 def collect_secrets(values: Mapping[str, str]) -> list[str]:
-    """Return the values from files, longest first, because errors must not contain them.
+    """Return the values from files, which errors must not contain; the longest value first.
 
     :param values: the app's environment.
     """

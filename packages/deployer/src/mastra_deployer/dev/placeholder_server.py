@@ -36,8 +36,8 @@ class PlaceholderServer:
         """Answer every request with the given error from now on.
 
         :param listener: the app's socket.
-        :param problem: to show.
-        :param number: the number by which a page detects that it is outdated.
+        :param problem: the problem to show.
+        :param number: the number of the problem; a page reloads when the number changes.
         """
         self._problem, self._number = problem, number
         if self._server is None:

@@ -1,9 +1,10 @@
-"""Binds the app's port."""
+"""Bind the app's port."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 
 from mastra_core.errors import ConfigError
@@ -21,7 +22,7 @@ def parse_port(text: str, where: str) -> int:
     :param where: name of the option or the variable, for the error.
     :raises ConfigError: when the text is not a port.
     """
-    if text.isascii() and text.isdigit() and int(text) <= 65535:  # noqa: PLR2004  # the highest port
+    if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535:  # noqa: PLR2004  # the highest port
         return int(text)
     raise ConfigError(
         f"{where} is {text!r}, which is not a port.",

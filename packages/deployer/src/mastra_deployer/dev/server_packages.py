@@ -30,7 +30,7 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If so, the app is not first imported without the server.
+    If so, the first import of the app would fail, and is left out.
 
     :param interpreter: the interpreter of the project.
     """
@@ -114,7 +114,7 @@ def _get_marker(interpreter: Interpreter) -> Path:
 def format_install_command(interpreter: Interpreter, requirement: str) -> str:
     """Return the command that installs a distribution for an interpreter, with pip or uv.
 
-    :param interpreter: to install for.
+    :param interpreter: the interpreter to install for.
     :param requirement: quoted for a shell.
     """
     path = Path(interpreter.path)

@@ -40,7 +40,7 @@ class StartError(Exception):
 
 
 class Starter:
-    """Starts processes, and keeps a standby process that has imported the slow libraries.
+    """A starter of processes, with a standby process that has imported the slow libraries.
 
     :param options: the options of the command line.
     :param screen: receives notes.
@@ -63,7 +63,7 @@ class Starter:
 
         :param project: the project as it is saved now.
         :param values: the app's environment.
-        :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+        :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         :raises StartError: when the import fails.
         :raises ConfigError: when the object is no application, or the server cannot be installed.
         """
@@ -150,10 +150,7 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note if an import takes long; do not stop the import.
-
-        Only the next save cancels the import.
-        """
+        """Print a note if an import takes long. Only the next save cancels the import."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import dataclasses
 import json
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ class Launch:
     :param runtime: directories with the server's packages, if the project's Python lacks them.
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
-    :param address: that the listening socket is bound to.
+    :param address: the address that the listening socket is bound to.
     :param hosts: names of hosts that the app is served under, besides those of this machine.
     """
 
@@ -67,7 +68,7 @@ class Version:
 
     :param launch: the parameters of the process.
     :param process: the started process.
-    :param on_report: called with reports that answer no order.
+    :param on_report: called with each report that is no answer to an order.
     """
 
     def __init__(
@@ -78,7 +79,6 @@ class Version:
     ) -> None:
         self.launch = launch
         self._on_report = on_report
-        self.package_mtimes: dict[str, int] = {}
         self._drain_timeout: float = _DRAIN_TIMEOUT
         self._process = process
         self._reports: asyncio.Queue[Report] = asyncio.Queue()
@@ -91,22 +91,27 @@ class Version:
         """Start a process; it imports no code of the user before ``load``.
 
         :param launch: the parameters of the process.
-        :param on_report: called with reports that answer no order.
+        :param on_report: called with each report that is no answer to an order.
         :param preload: modules to import at once.
         """
         parent, child = socket.socketpair()
         frozen = ["-Xfrozen_modules=off"] if launch.debug else []
         channel = str(child.fileno())
         arguments = [str(_CHILD), str(get_launcher_file()), channel, str(launch.import_root)]
-        process = await asyncio.create_subprocess_exec(
-            launch.interpreter.path,
-            *frozen,
-            *arguments,
-            cwd=launch.root,
-            env=launch.values,
-            pass_fds=[child.fileno()],
-        )
-        child.close()
+        # Ctrl-C reaches the child too. It must not end the child before its handler is installed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process = await asyncio.create_subprocess_exec(
+                launch.interpreter.path,
+                *frozen,
+                *arguments,
+                cwd=launch.root,
+                env=launch.values,
+                pass_fds=[child.fileno()],
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            child.close()
         self = cls(launch, process, on_report)
         await self._connect(parent)
         self._send(
@@ -126,7 +131,7 @@ class Version:
         :param project: the project as it is saved now.
         :param entry: path of the entry file.
         :param source: replaces the content of the entry file; ``None`` to read it.
-        :param debug: ``host:port`` on which a debugger is awaited; empty for none.
+        :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         """
         self._send(
             do="go",
@@ -138,7 +143,6 @@ class Version:
             steady=_STEADY,
         )
         report = await self.wait_for_report("imported")
-        self.package_mtimes = read_mtimes(report.get("places", ()))
         serve = (report.get("registry") or {}).get("serve", {})
         self._drain_timeout = serve.get("drain", _DRAIN_TIMEOUT)
         return report
@@ -229,7 +233,7 @@ class Version:
         """Return whether a standby process has the same state as a new process would have.
 
         :param launch: the parameters of a new process.
-        :param mtimes: directories of packages, and when they had last changed when it started.
+        :param mtimes: directories of packages, with their change times at the start of the process.
         """
         return self.is_alive and launch == self.launch and mtimes == read_mtimes(list(mtimes))
 

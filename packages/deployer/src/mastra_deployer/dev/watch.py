@@ -1,4 +1,4 @@
-"""Watches the files of the app for saves."""
+"""Watch the files of the app for saves."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ DirectoryId = tuple[str, int]
 
 
 class FileWatcher:
-    """Watches first-party code, pyproject.toml, environment files, and other files that ship.
+    """A watcher of first-party code, pyproject.toml, environment files and other files that ship.
 
-    :param project: to watch.
+    :param project: the project to watch.
     :param env_file: the env file of ``--env-file``.
     :param report: receives a note when the system cannot watch, and the files are polled.
     """
@@ -58,13 +58,11 @@ class FileWatcher:
         self._start()
 
     async def wait_for_changes(self) -> set[str]:
-        """Return the next saved files, relative to the project; combine quick saves."""
+        """Wait for saves, and return the paths of the files relative to the project."""
         while True:
             paths = map(self._to_watched, await self._queue.get())
             found = {self._to_relative(path) for path in paths if self._is_relevant(path)}
-            if (
-                self._list_directories() != self._watched
-            ):  # a package was added, removed or replaced
+            if self._list_directories() != self._watched:  # also if a package was replaced
                 before = {path for path, _ in self._watched[0]}
                 self._start()
                 added = [path for path, _ in self._watched[0] if path not in before]
@@ -103,7 +101,8 @@ class FileWatcher:
             try:
                 await self._queue_changes(paths, deep=deep, polling=polling)
             except FileNotFoundError:
-                await asyncio.sleep(_STEP / 1000)  # a moved directory; the other watch reports it
+                # The directory has been moved or deleted, which the other watch reports.
+                await asyncio.sleep(_STEP / 1000)
                 return
             except (OSError, RuntimeError) as error:
                 if polling:
@@ -132,9 +131,9 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch with their subdirectories, and those to watch without.
+        """Return the directories to watch with their subdirectories, and the directories without.
 
-        Each directory has its inode, because another directory of the same name may replace it.
+        Each path comes with the inode, because another directory may get the same path.
         """
         starts = [self._project.import_root, *self._editables]
         tops = [

@@ -131,7 +131,7 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     except Exception as error:
         raise PluginError(
             f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
-            "Report this to the plugin's author. `mastra -v` shows the traceback.",
+            "Report this to the plugin's author. With -v, the command shows the traceback.",
         ) from error
 
 

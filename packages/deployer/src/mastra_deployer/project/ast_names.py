@@ -56,7 +56,7 @@ def get_dotted_name(node: ast.expr) -> str:
 def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
-    :param nodes: of which the import statements count.
+    :param nodes: the nodes of a module; all but import statements are ignored.
     :returns: dotted origins by name; origins of relative imports begin with dots.
     """
     names: dict[str, str] = {}
@@ -87,7 +87,7 @@ def to_absolute_name(origin: str, package: str) -> str:
 
 
 class NameResolver:
-    """Resolves names within one module.
+    """A resolver of names within one module.
 
     A name that is bound twice, or is also a parameter, is not resolved, because its value is
     uncertain without running the module.

@@ -36,7 +36,7 @@ class EnvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra.check]``.
+    """The table ``[tool.mastra.check]``.
 
     :param env: values that the boot check uses in place of placeholders.
     :param ignore: globs of variables, files and workflows that the check skips.
@@ -81,7 +81,7 @@ class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.mastra]``.
+    """The table ``[tool.mastra]``.
 
     :param entry: ``module:attribute``.
     :param python: version to build for, in place of the project's own.
@@ -139,7 +139,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     :raises ConfigError: when it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows add a mark
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be read: {error.strerror}.", "Check that the file exists."
@@ -149,17 +149,27 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def parse_config(pyproject: dict[str, Any]) -> Config:
-    """Convert ``[tool.mastra]`` to its type.
+    """Convert the table ``[tool.mastra]`` to a ``Config``.
 
     :param pyproject: the contents of pyproject.toml.
-    :raises ConfigError: for an unknown key or a value of the wrong type.
+    :raises ConfigError: for an unknown key, a value of the wrong type, or an impossible name of a
+        variable.
     """
     tool = pyproject.get("tool", {})
     table = tool.get("mastra", {}) if isinstance(tool, dict) else tool
     try:
-        return msgspec.convert(table, Config)
+        config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"[tool.mastra] {_format_location(error)}", _suggest_fix(error)) from None
+    for name in (*config.env.required, *config.env.optional, *config.check.env):
+        if not name or set(name) & {"=", "\0"}:  # the system refuses such a name
+            before, equals, _ = name.partition("=")  # a value behind it may be a secret
+            shown = f"{before}=..." if equals else name
+            raise ConfigError(
+                f"[tool.mastra] {shown!r} cannot be the name of an environment variable.",
+                "Write only names, with letters, digits and '_'. Values belong in .env.",
+            )
+    return config
 
 
 def _format_location(error: msgspec.ValidationError) -> str:

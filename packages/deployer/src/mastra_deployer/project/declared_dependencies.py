@@ -44,7 +44,7 @@ def read_name(line: object) -> str:
 
 
 def find_install_command(root: Path) -> str:
-    """Return the command with which the project's tool installs the dependencies, if known.
+    """Return the command that installs the dependencies with the project's tool; empty if unknown.
 
     :param root: the project's directory.
     """

@@ -114,7 +114,7 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
 
 
 class _Reader:
-    """Resolve names within the entry file."""
+    """A reader of ``deployer=``, which resolves names within the entry file."""
 
     def __init__(self, path: Path, tree: ast.Module) -> None:
         self._path = path

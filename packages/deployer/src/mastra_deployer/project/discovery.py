@@ -14,6 +14,7 @@ import msgspec
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
 from mastra_deployer.project.config import Config, parse_config, read_pyproject
+from mastra_deployer.project.deployer_argument import find_mastra_calls
 
 __all__ = ("find_module_file", "find_project", "get_config", "parse_source", "require_lock")
 
@@ -30,8 +31,8 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
     :param directory: the project's directory.
     :param app: ``module:attribute`` of any ASGI or WSGI application or ``Mastra`` object.
-    :param sources: whether there must be an entry. With ``False``, for commands that have a bundle,
-        a project without one gets an empty ``module``.
+    :param sources: whether the command needs the sources. With ``False``, a project without an
+        entry gets an empty ``module``, and an entry may have a syntax error.
     :raises ConfigError: when there is no entry, or there are two.
     """
     root = directory.absolute()
@@ -125,7 +126,7 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
         module, _, attribute = entry.partition(":")
         return module, attribute
     existing = [path for path in (_INDEX, _PACKAGE) if (root / path).is_file()]
-    defining = [path for path in existing if _has_mastra_call(parse_source(root / path))]
+    defining = [path for path in existing if _defines_mastra(root / path, sources=sources)]
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
@@ -143,15 +144,13 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
     return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"
 
 
-def _has_mastra_call(tree: ast.Module) -> bool:
-    return any(
-        isinstance(node, ast.Call) and _get_called_name(node) == "Mastra" for node in ast.walk(tree)
-    )
-
-
-def _get_called_name(node: ast.Call) -> str:
-    name: Any = node.func
-    return str(getattr(name, "id", "") or getattr(name, "attr", ""))
+def _defines_mastra(file: Path, *, sources: bool) -> bool:
+    try:
+        return bool(find_mastra_calls(parse_source(file)))
+    except ConfigError:
+        if sources:
+            raise
+        return False
 
 
 def _find_import_root(root: Path, module: str) -> Path:

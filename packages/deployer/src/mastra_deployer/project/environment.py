@@ -27,10 +27,10 @@ DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later 
 def read_environment(
     project: Project, env_file: Path | None = None, names: Sequence[str] = ENV_FILES
 ) -> dict[str, str]:
-    """Return all known variables; the process's environment overrides files.
+    """Return all variables; the environment of this process overrides files.
 
     :param project: the project whose files are read.
-    :param env_file: ``--env-file``; wins over the files in ``names``.
+    :param env_file: the file of ``--env-file``, which overrides the files in ``names``.
     :param names: files in the project's root, of which a later one wins.
     :raises ConfigError: when ``env_file`` does not exist.
     """
@@ -47,7 +47,7 @@ def list_file_variables(project: Project, env_file: Path | None = None) -> froze
     """Return the names of the variables in ``.env`` and ``--env-file``.
 
     :param project: the project whose files are read.
-    :param env_file: ``--env-file``.
+    :param env_file: the file of ``--env-file``.
     """
     files = [*(project.root / name for name in ENV_FILES), *([env_file] if env_file else [])]
     return frozenset(name for file in files for name in _read_env_file(file))
@@ -59,7 +59,7 @@ def read_user_environment(project: Project, env_file: Path | None = None) -> dic
     A file within the project is a file of the project, even if ``--env-file`` names it.
 
     :param project: the project.
-    :param env_file: ``--env-file``.
+    :param env_file: the file of ``--env-file``.
     """
     is_own = env_file is not None and not env_file.resolve().is_relative_to(project.root.resolve())
     own = _read_env_file(env_file) if is_own and env_file else {}

@@ -48,10 +48,10 @@ class Interpreter:
 
     :param path: the path of the executable.
     :param python: major and minor version.
-    :param wheels: the platform whose wheels it takes, in uv's notation.
-    :param full_version: with the patch release.
+    :param wheels: the platform whose wheels the interpreter can install, in uv's notation.
+    :param full_version: the version with the patch release.
     :param cache_tag: the cache tag of its bytecode (``cpython-312``).
-    :param glibc: minor version of the C library that it runs with (36 for 2.36); 0 for another one.
+    :param glibc: minor version of its glibc (36 for 2.36); 0 for another C library.
     :param is_free_threaded: whether it is a free-threading build, whose compiled wheels other
         Pythons do not load.
     """
@@ -147,11 +147,11 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Return an interpreter on this machine with a Python version, or ``None``.
+    """Find an interpreter with a Python version on this machine; return ``None`` without one.
 
     :param python: major and minor version.
-    :param default: used where its version fits.
-    :param own_path: ``--python PATH``, which must fit.
+    :param default: the interpreter to prefer, if its version fits.
+    :param own_path: the path of ``--python``, whose version must fit; empty for none.
     :raises ConfigError: if the requested interpreter does not run or has another version.
     """
     if own_path:

@@ -53,43 +53,58 @@ def merge_settings(
     :param environ: every known environment variable; only those named by a field are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
-    :param resolve: whether references to the environment are resolved. Only deploying does: a
-        bundle is made without credentials, so a setting that is a reference is ``None`` in it.
+    :param resolve: whether settings that refer to environment variables get their values. A bundle
+        is made without credentials, so with ``False`` such a setting is ``None``.
     :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
-    fields = {field.name: field for field in dataclasses.fields(settings_class)}
+    sources = _select_sources(settings_class, flags, environ, table, entry)
     hints = get_type_hints(settings_class)
-    values: dict[str, Any] = {}
+    values = {
+        name: None
+        if isinstance(value, EnvReference) and not resolve
+        else _convert(value, hints[name], where, environ)
+        for name, (where, value) in sources.items()
+    }
+    settings = _create_settings(settings_class, values, resolve=resolve)
+    return _set_derived_defaults(settings, values, project_name)
+
+
+def _select_sources(
+    settings_class: type,
+    flags: Mapping[str, str],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    entry: Mapping[str, Any],
+) -> dict[str, tuple[str, Any]]:
+    """Return the source that decides each setting, as errors name it, and the value there."""
+    fields = {field.name: field for field in dataclasses.fields(settings_class)}
+    sources: dict[str, tuple[str, Any]] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
         for key, value in layer.items():
             if key not in fields:
                 message = f"{settings_class.__name__} has no setting {key!r} ({where})."
                 hint = suggest(key, fields) if fields else "Remove it. The target has no settings."
                 raise ConfigError(message, hint)
-            if isinstance(value, EnvReference) and not resolve:
-                values[key] = None
-            elif where == "-s" or not _find_variable(fields[key], environ):
-                values[key] = _convert(value, hints[key], f"{key} ({where})", environ)
+            sources[key] = (f"{key} ({where})", value)
     for name, field in fields.items():
         if name not in flags and (variable := _find_variable(field, environ)):
-            values[name] = _convert(environ[variable].strip(), hints[name], variable, environ)
-    settings = _create_settings(settings_class, values, resolve=resolve)
+            sources[name] = (variable, environ[variable].strip())
+    return sources
+
+
+def _set_derived_defaults(settings: Any, values: Mapping[str, Any], project_name: str) -> Any:
+    """Return the settings with the defaults that depend on other settings or on the project."""
+    fields = dataclasses.fields(settings)
     derived = {
-        name: text
-        for name, field in fields.items()
-        if values.get(name) in (None, "")
+        field.name: text
+        for field in fields
+        if values.get(field.name) in (None, "")
         and (text := _derive_default(field, settings, project_name))
     }
     settings = dataclasses.replace(settings, **derived) if derived else settings
-    _require_settings(
-        settings_class,
-        [
-            name
-            for name, field in fields.items()
-            if field.metadata.get("default") == _PROJECT and not getattr(settings, name)
-        ],
-    )
+    named = [field.name for field in fields if field.metadata.get("default") == _PROJECT]
+    _require_settings(type(settings), [name for name in named if not getattr(settings, name)])
     return settings
 
 

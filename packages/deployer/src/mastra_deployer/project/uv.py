@@ -39,7 +39,7 @@ def run_uv(
     """Run uv and return its standard output.
 
     :param arguments: the arguments of uv.
-    :param cwd: the working directory; ``None`` for that of this process.
+    :param cwd: the working directory of uv; ``None`` for the working directory of this process.
     :param environment: variables besides those of this process. Secrets belong here, since every
         user of the machine can read an argument list.
     :param text: uv's standard input.
@@ -117,7 +117,7 @@ def _to_build_error(stderr: str) -> BuildError:
             if message == _OUTDATED_LOCK:
                 return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
-    return BuildError(f"uv failed:\n{text}", "See uv's message above; `mastra -v` shows more.")
+    return BuildError(f"uv failed:\n{text}", "Correct what uv's message names.")
 
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (

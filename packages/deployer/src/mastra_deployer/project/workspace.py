@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from mastra_core.errors import ConfigError
 from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("find_member", "find_workspace_root")
@@ -31,24 +33,43 @@ def find_workspace_root(root: Path) -> Path:
     """
     root = root.resolve()
     for directory in (root, *root.parents):
-        table = read_pyproject(directory).get("tool", {}).get("uv", {}).get("workspace")
-        if table is not None:
-            return directory if directory == root or _is_member(root, directory, table) else root
+        if _get_table(directory) is not None:
+            return directory if directory == root or _is_member(root, directory) else root
     return root
 
 
-def _is_member(root: Path, workspace: Path, table: dict[str, list[str]]) -> bool:
-    def is_listed(key: str) -> bool:
-        return any(path == root for glob in table.get(key, ()) for path in workspace.glob(glob))
-
-    return is_listed("members") and not is_listed("exclude")
+def _is_member(root: Path, workspace: Path) -> bool:
+    return root in _iter_paths(workspace, "members") and root not in _iter_paths(
+        workspace, "exclude"
+    )
 
 
 def _iter_members(workspace: Path) -> Iterator[tuple[Path, str]]:
     """Yield directory and name of each member of a uv workspace."""
-    table = read_pyproject(workspace).get("tool", {}).get("uv", {}).get("workspace", {})
-    for pattern in table.get("members", ()):
-        for directory in sorted(workspace.glob(pattern)):
-            if (directory / "pyproject.toml").is_file():
-                project = read_pyproject(directory).get("project", {})
-                yield directory, str(project.get("name") or directory.name)
+    for directory in _iter_paths(workspace, "members"):
+        if (directory / "pyproject.toml").is_file():
+            project = read_pyproject(directory).get("project", {})
+            yield directory, str(project.get("name") or directory.name)
+
+
+def _get_table(directory: Path) -> dict[str, Any] | None:
+    """Return the table ``[tool.uv.workspace]``; ``None`` if the directory has none."""
+    uv: dict[str, Any] = read_pyproject(directory).get("tool", {}).get("uv", {})
+    return uv.get("workspace")
+
+
+def _iter_paths(workspace: Path, key: str) -> Iterator[Path]:
+    """Yield the paths that the globs of a workspace match.
+
+    :raises ConfigError: when the value is not a list of globs relative to the workspace.
+    """
+    globs = (_get_table(workspace) or {}).get(key, [])
+    try:
+        for glob in globs:
+            yield from sorted(workspace.glob(glob))
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{str(workspace / 'pyproject.toml')!r} has a wrong value for {key} in "
+            f"[tool.uv.workspace]: {error}.",
+            f'Write a list of paths relative to that directory: {key} = ["packages/*"].',
+        ) from None

@@ -1,1 +1,1 @@
-"""Files that mastra new writes."""
+"""Write the files of ``mastra new``."""

@@ -17,12 +17,12 @@ from mastra_deployer.project.deployer_argument import EnvReference, find_mastra_
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.scaffold.render import get_compatible_range
+from mastra_deployer.scaffold.variable_names import require_plain_names
 from mastra_deployer.trust.host_names import find_host
 
 __all__ = ("Pipeline", "get_target_python", "is_mastra_app", "read_pipeline")
 
 _TARGET = re.compile(r"[\w.][\w./-]*", re.ASCII)
-_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _GROUPS = ("dev", "test", "tests")  # of dependencies that tests need
 
 
@@ -96,8 +96,8 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
 def get_target_python(project: Project, target: Target | None = None) -> str:
     """Return the default Python version of a build, such as ``3.12``.
 
-    :param project: whose configuration and interpreter are read.
-    :param target: whose platforms limit the versions.
+    :param project: the project, whose configuration and interpreter are read.
+    :param target: the target, whose platforms limit the versions; ``None`` for no limit.
     """
     preferred = get_config(project).python or find_project_interpreter(project).python
     supported = [platform.python for platform in target.platforms] if target else []
@@ -132,12 +132,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return each name once, and reject names that have a meaning in a pipeline's syntax."""
-    for name in names:
-        if not _VARIABLE.fullmatch(name):
-            raise ConfigError(
-                f"{name!r} is not a valid name for an environment variable.",
-                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
-            )
+    require_plain_names(names)
     return tuple(dict.fromkeys(names))
 
 
@@ -178,6 +173,6 @@ def _has_tests(root: Path) -> bool:
 def is_mastra_app(project: Project) -> bool:
     """Return whether the entry module creates a ``Mastra`` object, which serves ``/health``.
 
-    :param project: whose entry module is parsed.
+    :param project: the project, whose entry module is parsed.
     """
     return bool(find_mastra_calls(parse_source(find_module_file(project))))

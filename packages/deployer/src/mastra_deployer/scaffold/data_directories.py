@@ -38,7 +38,7 @@ def find_databases(project: Project) -> tuple[Database, ...]:
 
     If a database is only the fallback of a required variable, it is left out.
 
-    :param project: whose code is read.
+    :param project: the project, whose code is read.
     """
     required = {name.upper() for name in project.environment.required}
     files = list_first_party_files(project)

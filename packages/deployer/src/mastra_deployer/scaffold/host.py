@@ -7,16 +7,16 @@ import math
 import re
 
 from mastra_core.database import DATABASE_URL
-from mastra_core.errors import BundleError, ConfigError
+from mastra_core.errors import BundleError
 from mastra_core.pipeline import Bundle, BundleManifest, Project, Serve
 from mastra_deployer.files.directories import OUTPUT_DIRECTORY
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.scaffold.ci import get_target_python, is_mastra_app
 from mastra_deployer.scaffold.data_directories import Database, find_databases
+from mastra_deployer.scaffold.variable_names import require_plain_names
 
 __all__ = ("Hosting", "read_hosting", "to_host_name")
 
-_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PORT = 3000
 _MAX_LENGTH = 40  # leaves room for what clusters append to a name of at most 63
 
@@ -27,7 +27,7 @@ class Hosting:
 
     :param name: valid in DNS: small letters, digits and '-'.
     :param python: version that the bundle is for.
-    :param port: that the app listens on.
+    :param port: the port that the app listens on.
     :param drain: seconds that running requests get after SIGTERM.
     :param required: names of variables that the app needs.
     :param optional: names of variables that the app may use.
@@ -63,12 +63,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
     manifest = _load_manifest(project)
     serve = manifest.serve if manifest else Serve()
     environment = project.environment
-    for name in environment.names:
-        if not _VARIABLE.fullmatch(name):
-            raise ConfigError(
-                f"{name!r} is not a valid name for an environment variable.",
-                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
-            )
+    require_plain_names(environment.names)
     mastra = manifest.kind == "mastra" if manifest else is_mastra_app(project)
     return Hosting(
         name=to_host_name(project.name),

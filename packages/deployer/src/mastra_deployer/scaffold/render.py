@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from packaging.version import Version
+
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.directories import build_unwritable_error
 from mastra_deployer.files.refuse_links import refuse_links
@@ -45,7 +47,7 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     """Write all files below a directory; if one file cannot be written, write none.
 
     :param files: text by path.
-    :param directory: to write into.
+    :param directory: the directory to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
     :raises ConfigError: if a file exists with other content, a link would lead a file to another
@@ -112,9 +114,12 @@ def get_compatible_range(distribution: str) -> str:
 
     :param distribution: an installed distribution.
     """
-    major, minor, *_ = metadata.version(distribution).split(".")
-    following = f"0.{int(minor) + 1}" if major == "0" else str(int(major) + 1)
-    return f">={major}.{minor},<{following}"
+    version = Version(metadata.version(distribution))
+    major, minor = version.major, version.minor
+    following = f"0.{minor + 1}" if major == 0 else str(major + 1)
+    # A range without a pre-release excludes all pre-releases.
+    lowest = version.public if version.is_prerelease else f"{major}.{minor}"
+    return f">={lowest},<{following}"
 
 
 def is_on_index(distribution: str) -> bool:

@@ -1,9 +1,10 @@
-"""Serves Studio's files over HTTP on loopback."""
+"""Serve Studio's files over HTTP on loopback."""
 
 from __future__ import annotations
 
 import re
 import socket
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,7 +68,7 @@ def _validate_prefix(prefix: str) -> str:
 
 
 class StudioServer(ThreadingHTTPServer):
-    """Serves the files of Studio, and Studio's page at every other path.
+    """A server of Studio's files, and of Studio's page at every other path.
 
     :param listener: a listening socket.
     :param files: the directory with Studio's files.
@@ -82,6 +83,15 @@ class StudioServer(ThreadingHTTPServer):
         super().__init__(listener.getsockname(), handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of an error, except if the browser has aborted the request.
+
+        :param request: the socket of the request.
+        :param client_address: the address of the browser.
+        """
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -106,13 +116,24 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send a file; for any other path, send the page, whose script handles the path."""
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         if path == "/refresh-events":  # Mastra's dev server reports rebuilds there
             self._send(204, b"")
         elif path.startswith("/assets/") or path.endswith(".svg"):
-            super().do_GET()
+            self._send_file()
         else:
             self._send(200, self._page)
+
+    def do_HEAD(self) -> None:
+        """Send the head of the response to a GET request."""
+        self.do_GET()
+
+    def _send_file(self) -> None:
+        send = super().do_HEAD if self.command == "HEAD" else super().do_GET
+        try:
+            send()
+        except ValueError:  # such as a null byte in the path
+            self.send_error(404)
 
     def list_directory(self, _: Any) -> None:
         """Respond with 404, because directories are not listed."""
@@ -129,4 +150,5 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -69,7 +69,7 @@ def show_status(options: Options) -> None:
 
 
 def find_database(options: Options) -> DatabaseUrl:
-    """Return the database of a project; a relative path of a file starts at the project.
+    """Return the database of a project; a relative path starts at the project's directory.
 
     :param options: the options of the command.
     :raises ConfigError: when the URL is invalid.

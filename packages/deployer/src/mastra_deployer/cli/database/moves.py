@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError
 from mastra_deployer.cli.database.run_access import SERVER_URL, call_operation
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
@@ -33,8 +33,20 @@ def list_fingerprints(options: Options, workflow: str, url: str) -> None:
 @click.command("move")
 @click.argument("run_id", default="")
 @click.option("--workflow", default="", help="The id of the workflow.")
-@click.option("--from", "source", default="", help="Move all unfinished runs of a fingerprint.")
-@click.option("--to", "target", default="", help="Default: the one that living processes have.")
+@click.option(
+    "--from",
+    "source",
+    default="",
+    metavar="FINGERPRINT",
+    help="Move all unfinished runs with this fingerprint.",
+)
+@click.option(
+    "--to",
+    "target",
+    default="",
+    metavar="FINGERPRINT",
+    help="New fingerprint of the runs; default: that of the living processes.",
+)
 @SERVER_URL
 @ENV_FILE
 @project_options
@@ -48,8 +60,8 @@ def move_runs(
     """
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):
-            raise InvalidInput(
-                "There is no selection of runs to move.",
+            raise ConfigError(
+                "The command does not say which runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         selection = {"run_id": run_id, "workflow": workflow, "source": source}

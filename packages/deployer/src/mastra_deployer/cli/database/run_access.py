@@ -20,10 +20,10 @@ from mastra_deployer.project.environment import read_environment
 __all__ = ("SERVER_URL", "call_operation")
 
 SERVER_URL = click.option(
-    "--url", default="", help="The address of a server, which is used instead of the database."
+    "--url", default="", help="Address of a server to use instead of the database."
 )
 _TOKEN = "MASTRA_SERVER_TOKEN"  # noqa: S105  # the name of a variable
-_OPERATIONS = {  # the method, and the path below the prefix of the API
+_OPERATIONS = {  # the HTTP method of each operation, and its path below the prefix of the API
     "list_runs": ("GET", "/workflow-runs"),
     "show_run": ("GET", "/workflow-runs/details"),
     "list_fingerprints": ("GET", "/workflow-runs/fingerprints"),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
 from mastra_deployer.cli.database.run_access import SERVER_URL, Operation, call_operation
 from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
@@ -29,15 +29,23 @@ def runs() -> None:
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. Servers on this database execute them.
 
-    With --url, a server is asked instead of the database. If the server needs a token, the token
-    is the variable MASTRA_SERVER_TOKEN.
+    With --url, the commands send requests to a server instead. If the server requires a token, set
+    the variable MASTRA_SERVER_TOKEN to the token.
     """
 
 
 @runs.command("list")
 @_WORKFLOW
-@click.option("--status", type=click.Choice(_STATUSES), default=None, help="Only such runs.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--status", type=click.Choice(_STATUSES), default=None, help="List only runs with this status."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Maximum number of runs.",
+)
 @SERVER_URL
 @ENV_FILE
 @project_options
@@ -84,8 +92,10 @@ def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 @runs.command("resume")
 @_RUN_ID
 @_WORKFLOW
-@click.option("--step", default="", help="The path of the step, if several are suspended.")
-@click.option("--data", default="null", help="The data of the step, as JSON.")
+@click.option(
+    "--step", default="", help="Path of the step to resume, if several steps are suspended."
+)
+@click.option("--data", default="null", help="Data for the step, as JSON.")
 @SERVER_URL
 @ENV_FILE
 @project_options
@@ -122,7 +132,7 @@ def _parse_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text.encode())  # refuses NaN and Infinity, unlike json
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        raise InvalidInput(
+        raise ConfigError(
             f"The data {text!r} is not JSON.",
             """Write, for example, --data '{"approved": true}'.""",
         ) from None

@@ -1,4 +1,4 @@
-"""The command ``mastra new``; it imports the module for each kind only when it is called."""
+"""The command ``mastra new``, which imports the module of a kind only when that is needed."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -41,7 +42,10 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @VERBOSE
 def new_app(app: Path, as_json: bool) -> None:
-    """Create a project with an agent, a workflow and tests in the directory APP. Needs no key."""
+    """Create a project in the directory APP: an agent, a workflow and tests.
+
+    The agent needs no API key.
+    """
     name = app.absolute().name
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -61,7 +65,7 @@ def new_app(app: Path, as_json: bool) -> None:
     Terminal(as_json=as_json).answer(
         {"project": str(app.absolute()), "files": [str(path) for path in written]},
         f"Created {app}/. Next:",
-        f"  cd {app} && mastra dev",
+        f"  cd {shlex.quote(str(app))} && mastra dev",
         "and to serve it in production: mastra build && python .mastra/index.py",
         *note,
     )
@@ -70,7 +74,7 @@ def new_app(app: Path, as_json: bool) -> None:
 def require_empty(directory: Path) -> None:
     """Raise unless the directory is missing or empty.
 
-    :param directory: to write into.
+    :param directory: the directory to write into.
     :raises ConfigError: when the directory has files, or is a file.
     """
     if directory.is_file() or (directory.exists() and any(directory.iterdir())):

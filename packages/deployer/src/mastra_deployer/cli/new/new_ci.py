@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def new_ci(options: Options, system: str, target: str, branch: str, force: bool)
     of a pull request, or from the branch to production. It also has a manual rollback.
     """
     if system not in _SYSTEMS:
-        message = f"There are no files for {system!r}." if system else "SYSTEM is missing."
+        message = f"There is no pipeline for {system!r}." if system else "SYSTEM is missing."
         raise ConfigError(message, suggest(system, _SYSTEMS))
     if not _BRANCH.fullmatch(branch):
         raise ConfigError(f"{branch!r} is not a valid name of a branch.", "Pass --branch main.")
@@ -69,7 +70,7 @@ def _write_github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
     nested = directory != "."
     locked = "--locked " if pipeline.locked else ""
     values = {
-        **_build_values(pipeline, directory, _to_secret_name),
+        **_build_values(pipeline, _to_secret_name),
         "NAME": f"mastra-{pipeline.root.name}" if nested else "mastra",
         "branch": json.dumps(branch),
         "secrets": _join_lines(pipeline.secrets, _format_secret),
@@ -78,7 +79,9 @@ def _write_github(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
         "read_url": _READ_URL["github"],
         "bundle": f'mastra bundle "$TARGET" {locked}-o "$RUNNER_TEMP/bundle"',
         "root_directory": "working-directory: ." if nested else "",
-        "defaults": f"defaults:\n  run:\n    working-directory: {directory}\n" if nested else "",
+        "defaults": f"defaults:\n  run:\n    working-directory: {json.dumps(directory)}\n"
+        if nested
+        else "",
     }
     values["prepare"] = render_template("ci/github-steps", values)["prepare"].rstrip()
     return write_files(_render_files("github", pipeline, values), top, force=force)
@@ -88,10 +91,12 @@ def _write_gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
     directory = pipeline.root.relative_to(top).as_posix()
     locked = "--locked " if pipeline.locked else ""
     values = {
-        **_build_values(pipeline, directory, str),
+        **_build_values(pipeline, str),
         "branch": json.dumps(branch),
         "install": _join_lines(pipeline.install, lambda line: f"- {line}"),
-        "enter": f"- cd {directory}" if directory != "." else "",
+        "enter": f"- {json.dumps(f'cd {shlex.quote(directory)}')}" if directory != "." else "",
+        "bundle_file": json.dumps(_join_path(directory, "bundle.tar")),
+        "environment_file": json.dumps(_join_path(directory, "deploy.env")),
         "unset": f"- unset {' '.join(pipeline.secrets)}" if pipeline.secrets else "",
         "read_url": _READ_URL["gitlab"],
         "bundle": f'- mastra bundle "$TARGET" {locked}-o .mastra-local/ci/bundle',
@@ -100,9 +105,12 @@ def _write_gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
     return write_files(_render_files("gitlab", pipeline, values), pipeline.root, force=force)
 
 
-def _build_values(
-    pipeline: Pipeline, directory: str, name_of: Callable[[str], str]
-) -> dict[str, str]:
+def _join_path(directory: str, name: str) -> str:
+    """Return the path of a file of a job, relative to the root of the repository."""
+    return f"{directory}/.mastra-local/ci/{name}".removeprefix("./")
+
+
+def _build_values(pipeline: Pipeline, name_of: Callable[[str], str]) -> dict[str, str]:
     smoke = f"--smoke {pipeline.smoke}" if pipeline.smoke else ""
     back = "--rollback-on-failure" if pipeline.rollback else ""
     return {
@@ -112,13 +120,12 @@ def _build_values(
         "test": pipeline.test,
         "smoke": smoke,
         "deploy_flags": f"{smoke} {back}".strip(),
-        "directory": f"{directory}/" if directory != "." else "",
         "secret_names": _join_lines(map(name_of, pipeline.secrets), lambda name: f"#   {name}"),
     }
 
 
 def _render_files(system: str, pipeline: Pipeline, values: dict[str, str]) -> dict[str, str]:
-    """Render the file with the jobs that the target supports."""
+    """Render the pipeline, with only those jobs that the target supports."""
     jobs = _render_trimmed(f"ci/{system}-jobs", values)
     supported = {"preview": pipeline.previews, "rollback": pipeline.rollback}
     selected = {name: jobs[name] if is_on else "" for name, is_on in supported.items()}
@@ -154,7 +161,7 @@ def _list_next_steps(system: str, file: Path, top: Path, secrets: list[str]) -> 
         "github": "Settings > Environments, in production and preview",
         "gitlab": "Settings > CI/CD > Variables, masked, scoped to production and preview/*",
     }[system]
-    lines = [f"Set there ({where}): {', '.join(secrets)}."] if secrets else []
+    lines = [f"Set these secrets in {where}: {', '.join(secrets)}."] if secrets else []
     if system == "gitlab" and file.parent != top:
-        lines.append(f"Include it in {top / '.gitlab-ci.yml'}: {file.relative_to(top)}.")
+        lines.append(f"Include {file.relative_to(top)} in {top / '.gitlab-ci.yml'}.")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ __all__ = ("new_deployer",)
 
 _PREFIX = "mastra-deployer-"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_MAX_LENGTH = 24  # letters; lines of the package stay within a hundred
+_MAX_LENGTH = 24  # letters; longer names would make lines of the package longer than 100 characters
 
 
 @click.command("deployer")
@@ -32,8 +33,8 @@ _MAX_LENGTH = 24  # letters; lines of the package stay within a hundred
 def new_deployer(name: Path, as_json: bool) -> None:
     """Create a deployer package for the platform NAME, in ./mastra-deployer-NAME.
 
-    The package deploys to an invented platform and passes the conformance suite. Its README says
-    what to change for the real platform.
+    The package deploys to an invented platform, and passes the conformance suite. The README of the
+    package says what to change for the real platform.
     """
     word = name.name.removeprefix(_PREFIX)
     if not _NAME.fullmatch(word) or len(word) > _MAX_LENGTH or word == "server":
@@ -51,7 +52,7 @@ def new_deployer(name: Path, as_json: bool) -> None:
     Terminal(as_json=as_json).answer(
         {"package": str(directory.absolute()), "files": [str(path) for path in written]},
         f"Created {directory}/. Next:",
-        f"  cd {directory} && pip install -e . --group dev && pytest",
+        f"  cd {shlex.quote(str(directory))} && pip install -e . --group dev && pytest",
         *note,
     )
 

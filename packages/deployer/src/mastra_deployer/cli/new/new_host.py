@@ -34,22 +34,22 @@ _TCP_PROBE = (
     "socket.create_connection(('127.0.0.1', int(os.environ['PORT'])), timeout=3).close()"
 )
 _HOME = "/data"  # working directory of a container that writes databases
-_RECREATE = (
-    "# The old pod ends before the new one starts: both would write the databases.\ntype: Recreate"
-)
+_RECREATE = """\
+# The old pod ends before the new pod starts. Otherwise, both would write the databases.
+type: Recreate"""
 _ROLLING = "type: RollingUpdate\nrollingUpdate:\n  maxSurge: 1\n  maxUnavailable: 0"
 _SINGLE_DATABASE = """\
-# The app writes databases in files, which one pod at a time may do, so there is only one replica.
-# With databases on the network, raise both numbers."""
+# The app writes databases in files. Only one pod may write them, so there is only one replica.
+# If the databases are on the network, raise both numbers."""
 _SINGLE = """\
-# Workflow runs are kept in one process, so there is only one replica. With a durable engine,
+# Workflow runs live in one process, so there is only one replica. If the app has a durable engine,
 # Mastra(engine=...), raise both numbers."""
 
 
 @click.command("host")
 @click.argument("kind", default="")
 @click.option(
-    "--image", default="", help="The app's container image; default: image of a target oci."
+    "--image", default="", help="Container image of the app; default: that of the target oci."
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @project_options
@@ -59,7 +59,7 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
     KIND is docker, compose, kubernetes, systemd, blue-green or procfile.
     """
     if kind not in _VALUES:
-        message = f"There are no files for {kind!r}." if kind else "KIND is missing."
+        message = f"There is no kind of host {kind!r}." if kind else "KIND is missing."
         raise ConfigError(message, suggest(kind, _VALUES))
     project = find_project(options.directory, options.app)
     app = read_hosting(project, image)
@@ -172,8 +172,8 @@ def _build_docker_values(app: Hosting) -> dict[str, str]:
         return {"home": "", "index": "index.py"}
     directories = json.dumps([directory for _, directory in _list_volumes(app)])[1:-1]
     return {
-        "home": "# The app writes databases here: mount volumes, or a removed container takes them "
-        f'along.\nRUN ["install", "-d", "-o", "65532", "-g", "65532", {directories}]\n'
+        "home": "# The app writes databases here. Mount volumes, or the databases are removed with "
+        f'the container.\nRUN ["install", "-d", "-o", "65532", "-g", "65532", {directories}]\n'
         f"WORKDIR {_HOME}\n",
         "index": "/app/index.py",
     }
@@ -321,7 +321,10 @@ def _report_databases(app: Hosting, terminal: Terminal) -> None:
 
 
 def _list_next_steps(kind: str, app: Hosting) -> list[str]:
-    values = " --env-file .env" if app.required or app.optional else ""
+    has_variables = bool(app.required or app.optional)
+    values = " --env-file .env" if has_variables else ""
+    install_values = [f"sudo install -m 600 .env /etc/{app.name}.env"] if has_variables else []
+    secret = f"kubectl create secret generic {app.name}-env --from-env-file=.env"
     volumes = _list_volumes(app) if kind in _CONTAINERS else []
     mounts = "".join(f" -v {app.name}-{name}:{directory}" for name, directory in volumes)
     folders = [f"sudo install -d -o 65532 -g 65532 {name}" for name, _ in volumes]
@@ -333,19 +336,20 @@ def _list_next_steps(kind: str, app: Hosting) -> list[str]:
         "compose": [*folders, "mastra build && docker compose up -d --wait"],
         "kubernetes": [
             "mastra deploy oci --prod, or docker build and push",
-            f"kubectl create secret generic {app.name}-env --from-env-file=.env",
+            *([secret] if has_variables else []),
             "kubectl apply -f kubernetes/",
         ],
         "systemd": [
-            f"mastra build && sudo cp -rT .mastra /opt/{app.name}",
-            f"sudo chmod -R a+rX /opt/{app.name}",
-            f"sudo install -m 600 .env /etc/{app.name}.env",
+            f"mastra build && sudo rm -rf /opt/{app.name}",
+            f"sudo cp -rT .mastra /opt/{app.name} && sudo chmod -R a+rX /opt/{app.name}",
+            *install_values,
             f"sudo cp systemd/{app.name}.service /etc/systemd/system/",
-            f"sudo systemctl daemon-reload && sudo systemctl enable --now {app.name}",
+            f"sudo systemctl daemon-reload && sudo systemctl enable {app.name}",
+            f"sudo systemctl restart {app.name}",
         ],
         "blue-green": [
             f"sudo cp blue-green/{app.name}@.service /etc/systemd/system/",
-            f"sudo install -m 600 .env /etc/{app.name}.env",
+            *install_values,
             f"sudo cp blue-green/nginx.conf /etc/nginx/conf.d/{app.name}.conf",
             f"mastra build && sudo rm -rf /opt/{app.name}/{app.port}",
             f"sudo mkdir -p /opt/{app.name} && sudo cp -rT .mastra /opt/{app.name}/{app.port}",

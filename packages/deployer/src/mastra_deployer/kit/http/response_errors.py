@@ -32,5 +32,5 @@ def convert_response_errors(name: str) -> Iterator[None]:
             f"The content of a response of {name} is not as expected: {type(error).__name__}: "
             f"{error}.",
             "Check the address and any proxy. If both are correct, report this with the traceback "
-            "of `mastra -v`.",
+            "that the command prints with -v.",
         ) from error

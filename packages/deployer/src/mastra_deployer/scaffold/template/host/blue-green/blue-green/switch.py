@@ -1,9 +1,9 @@
-"""Start the app in a slot, wait until it is ready, and send it the requests.
+"""Start the app in a slot, wait until the app is ready, and send the requests to this slot.
 
 Written by `mastra new host blue-green`; edit it freely.
 
-    sudo python3 switch.py          # to the other slot
-    sudo python3 switch.py blue     # to this slot, for example back
+    sudo python3 switch.py          # switch to the other slot
+    sudo python3 switch.py blue     # switch to this slot, for example to go back
 
 A slot is a port, and the directory of its bundle is /opt/<<name>>/PORT.
 """
@@ -21,7 +21,7 @@ PORTS = {"blue": <<port>>, "green": <<other_port>>}
 UPSTREAM = Path(os.environ.get("UPSTREAM", "/etc/nginx/<<name>>-upstream.conf"))
 # "enable" also starts the slot after a reboot.
 START = os.environ.get("START", "systemctl enable --now <<name>>@{port}")
-# SIGTERM: requests end, and durable runs are handed back to the other slot.
+# After SIGTERM, the slot finishes its requests, and hands durable runs back to the other slot.
 STOP = os.environ.get("STOP", "systemctl disable --now <<name>>@{port}")
 RELOAD = os.environ.get("RELOAD", "nginx -s reload")
 READY_SECONDS = float(os.environ.get("READY_SECONDS", "60"))
@@ -37,7 +37,7 @@ def main(arguments):
         return f"There is no slot {target!r}: use {' or '.join(PORTS)}."
     if target == active and is_ready(PORTS[target]):
         return f"The slot {target} gets the requests already."
-    call(STOP, target)  # a process that still runs here would serve its earlier bundle
+    call(STOP, target)  # a process that still runs here would serve an earlier bundle
     call(START, target)
     if not wait_until_ready(PORTS[target]):
         call(STOP, target)

@@ -1,0 +1,23 @@
+"""The start of the ``mastra`` command; ``python -m mastra_deployer`` starts it too."""
+
+import signal
+import sys
+
+__all__ = ("main",)
+
+
+def main() -> None:
+    """Import the command line and run it; exit with 130 on Ctrl-C, also during the imports."""
+    try:
+        from mastra_deployer.cli.main import main as run_command_line
+
+        run_command_line()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        # Python may still wait for threads. A further Ctrl-C ends the process without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Check the names of environment variables, which files of other programs contain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mastra_core.errors import ConfigError
+
+__all__ = ("require_plain_names",)
+
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+def require_plain_names(names: Iterable[str]) -> None:
+    """Raise unless no name has a meaning in the syntax of YAML, systemd or a shell.
+
+    :param names: names of environment variables.
+    :raises ConfigError: for a name with other characters than letters, digits and ``_``.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{name!r} is not a valid name for an environment variable.",
+                "Correct it in [tool.mastra.env]. Use letters, digits and '_'.",
+            )
