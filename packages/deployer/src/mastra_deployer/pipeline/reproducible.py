@@ -20,10 +20,8 @@ from mastra_deployer.project.workspace import find_workspace_root
 __all__ = ("verify_reproducible",)
 
 _MAX_SHOWN = 10
-_NOT_COPIED = (
-    *(".git", ".venv", "venv", "node_modules", "__pycache__", ".env*"),
-    *(".mastra", "tmp-*", "builds", "bundles", "made"),  # Mastra's own, except resolved locks
-)
+_NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra")
+_COPIED_RECORDS = frozenset((".gitignore", "locks"))  # of .mastra-local: the resolved locks
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
 # With another time zone, locale and hash seed, a dependence on one of them shows.
 _OTHER_ENVIRONMENT = {
@@ -70,7 +68,12 @@ def _copy_project(project: Project, parent: Path) -> Path:
         return project.root
     copy = parent / project.root.name
     ignore = shutil.ignore_patterns(*_NOT_COPIED)
-    shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
+
+    def select_ignored(directory: str, names: list[str]) -> set[str]:
+        records = set(names) - _COPIED_RECORDS
+        return records if Path(directory) == project.local_directory else ignore(directory, names)
+
+    shutil.copytree(project.root, copy, ignore=select_ignored, symlinks=True)
     return copy
 
 
