@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import sys
 import tomllib
@@ -24,6 +23,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.own_wheels import compute_record_hash, format_record
+from mastra_deployer.bundler.resolve.toml_strings import quote
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, parse_tags
 
 __all__ = (
@@ -185,16 +185,16 @@ def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Pat
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']
     if "index" in package:
-        lines.append(f"index = {json.dumps(package['index'])}")
-    fields = {"hashes": f"{{ sha256 = {json.dumps(wheel['hashes']['sha256'])} }}"}
+        lines.append(f"index = {quote(package['index'])}")
+    fields = {"hashes": f"{{ sha256 = {quote(wheel['hashes']['sha256'])} }}"}
     if not any(tag.platform == "any" for tag in tags):
         real = min(f"{tag.abi}_{tag.platform}" for tag in tags)
         file = f"{name.replace('-', '_')}-{version}-0{real}-py3-none-any.whl"
-        fields["name"] = json.dumps(file)
+        fields["name"] = quote(file)
     if "url" in wheel:
-        fields["url"] = json.dumps(wheel["url"])
+        fields["url"] = quote(wheel["url"])
     else:
-        fields["path"] = json.dumps((root / wheel["path"]).resolve().as_posix())
+        fields["path"] = quote((root / wheel["path"]).resolve().as_posix())
     inner = ", ".join(f"{key} = {value}" for key, value in sorted(fields.items()))
     plain = "archive" in package and "name" not in fields
     kind = f"archive = {{ {inner} }}" if plain else f"wheels = [{{ {inner} }}]"

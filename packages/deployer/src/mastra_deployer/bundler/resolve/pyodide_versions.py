@@ -20,6 +20,7 @@ from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.annotations import PROJECT, Annotation
 from mastra_deployer.bundler.resolve.index_pages import read_wheel_versions
 from mastra_deployer.bundler.resolve.pyodide import list_unfit
+from mastra_deployer.bundler.resolve.toml_strings import quote
 from mastra_deployer.bundler.resolve.unneeded_requirements import (
     find_unneeded_requirements,
     list_unneeded_names,
@@ -167,7 +168,7 @@ class PyodideVersions:
             *(f'{name} = {{ index = "{_INDEX_NAME}" }}' for name in names),
             "[[tool.uv.index]]",
             f'name = "{_INDEX_NAME}"',
-            f"url = {json.dumps(self.platform.index)}",
+            f"url = {quote(self.platform.index)}",
             "explicit = true",
         ]
 
