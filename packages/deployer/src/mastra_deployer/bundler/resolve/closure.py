@@ -41,10 +41,12 @@ _VERSION = "4"
 _VARIABLES = (
     *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
     *("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_NO_INDEX", "UV_INDEX_STRATEGY"),
-    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE"),
 )
+# Variables that name files, by the option that they replace. uv ignores a variable if the option is
+# passed.
+_FILE_VARIABLES = {"--constraint": "UV_CONSTRAINT", "--override": "UV_OVERRIDE"}
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
-_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)")
+_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)", re.IGNORECASE)
 _LINKS = re.compile(r"find-links|index-strategy")
 _STAMP = "# local projects: "
 
@@ -149,9 +151,10 @@ def _resolve(
     resolver = Resolver(
         project=project,
         builder=builder,
-        inputs=_write_inputs(
-            resolver_input, builder, [*extra], _build_overrides(direct), temporary
-        ),
+        inputs=[
+            *_write_inputs(resolver_input, builder, extra, _build_overrides(direct), temporary),
+            *_list_user_options(source),
+        ],
         temporary=temporary,
         previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
@@ -167,8 +170,7 @@ def _has_links(source: LockSource) -> bool:
     """Return whether an index or a link directory may have versions that another one lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
-    files = [path.read_text("utf-8") for path in source.files if path.is_file()]
-    return any(_LINKS.search(text) for text in files)
+    return any(map(_LINKS.search, _read_files(source.files)))
 
 
 def _write_inputs(
@@ -192,6 +194,35 @@ def _write_inputs(
         *("--constraint", _write_lines(temporary / "constraints.txt", constraints)),
         *("--override", _write_lines(temporary / "overrides.txt", overrides)),
     ]
+
+
+def _list_user_options(source: LockSource) -> list[str]:
+    """Return uv's options for the files that the user's variables name.
+
+    A lock decides all versions, so the files have no effect on it, as in ``uv sync``.
+    """
+    if source.locked:
+        return []
+    return [
+        text
+        for option, name in _FILE_VARIABLES.items()
+        for path in os.environ.get(name, "").split()
+        for text in (option, path if "://" in path else os.path.abspath(path))  # noqa: PTH100  # a name
+    ]
+
+
+def _list_user_files(source: LockSource) -> list[Path]:
+    """Return the files outside of the project that influence a resolution."""
+    options = _list_user_options(source)[1::2]
+    configured = os.environ.get("UV_CONFIG_FILE")
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    settings = [configured] if configured else [home / "uv" / "uv.toml", "/etc/uv/uv.toml"]
+    return [Path(file) for file in (*options, *settings)]
+
+
+def _read_files(paths: Iterable[Path]) -> list[str]:
+    """Return the contents of the files that exist, even if they are not UTF-8."""
+    return [path.read_text("utf-8", "surrogateescape") for path in paths if path.is_file()]
 
 
 def _build_from_commit(line: str, builder: SourceBuilder) -> str:
@@ -224,9 +255,8 @@ def _compute_key(
     Credentials are not included, so a change of credentials has no effect.
     """
     build = get_config(project).build
-    contents = [
-        remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()
-    ]
+    files = (*source.files, *_list_user_files(source))
+    contents = [remove_credentials(text) for text in _read_files(files)]
     variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
     text = json.dumps(
