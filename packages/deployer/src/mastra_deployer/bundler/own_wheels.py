@@ -124,7 +124,7 @@ def hash_tree(source: Path) -> str:
             continue
         if path.is_file():
             mode = "755" if is_executable(path, path.stat()) else "644"
-            digest.update(f"{relative.as_posix()}\0{mode} ".encode())
+            digest.update(os.fsencode(f"{relative.as_posix()}\0{mode} "))
             digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 

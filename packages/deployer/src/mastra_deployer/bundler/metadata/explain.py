@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import glob
 import os
 import sys
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ def _iter_import_lines(project: Project, file: str, name: str) -> Iterator[int]:
     package = list((project.root / file).relative_to(project.import_root).parts[:-1])
     try:
         tree = ast.parse((project.root / file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         imported: set[str] = set()
@@ -142,7 +143,8 @@ def _iter_module_files(vendor: Path, stem: str) -> Iterator[str]:
     for path in (vendor / f"{stem}.py", vendor / stem / "__init__.py", vendor / stem):
         if path.exists():
             yield path.relative_to(vendor).as_posix()
-    for path in sorted((vendor / stem).parent.glob(f"{stem.rpartition('/')[2]}.*")):
+    name = glob.escape(stem.rpartition("/")[2])
+    for path in sorted((vendor / stem).parent.glob(f"{name}.*")):
         yield path.relative_to(vendor).as_posix()  # compiled: its name ends with the platform
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -29,7 +30,8 @@ def is_compatible(name: str, platform: Platform) -> bool:
     :param name: the wheel's file name.
     :param platform: the target's.
     """
-    return not parse_tags(name).isdisjoint(_build_tags(platform))
+    macos = get_macos_version() if is_macos(platform.wheels) else (0, 0)
+    return not parse_tags(name).isdisjoint(_build_tags(platform.python, platform.wheels, macos))
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
@@ -74,21 +76,23 @@ def get_file_name(file: Mapping[str, Any]) -> str:
     return unquote(Path(location).name)
 
 
-def _build_tags(platform: Platform) -> set[Tag]:
-    major, _, minor = platform.python.partition(".")
+@functools.lru_cache(maxsize=8)  # a lock has thousands of wheels, and all have the same platform
+def _build_tags(python: str, wheels: str, macos: tuple[int, int]) -> frozenset[Tag]:
+    """Return the tags of the wheels that a Python can install."""
+    major, _, minor = python.partition(".")
     version, tag = (int(major), int(minor)), f"cp{major}{minor}"
-    platforms = list(_iter_platform_tags(platform.wheels))
+    platforms = list(_iter_platform_tags(wheels, macos))
     # Older versions of the stable ABI fit too; packaging includes them.
     tags = {*cpython_tags(version, [tag], platforms), *cpython_tags(version, None, platforms)}
-    return tags | {*compatible_tags(version, tag, platforms)}
+    return frozenset(tags.union(compatible_tags(version, tag, platforms)))
 
 
-def _iter_platform_tags(wheels: str) -> Iterator[str]:
+def _iter_platform_tags(wheels: str, macos: tuple[int, int]) -> Iterator[str]:
     machine, _, rest = wheels.partition("-")
     if wheels.startswith("pyemscripten_"):
         yield wheels
-    elif "darwin" in rest:
-        yield from mac_platforms(get_macos_version(), {"aarch64": "arm64"}.get(machine, machine))
+    elif is_macos(wheels):
+        yield from mac_platforms(macos, {"aarch64": "arm64"}.get(machine, machine))
     elif "windows" in rest:
         yield _WINDOWS[machine]
     elif "musl" in rest:

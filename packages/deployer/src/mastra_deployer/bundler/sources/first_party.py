@@ -220,7 +220,7 @@ class _FileCollector:
                     "Only the project's own files ship. Copy the files into the project, or make "
                     "a package of them.",
                 )
-            found = self._project.root.glob(pattern)
+            found = _find_matches(self._project.root, pattern)
             matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
             if not matches:
                 raise BuildError(
@@ -295,6 +295,16 @@ def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
 
 
+def _find_matches(root: Path, pattern: str) -> list[Path]:
+    try:
+        return list(root.glob(pattern))
+    except (ValueError, IndexError):  # IndexError is a defect of Python: for the pattern "."
+        raise BuildError(
+            f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
+            "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
+        ) from None
+
+
 def _check_names(project: Project, names: Iterable[str]) -> None:
     """Raise an error for names that are not UTF-8, because bundles need UTF-8."""
     for name in names:
@@ -326,7 +336,12 @@ def _has_code(directory: Path) -> bool:
         return False
     if directory.name in _OUTPUTS:
         return (directory / "__init__.py").is_file()
-    return next(directory.rglob("*.py"), None) is not None
+    for _, names, files in os.walk(directory):
+        if any(file.endswith(".py") for file in files):
+            return True
+        # None of these ships, and node_modules may contain a hundred thousand files.
+        names[:] = [name for name in names if not _is_generated(name) and name not in NOT_CODE]
+    return False
 
 
 def _is_foreign(directory: Path) -> bool:

@@ -40,7 +40,8 @@ def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
     If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python. The app's own Python decides.
+    a newer Python, or be nested too deeply. Whether it can be imported is for the app's own Python
+    to decide.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.
@@ -49,7 +50,7 @@ def parse_module(source: bytes, package: str) -> ModuleCode:
         warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
         try:
             tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             tree = ast.Module(body=[], type_ignores=[])
     nodes = tuple(ast.walk(tree))
     imports = tuple(read_imports(nodes, package))

@@ -41,7 +41,9 @@ _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
-_TIMEOUT = 60
+_TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
+_STDOUT, _STDERR = "stdout", "stderr"  # names of files with the output of a child
+_MAX_SHOWN = 500  # bytes of the error output
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
 _QUOTED = re.compile(r"'([\w./-]+)'")
@@ -130,39 +132,51 @@ def _build_environment(project: Project) -> dict[str, str]:
 
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a child in an empty directory, and return the report that it writes."""
     with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
         directories = [temporary / "cwd", temporary / "tmp"]
         for directory in directories:
             directory.mkdir()
         variables = {**environment, "TMPDIR": str(directories[1])}
-        result = _run_process(command, variables, directories[0])
-    try:
-        report: dict[str, Any] = json.loads(result.stdout)
-    except ValueError:
-        raise BuildError(
-            f"The app ended its process during the import (exit {result.returncode}): "
-            f"{result.stderr.strip()[-500:]}",
-            "Remove the call that exits, or put it under if __name__ == '__main__'.",
-        ) from None
+        status = _run_process(command, variables, directories[0], temporary)
+        try:
+            report: dict[str, Any] = json.loads((temporary / _STDOUT).read_bytes())
+        except ValueError:
+            message = _read_end(temporary / _STDERR)
+            raise BuildError(
+                f"The app ended its process during the import (exit {status}): {message}",
+                "Remove the call that exits, or put it under if __name__ == '__main__'.",
+            ) from None
     return report
 
 
+def _read_end(file: Path) -> str:
+    """Return the end of a child's error output, which contains the reason of a failure."""
+    with file.open("rb") as stream:
+        stream.seek(max(file.stat().st_size - _MAX_SHOWN, 0))  # an app may write gigabytes
+        return stream.read().decode("utf-8", "replace").strip()
+
+
 def _run_process(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path
-) -> subprocess.CompletedProcess[str]:
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+) -> int:
+    """Run a process, write its output to two files in a directory, and return its exit status.
+
+    A pipe would stay open as long as a process that the app started in the background runs.
+    """
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            cwd=cwd,
-            timeout=_TIMEOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        with (directory / _STDOUT).open("wb") as stdout, (directory / _STDERR).open("wb") as stderr:
+            return subprocess.run(
+                command,
+                stdout=stdout,
+                stderr=stderr,
+                env=environment,
+                cwd=cwd,
+                timeout=_TIMEOUT,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            ).returncode
     except subprocess.TimeoutExpired:
         raise BuildError(
             f"The import of the app did not finish in {_TIMEOUT} seconds.",
