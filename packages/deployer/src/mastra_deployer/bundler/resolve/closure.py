@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
@@ -22,8 +22,6 @@ from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
 from mastra_deployer.bundler.resolve.older_versions import report_older_versions
 from mastra_deployer.bundler.resolve.requirements import parse_names
-from mastra_deployer.bundler.resolve.resolver import Resolver
-from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
@@ -31,6 +29,9 @@ from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.discovery import get_config
+
+if TYPE_CHECKING:
+    from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 
 __all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
 
@@ -141,6 +142,10 @@ def _resolve(
     draft: Path,
 ) -> str:
     """Return the text of a new lock."""
+    # Loaded on use: most builds have a lock.
+    from mastra_deployer.bundler.resolve.resolver import Resolver
+    from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+
     temporary, locks = draft.parent, draft.parent.parent
     resolver_input = source.read()
     builder = SourceBuilder(
