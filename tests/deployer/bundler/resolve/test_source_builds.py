@@ -252,4 +252,4 @@ def test_compiled_code_is_rejected_before_compiling(tmp_path):
     root = write_project(tmp_path, {"requirements.txt": "uvloop\n"})
     with pytest.raises(BuildError, match=r"uvloop \S+ has no wheel for Python 3\.11 on") as caught:
         lock_project(root, Platform(python="3.11", wheels="x86_64-pc-windows-msvc"))
-    assert "the project requires it; there are wheels for macosx" in caught.value.message
+    assert "There are wheels for macosx" in caught.value.message

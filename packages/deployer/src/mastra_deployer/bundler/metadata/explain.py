@@ -53,7 +53,7 @@ def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Ite
             yield _explain_shipped_file(name, file, inventory, project)
     submodules = [file for file in inventory.app if file.startswith(f"{stem}/")]
     if submodules and f"{stem}/__init__.py" not in inventory.app:
-        yield f"{stem}/ ships, a package without __init__.py: {len(submodules)} files."
+        yield f"{stem}/ ships with {len(submodules)} files. It is a package without __init__.py."
     for file, reason in inventory.dropped.items():
         if any(candidate == file or candidate.startswith(f"{file}/") for candidate in names):
             yield f"{file} does not ship: {reason}. {_suggest_fix(file, reason)}"
@@ -162,7 +162,7 @@ def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory
             f'To keep it: add it to the dependencies, or [tool.mastra.build] keep = ["{name}"].'
         )
     dropped = sum(len(files) for files in item.dropped.values())
-    omitted = f", without {dropped} files that cannot run there" if dropped else ""
+    omitted = f", without {dropped} files that serving does not need" if dropped else ""
     return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{omitted}; needed by {chain}."
 
 

@@ -15,7 +15,7 @@ __all__ = ("write_sbom",)
 
 
 def write_sbom(project: Project, wheels: Iterable[StoredWheel], target: Path) -> None:
-    """Write the bill of materials; without times and random ids, it is reproducible.
+    """Write the bill of materials, without times and random ids, so that it is reproducible.
 
     :param project: the app.
     :param wheels: the dependencies that ship.

@@ -27,8 +27,8 @@ _TABLE = "[[packages]]\n"
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to install.
 
-    :param name: canonical.
-    :param key: identifies the wheel it comes from.
+    :param name: the canonical name.
+    :param key: identifies the wheel of the distribution.
     :param text: its table in the lock; empty for a local project.
     :param wheel: the wheel of a local project.
     """

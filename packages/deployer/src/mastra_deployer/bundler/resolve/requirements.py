@@ -40,7 +40,7 @@ _LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 class ParsedRequirements:
     """The contents of a requirements file and of the files that it includes.
 
-    :param lines: requirements, paths made absolute.
+    :param lines: requirements, with absolute paths.
     :param constraints: versions that apply if a package is needed anyway.
     :param files: every file that was read.
     :param hashes: pairs of a package's name as written and its ``sha256:...``.

@@ -109,8 +109,8 @@ class Resolver:
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
         """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel keeps its version and is built from source. So is a package with
-        a pinned version that has wheels only for other platforms.
+        A package without any wheel keeps its version and is built from source. A package with a
+        pinned version that has wheels only for other platforms is built from source, too.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)
@@ -150,7 +150,7 @@ class Resolver:
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
         """Raise an error if the project would get a version that is incompatible with the newest.
 
-        A package without a wheel may be missing in an old version of its requirer.
+        An old version of a requirer may not need the package that has no wheel.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)

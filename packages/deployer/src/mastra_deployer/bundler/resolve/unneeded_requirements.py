@@ -22,7 +22,7 @@ __all__ = (
 )
 
 # By requirer. On Pyodide there are no sockets, no server program, no command line and no deployer.
-# A requirer catches the ImportError of the rest. Each entry is tested.
+# Of the other packages, the requirer catches the ImportError. Each entry is tested.
 _ON_PYODIDE: Mapping[str, frozenset[str]] = {
     "anyio": frozenset(("idna",)),
     "fastapi": frozenset(("fastapi-cli", "fastar")),
@@ -61,7 +61,7 @@ def list_unneeded_names(platform: Platform) -> frozenset[str]:
 
 
 def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
-    """Return the listed packages that the imports of an app need after all.
+    """Return the unneeded packages that the imports of an app need after all.
 
     :param modules: dotted names that the app imports or names.
     :param platform: the platform to build for.

@@ -28,7 +28,7 @@ def is_compatible(name: str, platform: Platform) -> bool:
     """Return whether a wheel can be installed on a platform.
 
     :param name: the wheel's file name.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
     macos = get_macos_version() if is_macos(platform.wheels) else (0, 0)
     return not parse_tags(name).isdisjoint(_build_tags(platform.python, platform.wheels, macos))
@@ -46,9 +46,9 @@ def parse_tags(name: str) -> frozenset[Tag]:
 
 
 def describe_platform(platform: Platform) -> str:
-    """Describe everything that decides which wheels a platform takes, for keys of caches.
+    """Return a text that identifies the wheels that fit a platform, for keys of caches.
 
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
     version = f" {get_macos_version()}" if is_macos(platform.wheels) else ""
     return f"{platform}{version}"
@@ -58,8 +58,8 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
     """Return the platforms of wheels.
 
     :param names: file names of wheels.
-    :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
-        platform is returned with its own Python's tag.
+    :param python: the version of Python whose platforms are returned, such as ``3.12``. If no wheel
+        is for this version, each platform is returned with the tag of its own Python.
     """
     tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
     interpreter = f"cp{python.replace('.', '')}"

@@ -44,7 +44,7 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
     """Collect the project's files that ship, sorted by name, without the entry's deployer.
 
     :param project: the app.
-    :param packages: import names of deployer packages, of which none may be imported.
+    :param packages: import names of deployer packages, which the app must not import.
     :raises BuildError: for an import of a deployer package, with file and line; for a link out of
         the project.
     """

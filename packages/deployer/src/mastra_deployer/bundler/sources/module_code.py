@@ -25,7 +25,7 @@ class ModuleCode:
     :param modules: absolute dotted names that it imports, and strings that look like such names:
         settings modules and app lists of frameworks are written like that.
     :param imports: its static imports.
-    :param words: the parts of its strings as paths, and what it imports by name.
+    :param words: the parts of its strings between slashes, and the names that it imports.
     """
 
     tree: ast.Module

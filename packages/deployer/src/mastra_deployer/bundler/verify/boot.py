@@ -39,7 +39,7 @@ _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
+_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
 _TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
 _STDOUT, _STDERR = "stdout", "stderr"  # names of files with the output of a child
@@ -56,7 +56,7 @@ def boot_source(
     """Import the entry from source, and return its kind, its registry and its adapters.
 
     :param project: the app.
-    :param interpreter: has the project's dependencies.
+    :param interpreter: the Python in which the project's dependencies are installed.
     :param references: variables that ``deployer=`` reads; they get a placeholder too, since a build
         needs no credentials.
     :returns: ``None`` when the project's environment lacks a dependency, so that nothing can be
@@ -237,14 +237,14 @@ def _check_response(
         if status is not None and status >= _SERVER_ERROR:
             report.note(
                 f"In isolation, the app responds to a request for an unknown path with {status}.",
-                "If a service that is missing here is not the cause, correct the app.",
+                "Correct the app, unless the cause is a service that this machine lacks.",
             )
         return
     reason = _to_bundle_error(project, error, app, inventory)
     if status is not None or response["service"]:
         report.note(
             f"In isolation, a request to the app raises an exception: {reason.message}",
-            "If a service that is missing here is not the cause, correct the app.",
+            "Correct the app, unless the cause is a service that this machine lacks.",
         )
         return
     raise BuildError(
