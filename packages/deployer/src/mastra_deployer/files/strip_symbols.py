@@ -142,6 +142,8 @@ class _ElfFile:
                 result += bytes(-len(result) % max(section.alignment, 1))
                 sections[number] = section._replace(offset=len(result))
                 result += self.content[section.offset : section.file_end]
+            if len(result) > len(self.content):  # sections overlap: nothing would become smaller
+                raise _Unusual
         result += bytes(-len(result) % _TABLE_ALIGNMENT)
         table = len(result)
         result += b"".join(_SECTION.pack(*section) for section in sections)

@@ -123,7 +123,7 @@ class _FileCollector:
         selected = self._select_files()
         included = self._collect_included()
         for path in included:
-            self._check_link(path)
+            self._check_link(path, path.resolve())
         self._read_files(included)
         self.included = dict.fromkeys(included - selected, "[tool.mastra.build] include")
         self._include_named_files(selected | included)
@@ -242,15 +242,21 @@ class _FileCollector:
             self._listed[top] = list(self._walk(top))
         return self._listed[top]
 
-    def _walk(self, top: Path, ancestors: frozenset[Path] = frozenset()) -> Iterator[Path]:
-        """Yield the files below ``top``; follow links inside of the project, never in a circle."""
-        real = top.resolve()
+    def _walk(
+        self, top: Path, parent: Path | None = None, ancestors: frozenset[Path] = frozenset()
+    ) -> Iterator[Path]:
+        """Yield the files below ``top``; follow links inside of the project, never in a circle.
+
+        :param parent: the real path of the directory that contains ``top``.
+        """
+        # To resolve each of many files takes as long as the rest of the walk.
+        real = top.resolve() if parent is None or top.is_symlink() else parent / top.name
         if real in ancestors:
             return
-        if self._is_excluded(top):
+        if self._is_excluded(top, real):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
-        self._check_link(top)
+        self._check_link(top, real)
         if top.is_file():
             yield top
             return
@@ -263,16 +269,15 @@ class _FileCollector:
                 folder = path.relative_to(self._project.import_root)
                 self._tests[folder.as_posix()] = path
             elif path.is_file() or path.is_dir():
-                yield from self._walk(path, ancestors | {real})
+                yield from self._walk(path, real, ancestors | {real})
 
-    def _is_excluded(self, path: Path) -> bool:
+    def _is_excluded(self, path: Path, real: Path | None = None) -> bool:
         name = path.relative_to(self._project.root).as_posix()
         excluded = any(fnmatch.fnmatch(name, pattern) for pattern in self._build.exclude)
-        return excluded or path.resolve() in self._tools
+        return excluded or (real or path.resolve()) in self._tools
 
-    def _check_link(self, path: Path) -> None:
+    def _check_link(self, path: Path, real: Path) -> None:
         """Raise an error for links out of the project, and for ``.env`` files under any name."""
-        real = path.resolve()
         if not real.is_relative_to(self._root):
             raise BuildError(
                 f"{str(path)!r} is a link that leads out of the project.",
