@@ -16,6 +16,7 @@ from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 __all__ = (
     "ALL_UNNEEDED",
     "find_imported_unneeded",
+    "find_needed_packages",
     "find_unneeded_requirements",
     "list_unneeded_names",
     "list_unneeded_requirements",
@@ -67,13 +68,24 @@ def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozen
     :param platform: the platform to build for.
     """
     names = list_unneeded_names(platform)
+    return names & find_needed_packages(modules, _NEEDING_MODULES) if names else names
+
+
+def find_needed_packages(
+    modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
+) -> set[str]:
+    """Return the canonical names of packages that modules belong to, or need.
+
+    :param modules: dotted names of modules.
+    :param needing_modules: the packages that a module and its submodules need, by its dotted name.
+    """
     found: set[str] = set()
-    for module in modules if names else ():
+    for module in modules:
         found.add(canonicalize_name(module.partition(".")[0]))
-        for needing, targets in _NEEDING_MODULES.items():
+        for needing, targets in needing_modules.items():
             if module == needing or module.startswith(f"{needing}."):
                 found |= targets
-    return names & found
+    return found
 
 
 def find_unneeded_requirements(
