@@ -141,6 +141,14 @@ def test_damaged_files_are_left_or_stay_consistent(library, data):
     assert stripped is None or len(stripped) < len(content)
 
 
+@pytest.mark.parametrize("field", [32, 40], ids=["segments", "sections"])
+@pytest.mark.parametrize("offset", [1 << 40, (1 << 64) - 1])
+def test_a_table_behind_the_end_of_the_file(library, field, offset):
+    content = bytearray(library)
+    struct.pack_into("<Q", content, field, offset)
+    assert strip_symbols(bytes(content)) is None
+
+
 def test_sections_that_overlap_need_no_memory():
     """A small file may claim that each of its thousand sections is the whole file."""
     code = """if True:

@@ -110,6 +110,7 @@ class _ElfFile:
             or kind not in (_EXECUTABLE, _SHARED)
             or section_size != _SECTION.size
             or not 0 < names < section_count
+            or sections_offset > len(content)
         ):
             raise _Unusual
         return cls(

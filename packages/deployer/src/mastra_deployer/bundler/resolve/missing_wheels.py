@@ -62,7 +62,7 @@ def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -
     )
     name = f"{package['name']} {package.get('version', '')}".strip()
     return (
-        f"{name} (required by {requirers}) has no wheel for {platform}. There are wheels for "
+        f"{name} has no wheel for {platform}. It is required by {requirers}. There are wheels for "
         f"{', '.join(available[:_MAX_SHOWN])}{more}."
     )
 
