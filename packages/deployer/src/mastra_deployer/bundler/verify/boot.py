@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,24 +166,41 @@ def _run_process(
 
     A pipe would stay open as long as a process that the app started in the background runs.
     """
-    try:
-        with (directory / _STDOUT).open("wb") as stdout, (directory / _STDERR).open("wb") as stderr:
-            return subprocess.run(
-                command,
-                stdout=stdout,
-                stderr=stderr,
-                env=environment,
-                cwd=cwd,
-                timeout=_TIMEOUT,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            ).returncode
-    except subprocess.TimeoutExpired:
+    is_late = threading.Event()
+
+    def stop() -> None:
+        is_late.set()
+        process.kill()
+
+    with (
+        (directory / _STDOUT).open("wb") as stdout,
+        (directory / _STDERR).open("wb") as stderr,
+        subprocess.Popen(
+            command,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+        ) as process,
+    ):
+        # With a timeout of its own, ``wait`` would look only every 50 milliseconds.
+        timer = threading.Timer(_TIMEOUT, stop)
+        timer.start()
+        try:
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+    if is_late.is_set():
         raise BuildError(
             f"The import of the app did not finish in {_TIMEOUT} seconds.",
             "Move code that waits or starts a server into a function or a lifespan, so that this "
             "code does not run at import.",
-        ) from None
+        )
+    return status
 
 
 def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
