@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from mastra_core.pipeline import MANIFEST
+from mastra_deployer.files.temporary import TEMPORARY_PREFIX
 from tests.repository import TESTS
 
 INDEX = "src/mastra/index.py"
@@ -24,8 +25,8 @@ def victim(tmp_path):
     """A directory of the user beside the checkout, with names that mastra uses itself."""
     root = tmp_path / "victim"
     for name in (
-        "tmp-thesis/text.txt",
-        "locks/tmp-notes/text.txt",
+        f"{TEMPORARY_PREFIX}thesis/text.txt",
+        f"locks/{TEMPORARY_PREFIX}notes/text.txt",
         "pyproject.toml",
         "vendor/a.py",
     ):

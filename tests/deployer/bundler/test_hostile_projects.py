@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -118,9 +119,11 @@ def test_an_output_on_another_file_system(project, mastra, echo, tmp_path):
 
     with tempfile.TemporaryDirectory(dir=other) as place:
         root = project({INDEX: echo})
+        mine = Path(place, "tmp-photos")  # no temporary directory of mastra
+        mine.mkdir()
         for _ in range(2):
             mastra("bundle", "server", "-o", f"{place}/out", cwd=root).ok()
-        assert os.listdir(place) == ["out"]
+        assert sorted(os.listdir(place)) == ["out", mine.name]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +145,16 @@ def test_links_out_of_the_project_are_rejected(project, mastra, echo, make, word
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [(".env*", "environment file"), ("../*", "out of the project"), ("/etc/host*", "out of the")],
+    [
+        (".env*", "environment file"),
+        ("../*", "out of the project"),
+        ("/etc/host*", "out of the"),
+        ("", "is not a valid pattern"),
+        (".", "is not a valid pattern"),
+        ("data/**.json", "is not a valid pattern"),
+    ],
 )
-def test_include_out_of_the_project_is_rejected(project, mastra, echo, pattern, words):
+def test_a_wrong_include_is_rejected(project, mastra, echo, pattern, words):
     config = f'[tool.mastra.build]\ninclude = ["{pattern}"]\n'
     root = project({INDEX: echo, ".env": f"KEY={TOKEN}\n"}, config)
     mastra("build", cwd=root).failed(4, words)
@@ -223,13 +233,37 @@ def test_entry_that_is_not_an_asgi_application(project, mastra, source, words):
 
 
 @pytest.mark.slow
-def test_endless_threads_and_output_do_not_disturb_the_build(project, mastra, echo):
+def test_threads_processes_and_output_do_not_disturb_the_build(project, mastra, echo):
+    """A background process of the app keeps its output open, longer than a build waits."""
     odd = (
-        "import os, threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()\n"
+        "import os, subprocess, sys, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(300,)).start()\n"
         "os.write(2, b'\\xff\\xfe')\nprint('hello')\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(70)'])\n"
     )
     root = project({INDEX: odd + echo})
     assert mastra("build", "--json", cwd=root, timeout=60).ok().json["registry"]["agents"]
+
+
+@pytest.mark.slow
+def test_source_files_that_mastra_cannot_read(project, mastra, echo):
+    """An entry may have any encoding; modules that nothing imports may be anything."""
+    deep = {
+        "src/mastra/signs.py": f"x = {'-' * 30_000}1\n",
+        "src/mastra/terms.py": f"x = {'1 + ' * 6_000}1\n",
+    }
+    root = project({INDEX: "", **deep})
+    (root / INDEX).write_bytes(f"# -*- coding: latin-1 -*-\n# caf\xe9\n{echo}".encode("latin-1"))
+    mastra("build", cwd=root).ok()
+    sentence = "src/mastra/signs.py ships: it is the app's own code"
+    assert sentence in mastra("build", "--explain", "mastra.signs", cwd=root).ok().out
+
+
+@pytest.mark.slow
+def test_settings_of_uv_that_are_not_utf_8(project, mastra, echo):
+    root = project({INDEX: echo})
+    (root / "uv.toml").write_bytes(b"# caf\xe9\n")
+    mastra("build", cwd=root).failed(4, "uv failed", "uv.toml")
 
 
 @pytest.mark.slow

@@ -241,10 +241,17 @@ def test_explain_reports_what_ships_and_why(built_project, mastra):
     assert "idna/core.py of idna" in explain("idna.core")
     assert "standard library" in explain("json")
     assert "Did you mean idna?" in explain("idnaa")
+    assert "has no module idna.**x" in explain("idna.**x")
 
 
 @pytest.mark.full  # test_reproducible compares two builds too
-def test_check_reproducible_compares_with_another_path(built_project, mastra):
+def test_check_reproducible_compares_with_another_path(built_project, mastra, echo):
+    """Directories of the app may have the names of those in .mastra-local."""
+    for name in ("builds", "made", "bundles"):
+        module = built_project / f"src/mastra/{name}/__init__.py"
+        module.parent.mkdir()
+        module.touch()
+    (built_project / INDEX).write_text("from . import builds, bundles, made\n" + echo)
     result = mastra("build", "--check-reproducible", "--json", cwd=built_project).ok()
     assert result.json["reproducible"] > 100
 

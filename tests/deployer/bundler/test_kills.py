@@ -102,7 +102,7 @@ def test_killed_build_leaves_a_complete_bundle(project, mastra, cache, serve_dir
 
 
 def test_only_stale_temporary_directories_are_removed(tmp_path):
-    from mastra_deployer.files.temporary import temporary_directory
+    from mastra_deployer.files.temporary import TEMPORARY_PREFIX, temporary_directory
 
     code = (
         "import sys, time\nfrom pathlib import Path\n"
@@ -115,15 +115,16 @@ def test_only_stale_temporary_directories_are_removed(tmp_path):
     places = [Path(process.stdout.readline().strip()) for process in processes]
     processes[0].kill()
     processes[0].wait()
-    (tmp_path / "tmp-link").symlink_to(places[1])
-    (tmp_path / "tmp-file").write_text("no directory")
+    (tmp_path / f"{TEMPORARY_PREFIX}link").symlink_to(places[1])
+    file = tmp_path / f"{TEMPORARY_PREFIX}file"
+    file.write_text("no directory")
     with temporary_directory(tmp_path) as mine:
         assert not places[0].exists()
         assert (places[1] / "file").exists()
         with temporary_directory(tmp_path):
             assert mine.exists()
     assert not mine.exists()
-    assert (tmp_path / "tmp-file").exists()
+    assert file.exists()
     for process in processes:
         process.kill()
         process.communicate()

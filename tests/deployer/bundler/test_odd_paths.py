@@ -41,10 +41,18 @@ def list_shipped(root):
     ],
 )
 def test_project_path_with_unusual_characters(mastra, tmp_path, name, project):
-    root = write_project(tmp_path / name, {"main.py": APP}, dependencies=("idna",))
+    config = '[tool.uv.sources]\nlocal = { path = "local" }\n'
+    files = {
+        "main.py": APP,
+        "local/pyproject.toml": '[build-system]\nrequires = ["hatchling"]\n'
+        'build-backend = "hatchling.build"\n[project]\nname = "local"\nversion = "1"\n',
+        "local/local.py": "",
+    }
+    names = ("idna", "local")
+    root = write_project(tmp_path / name, files, config, dependencies=names)
     mastra(*ASGI, cwd=root).ok()
     assert SAME in mastra(*ASGI, cwd=root).ok().err
-    plain = project({"main.py": APP}, dependencies=("idna",))
+    plain = project(files, config, dependencies=names)
     mastra(*ASGI, cwd=plain).ok()
     assert read_digest(root) == read_digest(plain)
 

@@ -1,5 +1,6 @@
 """Wheels that are made of installed files and of local projects."""
 
+import os
 import stat
 from zipfile import ZipFile
 
@@ -40,6 +41,15 @@ def test_hash_of_a_local_project_covers_executable_bits_only(tmp_path):
     assert hash_tree(tree) == first
     (tree / "tool/driver").chmod(0o644)
     assert hash_tree(tree) != first
+
+
+def test_hash_of_a_local_project_covers_names_that_are_not_utf_8(tmp_path):
+    tree = write_tree(tmp_path / "tree")
+    first = hash_tree(tree)
+    (tree / os.fsdecode(b"\xff.txt")).touch()
+    second = hash_tree(tree)
+    (tree / os.fsdecode(b"\xff.txt")).rename(tree / os.fsdecode(b"\xfe.txt"))
+    assert len({first, second, hash_tree(tree)}) == 3
 
 
 def test_each_cache_has_its_own_wheel(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ SECRET = "hunter2-hunter2"
         (("OPENAI_BASE_URL",), ["OPENAI_BASE_URL"]),
         (("OPENAI_API_KEY", "SENTRY_DSN"), []),
         (("PORT", "HOST", "TZ", "PYTHONPATH", "MASTRA_TRUST", "UV_INDEX_URL", "OCI_TOKEN"), []),
+        (("VERCEL_TOKEN", "NETLIFY_AUTH_TOKEN", "CLOUDFLARE_API_TOKEN"), []),
         (("LANGFUSE_HOST", "DEBUG_SQL", "AZURE_ENDPOINT"), ["AZURE_ENDPOINT", "LANGFUSE_HOST"]),
     ],
 )

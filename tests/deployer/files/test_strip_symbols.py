@@ -139,3 +139,31 @@ def test_damaged_files_are_left_or_stay_consistent(library, data):
     content = bytes(content[: data.draw(st.integers(0, len(content)))] or content)
     stripped = strip_symbols(content)
     assert stripped is None or len(stripped) < len(content)
+
+
+@pytest.mark.parametrize("field", [32, 40], ids=["segments", "sections"])
+@pytest.mark.parametrize("offset", [1 << 40, (1 << 64) - 1])
+def test_a_table_behind_the_end_of_the_file(library, field, offset):
+    content = bytearray(library)
+    struct.pack_into("<Q", content, field, offset)
+    assert strip_symbols(bytes(content)) is None
+
+
+def test_sections_that_overlap_need_no_memory():
+    """A small file may claim that each of its thousand sections is the whole file."""
+    code = """if True:
+        import resource, struct
+        from mastra_deployer.files.strip_symbols import strip_symbols
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        table, names = 4 << 20, b"\\0.debug\\0.data\\0"
+        rows = [(0, 0, 0, 0, 0, 0), (0, 3, 0, 0, 120, len(names)), (1, 1, 0, 0, 120, 1)]
+        rows += [(8, 1, 0, 0, 0, table)] * 1000
+        sections = b"".join(struct.pack("<IIQQQQIIQQ", *row, 0, 0, 1, 0) for row in rows)
+        ident = b"\\x7fELF\\2\\1\\1".ljust(16, b"\\0")
+        fields = (ident, 3, 62, 1, 0, 64, table, 0, 64, 56, 1, 64, len(rows), 1)
+        segment = struct.pack("<IIQQQQQQ", 1, 4, 0, 0, 0, 120, 120, 4096)
+        head = struct.pack("<16sHHIQQQIHHHHHH", *fields) + segment + names
+        print(strip_symbols(head.ljust(table, b"\\0") + sections))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("None\n", "")

@@ -2,11 +2,13 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.trust.trust_store import TrustStore, load_trust, save_trust
+from mastra_deployer.trust.trust_store import TrustStore, change_trust, load_trust
 
 
 @pytest.fixture
@@ -17,16 +19,18 @@ def directory(tmp_path, monkeypatch):
 
 def test_stored_trust_is_read_again(directory):
     assert load_trust() == TrustStore()
-    store = TrustStore(hosts=["b.example", "a.example"], files={"/project/acme.py": "digest"})
-    save_trust(store)
-    assert load_trust().hosts == ["a.example", "b.example"]
-    assert load_trust().files == store.files
-    assert [path.name for path in directory.iterdir()] == ["trust.json"]
+    files = {"/project/acme.py": "digest"}
+    with change_trust() as store:
+        store.hosts += ["b.example", "a.example"]
+        store.files |= files
+    assert load_trust() == TrustStore(hosts=["a.example", "b.example"], files=files)
+    assert sorted(path.name for path in directory.iterdir()) == ["trust.json", "trust.lock"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no modes here")
 def test_only_the_user_may_read_it(directory):
-    save_trust(TrustStore(hosts=["a.example"]))
+    with change_trust() as store:
+        store.hosts.append("a.example")
     assert stat.S_IMODE((directory / "trust.json").stat().st_mode) == 0o600
 
 
@@ -35,9 +39,34 @@ def test_a_link_in_the_place_of_the_draft_is_not_followed(directory, tmp_path):
     victim.write_text("kept")
     directory.mkdir()
     (directory / f"trust.{os.getpid()}").symlink_to(victim)
-    save_trust(TrustStore(hosts=["a.example"]))
+    with change_trust() as store:
+        store.hosts.append("a.example")
     assert victim.read_text() == "kept"
     assert load_trust().hosts == ["a.example"]
+
+
+def test_changes_of_several_processes_are_all_stored(directory):
+    code = (
+        "import sys\nfrom mastra_deployer.trust.trust_store import change_trust\n"
+        "for number in range(20):\n"
+        "    with change_trust() as store:\n"
+        "        store.hosts.append(f'{sys.argv[1]}-{number}.example')\n"
+    )
+    names = ("a", "b", "c")
+    running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in names]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert len(load_trust().hosts) == 60
+
+
+def test_a_failed_change_stores_nothing(directory):
+    def fail():
+        with change_trust() as store:
+            store.hosts.append("a.example")
+            raise ConfigError("no host", "")
+
+    with pytest.raises(ConfigError, match="no host"):
+        fail()
+    assert load_trust() == TrustStore()
 
 
 def test_a_malformed_file_is_reported(directory):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mastra_core.errors import BuildError, ConfigError
+from mastra_deployer.bundler.locks.indexes import remove_credentials
 from tests.deployer.bundler.lock_step import (
     format_pyproject,
     get_versions,
@@ -154,6 +155,44 @@ def test_build_stores_no_credentials(project, mastra, index):
     records = list((root / ".mastra/vendor").glob("private*.dist-info/RECORD"))
     assert len(records) == 3
     assert not [path for path in records if "direct_url" in path.read_text()]
+
+
+def test_credentials_are_removed_from_any_url():
+    for url, shown in {
+        "https://ada:pa@ss@host/x": "https://host/x",
+        "HTTPS://token@host/x": "HTTPS://host/x",
+        "https://host?mail=ada@example.com": "https://host?mail=ada@example.com",
+        "see https://a:b@one/x,https://c@d:e@two/y": "see https://one/x,https://two/y",
+    }.items():
+        assert remove_credentials(url) == shown
+
+
+@pytest.mark.parametrize("option", ["--extra-index-url", "--find-links"])
+def test_a_line_with_an_open_quotation_mark_is_named(tmp_path, option):
+    root = write_project(tmp_path, {"requirements.txt": f"{option} https://ada:pw@host/'x\n"})
+    with pytest.raises(ConfigError, match="https://host/'x\", in which a quotation") as caught:
+        lock_project(root)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["UV_CONSTRAINT", "UV_OVERRIDE"])
+def test_files_in_the_variables_of_uv_decide_as_in_uv(tmp_path, index, monkeypatch, variable):
+    folder = tmp_path / "links"
+    folder.mkdir()
+    for version in ("1.0", "2.0", "3.0"):
+        wheel(folder, "chosen", version)
+    text = format_pyproject(["chosen"])
+    root = write_project(tmp_path / "app", {"pyproject.toml": text})
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    assert get_versions(lock_project(root)) == {"chosen": "3.0"}
+    limits = tmp_path / "limits.txt"
+    monkeypatch.setenv(variable, str(limits))
+    for version in ("2.0", "1.0"):
+        limits.write_text(f"chosen<={version}\n")
+        assert get_versions(lock_project(root)) == {"chosen": version}
+    run_uv("lock", cwd=root)
+    limits.write_text("chosen<=2.0\n")
+    assert get_versions(lock_project(root, locked=True)) == {"chosen": "3.0"}
 
 
 def test_file_added_after_the_lock_is_not_used(tmp_path):

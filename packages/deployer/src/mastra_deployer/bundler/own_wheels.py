@@ -18,7 +18,7 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
@@ -42,12 +42,12 @@ from mastra_deployer.project.uv import run_uv
 
 __all__ = ("build_wheel", "get_own_wheel", "hash_tree", "pack_tree")
 
-# An installer adds these; they name its paths and time, and would make two bundles differ.
+# An installer writes these files. They contain its paths and the time, so two bundles would differ.
 INSTALLER_FILES = frozenset(
     ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
 _INDEX = "wheel.json"
-_UNIX = 3  # the system that made a zip: installers apply modes only to this one
+_UNIX = 3  # the system that made the archive: installers apply file modes only if it is Unix
 _VERSION_VARIABLE = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION\w*|PDM_BUILD_SCM_VERSION")
 _SKIPPED = frozenset((".git", ".venv", "__pycache__", ".mastra", ".mastra-local"))
 # Only at the top of a tree; deeper, directories of these names may be packages.
@@ -85,9 +85,9 @@ def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
     fails.
 
     :param source: the project's directory.
-    :param interpreter: the Python that builds it, whose version compiled code is for; that of
-        mastra if left out.
-    :raises BuildError: when it does not build.
+    :param interpreter: the Python that builds the wheel, and that compiled code is for; mastra's
+        own Python if left out.
+    :raises BuildError: when the build fails.
     """
     python = interpreter.path if interpreter else sys.executable
     facts = f"{interpreter.python} {interpreter.wheels}" if interpreter else ""
@@ -100,7 +100,7 @@ def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
 
 
 def _hash_history(source: Path) -> str:
-    """Hash the inputs of versions from git: tags, the commit, and variables."""
+    """Hash what a version from git depends on: tags, the commit, and variables."""
     pyproject = source / "pyproject.toml"
     if not pyproject.is_file() or "dynamic" not in pyproject.read_text("utf-8", "replace"):
         return ""
@@ -118,15 +118,20 @@ def hash_tree(source: Path) -> str:
     :returns: SHA-256 in hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        if relative.parts[0] in _BUILD_RESULTS or not _SKIPPED.isdisjoint(relative.parts):
-            continue
-        if path.is_file():
-            mode = "755" if is_executable(path, path.stat()) else "644"
-            digest.update(f"{relative.as_posix()}\0{mode} ".encode())
-            digest.update(bytes.fromhex(hash_file(path)))
+    for path in _iter_source_files(source):
+        mode = "755" if is_executable(path, path.stat()) else "644"
+        digest.update(os.fsencode(f"{path.relative_to(source).as_posix()}\0{mode} "))
+        digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
+
+
+def _iter_source_files(source: Path) -> Iterator[Path]:
+    """Yield the files of a source tree in a fixed order; never enter a directory to skip."""
+    for folder, names, files in os.walk(source):
+        skipped = _SKIPPED | _BUILD_RESULTS if Path(folder) == source else _SKIPPED
+        names[:] = sorted(set(names) - skipped)
+        paths = (Path(folder, name) for name in sorted(set(files) - skipped))
+        yield from (path for path in paths if path.is_file())
 
 
 def _find_editable_source(distribution: metadata.Distribution) -> Path | None:
@@ -243,7 +248,8 @@ def _read_installed_file(distribution: metadata.Distribution, file: metadata.Pac
         return Path(str(distribution.locate_file(file))).read_bytes()
     except OSError as error:
         raise BuildError(
-            f"The installation of {distribution.name} is broken: {file} {error.strerror}.",
+            f"The installation of {distribution.name} is broken: {str(file)!r} cannot be read: "
+            f"{error.strerror}.",
             f"Reinstall it: pip install --force-reinstall {distribution.name}.",
         ) from None
 

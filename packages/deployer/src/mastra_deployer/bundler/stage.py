@@ -27,12 +27,8 @@ from mastra_deployer.bundler.metadata.inventory import (
 )
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
-from mastra_deployer.bundler.resolve.closure import (
-    OWN_DISTRIBUTIONS,
-    Closure,
-    lock_closure,
-    read_local_names,
-)
+from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
+from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, read_local_names
 from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
@@ -42,7 +38,7 @@ from mastra_deployer.bundler.sources.console_scripts import (
     write_console_scripts,
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
-from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules, reduce_bytecode
+from mastra_deployer.bundler.vendor.reduce_bytecode import BytecodeReducer, StartModules
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
@@ -64,9 +60,9 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
-from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER, is_wsgi_application
+from mastra_deployer.project.wsgi_entry import is_wsgi_application
 
-__all__ = ("detect_kind", "lock_dependencies", "mastra_build")
+__all__ = ("mastra_build",)
 
 _FREEZE = """\
 # What adapts other frameworks' agents was looked up when this was built.
@@ -122,7 +118,7 @@ def mastra_build(
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind, modules = detect_kind(project), sources.collect_modules()
+        kind, modules = _detect_kind(project), sources.collect_modules()
         installation = pool.submit(staging.install_dependencies, kind, modules)
         source = staging.check_source(inspection.result())
         if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
@@ -136,39 +132,14 @@ def mastra_build(
         vendored, closure = staging.install_dependencies("wsgi", modules)
         staging.compile_app("wsgi", source)
         build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
-    build, start_modules = verify_build(project, build, interpreter, source, inventory, report)
-    return staging.reduce_bytecode(build, inventory, vendored, start_modules)
+    with ThreadPoolExecutor(1) as pool:  # the reduction is prepared while the app starts
+        reducer = pool.submit(staging.create_reducer, vendored)
+        build, start_modules = verify_build(project, build, interpreter, source, inventory, report)
+        return staging.reduce_bytecode(build, inventory, reducer.result(), start_modules)
 
 
-def lock_dependencies(
-    project: Project,
-    target: Target,
-    platform: Platform,
-    kind: str,
-    report: Report,
-    modules: Iterable[str] = (),
-) -> Closure:
-    """Resolve and lock the dependencies of an app.
-
-    :param project: the app.
-    :param target: the target, whose runtime requirements count too.
-    :param platform: the platform to build for.
-    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
-    :param report: receives progress and notes.
-    :param modules: dotted names that the app imports or names.
-    :raises BuildError: when they cannot be resolved.
-    """
-    own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
-    adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
-    requirements = (*target.requirements, *adapter)
-    return lock_closure(project, platform, requirements, own, report, modules)
-
-
-def detect_kind(project: Project) -> str:
-    """Return ``mastra``, ``asgi`` or ``wsgi`` for the entry file, without running it.
-
-    :param project: the app.
-    """
+def _detect_kind(project: Project) -> str:
+    """Return ``mastra``, ``asgi`` or ``wsgi`` for the entry file, without running it."""
     tree = parse_source(find_module_file(project))
     if find_mastra_calls(tree):
         return "mastra"
@@ -312,11 +283,16 @@ class _Staging:
         )
         return build, inventory
 
+    def create_reducer(self, dependencies: VendoredDependencies) -> BytecodeReducer | None:
+        """Return a reducer for the bytecode of the dependencies; ``None`` if all of it ships."""
+        is_partial = get_config(self.project).build.bytecode == "imported"
+        return BytecodeReducer(dependencies) if is_partial and self.interpreter else None
+
     def reduce_bytecode(
         self,
         build: Build,
         inventory: Inventory,
-        dependencies: VendoredDependencies,
+        reducer: BytecodeReducer | None,
         start_modules: StartModules,
     ) -> Build:
         """Leave out the bytecode of modules that no start imports, and describe what is left.
@@ -326,13 +302,13 @@ class _Staging:
 
         :param build: the finished build.
         :param inventory: the inventory of the build.
-        :param dependencies: the dependencies of the build.
+        :param reducer: leaves out the bytecode; ``None`` if all of it ships.
         :param start_modules: the modules that the start in isolation imported.
         """
         build = dataclasses.replace(build, standard=build.standard | start_modules.standard)
-        if not start_modules.imported or get_config(self.project).build.bytecode != "imported":
+        if reducer is None or not start_modules.imported:
             return build
-        reduced = reduce_bytecode(dependencies, start_modules, self.directory / "vendor")
+        reduced = reducer.reduce(start_modules, self.directory / "vendor")
         write_inventory(self.project, self.platform, update_inventory(inventory, reduced))
         sizes = measure_sizes(self.app, reduced.wheels.values())
         return dataclasses.replace(

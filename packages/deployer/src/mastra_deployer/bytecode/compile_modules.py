@@ -31,7 +31,7 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
 
     :param directory: path of the directory.
     :param output: path of the directory that receives the bytecode.
-    :param files: names of the modules' files, also of compiled ones.
+    :param files: names of the modules' files, including extension modules.
     :param own: whether strings that look like modules count as imports.
     :param imports: what is known of the modules' imports, by file.
     :param compiled: files whose bytecode is there already.

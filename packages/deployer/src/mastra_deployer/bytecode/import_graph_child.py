@@ -87,10 +87,10 @@ class Walk:
 
     :param index: the modules of the bundle.
     :param imports: what is known of the imports of each module; may grow between two calls.
-    :param broken: modules that cannot be imported. Such a module counts only where an import
-        tries it that runs with another module or whose failure is caught.
-    :param is_library: whether the modules are the standard library, of whose functions with imports
-        few are called.
+    :param broken: modules that cannot be imported. Such a module counts only if it is imported
+        together with another module, or by an import whose failure is caught.
+    :param is_library: whether the modules are the standard library. Few of its functions that
+        import modules are called.
     """
 
     def __init__(self, index, imports, broken=frozenset(), *, is_library=False) -> None:

@@ -66,6 +66,8 @@ class _AppCheck:
             item for item in sources.iter_findings() if not self._is_ignored(item.path)
         ]
         self._declared = {name.upper() for name in project.environment.names}
+        self._places = _group_by_name(self._findings)
+        self._read = {name.upper() for name in self._places}
 
     def report_missing(self) -> Iterator[Problem]:
         """Report modules and files that the code uses and the bundle does not contain."""
@@ -89,7 +91,7 @@ class _AppCheck:
 
     def report_undeclared(self) -> Iterator[Problem]:
         written = {name for item in self._findings for name in item.written}
-        for name, reads in sorted(_group_by_name(self._findings).items()):
+        for name, reads in sorted(self._places.items()):
             if name.upper() in self._declared or is_known_variable(name, self._ignored):
                 continue
             # The model needs the variable, even if the code does not read it.
@@ -102,10 +104,10 @@ class _AppCheck:
 
     def report_models(self) -> Iterator[Problem]:
         """Report keys of model providers that are neither declared nor read by the code."""
-        read = {name.upper() for name in _group_by_name(self._findings)}
+        known = self._declared | self._read
         agents_by_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for agent, names in self._wanted.items():
-            if not any(name in self._declared | read for name in names):
+            if known.isdisjoint(names):
                 agents_by_names[tuple(names)].append(agent)
         for names, agents in agents_by_names.items():
             if any(is_known_variable(name, self._ignored) for name in names):
@@ -119,7 +121,7 @@ class _AppCheck:
             )
 
     def report_unused(self) -> Iterator[Problem]:
-        read = {name.upper() for name in _group_by_name(self._findings)} | self._keys
+        read = self._read | self._keys
         for name in self._project.environment.names:
             known = name.upper() in read or is_known_variable(name, self._ignored)
             if not known and not self._sources.may_mention(name):

@@ -10,7 +10,8 @@ from mastra_deployer.checks.known_variables import is_known_variable
 __all__ = ("check_env_files",)
 
 _MAX_SHOWN = 8
-_OWN = ("MASTRA_*", "UV_*", "OCI_*", "VERCEL_*")  # of mastra, its tools and its deployers
+# Variables of mastra, its tools and its deployers.
+_OWN = ("MASTRA_*", "UV_*", "CLOUDFLARE_*", "NETLIFY_*", "OCI_*", "VERCEL_*")
 
 
 def check_env_files(
@@ -18,7 +19,7 @@ def check_env_files(
 ) -> Iterator[Problem]:
     """Yield a problem that lists the undeclared variables of ``.env`` and ``--env-file``.
 
-    :param names: in these files, without those that only the deployer reads.
+    :param names: names in these files, except names that only the deployer reads.
     :param environment: the app's variables.
     :param patterns: globs of variables that are not reported.
     """

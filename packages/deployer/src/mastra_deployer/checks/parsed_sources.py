@@ -14,7 +14,7 @@ from mastra_deployer.code_analysis.database_files import DatabaseFile, find_data
 
 __all__ = ("FileFindings", "ParsedSources")
 
-# A file without these words reads no variable, has no settings class, names no database.
+# A file without these words reads no variable, has no settings class, and names no database.
 _READING = re.compile(rb"environ|getenv|Secret|starlette|decouple")
 _SETTINGS = re.compile(rb"BaseSettings")
 _STORING = re.compile(rb"sqlite|duckdb|libsql|apsw|file:|\.db", re.IGNORECASE)
@@ -43,7 +43,7 @@ class ParsedSources:
 
     :param root: the directory that reported paths are relative to.
     :param import_root: the directory that is on ``sys.path``.
-    :param files: of which the Python files are read.
+    :param files: the files; only Python files are read.
     """
 
     def __init__(self, root: Path, import_root: Path, files: Iterable[Path]) -> None:

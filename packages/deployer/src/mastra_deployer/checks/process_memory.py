@@ -39,14 +39,14 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
 
 
 def _build_memory_problem(build: Build, target: Target) -> Problem:
-    kept = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
+    subject = "Workflow runs or threads" if build.manifest.registry.get("workflows") else "Threads"
     hint = "Pass a storage=... to Mastra that keeps threads on the network. "
     if build.manifest.run_database == "memory":
         hint = f"Complete each run within one request. {describe_run_databases(target)}. {hint}"
     return Problem(
-        message=f"{kept} are kept in the memory of one instance. {target.name!r} may end this "
-        "instance at any time, and they are then lost. Other instances do not have "
-        "them.",
+        message=f"{subject} are kept in the memory of one instance. {target.name!r} may end this "
+        "instance at any time, and the data is then lost. Other instances do not have "
+        "the data.",
         hint=f"{hint}Or deploy to a target with a persistent disk, such as 'server' or 'oci' with "
         "one instance.",
         severity="warning",

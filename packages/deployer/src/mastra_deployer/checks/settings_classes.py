@@ -11,7 +11,7 @@ from mastra_deployer.project.ast_names import NameResolver, ParsedModule, get_do
 __all__ = ("find_settings_reads",)
 
 _BASES = ("pydantic_settings.BaseSettings", "pydantic_settings.main.BaseSettings")
-# Options that change neither a field's variable nor that it is read from the environment.
+# Options that have no effect on which variable a field reads.
 _HARMLESS = {
     "arbitrary_types_allowed",
     "case_sensitive",

@@ -11,7 +11,6 @@ import click
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle
-from mastra_deployer.bundler.metadata.explain import explain as explain_module
 from mastra_deployer.bundler.metadata.inventory import Inventory, read_inventory
 from mastra_deployer.bundler.metadata.size_breakdown import sort_by_size
 from mastra_deployer.cli.options import Options, build_options
@@ -57,6 +56,8 @@ def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) 
 
 
 def _explain(names: tuple[str, ...], session: Session, bundle: Bundle) -> list[str]:
+    from mastra_deployer.bundler.metadata.explain import explain as explain_module
+
     inventory = read_inventory(session.project, bundle.manifest)
     if inventory is None:
         raise BuildError(

@@ -18,7 +18,7 @@ from mastra_core.logs.escape import escape_line, escape_text
 from mastra_deployer.cli.progress import Progress
 from mastra_deployer.output.masking import mask
 from mastra_deployer.output.wrap import get_terminal_width, wrap_message
-from mastra_deployer.trust.trust_store import load_trust, save_trust
+from mastra_deployer.trust.trust_store import change_trust
 
 __all__ = ("Terminal", "print_message")
 
@@ -124,9 +124,8 @@ class Terminal:
         with self._hide_status():
             is_trusted = click.confirm(question, err=True)
         if is_trusted:
-            store = load_trust()
-            store.hosts.append(host)
-            save_trust(store)
+            with change_trust() as store:
+                store.hosts.append(host)
         return is_trusted
 
     def ask_secret(self, question: str) -> str:

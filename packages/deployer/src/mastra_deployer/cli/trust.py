@@ -11,9 +11,9 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.trust.host_names import parse_host
 from mastra_deployer.trust.trust_store import (
     TrustStore,
+    change_trust,
     compute_file_digest,
     load_trust,
-    save_trust,
 )
 
 __all__ = ("trust",)
@@ -31,11 +31,11 @@ def trust(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
     project's own files name it. A deployer in a project needs trust, and needs it again after each
     change of the file.
     """
-    store = load_trust()
-    for name in names:
-        _change(store, name, remove=remove)
     if names:
-        save_trust(store)
+        with change_trust() as store:
+            for name in names:
+                _change(store, name, remove=remove)
+    store = load_trust()
     with Terminal(as_json=as_json) as terminal:
         lines = [
             *(f"host {host}" for host in store.hosts),

@@ -16,7 +16,7 @@ class AppModule(NamedTuple):
     """A parsed module of the app.
 
     :param path: relative to the project's root.
-    :param name: dotted; that of the package for its ``__init__``.
+    :param name: the dotted name; for an ``__init__``, the name of its package.
     :param package: the package that its relative imports start from.
     :param code: the parsed module.
     :param names: resolves its names.
@@ -34,7 +34,7 @@ class AppModules:
 
     :param root: the directory that reported paths are relative to.
     :param import_root: the directory that is on ``sys.path``.
-    :param files: of which the Python files are read.
+    :param files: the files; only Python files are read.
     """
 
     def __init__(self, root: Path, import_root: Path, files: Iterable[Path]) -> None:

@@ -22,7 +22,7 @@ class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
     :param nodes: the expressions that it evaluates itself.
-    :param called: dotted names that it calls; each in all the places where it may be defined.
+    :param called: for each call, the dotted names that the function may have.
     :param imported: modules that it imports.
     """
 
@@ -36,7 +36,7 @@ class ModuleScopes:
     """The scopes of one module.
 
     :param module: the module.
-    :param scopes: by dotted name; that of the module itself runs at import.
+    :param scopes: the scopes by dotted name; the scope of the module itself runs at import.
     :param bases: dotted names of the base classes, by the dotted name of a class.
     :param names: origins of the names that the module imports, which others may import from it.
     """

@@ -38,7 +38,7 @@ class DatabaseFile:
     :param text: the text as written in the source, without keys; a part known only at run time is
         ``...``.
     :param line: the line of the source.
-    :param variable: the environment variable that it is the fallback of, or empty.
+    :param variable: the environment variable whose fallback is this database, or empty.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Find compiled libraries that WebAssembly cannot load."""
+"""Find compiled libraries, and those that WebAssembly cannot load."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("find_foreign_libraries",)
+__all__ = ("find_foreign_libraries", "is_library")
 
 _LIBRARY = re.compile(r".+\.(so(\.[\d.]+)?|pyd|dll|dylib)")
 _WASM = b"\0asm"
+
+
+def is_library(name: str) -> bool:
+    """Return whether a file is a compiled library of any system, by its name.
+
+    :param name: the name of the file, with or without its directory.
+    """
+    return _LIBRARY.fullmatch(name) is not None
 
 
 def find_foreign_libraries(directory: Path) -> Iterator[Path]:
@@ -20,7 +28,7 @@ def find_foreign_libraries(directory: Path) -> Iterator[Path]:
     :param directory: such as that of a staged app.
     """
     for path in sorted(directory.rglob("*")):
-        if _LIBRARY.fullmatch(path.name) and path.is_file():
+        if is_library(path.name) and path.is_file():
             with path.open("rb") as file:
                 if file.read(len(_WASM)) != _WASM:
                     yield path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import sys
@@ -29,7 +28,7 @@ def replace_directory(source: Path, destination: Path) -> None:
     If the system can exchange two names, the old directory is at ``source`` afterwards.
 
     :param source: the finished directory, on the same file system.
-    :param destination: the bundle to replace, or a path where nothing is.
+    :param destination: the bundle to replace, or a path that does not exist.
     :raises BundleError: when ``destination`` is a link, is not a bundle or cannot be written; it
         is then unchanged.
     """
@@ -131,6 +130,8 @@ def _exchange_names(source: Path, destination: Path) -> bool:
     """Exchange two names in one system call, if Linux and the file system support this."""
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes  # only a build that replaces a bundle needs it
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False

@@ -32,7 +32,7 @@ def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     """Return the table of segments.
 
     :param content: the content of the file, or its first part with the table.
-    :raises ValueError: when the rows have another size.
+    :raises ValueError: when the rows have another size, or the table is behind the content.
     :raises struct.error: when the content ends before the table does.
     """
     header = HEADER.unpack_from(content)
@@ -42,6 +42,8 @@ def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
         )
     rows = range(header[_SEGMENT_COUNT])
     start = header[_SEGMENT_TABLE]
+    if start > len(content):  # struct raises an OverflowError for the largest numbers
+        raise ValueError(f"the segment table begins at {start}, behind the end of the file")
     return tuple(
         Segment._make(SEGMENT.unpack_from(content, start + row * SEGMENT.size)) for row in rows
     )

@@ -1,4 +1,4 @@
-"""Change the small files in which a project remembers its deploys."""
+"""Read and change the small files in which a project records its deploys."""
 
 from __future__ import annotations
 

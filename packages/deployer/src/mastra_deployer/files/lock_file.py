@@ -15,11 +15,11 @@ _UNSUPPORTED = frozenset((errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNO
 
 
 def lock_file(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock a file for this process; a file system without locks locks nothing.
+    """Lock a file for this process; do nothing on a file system without locks.
 
     :param file: the open file.
     :param wait: whether to wait until no other process has locked it.
-    :returns: whether it is locked; always after waiting.
+    :returns: whether the file is locked; always ``True`` if ``wait`` is set.
     """
     lock = _lock_on_windows if os.name == "nt" else _lock_on_posix
     while not lock(file, wait=wait):

@@ -110,6 +110,7 @@ class _ElfFile:
             or kind not in (_EXECUTABLE, _SHARED)
             or section_size != _SECTION.size
             or not 0 < names < section_count
+            or sections_offset > len(content)
         ):
             raise _Unusual
         return cls(
@@ -142,6 +143,8 @@ class _ElfFile:
                 result += bytes(-len(result) % max(section.alignment, 1))
                 sections[number] = section._replace(offset=len(result))
                 result += self.content[section.offset : section.file_end]
+            if len(result) > len(self.content):  # sections overlap: nothing would become smaller
+                raise _Unusual
         result += bytes(-len(result) % _TABLE_ALIGNMENT)
         table = len(result)
         result += b"".join(_SECTION.pack(*section) for section in sections)

@@ -14,11 +14,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("discard_directory", "remove_stale_directories", "temporary_directory")
+__all__ = (
+    "TEMPORARY_PREFIX",
+    "discard_directory",
+    "remove_stale_directories",
+    "temporary_directory",
+)
+
+# No user names a directory like this: directories with this prefix are deleted, also beside the
+# output of a build.
+TEMPORARY_PREFIX = "mastra-tmp-"
 
 
 @contextlib.contextmanager
-def temporary_directory(parent: Path, prefix: str = "tmp-") -> Iterator[Path]:
+def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterator[Path]:
     """Create a temporary directory for the block, and remove stale ones with the same prefix.
 
     :param parent: the directory to create it in, so that results can be renamed on its file system.
@@ -60,7 +69,7 @@ def _create_locked(
             os.close(descriptor)
 
 
-def remove_stale_directories(parent: Path, prefix: str = "tmp-") -> None:
+def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> None:
     """Remove the directories that killed processes left behind.
 
     :param parent: the directory they are in.

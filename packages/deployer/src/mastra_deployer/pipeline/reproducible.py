@@ -20,7 +20,8 @@ from mastra_deployer.project.workspace import find_workspace_root
 __all__ = ("verify_reproducible",)
 
 _MAX_SHOWN = 10
-_NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra", "tmp-*")
+_NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".env*", ".mastra")
+_COPIED_RECORDS = frozenset((".gitignore", "locks"))  # of .mastra-local: the resolved locks
 _COMMAND = "import sys; from mastra_deployer.cli.main import main; main(sys.argv[1:])"
 # A build that depends on the time zone, the locale or the hash seed differs with these values.
 _OTHER_ENVIRONMENT = {
@@ -66,14 +67,13 @@ def _copy_project(project: Project, parent: Path) -> Path:
     if _has_outside_references(project):
         return project.root
     copy = parent / project.root.name
-    ignore_patterns = shutil.ignore_patterns(*_NOT_COPIED)
+    ignore = shutil.ignore_patterns(*_NOT_COPIED)
 
-    def ignore(directory: str, names: list[str]) -> set[str]:
-        if Path(directory) == project.local_directory:
-            return set(names) - {"locks"}
-        return ignore_patterns(directory, names)
+    def select_ignored(directory: str, names: list[str]) -> set[str]:
+        records = set(names) - _COPIED_RECORDS
+        return records if Path(directory) == project.local_directory else ignore(directory, names)
 
-    shutil.copytree(project.root, copy, ignore=ignore, symlinks=True)
+    shutil.copytree(project.root, copy, ignore=select_ignored, symlinks=True)
     return copy
 
 

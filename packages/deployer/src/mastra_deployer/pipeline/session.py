@@ -166,7 +166,10 @@ class Session:
         require_utf8(self.project.root, "the project", "Rename the directory, or move the project.")
         refuse_links(self.project.root, destination)
         self.report_file_variables(self.project.environment)
-        with hold_build_lock(self.project, self.report):
+        # The bundler is loaded on use: most commands build nothing.
+        from mastra_deployer.bundler.sources.module_code import share_parsed_modules
+
+        with hold_build_lock(self.project, self.report), share_parsed_modules():
             repair_directory(destination)
             facts = self._hash_inputs(platform) if reuse else ""
             with convert_project_errors(self.project.root):
@@ -177,7 +180,6 @@ class Session:
     def _hash_inputs(self, platform: Platform) -> str:
         if self.hooks.has_hook("build"):  # the inputs of a deployer's own build are unknown
             return ""
-        # The bundler is loaded on use: most commands build nothing.
         from mastra_deployer.pipeline.up_to_date import hash_build_inputs
 
         settings = remove_secrets(self.settings)

@@ -13,8 +13,8 @@ import mastra_core
 import mastra_deployer
 from mastra_core.pipeline import Platform, Project, SilentReport, Target
 from mastra_deployer.bundler.metadata.build_state import compute_build_fingerprint, hash_code
+from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
 from mastra_deployer.bundler.sources.first_party import collect_sources
-from mastra_deployer.bundler.stage import lock_dependencies
 from mastra_deployer.bundler.verify.placeholders import build_placeholders
 from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.environment import read_environment

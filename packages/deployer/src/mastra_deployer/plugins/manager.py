@@ -13,7 +13,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,11 +22,11 @@ import pluggy
 
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
+from mastra_deployer.project.entry_points import DEPLOYERS, PLUGINS, list_entry_points
 from mastra_deployer.project.suggest import find_nearest, suggest
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = (
-    "DEPLOYERS",
     "list_implemented_hooks",
     "list_installed_deployers",
     "list_tool_packages",
@@ -35,8 +35,6 @@ __all__ = (
     "register_checked",
 )
 
-DEPLOYERS = "mastra.deployers"
-PLUGINS = "mastra.plugins"
 _OWN_DEPLOYERS = ("cloudflare", "netlify", "oci", "vercel")  # each has a package of this project
 _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
@@ -44,14 +42,14 @@ _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 def list_installed_deployers() -> dict[str, list[EntryPoint]]:
     """Return the entry points of all installed deployers by name, without loading them."""
     entries_by_name: dict[str, list[EntryPoint]] = {}
-    for entry in entry_points(group=DEPLOYERS):
+    for entry in list_entry_points(DEPLOYERS):
         entries_by_name.setdefault(entry.name, []).append(entry)
     return entries_by_name
 
 
 def list_tool_packages() -> set[str]:
     """Return the import names of deployer and plugin packages, which no bundle may contain."""
-    entries = [*entry_points(group=DEPLOYERS), *entry_points(group=PLUGINS)]
+    entries = (*list_entry_points(DEPLOYERS), *list_entry_points(PLUGINS))
     names = {entry.module.partition(".")[0] for entry in entries}
     return (names | {"mastra_deployer"}) - {"mastra_server"}
 
@@ -102,7 +100,7 @@ def load_plugins() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(NAME)
     manager.add_hookspecs(PluginSpec)
     disabled = {name.strip() for name in os.environ.get("MASTRA_DISABLE_PLUGINS", "").split(",")}
-    for entry in entry_points(group=PLUGINS):
+    for entry in list_entry_points(PLUGINS):
         if entry.name not in disabled:
             owner = f"{_get_distribution_name(entry)} ({entry.name})"
             register_checked(manager, _load_entry_point(entry), owner, ambient=True)

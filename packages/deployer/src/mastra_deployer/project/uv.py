@@ -14,11 +14,15 @@ from urllib.parse import unquote
 from mastra_core.errors import BuildError
 from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
-__all__ = ("build_target_arguments", "is_unsolvable", "run_uv")
+__all__ = ("INSTALL_VARIABLES", "build_target_arguments", "is_unsolvable", "run_uv")
+
+INSTALL_VARIABLES: Mapping[str, str] = {"UV_CONSTRAINT": "", "UV_OVERRIDE": ""}
+"""Variables for the installation of a lock: uv accepts no constraints besides a lock."""
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
-_ADDRESS = re.compile(r"(\w+://)(?:[^/\s@`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
-_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?([^/\s@]*)@")
+# A password may contain an @ that is not encoded: the last one is the end of the credentials.
+_ADDRESS = re.compile(r"(\w+://)(?:[^/\s?#`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
+_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s?#@:]*):?([^/\s?#]*)@")
 
 
 # The package uv finds its program with this module. If two threads initialize the module at once,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,15 +15,16 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.atomic_replace import replace_file
+from mastra_deployer.files.lock_file import lock_file
 
 __all__ = (
     "TRUST_VARIABLE",
     "TrustStore",
+    "change_trust",
     "compute_file_digest",
     "is_trusted_file",
     "is_trusted_host",
     "load_trust",
-    "save_trust",
 )
 
 TRUST_VARIABLE = "MASTRA_TRUST"
@@ -56,18 +58,32 @@ def load_trust() -> TrustStore:
         ) from None
 
 
-def save_trust(store: TrustStore) -> None:
-    """Replace the stored hosts and files.
+@contextlib.contextmanager
+def change_trust() -> Iterator[TrustStore]:
+    """Yield what is stored, and store it after the block; concurrent changes wait for one another.
 
-    :param store: the hosts and files that the user trusts now.
-    :raises ConfigError: when the file cannot be written.
+    If the block raises an error, nothing is stored.
+
+    :raises ConfigError: when the file cannot be read or written.
     """
     file = _get_store_file()
-    draft = file.with_suffix(f".{os.getpid()}")
-    content = {"hosts": sorted(set(store.hosts)), "files": dict(sorted(store.files.items()))}
+    with contextlib.ExitStack() as stack:
+        with _convert_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(file.with_suffix(".lock").open("a+b"))
+            lock_file(lock, wait=True)
+        store = load_trust()
+        yield store
+        content = {"hosts": sorted(set(store.hosts)), "files": dict(sorted(store.files.items()))}
+        text = f"{json.dumps(content, indent=2)}\n"
+        with _convert_errors(file):
+            replace_file(file, text.encode(), file.with_suffix(f".{os.getpid()}"), mode=0o600)
+
+
+@contextlib.contextmanager
+def _convert_errors(file: Path) -> Iterator[None]:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, f"{json.dumps(content, indent=2)}\n".encode(), draft, mode=0o600)
+        yield
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be written: {error.strerror}.",

@@ -21,7 +21,7 @@ def select_lines(
     :param pyproject: the contents of pyproject.toml.
     :param extras: names of optional dependencies.
     :param groups: names of dependency groups.
-    :raises ConfigError: for one that does not exist.
+    :raises ConfigError: for an extra or a group that does not exist.
     """
     optional = pyproject.get("project", {}).get("optional-dependencies", {})
     tables = pyproject.get("dependency-groups", {})

@@ -15,7 +15,8 @@ from mastra_core.errors import ConfigError
 
 __all__ = ("Indexes", "add_credentials", "expand_variables", "remove_credentials")
 
-_CREDENTIALS = re.compile(r"(https?://)[^/\s@\"'`]*@")
+# A password may contain an @ that is not encoded: the last one is the end of the credentials.
+_CREDENTIALS = re.compile(r"(https?://)[^/\s?#\"'`]*@", re.IGNORECASE)
 _PYPI = "https://pypi.org/simple"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 

@@ -53,9 +53,9 @@ class ResolverInput:
 
     :param lines: requirements, or options of a requirements file.
     :param constraints: versions that apply if a package is needed anyway.
-    :param pyproject: read by uv itself, for the package sources of [tool.uv].
+    :param pyproject: a pyproject.toml that uv itself reads, for the package sources of [tool.uv].
     :param options: the options of uv, for ``pyproject``.
-    :param hashes: SHA-256 that a lock allows, by canonical name; packages not in it may have any.
+    :param hashes: SHA-256 that a lock allows, by canonical name; other packages may have any hash.
     """
 
     lines: tuple[str, ...] = ()
@@ -70,9 +70,10 @@ class LockSource:
     """The files that decide which packages ship.
 
     :param name: the name of the deciding file, as users know it.
-    :param files: every file it depends on; while their contents stay the same, the result does.
+    :param files: every file that decides the result of ``read``.
     :param direct: requirements that the project declares itself; these are never pruned.
-    :param read: returns what they require; may be slow, and is called only after a change.
+    :param read: returns the requirements in the files; may be slow, and is called only after a
+        change.
     :param locked: whether the files decide every version.
     :param update: the command that creates or updates the lock.
     :param requires_python: the project's specifier of Python versions.
@@ -105,7 +106,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
     """Check that a specifier of Python versions includes the target's version.
 
     :param requires: the specifier; may be empty.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     :param where: what the specifier belongs to, for the error.
     :raises BuildError: when it does not.
     """

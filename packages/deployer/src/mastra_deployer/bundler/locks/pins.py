@@ -53,7 +53,7 @@ class Pins:
 
         :param lines: the requirements.
         :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
-        :param platform: the target's.
+        :param platform: the platform of the target.
         :raises BuildError: when the lock has no package for a line, or a version that does not
             match.
         """
@@ -73,7 +73,7 @@ class Pins:
 
         :param line: the requirement.
         :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
-        :param platform: the target's.
+        :param platform: the platform of the target.
         :raises BuildError: when the lock does not have the package, or has a version that does not
             match.
         """
@@ -117,6 +117,6 @@ class Pins:
             for version, marker in candidates
             if not marker or evaluate_marker(marker, platform)
         ]
-        # A package whose markers are false is not needed. If it is needed, its only version is
-        # used.
+        # If every marker is false, the lock does not need the package. If the project needs it all
+        # the same, its only version is used.
         return versions or [version for version, _ in candidates[:1] if len(candidates) == 1]

@@ -69,11 +69,16 @@ def _read_locked(request: LockRequest, lines: list[str], lock: Path, update: str
 
 def _check_coverage(request: LockRequest, data: Mapping[str, Any], lock: Path) -> None:
     check_python(data.get("requires-python", ""), request.platform, lock.name)
-    for key, selected in (("extras", request.extras), ("dependency-groups", request.groups)):
+    selections = (
+        ("extra", data.get("extras", ()), request.extras),
+        ("dependency group", data.get("dependency-groups", ()), request.groups),
+    )
+    for noun, names, selected in selections:
         for name in selected:
-            if name not in data.get(key, ()):
+            if name not in names:
                 raise BuildError(
-                    f"{lock.name} has no {key} {name!r}.", f"Recreate the lock, including {name!r}."
+                    f"{lock.name} has no {noun} {name!r}.",
+                    f"Recreate the lock, including {name!r}.",
                 )
     environments = data.get("environments", [])
     if environments and not any(

@@ -23,7 +23,8 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
     :param entry: the file.
     :raises ConfigError: for several blocks, or one that is not TOML.
     """
-    blocks = _BLOCK.findall(entry.read_text(encoding="utf-8"))
+    # A block is ASCII as a rule; the rest of the file may have any encoding that Python reads.
+    blocks = _BLOCK.findall(entry.read_text(encoding="utf-8", errors="replace"))
     if not blocks:
         return None
     if len(blocks) > 1:

@@ -56,7 +56,7 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
         groups=build.groups,
     )
     source = _check_format(
-        "What the project requires", lambda: _choose(request, build.lock, report)
+        "The declaration of dependencies", lambda: _choose(request, build.lock, report)
     )
     if build.locked and not source.locked:
         raise BuildError(
@@ -97,9 +97,9 @@ def _choose(request: LockRequest, name_option: str, report: Report) -> LockSourc
         return read_unlocked_requirements(request)
     (name, make, path), *others = locks
     if others:
-        listed = ", ".join(other[0] for other in others)
+        names = ", ".join(other[0] for other in others)
         report.note(
-            f"{name} decides which versions ship. {listed} was not read.",
+            f"{name} decides which versions ship. Other locks are not read: {names}.",
             "Delete the unused files, or name the file to use in [tool.mastra.build] lock.",
         )
     return make(request, path)

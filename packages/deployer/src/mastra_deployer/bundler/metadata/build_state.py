@@ -30,7 +30,7 @@ __all__ = (
 class BuildState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one output.
 
-    :param facts: digest of everything but sources and dependencies that decides the bundle.
+    :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param stamp: digest of the files of the output.
     :param manifest: the manifest of the bundle.
     :param problems: the problems that the checks before bundling found.
@@ -81,7 +81,7 @@ def save_build_state(
 
     :param project: the app.
     :param directory: the output.
-    :param facts: digest of everything but sources and dependencies that decides the bundle.
+    :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param manifest: the manifest of the bundle.
     :param problems: the problems that the checks before bundling found.
     """
@@ -96,7 +96,9 @@ def save_build_state(
 
 
 def hash_code(directory: Path) -> str:
-    """Hash the code of a package, because an editable package never changes its version.
+    """Hash the names, sizes and times of a package's modules.
+
+    The version of an editable package does not change with its code.
 
     :param directory: the package's directory.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Mapping
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+from mastra_deployer.code_analysis.native_libraries import is_library
 from mastra_deployer.project.discovery import get_config
 
 __all__ = ("COMPARED", "draft_manifest", "extract_registry")
 
 COMPARED = ("agents", "workflows", "tools")
-_COMPILED = (".so", ".pyd")
 
 
 def draft_manifest(
@@ -40,13 +41,14 @@ def draft_manifest(
     :param wheels: the dependencies that ship.
     """
     root = project.import_root.relative_to(project.root)
+    own = (path.name for path in app.rglob("*"))
     names = (file.name for wheel in wheels for file in wheel.files)
     return BundleManifest(
         app=project.entry if kind == "asgi" else "mastra_asgi:app",
         paths=((Path("app") / root).as_posix(), "vendor"),
         python=platform.python,
         wheels=platform.wheels,
-        pure=not any(name.endswith(_COMPILED) for name in names),
+        pure=not any(map(is_library, chain(own, names))),
         kind=kind,
         entry=project.entry,
         required=project.environment.required,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import glob
 import os
 import sys
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Ite
             yield _explain_shipped_file(name, file, inventory, project)
     submodules = [file for file in inventory.app if file.startswith(f"{stem}/")]
     if submodules and f"{stem}/__init__.py" not in inventory.app:
-        yield f"{stem}/ ships, a package without __init__.py: {len(submodules)} files."
+        yield f"{stem}/ ships with {len(submodules)} files. It is a package without __init__.py."
     for file, reason in inventory.dropped.items():
         if any(candidate == file or candidate.startswith(f"{file}/") for candidate in names):
             yield f"{file} does not ship: {reason}. {_suggest_fix(file, reason)}"
@@ -81,7 +82,7 @@ def _iter_import_lines(project: Project, file: str, name: str) -> Iterator[int]:
     package = list((project.root / file).relative_to(project.import_root).parts[:-1])
     try:
         tree = ast.parse((project.root / file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         imported: set[str] = set()
@@ -142,7 +143,8 @@ def _iter_module_files(vendor: Path, stem: str) -> Iterator[str]:
     for path in (vendor / f"{stem}.py", vendor / stem / "__init__.py", vendor / stem):
         if path.exists():
             yield path.relative_to(vendor).as_posix()
-    for path in sorted((vendor / stem).parent.glob(f"{stem.rpartition('/')[2]}.*")):
+    name = glob.escape(stem.rpartition("/")[2])
+    for path in sorted((vendor / stem).parent.glob(f"{name}.*")):
         yield path.relative_to(vendor).as_posix()  # compiled: its name ends with the platform
 
 
@@ -160,7 +162,7 @@ def _describe_distribution(name: str, item: InventoryEntry, inventory: Inventory
             f'To keep it: add it to the dependencies, or [tool.mastra.build] keep = ["{name}"].'
         )
     dropped = sum(len(files) for files in item.dropped.values())
-    omitted = f", without {dropped} files that cannot run there" if dropped else ""
+    omitted = f", without {dropped} files that serving does not need" if dropped else ""
     return f"{name} {item.version} ships: {item.size / 1e6:.1f} MB{omitted}; needed by {chain}."
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Problem, Project
-from mastra_deployer.bundler.sources.app_sources import AppSources
-from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_local_file
+
+if TYPE_CHECKING:  # a command that only reads an inventory needs no bundler
+    from mastra_deployer.bundler.sources.app_sources import AppSources
+    from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 
 __all__ = (
     "Inventory",
@@ -28,7 +31,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     :param version: the version of the distribution.
     :param requirers: who requires it; an empty name is the project itself or its target.
-    :param tops: what it puts on ``sys.path``.
+    :param tops: names of its modules and packages at the top level.
     :param reason: why it does not ship; empty if it ships.
     :param size: the size of the files that ship, in bytes.
     :param dropped: its files that do not ship, by reason.
@@ -46,14 +49,14 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of one build.
 
     :param app: names of the app's files that ship, from the project's root.
-    :param dropped: those that do not, with the reason.
+    :param dropped: names of the app's files that do not ship, with the reasons.
     :param distributions: by canonical name.
     :param problems: what the code imports or opens and the build does not contain.
     :param fingerprint: the fingerprint of the build.
     :param included: files beside the packages that ship, each with the reason.
-    :param modules: number of the dependencies' modules, if some have no bytecode for not being
-        imported.
-    :param compiled: number of those that have bytecode.
+    :param modules: number of the dependencies' modules; 0 unless only imported modules have
+        bytecode.
+    :param compiled: number of the dependencies' modules that have bytecode.
     """
 
     app: tuple[str, ...]
@@ -98,7 +101,7 @@ def create_inventory(
 def update_inventory(inventory: Inventory, dependencies: VendoredDependencies) -> Inventory:
     """Return an inventory with other dependencies.
 
-    :param inventory: to start from.
+    :param inventory: the inventory to start from.
     :param dependencies: the dependencies.
     """
     bytecode, names = dependencies.bytecode, sorted(dependencies.distributions)
@@ -115,7 +118,7 @@ def write_inventory(project: Project, platform: Platform, inventory: Inventory) 
 
     :param project: the app.
     :param platform: the platform of the build.
-    :param inventory: to save.
+    :param inventory: the inventory to save.
     """
     file = _get_inventory_file(project, platform.python, platform.wheels)
     write_checksummed_json(file, inventory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -15,7 +16,7 @@ __all__ = ("write_sbom",)
 
 
 def write_sbom(project: Project, wheels: Iterable[StoredWheel], target: Path) -> None:
-    """Write the bill of materials; without times and random ids, it is reproducible.
+    """Write the bill of materials, without times and random ids, so that it is reproducible.
 
     :param project: the app.
     :param wheels: the dependencies that ship.
@@ -32,7 +33,7 @@ def write_sbom(project: Project, wheels: Iterable[StoredWheel], target: Path) ->
 
 
 def _build_component(wheel: StoredWheel) -> dict[str, Any]:
-    purl = f"pkg:pypi/{wheel.name}@{wheel.version}"
+    purl = f"pkg:pypi/{wheel.name}@{quote(wheel.version)}"  # 1.0+cpu has a character of URLs
     component: dict[str, Any] = {
         "type": "library",
         "name": wheel.name,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mastra_core.pipeline import measure_files
-from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
+
+if TYPE_CHECKING:  # a command that only sorts sizes needs no bundler
+    from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 
 __all__ = ("APP_KEY", "measure_sizes", "sort_by_size")
 

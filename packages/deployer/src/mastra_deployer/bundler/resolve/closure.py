@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
@@ -22,8 +22,6 @@ from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
 from mastra_deployer.bundler.resolve.older_versions import report_older_versions
 from mastra_deployer.bundler.resolve.requirements import parse_names
-from mastra_deployer.bundler.resolve.resolver import Resolver
-from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
@@ -31,6 +29,9 @@ from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.config import read_pyproject
 from mastra_deployer.project.discovery import get_config
+
+if TYPE_CHECKING:
+    from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 
 __all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
 
@@ -41,10 +42,12 @@ _VERSION = "4"
 _VARIABLES = (
     *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
     *("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_NO_INDEX", "UV_INDEX_STRATEGY"),
-    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE"),
 )
+# Variables that name files, by the option that they replace. uv ignores a variable if the option is
+# passed.
+_FILE_VARIABLES = {"--constraint": "UV_CONSTRAINT", "--override": "UV_OVERRIDE"}
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
-_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)")
+_WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)", re.IGNORECASE)
 _LINKS = re.compile(r"find-links|index-strategy")
 _STAMP = "# local projects: "
 
@@ -139,6 +142,10 @@ def _resolve(
     draft: Path,
 ) -> str:
     """Return the text of a new lock."""
+    # Loaded on use: most builds have a lock.
+    from mastra_deployer.bundler.resolve.resolver import Resolver
+    from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+
     temporary, locks = draft.parent, draft.parent.parent
     resolver_input = source.read()
     builder = SourceBuilder(
@@ -149,9 +156,10 @@ def _resolve(
     resolver = Resolver(
         project=project,
         builder=builder,
-        inputs=_write_inputs(
-            resolver_input, builder, [*extra], _build_overrides(direct), temporary
-        ),
+        inputs=[
+            *_write_inputs(resolver_input, builder, extra, _build_overrides(direct), temporary),
+            *_list_user_options(source),
+        ],
         temporary=temporary,
         previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
@@ -167,8 +175,7 @@ def _has_links(source: LockSource) -> bool:
     """Return whether an index or a link directory may have versions that another one lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
-    files = [path.read_text("utf-8") for path in source.files if path.is_file()]
-    return any(_LINKS.search(text) for text in files)
+    return any(map(_LINKS.search, _read_files(source.files)))
 
 
 def _write_inputs(
@@ -192,6 +199,35 @@ def _write_inputs(
         *("--constraint", _write_lines(temporary / "constraints.txt", constraints)),
         *("--override", _write_lines(temporary / "overrides.txt", overrides)),
     ]
+
+
+def _list_user_options(source: LockSource) -> list[str]:
+    """Return uv's options for the files that the user's variables name.
+
+    A lock decides all versions, so the files have no effect on it, as in ``uv sync``.
+    """
+    if source.locked:
+        return []
+    return [
+        text
+        for option, name in _FILE_VARIABLES.items()
+        for path in os.environ.get(name, "").split()
+        for text in (option, path if "://" in path else os.path.abspath(path))  # noqa: PTH100  # a name
+    ]
+
+
+def _list_user_files(source: LockSource) -> list[Path]:
+    """Return the files outside of the project that influence a resolution."""
+    options = _list_user_options(source)[1::2]
+    configured = os.environ.get("UV_CONFIG_FILE")
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    settings = [configured] if configured else [home / "uv" / "uv.toml", "/etc/uv/uv.toml"]
+    return [Path(file) for file in (*options, *settings)]
+
+
+def _read_files(paths: Iterable[Path]) -> list[str]:
+    """Return the contents of the files that exist, even if they are not UTF-8."""
+    return [path.read_text("utf-8", "surrogateescape") for path in paths if path.is_file()]
 
 
 def _build_from_commit(line: str, builder: SourceBuilder) -> str:
@@ -224,9 +260,8 @@ def _compute_key(
     Credentials are not included, so a change of credentials has no effect.
     """
     build = get_config(project).build
-    contents = [
-        remove_credentials(path.read_text("utf-8")) for path in source.files if path.is_file()
-    ]
+    files = (*source.files, *_list_user_files(source))
+    contents = [remove_credentials(text) for text in _read_files(files)]
     variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
     text = json.dumps(

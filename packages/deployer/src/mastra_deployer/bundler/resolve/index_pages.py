@@ -1,4 +1,4 @@
-"""Read which wheels a package index has of a project, in each version."""
+"""Read which wheels of a project a package index has, by version."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ __all__ = ("build_marker_environment", "evaluate_marker")
 def build_marker_environment(platform: Platform, release: int = 0) -> dict[str, str]:
     """Return the values of markers on a platform.
 
-    :param platform: the target's.
-    :param release: patch release of the Python. The first one is the rule: a bundle is served by
-        each of them.
+    :param platform: the platform of the target.
+    :param release: patch release of Python. The default is the first one, because a bundle must
+        work with every patch release.
     """
     if is_pyodide(platform):
         return pyodide_environment(platform)
@@ -56,7 +56,7 @@ def evaluate_marker(
     """Return whether a marker of a lock is true on a platform.
 
     :param marker: the marker.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     :param extras: extras that the project asks for.
     :param groups: dependency groups that the project asks for.
     :param release: patch release of the Python.

@@ -25,7 +25,7 @@ def build_missing_wheels_error(
     """Build an error that names each package without a wheel for the target.
 
     :param packages: the packages of a lock for every platform.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     :param requirements: the same packages as requirement lines with ``# via`` comments.
     :returns: ``None`` if every package has a wheel.
     """
@@ -60,9 +60,10 @@ def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -
     requirers = (
         ", ".join(dict.fromkeys(map(_format_requirer, via.split(", ")))) if via else "the project"
     )
+    name = f"{package['name']} {package.get('version', '')}".strip()
     return (
-        f"{package['name']} {package.get('version', '')} has no wheel for {platform}, and "
-        f"{requirers} requires it; there are wheels for {', '.join(available[:_MAX_SHOWN])}{more}."
+        f"{name} has no wheel for {platform}. It is required by {requirers}. There are wheels for "
+        f"{', '.join(available[:_MAX_SHOWN])}{more}."
     )
 
 

@@ -1,7 +1,7 @@
 """Record in a lock which versions are older than the newest version, and why.
 
-The target lacks a wheel, or the newest version does not support each release of its Python, or the
-newest version requires another package that the target has no wheel of.
+There are three reasons: the newest version has no wheel for the target, it does not support each
+patch release of the target's Python, or it requires a package that has no wheel for the target.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages, with versions, that have wheels, but no wheel for a platform.
+    """Return the packages that have wheels, but none for a platform, with their versions.
 
     :param text: a pylock.toml for every platform.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
     if is_pyodide(platform):
         return dict(list_unfit(text, platform))
@@ -77,10 +77,10 @@ def list_lacking(text: str, platform: Platform) -> dict[str, str]:
 
 
 def list_later_python(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages, with versions, that need a later patch release of the same Python.
+    """Return the packages that need a later patch release of Python, with their versions.
 
     :param text: a pylock.toml for every platform.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
     if is_pyodide(platform):
         return {}
@@ -128,7 +128,7 @@ def report_older_versions(text: str, platform: Platform, report: Report) -> None
     """Report the older versions that a lock contains.
 
     :param text: the lock.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     :param report: receives a note for each package.
     """
     for name, version, newest, lacks in _LINE.findall(text):

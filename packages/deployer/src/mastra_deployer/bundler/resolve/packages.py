@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.closure import Closure
 from mastra_deployer.bundler.resolve.source_builds import build_local_wheel
-from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
+from mastra_deployer.bundler.resolve.wheel_tags import describe_platform, get_file_name
 from mastra_deployer.bundler.vendor.prune import PRUNE_VERSION
 from mastra_deployer.project.interpreters import Interpreter
 
@@ -27,8 +27,8 @@ _TABLE = "[[packages]]\n"
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to install.
 
-    :param name: canonical.
-    :param key: identifies the wheel it comes from.
+    :param name: the canonical name.
+    :param key: identifies the wheel of the distribution.
     :param text: its table in the lock; empty for a local project.
     :param wheel: the wheel of a local project.
     """
@@ -82,16 +82,10 @@ def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
         *table.get("wheels", []),
         *(table[kind] for kind in ("archive", "sdist") if kind in table),
     ]
-    names = [_get_file_name(file) for file in files]
     hashes = sorted(json.dumps(file.get("hashes", {}), sort_keys=True) for file in files)
-    is_universal = len(files) == 1 and names[0].endswith("-none-any.whl")
+    is_universal = len(files) == 1 and get_file_name(files[0]).endswith("-none-any.whl")
     facts = [table["name"], table.get("version", ""), table.get("marker", ""), *hashes]
     return _hash_facts([*facts, "" if is_universal else describe_platform(platform)])
-
-
-def _get_file_name(file: Mapping[str, Any]) -> str:
-    location = file.get("name") or file.get("path") or file.get("url", "")
-    return str(location).rpartition("/")[2].partition("#")[0]
 
 
 def _hash_facts(facts: list[str]) -> str:

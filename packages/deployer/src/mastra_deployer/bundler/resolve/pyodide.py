@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import sys
 import tomllib
@@ -24,6 +23,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.own_wheels import compute_record_hash, format_record
+from mastra_deployer.bundler.resolve.toml_strings import quote
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, parse_tags
 
 __all__ = (
@@ -55,8 +55,7 @@ def build_resolve_arguments(platform: Platform) -> list[str]:
 
     :param platform: the platform to build for.
     """
-    flags = ["--universal"]
-    return ["--python", sys.executable, "--python-version", platform.python, *flags]
+    return ["--python", sys.executable, "--python-version", platform.python, "--universal"]
 
 
 def build_install_arguments(platform: Platform) -> list[str]:
@@ -64,8 +63,8 @@ def build_install_arguments(platform: Platform) -> list[str]:
 
     :param platform: the platform to build for.
     """
-    flags = ["--python-platform", "wasm32-pyodide2024"]
-    return ["--python", sys.executable, "--python-version", platform.python, *flags]
+    flags = ["--python-version", platform.python, "--python-platform", "wasm32-pyodide2024"]
+    return ["--python", sys.executable, *flags]
 
 
 def build_marker_environment(platform: Platform) -> dict[str, str]:
@@ -104,25 +103,25 @@ def fit_lock(
     """
     head, *chunks = text.split("[[packages]]\n")
     packages = tomllib.loads(text).get("packages", [])
-    kept, missing = [head], []
+    chosen, missing = [head], []
     for chunk, package in zip(chunks, packages, strict=True):
         if not _is_applicable(package, platform):
             continue
         if "directory" in package:
-            kept.append(re.sub(r"^marker = .*\n", "", chunk, flags=re.MULTILINE))
+            chosen.append(re.sub(r"^marker = .*\n", "", chunk, flags=re.MULTILINE))
             continue
         wheel = _choose_wheel(package, platform)
         if wheel is None:
             missing.append(_describe_missing(package, (requirers or {}).get(package["name"], ())))
         else:
-            kept.append(_render_package(package, wheel, root))
+            chosen.append(_render_package(package, wheel, root))
     if missing:
         raise _build_missing_error(missing, platform)
-    return "[[packages]]\n".join(kept)
+    return "[[packages]]\n".join(chosen)
 
 
 def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
-    """Return the packages, with versions, that have wheels, but no wheel for Pyodide.
+    """Return the packages that have wheels, but none for Pyodide, with their versions.
 
     :param text: a universal pylock.toml.
     :param platform: the platform to build for.
@@ -152,7 +151,7 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel for Pyodide, or else a wheel without its compiled code."""
+    """Return the most specific wheel for Pyodide, or else one whose compiled code is optional."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -185,16 +184,16 @@ def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Pat
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']
     if "index" in package:
-        lines.append(f"index = {json.dumps(package['index'])}")
-    fields = {"hashes": f"{{ sha256 = {json.dumps(wheel['hashes']['sha256'])} }}"}
+        lines.append(f"index = {quote(package['index'])}")
+    fields = {"hashes": f"{{ sha256 = {quote(wheel['hashes']['sha256'])} }}"}
     if not any(tag.platform == "any" for tag in tags):
         real = min(f"{tag.abi}_{tag.platform}" for tag in tags)
         file = f"{name.replace('-', '_')}-{version}-0{real}-py3-none-any.whl"
-        fields["name"] = json.dumps(file)
+        fields["name"] = quote(file)
     if "url" in wheel:
-        fields["url"] = json.dumps(wheel["url"])
+        fields["url"] = quote(wheel["url"])
     else:
-        fields["path"] = json.dumps((root / wheel["path"]).resolve().as_posix())
+        fields["path"] = quote((root / wheel["path"]).resolve().as_posix())
     inner = ", ".join(f"{key} = {value}" for key, value in sorted(fields.items()))
     plain = "archive" in package and "name" not in fields
     kind = f"archive = {{ {inner} }}" if plain else f"wheels = [{{ {inner} }}]"

@@ -1,8 +1,8 @@
 """Choose versions that have a wheel for Pyodide.
 
 uv does not know the tags of Pyodide's wheels and resolves the newest versions. Therefore versions
-without a wheel are excluded here, and uv resolves again. Packages that the project's indexes have
-no wheel of may come from another index, such as Pyodide's own.
+without a wheel are excluded here, and uv resolves again. If the project's indexes have no wheel of
+a package, the package may come from another index, such as Pyodide's own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.annotations import PROJECT, Annotation
 from mastra_deployer.bundler.resolve.index_pages import read_wheel_versions
 from mastra_deployer.bundler.resolve.pyodide import list_unfit
+from mastra_deployer.bundler.resolve.toml_strings import quote
 from mastra_deployer.bundler.resolve.unneeded_requirements import (
     find_unneeded_requirements,
     list_unneeded_names,
@@ -123,7 +124,7 @@ class PyodideVersions:
             own = self._read_own(indexes.get(name, ""), name)
             older = {item for item in own or () if item < Version(version)}
             foreign = self._read_foreign(name)
-            # Where the own versions are unknown, they are tried as long as they are newer.
+            # Unknown versions are tried while they are newer than those on the platform's index.
             newest_own = max(older, default=None) if own is not None else Version(version)
             if foreign and (newest_own is None or max(foreign) >= newest_own):
                 self._foreign.add(name)
@@ -167,7 +168,7 @@ class PyodideVersions:
             *(f'{name} = {{ index = "{_INDEX_NAME}" }}' for name in names),
             "[[tool.uv.index]]",
             f'name = "{_INDEX_NAME}"',
-            f"url = {json.dumps(self.platform.index)}",
+            f"url = {quote(self.platform.index)}",
             "explicit = true",
         ]
 

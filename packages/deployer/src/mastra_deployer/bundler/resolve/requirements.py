@@ -40,7 +40,7 @@ _LOCAL = re.compile(r"(\.{0,2}/[^\[\s;]*|\.{1,2})(.*)")
 class ParsedRequirements:
     """The contents of a requirements file and of the files that it includes.
 
-    :param lines: requirements, paths made absolute.
+    :param lines: requirements, with absolute paths.
     :param constraints: versions that apply if a package is needed anyway.
     :param files: every file that was read.
     :param hashes: pairs of a package's name as written and its ``sha256:...``.
@@ -126,7 +126,7 @@ def _parse_requirement(file: Path, line: str, requirements: ParsedRequirements) 
 def _parse_option(
     file: Path, line: str, requirements: ParsedRequirements, lines: list[str]
 ) -> None:
-    words = shlex.split(re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
+    words = _split_words(file, re.sub(r"^(-\w)(?=\S)", r"\1 ", line.replace("=", " ", 1)))
     flag, value = _SHORT.get(words[0], words[0]), words[1] if len(words) > 1 else ""
     if flag in ("--requirement", "--constraint"):
         _reject_remote(file, value)
@@ -143,6 +143,17 @@ def _parse_option(
             f"{str(file)!r} contains the option {flag!r}, which mastra does not support.",
             "Remove the option, or name another file for mastra in [tool.mastra.build] lock.",
         )
+
+
+def _split_words(file: Path, line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise ConfigError(
+            f"{str(file)!r} contains the line {remove_credentials(line)!r}, in which a quotation "
+            "mark or an escape is not complete.",
+            "Write a backslash before each quotation mark, backslash or space in a path.",
+        ) from None
 
 
 def _add_index_option(indexes: Indexes, flag: str, value: str, file: Path) -> Indexes:

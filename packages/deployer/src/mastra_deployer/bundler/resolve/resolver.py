@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import sys
 import tomllib
@@ -39,6 +38,7 @@ from mastra_deployer.bundler.resolve.pyodide import (
 )
 from mastra_deployer.bundler.resolve.pyodide_versions import PyodideVersions
 from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
+from mastra_deployer.bundler.resolve.toml_strings import quote, replace_paths
 from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, is_compatible
 from mastra_deployer.project.uv import build_target_arguments, is_unsolvable, run_uv
 
@@ -109,8 +109,8 @@ class Resolver:
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
         """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel keeps its version and is built from source. So is a package with
-        a pinned version that has wheels only for other platforms.
+        A package without any wheel keeps its version and is built from source. A package with a
+        pinned version that has wheels only for other platforms is built from source, too.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)
@@ -150,7 +150,7 @@ class Resolver:
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
         """Raise an error if the project would get a version that is incompatible with the newest.
 
-        A package without a wheel may be missing in an old version of its requirer.
+        An old version of a requirer may not need the package that has no wheel.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -268,10 +268,10 @@ class Resolver:
         return _render_package(package, _render_archive(wheel), package.get("marker", ""))
 
     def _make_paths_absolute(self, text: str) -> str:
-        def resolve(match: re.Match[str]) -> str:
-            return f'path = "{(self.temporary / match[1]).resolve().as_posix()}"'
+        def resolve(path: str) -> str:
+            return (self.temporary / path).resolve().as_posix()
 
-        return re.sub(r'(?<=[{,] )path = "([^"]+)"', resolve, text)
+        return replace_paths(text, resolve)
 
 
 def _only_wheels(*names: str) -> list[str]:
@@ -283,8 +283,8 @@ def _render_archive(wheel: Path) -> str:
     import hashlib
 
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    path = wheel.resolve().as_posix()
-    return f'archive = {{ path = "{path}", hashes = {{ sha256 = "{digest}" }} }}'
+    path = quote(wheel.resolve().as_posix())
+    return f'archive = {{ path = {path}, hashes = {{ sha256 = "{digest}" }} }}'
 
 
 def _iter_sources(text: str) -> Iterator[str]:
@@ -329,7 +329,7 @@ def _get_digest(file: Mapping[str, Any]) -> str:
 def _render_package(package: Mapping[str, Any], files: str = "", marker: str = "") -> str:
     """Render a package as an entry in ``packages`` of a pylock.toml."""
     lines = [f'name = "{package["name"]}"', f'version = "{package["version"]}"']
-    lines += [f"marker = {json.dumps(marker)}"] if marker else []
+    lines += [f"marker = {quote(marker)}"] if marker else []
     return "\n".join([*lines, files or _render_wheels(package["wheels"]), "", ""])
 
 
@@ -338,5 +338,5 @@ def _render_wheels(wheels: Sequence[Mapping[str, Any]]) -> str:
     for file in wheels:
         key = "url" if "url" in file else "path"
         hashes = f'hashes = {{ sha256 = "{_get_digest(file)}" }}'
-        rendered.append(f"{{ {key} = {json.dumps(file[key])}, {hashes} }}")
+        rendered.append(f"{{ {key} = {quote(file[key])}, {hashes} }}")
     return f"wheels = [{', '.join(rendered)}]"

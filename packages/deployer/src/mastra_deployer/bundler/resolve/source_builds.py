@@ -28,7 +28,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
-from mastra_deployer.project.uv import run_uv
+from mastra_deployer.project.uv import INSTALL_VARIABLES, run_uv
 
 __all__ = ("SourceBuilder", "build_local_wheel")
 
@@ -101,7 +101,7 @@ class SourceBuilder:
             run_uv(
                 ["pip", "install", *flags, "--requirements", "-"],
                 cwd=self.project.root,
-                environment=self.environment,
+                environment={**self.environment, **INSTALL_VARIABLES},
                 text=f"{requirement.name} @ {requirement.url}\n",
             )
         except BuildError as error:

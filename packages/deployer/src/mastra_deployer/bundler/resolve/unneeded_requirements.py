@@ -16,13 +16,14 @@ from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 __all__ = (
     "ALL_UNNEEDED",
     "find_imported_unneeded",
+    "find_needed_packages",
     "find_unneeded_requirements",
     "list_unneeded_names",
     "list_unneeded_requirements",
 )
 
 # By requirer. On Pyodide there are no sockets, no server program, no command line and no deployer.
-# A requirer catches the ImportError of the rest. Each entry is tested.
+# Of the other packages, the requirer catches the ImportError. Each entry is tested.
 _ON_PYODIDE: Mapping[str, frozenset[str]] = {
     "anyio": frozenset(("idna",)),
     "fastapi": frozenset(("fastapi-cli", "fastar")),
@@ -61,19 +62,30 @@ def list_unneeded_names(platform: Platform) -> frozenset[str]:
 
 
 def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
-    """Return the listed packages that the imports of an app need after all.
+    """Return the unneeded packages that the imports of an app need after all.
 
     :param modules: dotted names that the app imports or names.
     :param platform: the platform to build for.
     """
     names = list_unneeded_names(platform)
+    return names & find_needed_packages(modules, _NEEDING_MODULES) if names else names
+
+
+def find_needed_packages(
+    modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
+) -> set[str]:
+    """Return the canonical names of packages that modules belong to, or need.
+
+    :param modules: dotted names of modules.
+    :param needing_modules: the packages that a module and its submodules need, by its dotted name.
+    """
     found: set[str] = set()
-    for module in modules if names else ():
+    for module in modules:
         found.add(canonicalize_name(module.partition(".")[0]))
-        for needing, targets in _NEEDING_MODULES.items():
+        for needing, targets in needing_modules.items():
             if module == needing or module.startswith(f"{needing}."):
                 found |= targets
-    return names & found
+    return found
 
 
 def find_unneeded_requirements(

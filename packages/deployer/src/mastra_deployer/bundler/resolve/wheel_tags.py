@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,9 +28,10 @@ def is_compatible(name: str, platform: Platform) -> bool:
     """Return whether a wheel can be installed on a platform.
 
     :param name: the wheel's file name.
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
-    return not parse_tags(name).isdisjoint(_build_tags(platform))
+    macos = get_macos_version() if is_macos(platform.wheels) else (0, 0)
+    return not parse_tags(name).isdisjoint(_build_tags(platform.python, platform.wheels, macos))
 
 
 def parse_tags(name: str) -> frozenset[Tag]:
@@ -44,9 +46,9 @@ def parse_tags(name: str) -> frozenset[Tag]:
 
 
 def describe_platform(platform: Platform) -> str:
-    """Describe everything that decides which wheels a platform takes, for keys of caches.
+    """Return a text that identifies the wheels that fit a platform, for keys of caches.
 
-    :param platform: the target's.
+    :param platform: the platform of the target.
     """
     version = f" {get_macos_version()}" if is_macos(platform.wheels) else ""
     return f"{platform}{version}"
@@ -56,8 +58,8 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
     """Return the platforms of wheels.
 
     :param names: file names of wheels.
-    :param python: the version whose platforms are wanted, ``3.12``. Where no wheel is for it, each
-        platform is returned with its own Python's tag.
+    :param python: the version of Python whose platforms are returned, such as ``3.12``. If no wheel
+        is for this version, each platform is returned with the tag of its own Python.
     """
     tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
     interpreter = f"cp{python.replace('.', '')}"
@@ -74,21 +76,23 @@ def get_file_name(file: Mapping[str, Any]) -> str:
     return unquote(Path(location).name)
 
 
-def _build_tags(platform: Platform) -> set[Tag]:
-    major, _, minor = platform.python.partition(".")
+@functools.lru_cache(maxsize=8)  # a lock has thousands of wheels, and all have the same platform
+def _build_tags(python: str, wheels: str, macos: tuple[int, int]) -> frozenset[Tag]:
+    """Return the tags of the wheels that a Python can install."""
+    major, _, minor = python.partition(".")
     version, tag = (int(major), int(minor)), f"cp{major}{minor}"
-    platforms = list(_iter_platform_tags(platform.wheels))
+    platforms = list(_iter_platform_tags(wheels, macos))
     # Older versions of the stable ABI fit too; packaging includes them.
     tags = {*cpython_tags(version, [tag], platforms), *cpython_tags(version, None, platforms)}
-    return tags | {*compatible_tags(version, tag, platforms)}
+    return frozenset(tags.union(compatible_tags(version, tag, platforms)))
 
 
-def _iter_platform_tags(wheels: str) -> Iterator[str]:
+def _iter_platform_tags(wheels: str, macos: tuple[int, int]) -> Iterator[str]:
     machine, _, rest = wheels.partition("-")
     if wheels.startswith("pyemscripten_"):
         yield wheels
-    elif "darwin" in rest:
-        yield from mac_platforms(get_macos_version(), {"aarch64": "arm64"}.get(machine, machine))
+    elif is_macos(wheels):
+        yield from mac_platforms(macos, {"aarch64": "arm64"}.get(machine, machine))
     elif "windows" in rest:
         yield _WINDOWS[machine]
     elif "musl" in rest:

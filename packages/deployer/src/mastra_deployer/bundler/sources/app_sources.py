@@ -21,7 +21,7 @@ class AppSources:
 
     :param files: name from the project's root to the file's content, or to the file itself.
     :param dropped: names from the project's root that do not ship, each with the reason.
-    :param executables: those of ``files`` that are executable.
+    :param executables: the names in ``files`` of executable files.
     :param code: the modules that ship, by name from the project's root.
     :param included: files beside the packages that ship, each with the reason.
     :param problems: files that the code names and that do not ship.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -71,11 +70,13 @@ def write_console_scripts(
 
 
 def _iter_entries(text: str) -> Iterator[tuple[str, str]]:
+    import configparser  # most projects have no scripts
+
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # names have upper case
     try:
         parser.read_string(text)
-    except configparser.Error:  # no installer makes scripts of it
+    except configparser.Error:  # no installer can read it either
         return
     if not parser.has_section("console_scripts"):
         return

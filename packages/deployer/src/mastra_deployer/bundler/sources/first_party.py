@@ -44,7 +44,7 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
     """Collect the project's files that ship, sorted by name, without the entry's deployer.
 
     :param project: the app.
-    :param packages: import names of deployer packages, of which none may be imported.
+    :param packages: import names of deployer packages, which the app must not import.
     :raises BuildError: for an import of a deployer package, with file and line; for a link out of
         the project.
     """
@@ -123,7 +123,7 @@ class _FileCollector:
         selected = self._select_files()
         included = self._collect_included()
         for path in included:
-            self._check_link(path)
+            self._check_link(path, path.resolve())
         self._read_files(included)
         self.included = dict.fromkeys(included - selected, "[tool.mastra.build] include")
         self._include_named_files(selected | included)
@@ -220,7 +220,7 @@ class _FileCollector:
                     "Only the project's own files ship. Copy the files into the project, or make "
                     "a package of them.",
                 )
-            found = self._project.root.glob(pattern)
+            found = _find_matches(self._project.root, pattern)
             matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
             if not matches:
                 raise BuildError(
@@ -242,15 +242,21 @@ class _FileCollector:
             self._listed[top] = list(self._walk(top))
         return self._listed[top]
 
-    def _walk(self, top: Path, ancestors: frozenset[Path] = frozenset()) -> Iterator[Path]:
-        """Yield the files below ``top``; follow links inside of the project, never in a circle."""
-        real = top.resolve()
+    def _walk(
+        self, top: Path, parent: Path | None = None, ancestors: frozenset[Path] = frozenset()
+    ) -> Iterator[Path]:
+        """Yield the files below ``top``; follow links inside of the project, never in a circle.
+
+        :param parent: the real path of the directory that contains ``top``.
+        """
+        # To resolve each of many files takes as long as the rest of the walk.
+        real = top.resolve() if parent is None or top.is_symlink() else parent / top.name
         if real in ancestors:
             return
-        if self._is_excluded(top):
+        if self._is_excluded(top, real):
             self._drop(top, "[tool.mastra.build] exclude, or a deployer of the project")
             return
-        self._check_link(top)
+        self._check_link(top, real)
         if top.is_file():
             yield top
             return
@@ -263,16 +269,15 @@ class _FileCollector:
                 folder = path.relative_to(self._project.import_root)
                 self._tests[folder.as_posix()] = path
             elif path.is_file() or path.is_dir():
-                yield from self._walk(path, ancestors | {real})
+                yield from self._walk(path, real, ancestors | {real})
 
-    def _is_excluded(self, path: Path) -> bool:
+    def _is_excluded(self, path: Path, real: Path | None = None) -> bool:
         name = path.relative_to(self._project.root).as_posix()
         excluded = any(fnmatch.fnmatch(name, pattern) for pattern in self._build.exclude)
-        return excluded or path.resolve() in self._tools
+        return excluded or (real or path.resolve()) in self._tools
 
-    def _check_link(self, path: Path) -> None:
+    def _check_link(self, path: Path, real: Path) -> None:
         """Raise an error for links out of the project, and for ``.env`` files under any name."""
-        real = path.resolve()
         if not real.is_relative_to(self._root):
             raise BuildError(
                 f"{str(path)!r} is a link that leads out of the project.",
@@ -293,6 +298,16 @@ class _FileCollector:
 
 def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
+
+
+def _find_matches(root: Path, pattern: str) -> list[Path]:
+    try:
+        return list(root.glob(pattern))
+    except (ValueError, IndexError):  # IndexError is a defect of Python: for the pattern "."
+        raise BuildError(
+            f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
+            "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
+        ) from None
 
 
 def _check_names(project: Project, names: Iterable[str]) -> None:
@@ -326,7 +341,12 @@ def _has_code(directory: Path) -> bool:
         return False
     if directory.name in _OUTPUTS:
         return (directory / "__init__.py").is_file()
-    return next(directory.rglob("*.py"), None) is not None
+    for _, names, files in os.walk(directory):
+        if any(file.endswith(".py") for file in files):
+            return True
+        # None of these ships, and node_modules may contain a hundred thousand files.
+        names[:] = [name for name in names if not _is_generated(name) and name not in NOT_CODE]
+    return False
 
 
 def _is_foreign(directory: Path) -> bool:

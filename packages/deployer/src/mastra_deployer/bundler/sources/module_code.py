@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import re
 import warnings
+from collections.abc import Iterator
 
 from mastra_deployer.project.ast_imports import StaticImport, read_imports
 
-__all__ = ("ModuleCode", "parse_module")
+__all__ = ("ModuleCode", "parse_module", "share_parsed_modules")
 
 _MAX_LENGTH = 200  # of a string that may be a path or a dotted name
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?")
@@ -25,7 +27,7 @@ class ModuleCode:
     :param modules: absolute dotted names that it imports, and strings that look like such names:
         settings modules and app lists of frameworks are written like that.
     :param imports: its static imports.
-    :param words: the parts of its strings as paths, and what it imports by name.
+    :param words: the parts of its strings between slashes, and the names that it imports.
     """
 
     tree: ast.Module
@@ -36,20 +38,49 @@ class ModuleCode:
     words: frozenset[str]
 
 
+class _ModuleCache:
+    """The modules that were parsed in the present block, by source and package."""
+
+    modules: dict[tuple[bytes, str], ModuleCode] | None = None
+
+
+@contextlib.contextmanager
+def share_parsed_modules() -> Iterator[None]:
+    """Parse each module only once during the block, as long as its source stays the same.
+
+    The comparison with the previous build and a build itself read the same modules.
+    """
+    before, _ModuleCache.modules = _ModuleCache.modules, {}
+    try:
+        yield
+    finally:
+        _ModuleCache.modules = before
+
+
 def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
     If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python. The app's own Python decides.
+    a newer Python, or be nested too deeply. Whether it can be imported is for the app's own Python
+    to decide.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.
     """
+    if _ModuleCache.modules is None:
+        return _parse(source, package)
+    key = (source, package)
+    if key not in _ModuleCache.modules:
+        _ModuleCache.modules[key] = _parse(source, package)
+    return _ModuleCache.modules[key]
+
+
+def _parse(source: bytes, package: str) -> ModuleCode:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
         try:
             tree = ast.parse(source)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             tree = ast.Module(body=[], type_ignores=[])
     nodes = tuple(ast.walk(tree))
     imports = tuple(read_imports(nodes, package))

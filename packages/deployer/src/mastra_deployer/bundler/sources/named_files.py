@@ -28,7 +28,8 @@ class NamedFiles:
     """The files and directories that the code names outside of its packages.
 
     :param shipped: directories and files that ship for this reason, with the place that names them.
-    :param problems: the others, and paths that depend on the working directory.
+    :param problems: a warning for each other path, and for each path that depends on the working
+        directory.
     """
 
     shipped: Mapping[Path, str]
@@ -125,8 +126,8 @@ class _Finder:
         level = len(file.parts) - 1
         base = f"Path(__file__).parents[{level}]" if level else "Path(__file__).parent"
         return Problem(
-            message=f"The path {name!r} is relative to the working directory. A served bundle "
-            f"has another working directory{format_other_places(places)}.",
+            message=f"The path {name!r} is relative to the working directory"
+            f"{format_other_places(places)}. A served bundle has another working directory.",
             hint=f'Write the path relative to the file: {base} / "{name}".',
             severity="warning",
             where=places[0],

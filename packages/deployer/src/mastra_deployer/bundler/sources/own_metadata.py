@@ -14,12 +14,12 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.own_wheels import build_wheel
-from mastra_deployer.bundler.vendor.distributions import TOOL_GROUPS
 from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.entry_points import TOOL_GROUPS
 
 __all__ = ("build_own_metadata",)
 
-_MAX_LINES = 12  # of the output of a build that are shown
+_MAX_LINES = 12  # lines of the output of a build that an error shows
 _FILES = ("METADATA", "entry_points.txt")
 
 

@@ -25,7 +25,7 @@ _READ = 1 << 20  # bytes of a key that are searched
 
 
 def _compile(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Combine globs, because a project may have many files."""
+    """Compile globs to one pattern, because a project may have many files."""
     return re.compile("|".join(map(fnmatch.translate, patterns)))
 
 
@@ -34,7 +34,7 @@ _PRIVATE_NAME = _compile((*_DATABASES, *_KEYS, *_SECRETS))
 
 
 def is_private(name: str) -> bool:
-    """Return whether a file may be a secret or a database; such files ship only if listed.
+    """Return whether a file may be a secret or a database.
 
     :param name: the name of the file, without its directory.
     """

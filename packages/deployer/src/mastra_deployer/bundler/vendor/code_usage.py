@@ -1,4 +1,4 @@
-"""Find out from a distribution's code which of its unusual files are used at run time.
+"""Find the stubs, headers and tests that the code of a distribution uses at run time.
 
 Stubs, headers and tests ship only if the code uses them. A first build reads all modules of all
 dependencies. Therefore each module is only searched for a few words, and parsed only if it contains
@@ -50,12 +50,12 @@ _WORD = re.compile(r"\w+")
 class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of distributions that the code of one distribution uses.
 
-    :param tests: directories of tests that it imports modules of, by the directory of tests that
-        the import is in; an empty name is all other code.
+    :param tests: directories of tests whose modules are imported, by the directory of tests that
+        contains the import; the empty name stands for all other code.
     :param stubs: whether it reads the stubs beside its modules.
     :param foreign_stubs: whether it reads the stubs of other distributions, as type checkers do.
     :param sources: names of headers and sources of compiled code that it names.
-    :param imports: those of given modules that it cannot be imported without.
+    :param imports: those of the given modules without which the distribution cannot be imported.
     """
 
     tests: dict[str, tuple[str, ...]] = {}

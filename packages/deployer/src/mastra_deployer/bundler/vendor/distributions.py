@@ -13,12 +13,9 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.vendor.code_usage import CodeUsage, read_code_usage
 from mastra_deployer.bundler.vendor.unused_requirements import list_undeclared_targets
+from mastra_deployer.project.entry_points import TOOL_GROUPS
 
-__all__ = ("TOOL_GROUPS", "Distribution", "read_distributions", "read_record")
-
-# Entry point groups of developer tools, which a bundle does not need.
-TOOL_GROUPS = ("mastra.deployers", "mastra.plugins")
-
+__all__ = ("Distribution", "read_distributions", "read_record")
 
 _NO_CODE = {"", "bin", "__pycache__"}
 
@@ -26,16 +23,16 @@ _NO_CODE = {"", "bin", "__pycache__"}
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """An installed distribution.
 
-    :param name: canonical.
-    :param version: the version as its metadata has it.
+    :param name: the canonical name.
+    :param version: the version in its metadata.
     :param info: name of its ``.dist-info`` directory.
     :param requires: its ``Requires-Dist`` lines.
     :param license: its SPDX expression, if any.
-    :param tool: whether it offers deployers or plugins: the app may have some that mastra's own
-        environment does not know.
-    :param tops: what it puts on ``sys.path``, by name without endings.
+    :param tool: whether it offers deployers or plugins. The app may require deployers that are not
+        installed in mastra's environment.
+    :param tops: names of its modules and packages at the top level, without suffixes.
     :param files: names relative to the tree, from its RECORD.
-    :param usage: the names that its code uses; its imports are canonical names of distributions.
+    :param usage: what its code uses; ``imports`` has canonical names of distributions.
     """
 
     name: str
@@ -117,5 +114,5 @@ def _get_top_level_names(names: Iterable[str]) -> tuple[str, ...]:
 
 def _has_tool_entry_points(info: Path) -> bool:
     entries = info / "entry_points.txt"
-    text = entries.read_text(encoding="utf-8") if entries.exists() else ""
+    text = entries.read_text("utf-8", "replace") if entries.exists() else ""
     return any(f"[{group}]" in text for group in TOOL_GROUPS)

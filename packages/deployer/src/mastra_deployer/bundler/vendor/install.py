@@ -16,7 +16,7 @@ from mastra_deployer.bundler.resolve.pyodide import (
     strip_compiled_code,
 )
 from mastra_deployer.bundler.vendor.distributions import Distribution, read_distributions
-from mastra_deployer.project.uv import build_target_arguments, run_uv
+from mastra_deployer.project.uv import INSTALL_VARIABLES, build_target_arguments, run_uv
 
 __all__ = ("Installed", "install_packages")
 
@@ -66,7 +66,8 @@ def _run_install(
         if pyodide
         else build_target_arguments(platform.python, platform.wheels)
     )
-    run = functools.partial(run_uv, cwd=closure.root, environment=closure.environment)
+    environment = {**closure.environment, **INSTALL_VARIABLES}
+    run = functools.partial(run_uv, cwd=closure.root, environment=environment)
     texts = [package.text for package in packages if package.text]
     if texts:
         lock = tree.with_name("pylock.toml")

@@ -32,7 +32,7 @@ class DependencyGraph:
 
     :param distributions: the distributions of the closure, by canonical name.
     :param direct: what the project and the target require themselves, with extras.
-    :param platform: whose markers apply.
+    :param platform: the platform whose markers apply.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """
 
@@ -55,8 +55,8 @@ class DependencyGraph:
         :param keep: canonical names of distributions that are kept whole.
         """
         tools = {name for name, item in self._distributions.items() if item.tool}
-        kept = dict.fromkeys(keep | self._app_requirements, frozenset[str]())
-        needed = {name for name, _ in self._walk(self._unused, tools, kept)}
+        required = dict.fromkeys(keep | self._app_requirements, frozenset[str]())
+        needed = {name for name, _ in self._walk(self._unused, tools, required)}
         reasons = dict.fromkeys(tools, "offers deployers or plugins")
         for name in {name for name, _ in self._walk({}, set())} - needed - tools:
             edges = [

@@ -22,7 +22,7 @@ from mastra_deployer.bundler.vendor.distributions import Distribution
 
 __all__ = ("KeepRule", "build_keep_rule", "find_dropped_files")
 
-# Directories and files in packages that coding assistants read, and no code.
+# Directories and files in packages that coding assistants read. They contain no code.
 _GUIDES = frozenset((".agents", ".claude", "AGENTS.md", "CLAUDE.md"))
 _HEAD = 512  # bytes of a script that show its interpreter
 
@@ -70,7 +70,7 @@ def build_keep_rule(
 def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -> dict[str, str]:
     """Return the files of a distribution that do not ship, with the reasons.
 
-    :param distribution: with the names of its files.
+    :param distribution: the distribution, with the names of its files.
     :param tree: the directory that it is installed in.
     :param rule: the files of the distribution that always ship.
     """
@@ -124,7 +124,7 @@ def _get_unused_reason(
         return "type stubs"
     if path.suffix in SOURCE_SUFFIXES and path.name not in usage.sources:
         return "source of compiled code"
-    # If there is no source, a compiled module at this place is the module itself.
+    # Without a source beside it, a compiled file is the module itself.
     return "bytecode of another build" if path.suffix == ".pyc" and name[:-1] in names else ""
 
 

@@ -25,7 +25,7 @@ from mastra_deployer.bytecode.import_graph_child import (
     find_broken,
 )
 
-__all__ = ("StartModules", "reduce_bytecode")
+__all__ = ("BytecodeReducer", "StartModules")
 
 # Every app imports these names. What they lead to decides which of its features an app uses.
 _BASE = ("mastra_core.Mastra", "mastra_server.create_app")
@@ -47,29 +47,40 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
     standard: frozenset[str] = frozenset()
 
 
-def reduce_bytecode(
-    dependencies: VendoredDependencies, start_modules: StartModules, directory: Path
-) -> VendoredDependencies:
-    """Delete the bytecode of modules that neither the start nor the first requests import.
+class BytecodeReducer:
+    """Leaves out the bytecode of modules that are not imported.
+
+    Most of the work does not depend on the start, so create a reducer while the app starts.
 
     :param dependencies: the dependencies that ship.
-    :param start_modules: the modules that the start in isolation imported.
-    :param directory: the directory of the dependencies.
-    :returns: the dependencies without this bytecode.
     """
-    selection = dependencies.bytecode
-    wheels = dict(zip(selection.files, dependencies.wheels.values(), strict=True))
-    kept = _ImportedFiles(wheels, selection).find(start_modules)
-    files = {
-        path: tuple(file for file in selection.files[path] if file.name in kept) for path in wheels
-    }
-    removed = {file.name for each in selection.files.values() for file in each} - kept
-    _delete_files(directory, removed)
-    return msgspec.structs.replace(
-        dependencies,
-        wheels={wheel.name: _remove_files(wheel, removed) for wheel in wheels.values()},
-        bytecode=msgspec.structs.replace(selection, files=files, imported=frozenset(kept)),
-    )
+
+    def __init__(self, dependencies: VendoredDependencies) -> None:
+        self._dependencies = dependencies
+        selection = dependencies.bytecode
+        self._wheels = dict(zip(selection.files, dependencies.wheels.values(), strict=True))
+        self._imported_files = _ImportedFiles(self._wheels, selection)
+
+    def reduce(self, start_modules: StartModules, directory: Path) -> VendoredDependencies:
+        """Delete the bytecode of modules that neither the start nor the first requests import.
+
+        :param start_modules: the modules that the start in isolation imported.
+        :param directory: the directory of the dependencies.
+        :returns: the dependencies without this bytecode.
+        """
+        selection = self._dependencies.bytecode
+        remaining = self._imported_files.find(start_modules)
+        files = {
+            path: tuple(file for file in selection.files[path] if file.name in remaining)
+            for path in self._wheels
+        }
+        removed = {file.name for each in selection.files.values() for file in each} - remaining
+        _delete_files(directory, removed)
+        return msgspec.structs.replace(
+            self._dependencies,
+            wheels={wheel.name: _remove_files(wheel, removed) for wheel in self._wheels.values()},
+            bytecode=msgspec.structs.replace(selection, files=files, imported=frozenset(remaining)),
+        )
 
 
 class _ImportedFiles:
@@ -91,14 +102,14 @@ class _ImportedFiles:
             for module, found in self._imports.items()
             if self._get_bytecode(module) in selection.imported
         }
+        self._is_feature = self._make_feature_check()
 
     def find(self, start_modules: StartModules) -> AbstractSet[str]:
         """Return the names of the bytecode files, given the modules that the start imported."""
         known = start_modules.imported & self._modules.places.keys()
         later = start_modules.later & self._modules.places.keys()
         later |= self._list_runtime_modules(known)
-        is_feature = self._make_feature_check()
-        modules = self._follow(self._selection.roots, known, is_feature, later)
+        modules = self._follow(self._selection.roots, known, self._is_feature, later)
         tried = start_modules.tried & self._modules.places.keys()
         places = (self._modules.places[name] for name in modules | tried)
         files = (self._stored[number].files.get(file) for number, file in places)

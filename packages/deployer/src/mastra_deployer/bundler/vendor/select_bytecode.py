@@ -73,10 +73,10 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
 
     :param files: what ships, by the path of the stored wheel.
     :param directories: where these files are, by the path of the stored wheel.
-    :param imported: names of the bytecode files whose modules are imported, whatever ships.
+    :param imported: names of the bytecode files whose modules are imported, even if all ship.
     :param standard: modules of the standard library that are imported.
-    :param modules: number of all modules, if some of them have no bytecode for not being imported.
-    :param stored: what is known of the modules of each wheel, by the path of the stored wheel.
+    :param modules: number of all modules; 0 unless only imported modules have bytecode.
+    :param stored: the stored facts about each wheel's modules, by the path of the stored wheel.
     :param roots: dotted names from which the imports were followed.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
     :param servers: canonical names of the distributions that the target requires to serve.

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.unneeded_requirements import (
     ALL_UNNEEDED,
+    find_needed_packages,
     list_unneeded_requirements,
 )
 
@@ -48,14 +49,7 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
     :param modules: dotted names that the app imports or names.
     """
-    found: set[str] = set()
-    for module in modules:
-        if (name := canonicalize_name(module.partition(".")[0])) in _TARGETS:
-            found.add(name)
-        for needing, targets in _NEEDING_MODULES.items():
-            if module == needing or module.startswith(f"{needing}."):
-                found |= targets
-    return frozenset(found)
+    return _TARGETS & find_needed_packages(modules, _NEEDING_MODULES)
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:

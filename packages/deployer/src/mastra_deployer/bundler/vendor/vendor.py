@@ -55,9 +55,9 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
 
     :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
-    :param dropped: those that do not ship, with the reason.
-    :param requirers: who requires each; an empty name is the project itself or its target.
-    :param digests: SHA-256 by identity of each file that was laid out.
+    :param dropped: the distributions that do not ship, with the reasons.
+    :param requirers: the requirers of each distribution; the empty name is the project or target.
+    :param digests: the SHA-256 of each installed file, by the identity of the file.
     :param bytecode: the bytecode of the modules, whose files are among those of ``wheels``.
     """
 
@@ -93,7 +93,7 @@ def vendor_dependencies(
     :param report: receives progress and notes.
     :param bytecode: which modules have bytecode.
     :param strip: whether compiled libraries ship without symbols.
-    :raises BuildError: when the cache is damaged again and again.
+    :raises BuildError: when the cache is damaged in every attempt.
     """
     vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
     for _ in range(_TRIES):
@@ -173,11 +173,12 @@ class _Vendorer:
         with convert_cache_errors(), contextlib.ExitStack() as self._scratch:
             installed = self._load_facts()
             paths = self._get_paths()
-            missing = [key for key, path in paths.items() if read_stored_wheel(path) is None]
+            stored = {path: read_stored_wheel(path) for path in paths.values()}
+            missing = [key for key, path in paths.items() if stored[path] is None]
             rest = [item for item in self._packages if item.key in set(missing) - installed.keys()]
             installed |= self._install_packages(rest)
             self._store_missing({key: paths[key] for key in missing}, installed)
-        return {path: read_stored_wheel(path) for path in paths.values()}
+        return {path: wheel or read_stored_wheel(path) for path, wheel in stored.items()}
 
     def compile_wheels(self, wheels: Mapping[Path, StoredWheel]) -> VendoredDependencies:
         """Compile the bytecode that ships, and return the description of the dependencies."""

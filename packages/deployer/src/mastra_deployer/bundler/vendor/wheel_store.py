@@ -52,10 +52,10 @@ FILES = "files"  # the directory of the files in a stored wheel
 class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution as it ships.
 
-    :param name: canonical.
+    :param name: the canonical name.
     :param version: the version of the distribution.
     :param license: its SPDX expression, if any.
-    :param files: what ships of it.
+    :param files: the files that ship.
     :param dropped: its files that do not ship, by reason.
     :param stripped: its files that ship without symbols.
     """
@@ -104,7 +104,7 @@ def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
 def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; discard it if it cannot be read.
 
-    :param path: in the store.
+    :param path: the path in the store.
     :returns: ``None`` if there is none.
     """
     wheel = read_checksummed_json(path / _INDEX, StoredWheel)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,11 @@ _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # in pydantic's words
+_FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
-_TIMEOUT = 60
+_TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
+_STDOUT, _STDERR = "stdout", "stderr"  # names of files with the output of a child
+_MAX_SHOWN = 500  # bytes of the error output
 _SERVER_ERROR = 500
 _OWN_SERVERS = ("aiohttp", "tornado")  # frameworks that no ASGI server can serve
 _QUOTED = re.compile(r"'([\w./-]+)'")
@@ -54,7 +57,7 @@ def boot_source(
     """Import the entry from source, and return its kind, its registry and its adapters.
 
     :param project: the app.
-    :param interpreter: has the project's dependencies.
+    :param interpreter: the Python in which the project's dependencies are installed.
     :param references: variables that ``deployer=`` reads; they get a placeholder too, since a build
         needs no credentials.
     :returns: ``None`` when the project's environment lacks a dependency, so that nothing can be
@@ -130,45 +133,74 @@ def _build_environment(project: Project) -> dict[str, str]:
 
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a child in an empty directory, and return the report that it writes."""
     with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
         directories = [temporary / "cwd", temporary / "tmp"]
         for directory in directories:
             directory.mkdir()
         variables = {**environment, "TMPDIR": str(directories[1])}
-        result = _run_process(command, variables, directories[0])
-    try:
-        report: dict[str, Any] = json.loads(result.stdout)
-    except ValueError:
-        raise BuildError(
-            f"The app ended its process during the import (exit {result.returncode}): "
-            f"{result.stderr.strip()[-500:]}",
-            "Remove the call that exits, or put it under if __name__ == '__main__'.",
-        ) from None
+        status = _run_process(command, variables, directories[0], temporary)
+        try:
+            report: dict[str, Any] = json.loads((temporary / _STDOUT).read_bytes())
+        except ValueError:
+            message = _read_end(temporary / _STDERR)
+            raise BuildError(
+                f"The app ended its process during the import (exit {status}): {message}",
+                "Remove the call that exits, or put it under if __name__ == '__main__'.",
+            ) from None
     return report
 
 
+def _read_end(file: Path) -> str:
+    """Return the end of a child's error output, which contains the reason of a failure."""
+    with file.open("rb") as stream:
+        stream.seek(max(file.stat().st_size - _MAX_SHOWN, 0))  # an app may write gigabytes
+        return stream.read().decode("utf-8", "replace").strip()
+
+
 def _run_process(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path
-) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, directory: Path
+) -> int:
+    """Run a process, write its output to two files in a directory, and return its exit status.
+
+    A pipe would stay open as long as a process that the app started in the background runs.
+    """
+    is_late = threading.Event()
+
+    def stop() -> None:
+        is_late.set()
+        process.kill()
+
+    with (
+        (directory / _STDOUT).open("wb") as stdout,
+        (directory / _STDERR).open("wb") as stderr,
+        subprocess.Popen(
             command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
+            stdout=stdout,
+            stderr=stderr,
             env=environment,
             cwd=cwd,
-            timeout=_TIMEOUT,
             stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        ) as process,
+    ):
+        # With a timeout of its own, ``wait`` would look only every 50 milliseconds.
+        timer = threading.Timer(_TIMEOUT, stop)
+        timer.start()
+        try:
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+    if is_late.is_set():
         raise BuildError(
             f"The import of the app did not finish in {_TIMEOUT} seconds.",
             "Move code that waits or starts a server into a function or a lifespan, so that this "
             "code does not run at import.",
-        ) from None
+        )
+    return status
 
 
 def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
@@ -223,14 +255,14 @@ def _check_response(
         if status is not None and status >= _SERVER_ERROR:
             report.note(
                 f"In isolation, the app responds to a request for an unknown path with {status}.",
-                "If a service that is missing here is not the cause, correct the app.",
+                "Correct the app, unless the cause is a service that this machine lacks.",
             )
         return
     reason = _to_bundle_error(project, error, app, inventory)
     if status is not None or response["service"]:
         report.note(
             f"In isolation, a request to the app raises an exception: {reason.message}",
-            "If a service that is missing here is not the cause, correct the app.",
+            "Correct the app, unless the cause is a service that this machine lacks.",
         )
         return
     raise BuildError(

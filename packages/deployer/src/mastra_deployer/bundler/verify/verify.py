@@ -112,10 +112,6 @@ def _check_bytecode(project: Project, modules: Sequence[str], report: Report) ->
         )
 
 
-def _describe_machine(interpreter: Interpreter) -> str:
-    return interpreter.wheels + (f" with glibc 2.{interpreter.glibc}" if interpreter.glibc else "")
-
-
 def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
     """Warn about settings in ``Server(...)`` that are unknown because the app did not run."""
     names = find_server_settings(parse_source(find_module_file(project)))
@@ -124,7 +120,7 @@ def _warn_about_defaults(project: Project, build: Build, report: Report) -> None
         report.warn(
             "The app was neither imported nor started, so the bundle does not contain these "
             f"settings of Server(...): {', '.join(names)}. It listens on {serve.host}:{serve.port} "
-            "unless HOST and PORT say otherwise.",
+            "unless HOST and PORT are set.",
             "Install the project's dependencies in its environment, and build again.",
         )
 
@@ -164,8 +160,9 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
         if source.get(key) != bundle.get(key):
             missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
             raise BuildError(
-                f"The bundle and its source have different {key}: "
-                f"{json.dumps(missing) if missing else json.dumps(bundle.get(key))}"
-                + (" missing." if missing else "."),
+                f"The bundle lacks {key} of its source: {json.dumps(missing)}."
+                if missing
+                else f"The bundle and its source have different {key}. Those of the bundle are: "
+                f"{json.dumps(bundle.get(key))}.",
                 "Add the files that define them to [tool.mastra.build] include.",
             )

@@ -1,0 +1,35 @@
+"""Lock the dependencies of an app of each kind: its own, the server and the target's runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mastra_core.pipeline import Platform, Project, Report, Target
+from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
+from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
+
+__all__ = ("lock_dependencies",)
+
+
+def lock_dependencies(
+    project: Project,
+    target: Target,
+    platform: Platform,
+    kind: str,
+    report: Report,
+    modules: Iterable[str] = (),
+) -> Closure:
+    """Resolve and lock the dependencies of an app.
+
+    :param project: the app.
+    :param target: the target, whose runtime requirements count too.
+    :param platform: the platform to build for.
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
+    :param report: receives progress and notes.
+    :param modules: dotted names that the app imports or names.
+    :raises BuildError: when they cannot be resolved.
+    """
+    own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
+    adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()
+    requirements = (*target.requirements, *adapter)
+    return lock_closure(project, platform, requirements, own, report, modules)
