@@ -441,6 +441,10 @@ def test_public_key(serve):
         {"jwks_url": "id.example.com/jwks.json"},
         {"jwks_url": "file:///etc/passwd"},
         {"jwks_url": "https://user:pa55word@id.example.com/jwks.json"},
+        {"jwks_url": "user:pa55word@id.example.com/jwks.json"},
+        {"jwks_url": "id.example.com/jwks.json?key=pa55word"},
+        {"jwks_url": "https://[::1/jwks.json"},
+        {"jwks_url": "https://id.example.com:port/jwks.json"},
         {"secret": ""},
     ],
 )

@@ -103,11 +103,15 @@ class Jwt:
 
 def _check_url(url: str) -> str:
     """Return the address of published keys if it can be requested."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        host = parts.netloc.rpartition("@")[2]  # what precedes it may be a password
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = is_valid and "@" not in parts.netloc
+    except ValueError:  # an invalid port or IPv6 address
+        is_valid = False
+    if not is_valid:  # the error omits the address, which may contain a password
         raise ConfigError(
-            f"The keys at {host or url!r} cannot be requested.",
+            "The address in jwks_url cannot be requested.",
             "Pass jwks_url as 'https://HOST/PATH', without a user.",
         )
     return url
