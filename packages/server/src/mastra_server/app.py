@@ -296,6 +296,7 @@ async def _open_remote_runs(app: Litestar) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
+    app.state.draining = False  # an application may be served again
     with keep_startup_error(app):
         await open_resources(app)
     # Each resource is closed, in the reverse order, even if another one cannot be opened or closed.
