@@ -446,11 +446,14 @@ def test_public_key(serve):
         {"jwks_url": "https://[::1/jwks.json"},
         {"jwks_url": "https://id.example.com:port/jwks.json"},
         {"secret": ""},
+        {"secret": SECRET, "audience": 5},
+        {"secret": SECRET, "issuer": 5},
+        {"secret": SECRET, "leeway": "5"},
     ],
 )
 def test_invalid_jwt_settings(wrong):
     with pytest.raises(ConfigError) as caught:
-        Jwt(audience=None, **wrong)
+        Jwt(**{"audience": None, **wrong})
     assert "pa55word" not in str(caught.value)
 
 
