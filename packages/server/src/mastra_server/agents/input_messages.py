@@ -212,6 +212,8 @@ def _decode_percent(text: str) -> bytes:
     ``urllib`` decodes in Python, and would block the event loop for a second. The codec for escapes
     such as ``\x41`` is written in C.
     """
+    if "%" not in text:
+        return text.encode()
     escapes = text.replace("\\", "\\\\").replace("%", "\\x").encode()
     try:
         return escapes.decode("unicode_escape").encode("latin-1")
