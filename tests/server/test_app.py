@@ -117,7 +117,28 @@ def test_paths_that_cannot_be_served(settings, paths, words):
     routes = [ApiRoute(path=path, handler=order) for path in paths]
     with pytest.raises(ConfigError, match=words) as caught:
         create_app(create_sample(server={"api_routes": routes, **settings}))
-    assert "path and a method that no other endpoint has" in caught.value.hint
+    assert "may have the same path and method" in caught.value.hint
+
+
+def test_litestar_names_the_fault_of_a_handler():
+    @get("/typed/{number}")
+    async def handle(number: int) -> int:
+        return number
+
+    with pytest.raises(ConfigError) as caught:
+        create_app(create_sample(server={"api_routes": [handle]}))
+    assert caught.value.message.endswith("in path: '/typed/{number}'.")
+    assert caught.value.hint.startswith("Correct this endpoint.")
+
+
+@pytest.mark.parametrize("prefix", ["/api", ""])
+def test_paths_that_differ_in_the_name_of_a_parameter(prefix):
+    own = [ApiRoute(path="/x/{a}", handler=order), ApiRoute(path="/x/{b}", handler=order)]
+    routes = own if prefix else [ApiRoute(path="/agents/{name}", handler=order)]
+    with pytest.raises(ConfigError, match="match the same GET requests"):
+        create_app(create_sample(server={"api_routes": routes, "api_prefix": prefix}))
+    other_method = ApiRoute(path="/x/{b}", handler=order, method="POST")
+    create_app(create_sample(server={"api_routes": [own[0], other_method]}))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from mastra_core import Mastra, create_logger
@@ -72,3 +73,14 @@ def test_a_server_that_ends_without_a_failure():
     app = run_server(Mastra(logger=logger))
     assert app.state.draining
     assert transport.is_closed
+
+
+def test_an_application_may_be_served_again():
+    app = create_app(Mastra(logger=False))
+
+    async def get_status():
+        transport = httpx.ASGITransport(app=app)
+        async with app.lifespan(), httpx.AsyncClient(transport=transport) as client:
+            return (await client.get("http://app.example/ready")).status_code
+
+    assert [asyncio.run(get_status()) for _ in range(2)] == [200, 200]

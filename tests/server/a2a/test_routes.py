@@ -69,6 +69,7 @@ def wait_for_end(server, task_id, **headers):
         ("message/send", build_params("hi", contextId="x" * 600), -32602),
         ("message/send", build_params("hi", metadata={"k": "x" * 70_000}), -32602),
         ("message/send", {**build_params("hi"), "metadata": {"resourceId": 5}}, -32602),
+        ("message/send", {**build_params("hi"), "metadata": {"resourceId": 0}}, -32602),
         ("message/send", {**build_params("hi"), "metadata": {"k": "x" * 70_000}}, -32602),
         ("message/send", {**build_params("hi"), "metadata": {"resourceId": "x" * 600}}, -32602),
         ("message/send", build_params("hi", taskId="none"), -32001),

@@ -53,8 +53,8 @@ def test_text(value, expected):
             FilePart(media_type="application/pdf", data=b"pixel"),
         ),
         (
-            {"type": "file", "url": "data:text/plain;charset=utf-8,a%20b+c"},
-            FilePart(media_type="text/plain", data=b"a b+c"),
+            {"type": "file", "url": "data:text/plain;charset=utf-8,a%20b+c\\x41é%ff"},
+            FilePart(media_type="text/plain", data=b"a b+c\\x41\xc3\xa9\xff"),
         ),
         (
             {"type": "file", "url": f"data:;BASE64,{PIXEL[:4]}%0A{PIXEL[4:]}", "mediaType": "a/b"},
@@ -131,6 +131,7 @@ def test_tool_results_of_stored_messages():
         [{"role": "user", "content": [1]}],
         [{"role": "user", "content": [{"type": "image", "image": "!"}]}],
         [{"role": "user", "content": [{"type": "image", "image": "data:image/png;base64,a-_b"}]}],
+        [{"role": "user", "content": [{"type": "file", "url": "data:text/plain,100% sure"}]}],
         [{"role": "user", "content": [{"type": "tool-call"}]}],
     ],
 )

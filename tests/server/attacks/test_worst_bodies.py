@@ -167,6 +167,19 @@ def test_long_conversations(server):
     check_bodies(server, cases)
 
 
+def test_files_in_data_urls(server):
+    urls = {
+        "escapes": "data:text/plain," + "%41" * 1_500_000,
+        "malformed escapes": "data:text/plain," + "%" * 4_600_000,
+        "parameters": "data:text/plain" + ";" * 4_600_000 + ",x",
+        "spaces": "data:text/plain;base64," + "A " * 2_300_000,
+    }
+    part = '{"messages":[{"role":"user","content":[{"type":"file","url":"%s"}]}]}'
+    path = "/api/agents/modelAgent/generate"
+    bodies = [(name, (part % url).encode()) for name, url in urls.items()]
+    check_bodies(server, [("post", path, name, body) for name, body in bodies])
+
+
 def test_messages_of_mcp(server):
     call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"addTool","arguments":'
     cases = [

@@ -1,5 +1,6 @@
 """Test authentication by keys, tokens and custom objects, and that no path bypasses it."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -22,6 +23,8 @@ from mastra_core.errors import ConfigError
 from mastra_core.logger import get_logger
 from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
+from mastra_server.auth.token_signatures import LibrarySignatures
+from mastra_server.auth.web_crypto import WebCryptoSignatures
 from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
 
@@ -375,6 +378,26 @@ def test_unreachable_issuer(jwks_server, issuer, monkeypatch):
     assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "signatures", [LibrarySignatures(), WebCryptoSignatures(None, None)], ids=["library", "web"]
+)
+def test_empty_key_set_keeps_the_cached_keys(issuer, monkeypatch, signatures):
+    monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
+    key_set = jwks.KeySet(issuer.url, signatures)
+    token, unknown = issuer.token("one"), issuer.token("two", key=issuer.keys["one"])
+
+    async def find_keys():
+        key = await key_set.find_key(token)
+        issuer.keys = {}
+        with pytest.raises(jwks.KeyNotFound):
+            await key_set.find_key(unknown)
+        return key, await key_set.find_key(token)
+
+    before, after = asyncio.run(find_keys())
+    assert issuer.asked == 2
+    assert after is before
+
+
 SECRET = "a shared secret of more than 32 bytes"
 
 
@@ -418,12 +441,19 @@ def test_public_key(serve):
         {"jwks_url": "id.example.com/jwks.json"},
         {"jwks_url": "file:///etc/passwd"},
         {"jwks_url": "https://user:pa55word@id.example.com/jwks.json"},
+        {"jwks_url": "user:pa55word@id.example.com/jwks.json"},
+        {"jwks_url": "id.example.com/jwks.json?key=pa55word"},
+        {"jwks_url": "https://[::1/jwks.json"},
+        {"jwks_url": "https://id.example.com:port/jwks.json"},
         {"secret": ""},
+        {"secret": SECRET, "audience": 5},
+        {"secret": SECRET, "issuer": 5},
+        {"secret": SECRET, "leeway": "5"},
     ],
 )
 def test_invalid_jwt_settings(wrong):
     with pytest.raises(ConfigError) as caught:
-        Jwt(audience=None, **wrong)
+        Jwt(**{"audience": None, **wrong})
     assert "pa55word" not in str(caught.value)
 
 

@@ -118,16 +118,18 @@ def test_key_sets(signatures):
         {**RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True), "kid": "rsa", "alg": "RS256"},
         {**ECAlgorithm.to_jwk(PRIVATE["ES256"].public_key(), as_dict=True), "kid": "curve"},
         {**OKPAlgorithm.to_jwk(PRIVATE["EdDSA"].public_key(), as_dict=True), "kid": "edwards"},
+        {**RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True), "kid": "null", "alg": None},
         {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
     ]
     keys = signatures.parse_keys(json.dumps({"keys": published}).encode())
-    assert keys.keys() == {"rsa", "curve", "edwards"}
+    assert keys.keys() == {"rsa", "curve", "edwards", "null"}
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     checks = {"audience": "shop", "issuer": None, "leeway": 0, "options": {"require": ["exp"]}}
 
     async def decode(token, kid, algorithm):
         return await signatures.decode(token, keys[kid], [algorithm], checks)
 
+    assert asyncio.run(decode(sign("PS512"), "null", "PS512"))["sub"] == "ada"
     for kid, algorithm in (("rsa", "RS256"), ("curve", "ES256"), ("edwards", "EdDSA")):
         assert asyncio.run(decode(sign(algorithm), kid, algorithm))["sub"] == "ada"
         refusal = jwt.InvalidAlgorithmError if kid == "rsa" else jwt.InvalidSignatureError

@@ -108,6 +108,17 @@ def test_long_numbers_in_texts_and_values(api):
     assert (answer.status_code, answer.json()) == (200, context)
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(None, "Required"), ("", "Required"), (0, "Expected a string"), ([], "Expected a string")],
+)
+def test_invalid_ids(api, value, problem):
+    message = {"role": "user", "content": "x", "threadId": value, "resourceId": "r"}
+    answer = api.post("/api/memory/save-messages", json={"messages": [message]})
+    assert answer.status_code == 400
+    assert answer.json()["issues"] == [{"field": "messages.0.threadId", "message": problem}]
+
+
 def test_missing_query(api):
     answer = api.post("/api/workflows/pureWorkflow/start", json={"inputData": {"n": 1}})
     assert answer.status_code == 400

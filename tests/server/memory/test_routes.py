@@ -368,6 +368,12 @@ def test_limits_of_saved_and_included_messages(serve):
         (saved,) = server.http.post("/api/memory/save-messages", json=body).json()["messages"]
         assert saved["createdAt"] == "1970-01-01T00:00:00.000Z"
         path = "/api/memory/threads/t/messages?perPage=0&include="
-        for number, status in ((1000, 200), (1001, 400)):
-            include = json.dumps([{"id": "m"}] * number, separators=(",", ":"))
+        around = {"withPreviousMessages": 1_000_000, "withNextMessages": 999}
+        for fields, number, status in (
+            ({}, 1000, 200),
+            ({}, 1001, 400),
+            (around, 5, 200),
+            (around, 6, 400),
+        ):
+            include = json.dumps([{"id": "m", **fields}] * number, separators=(",", ":"))
             assert server.http.get(path + include).status_code == status, number

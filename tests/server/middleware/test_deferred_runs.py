@@ -49,13 +49,25 @@ class TestDeferredRuns:
 
         return send_request(lambda app: DeferredRuns(app, "/api", self.has_waiting_runs), path, app)
 
-    @pytest.mark.parametrize("call", ["start", "resume", "restart", "time-travel", "runs/r/retry"])
+    @pytest.mark.parametrize(
+        "call",
+        [
+            "workflows/w/start",
+            "workflows/w/resume",
+            "workflows/w/resume-no-wait",
+            "workflows/w/restart",
+            "workflows/w/time-travel",
+            "workflow-runs/resume",
+            "workflow-runs/retry",
+            "workflow-runs/move",
+        ],
+    )
     def test_run_that_no_client_waits_for_is_deferred(self, call):
         def leave_run():
             get_deferral().has_runs = True
 
-        assert self.send(f"/api/workflows/w/{call}", leave_run) == [HEADER]
-        assert self.send(f"/api/workflows/w/{call}") == [], "the request has left no run"
+        assert self.send(f"/api/{call}", leave_run) == [HEADER]
+        assert self.send(f"/api/{call}") == [], "the request has left no run"
         assert get_deferral() is None
 
     @pytest.mark.parametrize("call", ["start-async", "resume-stream", "stream", "observe", "runs"])

@@ -12,6 +12,7 @@ from mastra_core.agents import (
     TextDelta,
     ToolCall,
     ToolInputDelta,
+    ToolInputStart,
     ToolResult,
 )
 from tests.server.sample_app import BrokenAgent, EchoAgent
@@ -47,6 +48,20 @@ class UnstartedCallAgent(EchoAgent):
         yield Finish(reason="tool-calls")
 
 
+class CutOffCallAgent(EchoAgent):
+    """Is cut off while the model writes the arguments of a call."""
+
+    id = "cut-off-call"
+
+    async def stream(self, input):
+        yield Start()
+        yield ToolInputStart(id="c1", name="add")
+        yield ToolInputDelta(id="c1", name="add", text='{"a":')
+        if input.messages[-1].text == "fail":
+            yield Failure(message="The model is down.", kind="ModelError", status=502)
+        yield Finish(reason="length")
+
+
 class FailingAgent(EchoAgent):
     """Reports the end of a run after its failure."""
 
@@ -71,7 +86,14 @@ class UnfinishedAgent(EchoAgent):
 
 @pytest.fixture(scope="module")
 def server(serve):
-    kinds = (TextBetweenAgent, UnstartedCallAgent, FailingAgent, UnfinishedAgent, BrokenAgent)
+    kinds = (
+        TextBetweenAgent,
+        UnstartedCallAgent,
+        CutOffCallAgent,
+        FailingAgent,
+        UnfinishedAgent,
+        BrokenAgent,
+    )
     agents = {kind.id: kind() for kind in kinds}
     with serve(Mastra(agents=agents, server=Server(traces=True), logger=False)) as running:
         yield running
@@ -119,6 +141,16 @@ def test_arguments_of_a_call_that_was_not_announced(client):
     message, call = events[-1].response.output
     assert message.content[0].text == "Wait."
     assert (call.name, call.arguments) == ("add", '{"a":1}')
+
+
+@pytest.mark.parametrize(("text", "end"), [("x", "incomplete"), ("fail", "failed")])
+def test_call_that_is_cut_off_is_incomplete(client, text, end):
+    events = list(client.responses.create(model="cut-off-call", input=text, stream=True))
+    kinds = [each.type for each in events]
+    assert kinds[-2:] == ["response.output_item.done", f"response.{end}"]
+    (call,) = events[-1].response.output
+    assert (call.status, call.arguments) == ("incomplete", '{"a":')
+    assert events[-2].item == call
 
 
 def test_failure_is_the_last_event(client):

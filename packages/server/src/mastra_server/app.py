@@ -38,7 +38,11 @@ from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
 from mastra_server.http.server_state import ServerState
 from mastra_server.http.startup import StartupErrorApp, keep_startup_error, open_resources
-from mastra_server.http.user_routes import build_user_routes, warn_about_open_routes
+from mastra_server.http.user_routes import (
+    build_user_routes,
+    check_user_routes,
+    warn_about_open_routes,
+)
 from mastra_server.mcp import resources as mcp_resources
 from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
@@ -118,9 +122,11 @@ def create_app(mastra: Mastra) -> Litestar:
         )
     except ImproperlyConfiguredException as error:
         raise ConfigError(
-            f"Server(api_routes=...) cannot be served: {error.detail}.",
-            "Give each endpoint a path and a method that no other endpoint has.",
+            f"Server(api_routes=...) cannot be served: {error.detail.rstrip('.')}.",
+            "Correct this endpoint. No two endpoints may have the same path and method.",
         ) from None
+    if mastra.server.api_routes:
+        check_user_routes(app)
     warn_about_open_routes(app, mastra)
     traced = trace_store is not None or mastra.telemetry is not None
     app.asgi_handler = _wrap_layers(
@@ -290,6 +296,7 @@ async def _open_remote_runs(app: Litestar) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(app: Litestar) -> AsyncIterator[None]:
+    app.state.draining = False  # an application may be served again
     with keep_startup_error(app):
         await open_resources(app)
     # Each resource is closed, in the reverse order, even if another one cannot be opened or closed.

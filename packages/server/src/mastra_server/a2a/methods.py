@@ -234,11 +234,11 @@ class _Call:
     def _create_task(self, params: SendParams) -> Task:
         check_metadata(params.metadata, "params.metadata")
         metadata = params.metadata or {}
-        named = metadata.get("resourceId") or (params.message.metadata or {}).get("resourceId")
-        if named:
-            require_id(named, "params.metadata.resourceId")
+        places = (metadata, params.message.metadata or {})
+        names = [each["resourceId"] for each in places if each.get("resourceId") not in (None, "")]
+        named = require_id(names[0], "params.metadata.resourceId") if names else ""
         thread = restrict_to_thread(self._request, params.message.context_id or "")
-        resource = restrict_to_resource(self._request, named or "") or self._agent.id
+        resource = restrict_to_resource(self._request, named) or self._agent.id
         context_id = thread or str(uuid.uuid4())
         return Task(self._agent.id, self._owner, context_id, resource, metadata)
 

@@ -7,7 +7,6 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from mastra_core.agents import (
     FilePart,
@@ -200,11 +199,26 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
 def _decode_data_url(text: str) -> tuple[str, bytes]:
     """Return the media type of a ``data:`` URL, which may be empty, and its content."""
     head, _, payload = text.removeprefix("data:").partition(",")
-    media_type, *parameters = head.split(";")
-    data = unquote_to_bytes(payload)
-    if any(each.strip().lower() == "base64" for each in parameters):
+    media_type, _, parameters = head.partition(";")
+    data = _decode_percent(payload)
+    if parameters.rpartition(";")[2].strip().lower() == "base64":
         data = base64.b64decode(b"".join(data.split()), validate=True)
     return media_type, data
+
+
+def _decode_percent(text: str) -> bytes:
+    r"""Decode the percent-encoding of a text.
+
+    ``urllib`` decodes in Python, and would block the event loop for a second. The codec for escapes
+    such as ``\x41`` is written in C.
+    """
+    if "%" not in text:
+        return text.encode()
+    escapes = text.replace("\\", "\\\\").replace("%", "\\x").encode()
+    try:
+        return escapes.decode("unicode_escape").encode("latin-1")
+    except UnicodeDecodeError:
+        raise ValueError("Expected two hexadecimal digits after each %") from None
 
 
 def require_string(value: Any) -> str:

@@ -150,13 +150,19 @@ class KeySet:
 
     async def _refresh(self, now: float) -> None:
         try:
-            self._keys = self._signatures.parse_keys(await _fetch_key_set(self._url))
+            self._keys = await self._fetch_keys()
             self._fetched_at = now
         except Exception as error:  # noqa: BLE001  # an unreachable or a broken issuer
             self._requested_at = time.monotonic()  # the interval begins after a timeout
             get_logger("mastra.server").warning(
                 "cannot fetch keys from %s", self._url.partition("?")[0], exc_info=error
             )
+
+    async def _fetch_keys(self) -> dict[str | None, Any]:
+        keys = self._signatures.parse_keys(await _fetch_key_set(self._url))
+        if not keys:
+            raise ValueError("The key set has no key that can be used.")
+        return keys
 
 
 async def _fetch_key_set(url: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ class Jwt:
     :param resource_claim: the claim that names the resource whose memory the user may access; empty
         for none.
     :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
-        when an algorithm or ``jwks_url`` cannot be used.
+        when another parameter cannot be used.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Jwt:
         self._public_key = public_key
         self._keys = None if jwks_url is None else KeySet(_check_url(jwks_url), self._signatures)
         self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
+        _check_claim_settings(audience, issuer, leeway)
         self._audience = audience
         self._issuer = issuer
         self._leeway = leeway
@@ -101,13 +102,32 @@ class Jwt:
         return self._public_key if self._secret is None else self._secret.reveal()
 
 
+def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
+    """Check the types, because PyJWT would reject each token as if its key did not fit."""
+    settings = {
+        "audience": (audience, audience is None or isinstance(audience, Collection)),
+        "issuer": (issuer, issuer is None or isinstance(issuer, Collection)),
+        "leeway": (leeway, isinstance(leeway, int | float)),
+    }
+    for name, (value, is_valid) in settings.items():
+        if not is_valid:
+            raise ConfigError(
+                f"The {name} {value!r} of Jwt has the wrong type.",
+                "Pass text as audience and issuer, and a number of seconds as leeway.",
+            )
+
+
 def _check_url(url: str) -> str:
     """Return the address of published keys if it can be requested."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        host = parts.netloc.rpartition("@")[2]  # what precedes it may be a password
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = is_valid and "@" not in parts.netloc
+    except ValueError:  # an invalid port or IPv6 address
+        is_valid = False
+    if not is_valid:  # the error omits the address, which may contain a password
         raise ConfigError(
-            f"The keys at {host or url!r} cannot be requested.",
+            "The address in jwks_url cannot be requested.",
             "Pass jwks_url as 'https://HOST/PATH', without a user.",
         )
     return url

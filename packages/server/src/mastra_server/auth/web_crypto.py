@@ -51,8 +51,9 @@ class WebCryptoSignatures:
 
         header = jwt.get_unverified_header(token)
         algorithm = str(header.get("alg"))
-        own_algorithm = key.get("alg", algorithm) if isinstance(key, Mapping) else algorithm
-        if algorithm not in algorithms or algorithm != own_algorithm or "crit" in header:
+        own_algorithm = key.get("alg") if isinstance(key, Mapping) else None
+        is_accepted = algorithm in algorithms and own_algorithm in (None, algorithm)
+        if not is_accepted or "crit" in header:
             raise jwt.InvalidAlgorithmError("The algorithm is not accepted.")
         content, _, signature = token.rpartition(".")
         if not await self._verify(algorithm, key, content.encode(), _decode_part(signature)):

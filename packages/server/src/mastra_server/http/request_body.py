@@ -230,10 +230,13 @@ def require_id(value: Any, field: str) -> str:
 
     :param value: a value of decoded JSON.
     :param field: the path of the field, for the error.
-    :raises InvalidBody: for a missing id, or for an id of more than 512 characters.
+    :raises InvalidBody: for a missing id, for an id of more than 512 characters, or for another
+        type.
     """
-    if not isinstance(value, str) or not value:
+    if value is None or value == "":
         raise InvalidBody(field, "Required")
+    if not isinstance(value, str):
+        raise InvalidBody(field, "Expected a string")
     if len(value) > MAX_ID_LENGTH:
         raise InvalidBody(field, f"Expected at most {MAX_ID_LENGTH} characters")
     return value

@@ -9,7 +9,7 @@ from typing import Any, cast
 from litestar import Controller, Litestar, Request, Router, route
 from litestar.handlers import BaseRouteHandler
 from litestar.response.base import ASGIResponse
-from litestar.routes import BaseRoute
+from litestar.routes import BaseRoute, HTTPRoute
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.errors import ConfigError
@@ -18,7 +18,7 @@ from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.responses import to_response
 
-__all__ = ("build_user_routes", "warn_about_open_routes")
+__all__ = ("build_user_routes", "check_user_routes", "warn_about_open_routes")
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -40,6 +40,29 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
                 f"api_routes contains {item!r}, which is not a route.",
                 "Pass ApiRoute(path=..., handler=...), or a Litestar handler.",
             )
+
+
+def check_user_routes(app: Litestar) -> None:
+    """Check that no two endpoints differ only in the names of their parameters.
+
+    Litestar would serve only the last one of them.
+
+    :param app: the application with all routes.
+    :raises ConfigError: when two endpoints have the same method and equal paths.
+    """
+    paths: dict[tuple[str, str], str] = {}
+    for item in app.routes:
+        if not isinstance(item, HTTPRoute):
+            continue
+        shape = _PARAMETER.sub("{}", item.path_format)
+        for method in item.methods - {"OPTIONS"}:
+            other = paths.setdefault((method, shape), item.path_format)
+            if other != item.path_format:
+                raise ConfigError(
+                    f"The endpoints {other!r} and {item.path_format!r} match the same {method} "
+                    "requests.",
+                    "Give one of them another path.",
+                )
 
 
 def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:

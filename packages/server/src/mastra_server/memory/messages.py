@@ -41,7 +41,6 @@ from mastra_server.memory.schemas import (
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_MAX_NEIGHBOURS = 1000
 
 
 @get(
@@ -121,11 +120,7 @@ async def _load_neighbours(
     memory: Memory, include: Include, resource: str | None
 ) -> dict[str, tuple[StoredMessage, str]]:
     """Load a message and its neighbours; return nothing if the caller may not read the message."""
-    before, after = (
-        min(max(count, 0), _MAX_NEIGHBOURS)
-        for count in (include.with_previous_messages, include.with_next_messages)
-    )
-    messages = await memory.storage.threads.get_surrounding(include.id, before, after)
+    messages = await memory.storage.threads.get_surrounding(include.id, *include.neighbours)
     if not messages:
         return {}
     try:

@@ -36,6 +36,8 @@ __all__ = (
 
 _Request = Request[Any, Any, Any]
 _MAX_PAGE = 1_000_000
+_MAX_NEIGHBOURS = 1000  # before and after an included message
+_MAX_INCLUDED = 10_000  # included messages and their neighbours, of one request
 MAX_PAGE_BYTES = 32 * 1024 * 1024  # of the records of one page in memory
 
 
@@ -45,6 +47,12 @@ class Include(msgspec.Struct, rename="camel"):
     id: str
     with_previous_messages: int = 0
     with_next_messages: int = 0
+
+    @property
+    def neighbours(self) -> tuple[int, int]:
+        """The numbers of messages before and after the message."""
+        before, after = self.with_previous_messages, self.with_next_messages
+        return min(max(before, 0), _MAX_NEIGHBOURS), min(max(after, 0), _MAX_NEIGHBOURS)
 
 
 _Includes = Annotated[list[Include], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -177,7 +185,10 @@ def read_includes(request: _Request) -> list[Include]:
     :param request: the request.
     :raises InvalidQuery: when the parameter is not a list of messages, or has too many of them.
     """
-    return read_json_param(request, "include", _Includes) or []
+    includes = read_json_param(request, "include", _Includes) or []
+    if sum(1 + sum(each.neighbours) for each in includes) > _MAX_INCLUDED:
+        raise InvalidQuery("include", f"Expected at most {_MAX_INCLUDED} messages in all")
+    return includes
 
 
 def _read_page(request: _Request, default: int) -> tuple[int, int | None]:

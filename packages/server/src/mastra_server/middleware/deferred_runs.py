@@ -22,9 +22,11 @@ _IMMEDIATE = frozenset(
     (
         "start",
         "resume",
+        "resume-no-wait",
         "restart",
         "restart-all-active-workflow-runs",
         "retry",
+        "move",
         "time-travel",
     )
 )

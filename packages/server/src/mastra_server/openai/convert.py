@@ -102,10 +102,10 @@ class ResponseWriter:
             case Finish():
                 if event.object is not None and not self._has_message():
                     yield from self._write_text(encode_json(event.object).decode())
-                yield from self._end_message()
+                yield from self._end_items()
                 yield self._finish(event)
             case Failure():
-                yield from self._end_message()
+                yield from self._end_items()
                 yield self._fail(event)
 
     def _has_message(self) -> bool:
@@ -205,6 +205,15 @@ class ResponseWriter:
             arguments=item["arguments"],
         )
         yield self._build_event("output_item.done", output_index=index, item=item)
+
+    def _end_items(self) -> Iterator[dict[str, Any]]:
+        """End the open message, and the calls whose arguments are incomplete."""
+        yield from self._end_message()
+        for call in self._calls.values():
+            item = self._output[call.index]
+            item |= {"status": "incomplete", "arguments": "".join(call.texts)}
+            yield self._build_event("output_item.done", output_index=call.index, item=item)
+        self._calls.clear()
 
     def _write_item(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         self._output.append(item)
