@@ -60,6 +60,7 @@ class TestDeferredRuns:
             "workflow-runs/resume",
             "workflow-runs/retry",
             "workflow-runs/move",
+            "schedules/wf_w/run",
         ],
     )
     def test_run_that_no_client_waits_for_is_deferred(self, call):

@@ -13,7 +13,7 @@ def call(monkeypatch):
     """Send a request while a run is due; return the order of what happens."""
     monkeypatch.setenv("VERCEL", "1")
 
-    def send_request(method, *, work=None):
+    def send_request(method, *, work=None, path="/api/workflows/w"):
         happened = []
 
         async def continue_runs():
@@ -30,8 +30,8 @@ def call(monkeypatch):
         async def send(message):
             happened.append(message["type"].rpartition(".")[2])
 
-        scope = {"type": "http", "method": method, "path": "/api/workflows/w"}
-        asyncio.run(FrozenRuns(app, "/api/workflows", continue_runs)(scope, None, send))
+        scope = {"type": "http", "method": method, "path": path}
+        asyncio.run(FrozenRuns(app, "/api", continue_runs)(scope, None, send))
         return happened
 
     return send_request
@@ -39,6 +39,11 @@ def call(monkeypatch):
 
 def test_a_read_shows_the_runs_as_they_rest(call):
     assert call("GET") == ["due run rests", "app", "start", "body"]
+
+
+def test_routes_that_change_no_run_do_not_wait(call):
+    assert call("GET", path="/api/agents") == ["app", "start", "body"]
+    assert call("POST", path="/api/schedules/wf_w/run")[-2:] == ["due run rests", "body"]
 
 
 def test_a_change_does_not_wait_for_the_runs_of_others(call):

@@ -281,7 +281,7 @@ def _add_frozen_runs(app: App, mastra: Mastra) -> App:
         return DeferredRuns(app, prefix, engine.has_waiting_runs)
     if role == "worker":
         return BackgroundRuns(app, prefix, engine.continue_runs)
-    return FrozenRuns(app, f"{prefix}/workflow", engine.continue_runs)
+    return FrozenRuns(app, prefix, engine.continue_runs)
 
 
 async def _open_remote_runs(app: Litestar) -> None:

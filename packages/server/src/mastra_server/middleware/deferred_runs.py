@@ -11,11 +11,11 @@ from mastra_core.errors import StorageError
 from mastra_core.freezing import collect_tasks, defer_runs
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
-from mastra_server.middleware.frozen_runs import take_up_runs, wait_for_all
+from mastra_server.middleware.frozen_runs import is_for_runs, take_up_runs, wait_for_all
 
 __all__ = ("BackgroundRuns", "DeferredRuns")
 
-_HEADER = b"x-mastra-background"  # the path that the platform requests from the function
+_HEADER = b"x-mastra-background"
 _INTERVAL = 2.0  # seconds between two looks for runs that wait
 # The last segments of the routes that start or continue a run, and respond at once.
 _IMMEDIATE = frozenset(
@@ -27,39 +27,10 @@ _IMMEDIATE = frozenset(
         "restart-all-active-workflow-runs",
         "retry",
         "move",
+        "run",
         "time-travel",
     )
 )
-
-
-class _BackgroundPath:
-    """The path that continues the runs, which responses for workflows name in a header.
-
-    The platform requests the path from the background function: after a response that leaves runs
-    to the function, and after an invocation of the function whose time was over.
-
-    :param prefix: the prefix of the routes.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = f"{prefix}/workflow"
-        self._header = (_HEADER, f"{prefix}/workflows/run-counts".encode())
-
-    def is_for_workflows(self, scope: Scope) -> bool:
-        """Return whether a request is for workflows.
-
-        :param scope: the ASGI scope.
-        """
-        return scope["type"] == "http" and str(scope["path"]).startswith(self._prefix)
-
-    def add_to(self, message: Message) -> Message:
-        """Return a message, with the header if the message begins a response.
-
-        :param message: the ASGI message.
-        """
-        if message["type"] != "http.response.start":
-            return message
-        return {**message, "headers": [*message["headers"], self._header]}
 
 
 class BackgroundRuns:
@@ -74,8 +45,7 @@ class BackgroundRuns:
     """
 
     def __init__(self, app: App, prefix: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
-        self._app, self._continue_runs = app, continue_runs
-        self._path = _BackgroundPath(prefix)
+        self._app, self._prefix, self._continue_runs = app, prefix, continue_runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and hold the end of its response while runs are executed.
@@ -84,7 +54,7 @@ class BackgroundRuns:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        if not self._path.is_for_workflows(scope):
+        if not is_for_runs(scope, self._prefix):
             await self._app(scope, receive, send)
             return
         with collect_tasks() as tasks:
@@ -93,7 +63,7 @@ class BackgroundRuns:
             async def send_parts(message: Message) -> None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
                     await _wait_until_rest_or_disconnect(tasks, receive)
-                await send(self._path.add_to(message))
+                await send(_name_path(message, self._prefix))
 
             await self._app(scope, receive, send_parts)
 
@@ -112,8 +82,7 @@ class DeferredRuns:
     def __init__(
         self, app: App, prefix: str, has_waiting_runs: Callable[[], Awaitable[bool]]
     ) -> None:
-        self._app, self._has_waiting_runs = app, has_waiting_runs
-        self._path = _BackgroundPath(prefix)
+        self._app, self._prefix, self._has_waiting_runs = app, prefix, has_waiting_runs
         self._next_look = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +92,7 @@ class DeferredRuns:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        if not self._path.is_for_workflows(scope):
+        if not is_for_runs(scope, self._prefix):
             await self._app(scope, receive, send)
         elif scope["path"].rpartition("/")[2] in _IMMEDIATE:
             await self._defer(scope, receive, send)
@@ -134,7 +103,7 @@ class DeferredRuns:
         with defer_runs() as deferral:
 
             async def send_head(message: Message) -> None:
-                await send(self._path.add_to(message) if deferral.has_runs else message)
+                await send(_name_path(message, self._prefix) if deferral.has_runs else message)
 
             await self._app(scope, receive, send_head)
 
@@ -143,7 +112,7 @@ class DeferredRuns:
 
             async def send_parts(message: Message) -> None:
                 if message["type"] == "http.response.start" and await self._find_waiting_runs():
-                    message = self._path.add_to(message)
+                    message = _name_path(message, self._prefix)
                 if message["type"] == "http.response.body" and not message.get("more_body"):
                     await wait_for_all(tasks)
                 await send(message)
@@ -162,6 +131,18 @@ class DeferredRuns:
                 "waiting durable runs cannot be continued: %s", error
             )
             return False
+
+
+def _name_path(message: Message, prefix: str) -> Message:
+    """Return a message; the head of a response names the path that continues the runs.
+
+    The platform requests the path from the background function: after a response that leaves runs
+    to the function, and after an invocation of the function whose time was over.
+    """
+    if message["type"] != "http.response.start":
+        return message
+    header = (_HEADER, f"{prefix}/workflows/run-counts".encode())
+    return {**message, "headers": [*message["headers"], header]}
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:

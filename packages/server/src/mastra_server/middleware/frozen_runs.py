@@ -11,7 +11,7 @@ from mastra_core.freezing import collect_tasks, list_unawaited_tasks
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 
-__all__ = ("FrozenRuns", "take_up_runs", "wait_for_all")
+__all__ = ("FrozenRuns", "is_for_runs", "take_up_runs", "wait_for_all")
 
 _READ_TIMEOUT = 5.0  # seconds for which a GET lets waiting runs continue before it is answered
 _UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait for this response
@@ -21,13 +21,13 @@ class FrozenRuns:
     """Continue waiting runs at each request for workflows, and end its response after them.
 
     :param app: the application inside.
-    :param path: the prefix of the routes for workflows.
+    :param prefix: the prefix of the routes.
     :param continue_runs: continues the runs that are due or were lost, and returns when each of
         them has ended or waits again.
     """
 
-    def __init__(self, app: App, path: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
-        self._app, self._path, self._continue_runs = app, path, continue_runs
+    def __init__(self, app: App, prefix: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
+        self._app, self._prefix, self._continue_runs = app, prefix, continue_runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and hold the end of the response while its runs are executed.
@@ -36,7 +36,7 @@ class FrozenRuns:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        if scope["type"] != "http" or not scope["path"].startswith(self._path):
+        if not is_for_runs(scope, self._prefix):
             await self._app(scope, receive, send)
             return
         with collect_tasks() as tasks:
@@ -51,6 +51,18 @@ class FrozenRuns:
                 await send(message)
 
             await self._app(scope, receive, send_last)
+
+
+def is_for_runs(scope: Scope, prefix: str) -> bool:
+    """Return whether a request is for workflows, their runs or their schedules.
+
+    :param scope: the ASGI scope.
+    :param prefix: the prefix of the routes.
+    """
+    if scope["type"] != "http":
+        return False
+    path: str = scope["path"]
+    return path.startswith((f"{prefix}/workflow", f"{prefix}/schedules"))
 
 
 async def take_up_runs(continue_runs: Callable[[], Awaitable[None]]) -> None:
