@@ -375,6 +375,12 @@ def test_value_that_is_no_model(model):
     assert "variable" in caught.value.hint
 
 
+def test_error_of_a_model_shows_no_credentials():
+    with pytest.raises(ConfigError, match="The model is a 'dict'") as caught:
+        Agent(name="a", model={"id": "openai/gpt-5", "apiKey": "sk-12345678"})
+    assert "sk-" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
