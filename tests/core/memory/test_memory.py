@@ -683,6 +683,25 @@ def test_failed_title_does_not_fail_the_run(storage, run, logs):
     assert "no title" in logs.text
 
 
+def test_title_agent_without_a_description_does_not_fail_the_run(storage, run, logs):
+    class Nameless:
+        id = name = "nameless"
+        description = ""
+
+        def info(self):
+            raise RuntimeError("no description")
+
+        async def generate(self, input, /):
+            raise AssertionError
+
+        stream = generate
+
+    agent = add_memory(Recorder().agent, storage, generate_title=Nameless())
+    assert run(agent.generate(build_input())).text == "answer 1"
+    assert run(storage.threads.get("t1")).title == ""
+    assert "no title" in logs.text
+
+
 # Threads
 
 
