@@ -387,6 +387,8 @@ def test_error_of_a_model_shows_no_credentials():
         ({"tools": "look"}, "'tools' has the wrong type 'str'"),
         ({"tools": len}, "'tools' has the wrong type"),
         ({"agents": ["x"]}, "'agents' has the wrong type 'list'"),
+        ({"settings": ["x"]}, "'settings' has the wrong type 'list'"),
+        ({"stop_when": len}, "'stop_when' has the wrong type"),
     ],
 )
 def test_argument_of_the_wrong_type(options, message):
