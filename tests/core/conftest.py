@@ -1,6 +1,7 @@
-"""Both storages, for tests that must pass on each."""
+"""Both storages, for tests that must pass on each, and the log of the framework."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -18,3 +19,11 @@ def run(storage):
     with asyncio.Runner() as runner:
         yield runner.run
         runner.run(storage.close())
+
+
+@pytest.fixture
+def logs(caplog, monkeypatch):
+    """The log of the framework, also after another test has replaced its handlers."""
+    monkeypatch.setattr(logging.getLogger("mastra"), "propagate", True)
+    caplog.set_level("WARNING", logger="mastra")
+    return caplog

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 
 import pytest
 
@@ -65,26 +66,26 @@ def test_a_request_with_credentials_follows_no_redirect(status):
 
 
 def test_slow_headers_are_an_os_error():
-    left = threading.Event()
+    """The connection ends too; otherwise its thread would wait as long as the server sends."""
+    ended = []
 
     def trickle(listener):
         connection, _ = listener.accept()
         with connection:
             connection.recv(65_536)
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
-            while not left.wait(0.02):
-                connection.sendall(b"X")  # one header that never ends
+            try:
+                for _ in range(300):
+                    connection.sendall(b"X")  # one header that takes 6 s
+                    time.sleep(0.02)
+            except OSError:
+                ended.append(True)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=trickle, args=(listener,))
         thread.start()
-
-        async def read():
-            try:
-                with pytest.raises(OSError, match="too slow"):
-                    await fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/", seconds=0.3)
-            finally:
-                left.set()
-
-        asyncio.run(read())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(OSError, match="too slow"):
+            asyncio.run(fetch(url, seconds=0.3))
         thread.join()
+    assert ended

@@ -250,6 +250,18 @@ def test_mutable_default():
     assert run(label, {}) == run(label, {}) == ["new", "seen"]
 
 
+def test_mutable_struct_as_a_default():
+    class Query(msgspec.Struct):
+        words: list[str]
+
+    @tool
+    def search(query: Query = Query(["new"])) -> list[str]:  # noqa: B008  # users write it
+        query.words.append("seen")
+        return query.words
+
+    assert run(search, {}) == run(search, {}) == ["new", "seen"]
+
+
 def test_positional_only_parameter():
     with pytest.raises(ConfigError, match="'n' of 'double' is positional-only") as caught:
 

@@ -666,6 +666,51 @@ def test_reader_that_stops_ends_a_tool_that_waits_for_it():
     asyncio.run(stop_early())
 
 
+def test_tool_that_writes_while_it_is_cancelled():
+    ended = []
+
+    async def flood(context: ToolContext) -> str:
+        try:
+            while True:
+                await context.write("x")
+        finally:
+            await context.write("stopped")
+            ended.append(True)
+
+    agent = Agent(name="a", tools=[flood], model=Script([call("flood")]).model)
+
+    async def stop_early():
+        events = agent.stream(build_input())
+        async for event in events:
+            if isinstance(event, ToolOutput):
+                break
+        await asyncio.wait_for(events.aclose(), 20)
+        assert ended == [True]
+
+    asyncio.run(stop_early())
+
+
+def test_task_of_a_tool_that_writes_after_the_call():
+    """Nobody reads these outputs, so they must not wait for a reader."""
+    tasks = []
+
+    async def begin(context: ToolContext) -> str:
+        async def report():
+            for _ in range(1000):
+                await context.write("x")
+
+        tasks.append(asyncio.create_task(report()))
+        return "begun"
+
+    agent = Agent(name="a", tools=[begin], model=Script([call("begin")], ["done"]).model)
+
+    async def run():
+        await agent.generate(build_input())
+        await asyncio.wait_for(tasks[0], 20)
+
+    asyncio.run(run())
+
+
 def test_error_of_the_instructions_is_a_failure():
     def fail(_):
         raise LookupError("no password=hunter22")

@@ -375,12 +375,20 @@ def test_value_that_is_no_model(model):
     assert "variable" in caught.value.hint
 
 
+def test_error_of_a_model_shows_no_credentials():
+    with pytest.raises(ConfigError, match="The model is a 'dict'") as caught:
+        Agent(name="a", model={"id": "openai/gpt-5", "apiKey": "sk-12345678"})
+    assert "sk-" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"tools": "look"}, "'tools' has the wrong type 'str'"),
         ({"tools": len}, "'tools' has the wrong type"),
         ({"agents": ["x"]}, "'agents' has the wrong type 'list'"),
+        ({"settings": ["x"]}, "'settings' has the wrong type 'list'"),
+        ({"stop_when": len}, "'stop_when' has the wrong type"),
     ],
 )
 def test_argument_of_the_wrong_type(options, message):

@@ -151,6 +151,12 @@ def test_an_invalid_url_is_refused(url):
         HttpTransport(url)
 
 
+def test_a_missing_variable_for_the_url_is_named_as_the_cause():
+    with pytest.raises(ConfigError, match="'NoneType'") as caught:
+        HttpTransport(None)
+    assert "variable" in caught.value.hint
+
+
 def test_a_password_in_the_url_is_refused_and_not_shown():
     with pytest.raises(ConfigError, match="password") as caught:
         HttpTransport("https://ann:s3cret@logs.example.com/")

@@ -98,6 +98,12 @@ def test_a_line_with_a_masked_number_is_json():
     assert secret.reveal() == "12345678"
 
 
+def test_a_secret_with_a_comma_in_a_list_of_numbers():
+    secret = Secret("123456,789012")
+    assert json.loads(encode_content([9123456, 7890120, 1], 100)) == ["9****0", 1]
+    assert secret.reveal() == "123456,789012"
+
+
 def test_fields_of_models_are_masked(log):
     class Login(pydantic.BaseModel):
         user: str
@@ -111,6 +117,25 @@ def test_fields_of_models_are_masked(log):
     fields = {"login": Login(user="ann"), "request": Request(Login(user="bob")), "set": {("a",)}}
     logger.info("in", extra=fields)
     assert "hunter" not in read() and "ann" in read() and "bob" in read()
+
+
+class Unreadable(pydantic.BaseModel):
+    password: str = "hunter2-x"
+    parent: object = None
+
+    @pydantic.field_serializer("parent")
+    def fail(self, _):
+        raise ValueError("no data")
+
+
+def test_a_model_that_cannot_be_read_is_the_name_of_its_type(log):
+    """The line is written, and shows no field of the model."""
+    ring = pydantic.create_model("Ring", parent=(object, None))()
+    ring.parent = ring
+    logger, read = log
+    logger.info("in", extra={"login": Unreadable(), "all": [ring], "user": "ann"})
+    assert "Unreadable" in read() and "Ring" in read() and "ann" in read()
+    assert "hunter" not in read()
 
 
 class Collector(logging.Handler):

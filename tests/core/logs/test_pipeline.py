@@ -1,6 +1,5 @@
 """Test the pipeline: custom transports, failures, its thread, and losses."""
 
-import dataclasses
 import io
 import json
 import logging
@@ -492,18 +491,11 @@ def test_a_signal_handler_may_log_to_an_http_endpoint():
     run_script(HTTP_SIGNALS)
 
 
-@dataclasses.dataclass
-class Node:
-    name: str
-    parent: object = None
-    children: list = dataclasses.field(default_factory=list)
-
-
 @pytest.mark.parametrize("in_thread", [False, True])
 def test_a_field_of_a_scope_that_cannot_be_text_costs_its_own_line_only(build, in_thread):
     logger, pipeline, lines = build()
-    root = Node("root")
-    root.children.append(Node("leaf", root))
+    root = {"name": "root"}
+    root["children"] = [{"name": "leaf", "parent": root}]
     cart = []
     if in_thread:
         pipeline.start()

@@ -93,12 +93,17 @@ def test_either_command_or_url():
             McpClient(**wrong)
 
 
-@pytest.mark.parametrize("name", ["command", "only", "requires_approval"])
+@pytest.mark.parametrize("name", ["only", "requires_approval"])
 def test_text_in_place_of_a_list(name):
-    options = {} if name == "command" else {"url": "http://b"}
     with pytest.raises(ConfigError, match=f"{name}='a b' is text") as caught:
-        McpClient(**options, **{name: "a b"})
+        McpClient(url="http://b", **{name: "a b"})
     assert caught.value.hint == f"Write {name}=['a', 'b']."
+
+
+def test_command_that_is_text_is_not_shown():
+    with pytest.raises(ConfigError, match="is text, but it must be a list") as caught:
+        McpClient(command="server --token hunter22")
+    assert "hunter22" not in str(caught.value)
 
 
 def test_list_of_tools_without_end():

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import logging
 
 import pydantic
 import pytest
@@ -42,14 +41,6 @@ from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
 from tests.core.scripted_model import Script, call, run_agent, thought
-
-
-@pytest.fixture
-def logs(caplog, monkeypatch):
-    """The log of the framework, also after another test has replaced its handlers."""
-    monkeypatch.setattr(logging.getLogger("mastra"), "propagate", True)
-    caplog.set_level("WARNING", logger="mastra")
-    return caplog
 
 
 def build_input(text="hi", thread="t1", resource="ann", **more):
@@ -678,6 +669,25 @@ def test_failed_title_does_not_fail_the_run(storage, run, logs):
         raise RuntimeError("no idea")
 
     agent = add_memory(Recorder().agent, storage, generate_title=title)
+    assert run(agent.generate(build_input())).text == "answer 1"
+    assert run(storage.threads.get("t1")).title == ""
+    assert "no title" in logs.text
+
+
+def test_title_agent_without_a_description_does_not_fail_the_run(storage, run, logs):
+    class Nameless:
+        id = name = "nameless"
+        description = ""
+
+        def info(self):
+            raise RuntimeError("no description")
+
+        async def generate(self, input, /):
+            raise AssertionError
+
+        stream = generate
+
+    agent = add_memory(Recorder().agent, storage, generate_title=Nameless())
     assert run(agent.generate(build_input())).text == "answer 1"
     assert run(storage.threads.get("t1")).title == ""
     assert "no title" in logs.text

@@ -48,10 +48,10 @@ def build_span():
 
 
 @pytest.fixture
-def messages(caplog):
+def messages(logs):
     """The messages of the log."""
-    caplog.set_level(logging.INFO, logger="mastra.telemetry")
-    return lambda: [record.getMessage() for record in caplog.records]
+    logs.set_level(logging.INFO, logger="mastra.telemetry")
+    return lambda: [record.getMessage() for record in logs.records]
 
 
 def build_queue(url, counts, **options):

@@ -66,7 +66,7 @@ def test_spans_of_a_request_are_limited_by_bytes():
     assert (counts.exported, counts.dropped) == (8, 12)
 
 
-def test_an_exporter_that_fails_does_not_fail_the_request(caplog):
+def test_an_exporter_that_fails_does_not_fail_the_request(logs):
     class Failing:
         def export(self, spans):
             assert spans[0].name == "work"
@@ -84,4 +84,4 @@ def test_an_exporter_that_fails_does_not_fail_the_request(caplog):
     export(build_span("work"))
     assert queue is None
     assert (counts.exported, counts.dropped) == (0, 1)
-    assert "spans are lost: no printer" in caplog.text
+    assert "spans are lost: no printer" in logs.text

@@ -94,6 +94,8 @@ class Agent:
     ) -> None:
         require_list(tools, "tools")
         require_mapping(agents or {}, "agents")
+        require_mapping(settings or {}, "settings")
+        require_list(stop_when, "stop_when")
         self.id = id or name
         self.name = name
         self.description = description

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+    from urllib.request import OpenerDirector
 
 __all__ = ("FetchedResponse", "fetch")
 
@@ -48,29 +53,45 @@ async def fetch(
         return await _fetch_in_pyodide(url, method, headers or {}, body, seconds)
     import asyncio
 
+    connections: list[HTTPConnection] = []
     try:
         async with asyncio.timeout(seconds):  # each byte of slow headers begins a new wait
             return await asyncio.to_thread(
-                _fetch_blocking, url, method, headers or {}, body, seconds
+                _fetch_blocking, url, method, headers or {}, body, seconds, connections
             )
     except TimeoutError:
         raise OSError(_TOO_SLOW) from None
+    finally:
+        _end_connections(connections)
+
+
+def _end_connections(connections: Iterable[HTTPConnection]) -> None:
+    """End connections that still wait for headers, so that their thread becomes free."""
+    import contextlib
+    import socket
+
+    for open_socket in [connection.sock for connection in connections]:
+        with contextlib.suppress(OSError):  # the socket is closed already
+            if open_socket is not None:
+                open_socket.shutdown(socket.SHUT_RDWR)
 
 
 def _fetch_blocking(
-    url: str, method: str, headers: Mapping[str, str], body: bytes | None, seconds: float
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    seconds: float,
+    connections: list[HTTPConnection],
 ) -> FetchedResponse:
     import time
     from http.client import HTTPException
     from urllib.error import HTTPError
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
-
-    class NoRedirects(HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None: ...
+    from urllib.request import Request
 
     end = time.monotonic() + seconds
     request = Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310  # the application's own setting
-    opener = build_opener() if method == "GET" else build_opener(NoRedirects)
+    opener = _build_opener(connections, follows_redirects=method == "GET")
     try:
         response = opener.open(request, timeout=seconds)
     except HTTPError as error:
@@ -79,6 +100,33 @@ def _fetch_blocking(
         raise OSError(f"the response is invalid: {type(error).__name__}") from error
     with response:
         return FetchedResponse(response.status, _read_body(response, end))
+
+
+def _build_opener(connections: list[HTTPConnection], *, follows_redirects: bool) -> OpenerDirector:
+    """Build an opener that adds each connection to a list.
+
+    :param connections: the list.
+    :param follows_redirects: whether the opener follows redirects.
+    """
+    from http.client import HTTPConnection, HTTPSConnection
+    from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, build_opener
+
+    class NoRedirects(HTTPRedirectHandler):
+        def redirect_request(self, *_: Any) -> None: ...
+
+    def connect(kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
+        connections.append(kind(*arguments, **options))
+        return connections[-1]
+
+    class Http(HTTPHandler):
+        def http_open(self, req: Any) -> Any:
+            return self.do_open(functools.partial(connect, HTTPConnection), req)
+
+    class Https(HTTPSHandler):
+        def https_open(self, req: Any) -> Any:
+            return self.do_open(functools.partial(connect, HTTPSConnection), req)
+
+    return build_opener(Http, Https, *(() if follows_redirects else (NoRedirects,)))
 
 
 def _read_body(response: Any, end: float) -> bytes:

@@ -214,7 +214,8 @@ def _build_default(default: Any) -> Any:
 
     :param default: the default of a parameter.
     """
-    if default and isinstance(default, list | dict | set | bytearray):
+    is_struct = isinstance(default, msgspec.Struct) and not default.__struct_config__.frozen
+    if is_struct or (default and isinstance(default, list | dict | set | bytearray)):
         return msgspec.field(default_factory=functools.partial(copy.deepcopy, default))
     return default
 

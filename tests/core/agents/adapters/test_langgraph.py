@@ -1,10 +1,13 @@
 """Graphs of LangGraph: features that only they have."""
 
-from typing import TypedDict
+import operator
+from typing import Annotated, TypedDict
 
 import pytest
+from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages
 
 from mastra_core import AgentInput, Mastra
 from mastra_core.agents import Decision, Failure, ToolSuspended, as_agent
@@ -177,3 +180,28 @@ def test_extra_instructions_do_not_accumulate(checkpointer):
 
     frameworks.run(converse())
     assert sorted(received[-1]) == ["Hello.", "one", "two", "twotwo"]
+
+
+@pytest.mark.parametrize("reducer", [add_messages, operator.add])
+def test_extra_instructions_of_one_run_are_not_those_of_the_next(reducer):
+    """A reducer of the application may not know how to remove them; it must still work."""
+    received = []
+
+    def answer(state):
+        received.append([message.content for message in state["messages"]])
+        return {"messages": [AIMessage("Hello.")]}
+
+    class State(TypedDict):
+        messages: Annotated[list, reducer]
+
+    builder = StateGraph(State).add_node("answer", answer).add_edge(START, "answer")
+    agent = as_agent(builder.compile(name="g", checkpointer=InMemorySaver()))
+
+    async def converse():
+        await agent.generate(build_input("one", thread="t", extra_instructions="Be kind."))
+        await agent.generate(build_input("two", thread="t"))
+        await agent.generate(build_input("three", thread="t"))
+
+    frameworks.run(converse())
+    assert received[2][-4:] == ["Hello.", "two", "Hello.", "three"]
+    assert ("Be kind." in received[1]) == (reducer is operator.add)

@@ -130,10 +130,23 @@ def test_error_of_a_tool_of_one_run_is_its_result(agent, error):
     (result,) = out.tool_results
     expected = "no password=****" if error is not None else "The arguments are invalid: "
     assert result.result.startswith(expected)
+    assert result.failed
 
 
 def to_dict(run_input):
     return {name: getattr(run_input, name) for name in run_input.__struct_fields__}
+
+
+def test_invalid_arguments_of_a_tool_with_conditional_approval(agent):
+    def note(text: int) -> str:
+        raise AssertionError
+
+    own = tool(id="note", requires_approval=lambda text: text > 5)(note)
+    out = generate(agent, build_input("write down", tools=(own,)))
+    assert out.text == "Noted."
+    (result,) = out.tool_results
+    assert result.result.startswith("The arguments are invalid: ")
+    assert result.failed
 
 
 def test_client_tool_ends_the_run(agent):

@@ -84,7 +84,8 @@ def parse_models(model: Any) -> tuple[Any, ...]:
     for each in models:
         if not isinstance(each, str) and not hasattr(each, "model_name"):
             raise ConfigError(
-                f"The model {each!r} is neither a model string nor a model object.",
+                f"The model is a {type(each).__name__!r}, which is neither a model string nor a "
+                "model object.",
                 'Write model="openai:gpt-5", and check the variable if the name comes from one.',
             )
         if isinstance(each, str) and ":" not in each and each != "test":

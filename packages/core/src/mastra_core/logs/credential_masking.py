@@ -40,7 +40,7 @@ _MASKED_NAMES = frozenset(
     "clientsecret privatekey refresh ssn cookie".split()
 )
 _MASKED_ENDINGS = ("password", "token", "secret", "apikey", "accesskey", "authorization", "cookie")
-_NUMBER_CHARACTERS = "0123456789+-.eE"
+_NUMBER_CHARACTERS = "0123456789+-.eE,"  # of a number, or of several numbers in a list
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,:{}\[\]"]+')  # a string of JSON, or another scalar
 _VARIABLE_ENDINGS = ("_PASS", "_PWD", "SECRET_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY")
 
@@ -86,8 +86,16 @@ def _mask_nested(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask_nested(each) for each in value]
     if any(hasattr(kind, name) for name in _MODEL_ATTRIBUTES):
-        return _mask_nested(msgspec.to_builtins(value, enc_hook=_encode_object, str_keys=True))
+        return _mask_model(value)
     return value
+
+
+def _mask_model(value: Any) -> Any:
+    """Return the masked data of a model; the name of its type if the data cannot be read."""
+    try:
+        return _mask_nested(msgspec.to_builtins(value, enc_hook=_encode_object, str_keys=True))
+    except Exception:  # noqa: BLE001  # a user's serializer may raise anything; its line is kept
+        return type(value).__name__
 
 
 def _encode_object(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from mastra_core.errors import ConfigError
@@ -10,13 +11,18 @@ from mastra_core.redaction import redact_text
 __all__ = ("parse_http_url",)
 
 
-def parse_http_url(url: str, sender: str) -> SplitResult:
+def parse_http_url(url: Any, sender: str) -> SplitResult:
     """Return the parts of a URL to which data is sent.
 
-    :param url: the URL.
+    :param url: the URL; any other value raises the error.
     :param sender: what sends the data, for the message.
-    :raises ConfigError: when it is no URL with ``http`` or ``https``, a host and a valid port.
+    :raises ConfigError: when it is not a URL with ``http`` or ``https``, a host and a valid port.
     """
+    if not isinstance(url, str):
+        raise ConfigError(
+            f"{sender} got a URL of the type {type(url).__name__!r}, which is not text.",
+            "Set the environment variable that the URL comes from.",
+        )
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

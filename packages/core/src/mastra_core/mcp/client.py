@@ -67,7 +67,11 @@ class McpClient:
         requires_approval: bool | Collection[str] = False,
         timeout: float = 30,
     ) -> None:
-        refuse_text(command, "command", "McpClient")
+        if isinstance(command, str):  # not quoted, because an argument may be a credential
+            raise ConfigError(
+                "The command of an McpClient is text, but it must be a list.",
+                'Pass command=["program", "argument"].',
+            )
         refuse_text(only, "only", "McpClient")
         refuse_text(requires_approval, "requires_approval", "McpClient")
         if bool(command) == bool(url):

@@ -36,20 +36,22 @@ class TitleGenerator:
         :returns: the title; empty if the agent failed. The error is then logged.
         """
         generator = self._agent or agent
-        run_input = AgentInput(
+        try:
+            output = await generator.generate(self._build_input(text, generator, context))
+        except Exception as error:  # noqa: BLE001  # a run does not fail because of its title
+            get_logger("mastra.memory").warning("no title was generated", exc_info=error)
+            return ""
+        text = output.object if isinstance(output.object, str) else output.text
+        return " ".join(text.split()).strip("\"'")[:_MAX_LENGTH]
+
+    def _build_input(self, text: str, generator: AgentLike, context: dict[str, Any]) -> AgentInput:
+        return AgentInput(
             messages=(Message.user(text),),
             instructions=_INSTRUCTIONS if self._agent is None else "",
             output=None if generator.info().output_schema is None else str,
             active_tools=(),
             context=context,
         )
-        try:
-            output = await generator.generate(run_input)
-        except Exception as error:  # noqa: BLE001  # a run does not fail because of its title
-            get_logger("mastra.memory").warning("no title was generated", exc_info=error)
-            return ""
-        text = output.object if isinstance(output.object, str) else output.text
-        return " ".join(text.split()).strip("\"'")[:_MAX_LENGTH]
 
 
 def as_title_generator(value: Any) -> TitleGenerator | None:

@@ -150,18 +150,20 @@ class MemoryThreads(ThreadStore):
 
     @override
     async def create(self, thread: Thread) -> bool:
+        thread = _repair(thread)  # first, because this may change the id
         if self._threads.get(thread.id) is not None:
             return False
         self._delete_other_notes(thread)
-        self._put_thread(_ThreadEntry(_repair(thread)))
+        self._put_thread(_ThreadEntry(thread))
         return True
 
     @override
     async def update(self, thread: Thread, resource: str | None = None) -> bool:
+        thread = _repair(thread)
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
-        entry.thread = _repair(thread)
+        entry.thread = thread
         self._put_thread(entry)
         return True
 
@@ -184,11 +186,11 @@ class MemoryThreads(ThreadStore):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
+        thread, messages = _repair(thread), [*map(_repair, messages)]
         entry = self._threads.get(thread.id)
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
         self._check_owner(thread.id, messages)
-        thread = _repair(thread)
         if entry is None:
             self._delete_other_notes(thread)
             entry = _ThreadEntry(thread)
@@ -326,7 +328,7 @@ class MemoryThreads(ThreadStore):
         return self._threads.get(self._thread_ids.get(message_id, ""))
 
     def _put_messages(self, entry: _ThreadEntry, messages: Sequence[StoredMessage]) -> None:
-        for message in map(_repair, messages):
+        for message in messages:
             entry.put_message(message)
             self._thread_ids[message.id] = message.thread
             entry.position = next(self._positions)

@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from langchain_core.messages import SystemMessage
+from langchain_core.messages import RemoveMessage, SystemMessage
 from langgraph.errors import GraphRecursionError
+from langgraph.graph.message import add_messages
 from langgraph.types import Command
 
 from mastra_core.agents.deadline import iter_with_timeout
@@ -98,7 +99,8 @@ class GraphAgent(StreamingAgent):
         if run_input.decisions:
             graph_input: Any = await self._build_resume_command(run_input, thread)
         else:
-            graph_input = self._build_graph_input(run_input)
+            removals = await self._remove_extra_instructions(run_input, thread)
+            graph_input = self._build_graph_input(run_input, removals)
         stream = self._open_stream(run_input, thread, graph_input)
         items = iter_with_timeout(stream, run_input.timeout)
         try:
@@ -164,9 +166,19 @@ class GraphAgent(StreamingAgent):
         state = await self._graph.aget_state(_build_config(thread))
         return [each.id for each in state.interrupts]
 
-    def _build_graph_input(self, run_input: AgentInput) -> Any:
+    async def _remove_extra_instructions(self, run_input: AgentInput, thread: str) -> list[Any]:
+        """Return the message that removes the instructions of an earlier run from the thread."""
+        if not (self._has_checkpointer and run_input.thread) or run_input.extra_instructions:
+            return []  # there are none, or the instructions of this run replace them
+        if getattr(self._graph.channels.get("messages"), "operator", None) is not add_messages:
+            return []  # another reducer may not know such a message
+        state = await self._graph.aget_state(_build_config(thread))
+        ids = [each.id for each in state.values.get("messages", [])]
+        return [RemoveMessage(id=_EXTRA_ID)] if _EXTRA_ID in ids else []
+
+    def _build_graph_input(self, run_input: AgentInput, removals: Sequence[Any]) -> Any:
         messages: Sequence[Message] = run_input.messages
-        earlier: list[Any] = []
+        earlier: list[Any] = [*removals]
         if self._has_checkpointer and run_input.thread:
             messages = run_input.new_messages
         elif run_input.history:

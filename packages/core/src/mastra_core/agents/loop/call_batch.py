@@ -38,10 +38,20 @@ class _ItemQueue:
     def __init__(self) -> None:
         self._items: asyncio.Queue[ToolOutput | CallOutcome | BaseException] = asyncio.Queue()
         self._places = asyncio.Semaphore(_MAX_OUTPUTS)
+        self._is_closed = False
 
     async def write(self, output: ToolOutput) -> None:
         await self._places.acquire()
-        self._items.put_nowait(output)
+        if self._is_closed:
+            self._places.release()  # for the next output that waits
+            await asyncio.sleep(0)  # a tool that only writes must not block the event loop
+        else:
+            self._items.put_nowait(output)
+
+    def close(self) -> None:
+        """Discard later outputs, which a tool may write while it ends, or a task of the tool."""
+        self._is_closed = True
+        self._places.release()
 
     def end_call(self, item: CallOutcome | BaseException) -> None:
         self._items.put_nowait(item)
@@ -86,6 +96,7 @@ class CallBatch:
                 waiting -= isinstance(item, CallOutcome)
                 yield item
         finally:
+            queue.close()
             await _cancel(tasks)
 
     def _writes_outputs(self, call: PendingCall) -> bool:

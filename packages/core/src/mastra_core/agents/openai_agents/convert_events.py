@@ -17,9 +17,15 @@ from mastra_core.agents.events import (
 from mastra_core.agents.messages import Decision
 from mastra_core.schema import dump
 
-__all__ = ("EventConverter", "to_tool_call", "to_usage")
+__all__ = ("ErrorText", "EventConverter", "to_tool_call", "to_usage")
 
 _REASONING = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+
+
+class ErrorText(str):
+    """The result of a call that failed; to the SDK, it is a text like any other."""
+
+    __slots__ = ()
 
 
 class EventConverter:
@@ -97,7 +103,7 @@ class EventConverter:
                 name=call.name,
                 arguments=call.arguments,
                 result=dump(output),
-                failed=declined,
+                failed=declined or isinstance(output, ErrorText),
                 declined=declined,
             )
         ]

@@ -11,6 +11,7 @@ from typing import Any
 import agents
 
 from mastra_core.agents.messages import AgentInput, ClientTool
+from mastra_core.agents.openai_agents.convert_events import ErrorText
 from mastra_core.agents.tool_calls import describe_tool_error
 from mastra_core.errors import InvalidInput
 from mastra_core.redaction import safe_message
@@ -82,11 +83,12 @@ def _to_function_tool(item: Tool) -> Any:
         try:
             values = item.parse_arguments(json.loads(arguments or "{}"))
         except (InvalidInput, ValueError) as error:
-            return f"The arguments are invalid: {safe_message(error)}"  # the model may try again
+            # The model may try again.
+            return ErrorText(f"The arguments are invalid: {safe_message(error)}")
         try:
             return await item.call(values, tool_context)
         except Exception as error:  # noqa: BLE001  # a tool may raise anything
-            return describe_tool_error(error, item.id)
+            return ErrorText(describe_tool_error(error, item.id))
 
     return agents.FunctionTool(
         name=item.id,
@@ -103,7 +105,11 @@ def _build_approval(item: Tool) -> Any:
         return item.requires_approval
 
     async def needs_approval(_: Any, arguments: dict[str, Any], __: str) -> bool:
-        return await item.is_approval_required(item.parse_arguments(arguments))
+        try:
+            values = item.parse_arguments(arguments)
+        except InvalidInput:
+            return False  # the call is not executed, and the model gets the error
+        return await item.is_approval_required(values)
 
     return needs_approval
 
