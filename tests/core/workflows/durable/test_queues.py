@@ -161,6 +161,32 @@ def test_starts_during_a_claim_do_not_exceed_the_maximum_of_the_process(database
     assert (len(gauge.order), gauge.maximum) == (4, 2)
 
 
+def test_run_that_starts_during_a_claim_is_executed_before_a_freeze(database_url, monkeypatch):
+    """The claim has no place for the run, so a second one must follow within the request."""
+    monkeypatch.setenv("VERCEL", "1")
+    workflow = Workflow("w").then(add_one)
+
+    async def run_scenario():
+        async with (
+            open_engines(database_url, "client", workflows=[workflow], max_concurrency=0) as others,
+            open_engines(database_url, "one", workflows=[workflow]) as (engine,),
+        ):
+            claim, runs = engine._store.claim, await start_all(others[0], workflow, [1])
+
+            async def start_meanwhile(*arguments, **settings):
+                monkeypatch.setattr(engine._store, "claim", claim)
+                rows = await claim(*arguments, **settings)
+                runs.extend(await start_all(engine, workflow, [2]))
+                await asyncio.sleep(0.1)
+                return rows
+
+            monkeypatch.setattr(engine._store, "claim", start_meanwhile)
+            await engine.continue_runs()
+            return [await engine.get(workflow, run.run_id) for run in runs]
+
+    assert [run.record.status for run in asyncio.run(run_scenario())] == ["success"] * 2
+
+
 def test_maximum_also_counts_runs_of_a_previous_version(database_url):
     gauge = Gauge()
     measure = gauge.build_step()
