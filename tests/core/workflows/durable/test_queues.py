@@ -187,6 +187,37 @@ def test_run_that_starts_during_a_claim_is_executed_before_a_freeze(database_url
     assert [run.record.status for run in asyncio.run(run_scenario())] == ["success"] * 2
 
 
+def test_claim_of_a_request_ends_with_the_process(database_url, monkeypatch):
+    monkeypatch.setenv("VERCEL", "1")
+    gauge = Gauge()
+    workflow = Workflow("w").then(gauge.build_step())
+
+    async def run_scenario():
+        async with open_engines(
+            database_url, "client", workflows=[workflow], max_concurrency=0
+        ) as (client,):
+            (run,) = await start_all(client, workflow, [1])
+            async with open_engines(database_url, "one", workflows=[workflow]) as (engine,):
+                claim, is_claimed = engine._store.claim, asyncio.Event()
+
+                async def claim_slowly(*arguments, **settings):
+                    rows = await claim(*arguments, **settings)
+                    is_claimed.set()
+                    await asyncio.sleep(0.2)
+                    return rows
+
+                monkeypatch.setattr(engine._store, "claim", claim_slowly)
+                await engine.look_soon()
+                await asyncio.wait_for(is_claimed.wait(), 10)
+            await asyncio.sleep(0.3)
+            assert gauge.order == [], "the step would begin in a process that has stopped"
+            async with open_engines(database_url, "two", workflows=[workflow]) as (engine,):
+                await engine.continue_runs()
+            return await client.get(workflow, run.run_id)
+
+    assert asyncio.run(run_scenario()).record.status == "success"
+
+
 def test_maximum_also_counts_runs_of_a_previous_version(database_url):
     gauge = Gauge()
     measure = gauge.build_step()

@@ -120,7 +120,7 @@ class Dispatcher:
         self._reserved = 0  # places of runs that start, or are claimed, at this moment
         self._claim_lock = asyncio.Lock()
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
-        self._claiming: asyncio.Task[None] | None = None
+        self._claims: set[asyncio.Task[None]] = set()  # that a request waits for
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
         self._role = get_background_role() if self._freezes else ""
@@ -160,8 +160,10 @@ class Dispatcher:
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
-            self._claiming = asyncio.create_task(self._claim_runs())
-            hold_response(self._claiming)
+            claim = asyncio.create_task(self._claim_runs())
+            self._claims.add(claim)
+            claim.add_done_callback(self._claims.discard)
+            hold_response(claim)
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
@@ -254,9 +256,10 @@ class Dispatcher:
             await self._store.release(self.member.id, counts=self._role == "worker")
 
     async def _stop_tasks(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._claims]
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        await asyncio.wait(tasks)
         executions = [*self._executions.values()]
         await asyncio.gather(*(execution.release() for execution in executions))
 
