@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import sqlite3
 
 import pytest
 
 from mastra_core import MemoryEngine, Workflow, step
-from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.errors import ConfigError, InvalidInput, StorageError
+from mastra_core.freezing import collect_tasks
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
 from mastra_core.workflows.durable.store.claim_queries import has_claimable
@@ -185,6 +187,28 @@ def test_run_that_starts_during_a_claim_is_executed_before_a_freeze(database_url
             return [await engine.get(workflow, run.run_id) for run in runs]
 
     assert [run.record.status for run in asyncio.run(run_scenario())] == ["success"] * 2
+
+
+def test_claim_of_a_request_reports_a_failing_database(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("VERCEL", "1")
+    url, unhandled = f"sqlite:///{tmp_path}/runs.db", []
+
+    async def fail(*arguments, **settings):
+        raise StorageError("The database is away.", "Start it.")
+
+    async def run_scenario():
+        asyncio.get_running_loop().set_exception_handler(lambda _, each: unhandled.append(each))
+        async with open_engines(url, "one", workflows=[Workflow("w").then(add_one)]) as (engine,):
+            monkeypatch.setattr(engine._store, "has_claimable", fail)
+            with collect_tasks() as tasks:
+                await engine.look_soon()
+                await asyncio.wait(tasks)
+        tasks.clear()
+        gc.collect()
+
+    asyncio.run(run_scenario())
+    assert "durable runs wait: The database is away." in caplog.text
+    assert unhandled == [], "no traceback for a database that is away"
 
 
 def test_claim_of_a_request_ends_with_the_process(database_url, monkeypatch):

@@ -160,7 +160,7 @@ class Dispatcher:
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
-            claim = asyncio.create_task(self._claim_runs())
+            claim = asyncio.create_task(self._try_to_claim_runs())
             self._claims.add(claim)
             claim.add_done_callback(self._claims.discard)
             hold_response(claim)
@@ -453,6 +453,12 @@ class Dispatcher:
             return
         self._looks.next_orphans = time.monotonic() + _ORPHAN_INTERVAL
         await self._claim_orphans()
+
+    async def _try_to_claim_runs(self) -> None:
+        try:
+            await self._claim_runs()
+        except StorageError as error:
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
 
     async def _claim_orphans(self) -> None:
         await self._release_lost_runs()
