@@ -1,12 +1,15 @@
 """What requests leave to the background function, and how the function continues runs."""
 
 import asyncio
+import contextlib
 
 import pytest
 
+from mastra_core import DurableEngine, Workflow, as_child, step
 from mastra_core.errors import StorageError
-from mastra_core.freezing import get_deferral, hold_response
+from mastra_core.freezing import collect_tasks, defer_runs, get_deferral, hold_response
 from mastra_server.middleware.deferred_runs import BackgroundRuns, DeferredRuns
+from mastra_server.middleware.frozen_runs import wait_for_all
 
 HEADER = (b"x-mastra-background", b"/api/workflows/run-counts")
 
@@ -17,13 +20,16 @@ async def receive_nothing():
 
 def send_request(build, path, app, receive=receive_nothing):
     """Send a request through a middleware; return the headers of its response."""
+    return asyncio.run(request(build(app), path, receive))
+
+
+async def request(app, path, receive=receive_nothing):
     headers = []
 
     async def send(message):
         headers.extend(message.get("headers", ()))
 
-    scope = {"type": "http", "method": "POST", "path": path}
-    asyncio.run(build(app)(scope, receive, send))
+    await app({"type": "http", "method": "POST", "path": path}, receive, send)
     return headers
 
 
@@ -147,3 +153,151 @@ class TestBackgroundRuns:
             await respond(send)
 
         assert send_to_worker(continue_runs, app, receive) == [HEADER]
+
+
+@pytest.fixture
+def processes(tmp_path, monkeypatch):
+    """Open a process with a role, on one database."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
+
+    @contextlib.asynccontextmanager
+    async def open_process(role, *workflows, **settings):
+        monkeypatch.setenv("MASTRA_BACKGROUND_ROLE", role)
+        engine = DurableEngine(f"sqlite:///{tmp_path}/runs.db", name=role, **settings)
+        await engine.open(workflows)
+        yield engine
+        await engine.close()
+
+    return open_process
+
+
+class Gate:
+    """A workflow whose runs last until they are opened."""
+
+    def __init__(self, **options):
+        self.begun, self.gates = [], [asyncio.Event(), asyncio.Event()]
+
+        @step
+        async def wait(number: int) -> int:
+            self.begun.append(number)
+            await self.gates[number].wait()
+            return number
+
+        self.workflow = Workflow("w", **options).then(wait)
+
+    async def wait_until_begun(self, *numbers):
+        async with asyncio.timeout(10):
+            while self.begun != [*numbers]:  # noqa: ASYNC110  # of several event loops
+                await asyncio.sleep(0.01)
+
+
+async def start(engine, workflow, number):
+    run = await engine.create(workflow)
+    await engine.start(run, number)
+    return run
+
+
+async def leave_run(engine, workflow, number):
+    with defer_runs() as deferral:
+        run = await start(engine, workflow, number)
+    assert deferral.has_runs
+    return run
+
+
+def test_worker_also_completes_runs_that_arrive_meanwhile(processes):
+    async def run_scenario():
+        gate = Gate()
+        async with (
+            processes("caller", gate.workflow) as caller,
+            processes("worker", gate.workflow) as worker,
+        ):
+            app = BackgroundRuns(TestDeferredRuns.respond_at_once, "/api", worker.continue_runs)
+            await leave_run(caller, gate.workflow, 0)
+            response = asyncio.create_task(request(app, "/api/workflows/run-counts"))
+            await gate.wait_until_begun(0)
+            late = await leave_run(caller, gate.workflow, 1)
+            await gate.wait_until_begun(0, 1)
+            gate.gates[0].set()
+            await asyncio.sleep(0.1)
+            assert not response.done(), "the process would be frozen within the second run"
+            gate.gates[1].set()
+            await asyncio.wait_for(response, 10)
+            assert (await caller.get(gate.workflow, late.run_id)).record.status == "success"
+
+    asyncio.run(run_scenario())
+
+
+def test_caller_executes_no_runs_of_other_requests(processes):
+    async def run_scenario():
+        gate = Gate()
+        async with processes("caller", gate.workflow) as caller:
+            await start(caller, gate.workflow, 0)
+            await gate.wait_until_begun(0)
+            await leave_run(caller, gate.workflow, 1)
+            await asyncio.sleep(0.5)  # several looks at the database
+            assert gate.begun == [0]
+            assert await caller.has_waiting_runs(), "of which the worker hears"
+
+    asyncio.run(run_scenario())
+
+
+@step
+async def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.fixture
+def family():
+    """A parent, and the child run that it starts."""
+    child = Workflow("child", input=int).then(double)
+    return Workflow("parent", input=int).then(as_child(child)), child
+
+
+def test_caller_executes_the_child_runs_of_its_request(processes, family):
+    async def run_scenario():
+        async with processes("caller", *family) as caller:
+            runs = [await start(caller, family[0], number) for number in range(4)]
+            return await asyncio.wait_for(asyncio.gather(*(run.wait() for run in runs)), 10)
+
+    assert [record.result for record in asyncio.run(run_scenario())] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("role", ["", "worker"])
+def test_child_run_is_executed_before_a_freeze(processes, family, role):
+    async def run_scenario():
+        async with processes(role, *family) as engine:
+            for number in range(4):
+                with collect_tasks() as tasks:
+                    run = await start(engine, family[0], number)
+                    await wait_for_all(tasks)
+                run = await engine.get(family[0], run.run_id)
+                assert run.record.result == 2 * number
+
+    asyncio.run(run_scenario())
+
+
+def test_caller_wakes_the_run_of_its_request(processes):
+    workflow = Workflow("w", input=int).sleep(0.3).then(double)
+
+    async def run_scenario():
+        async with processes("caller", workflow, park_after=0.1) as caller:
+            run = await start(caller, workflow, 4)
+            return await asyncio.wait_for(run.wait(), 10)
+
+    assert asyncio.run(run_scenario()).result == 8
+
+
+def test_full_queue_needs_no_background_function(processes):
+    async def run_scenario():
+        gate = Gate(concurrency=1)
+        async with processes("worker", gate.workflow) as worker:
+            await start(worker, gate.workflow, 0)
+            await gate.wait_until_begun(0)
+            async with processes("caller", gate.workflow) as caller:
+                await leave_run(caller, gate.workflow, 1)
+                assert not await caller.has_waiting_runs(), "the worker executes it next"
+                gate.gates[0].set()
+                await gate.wait_until_begun(0, 1)
+                gate.gates[1].set()
+
+    asyncio.run(run_scenario())

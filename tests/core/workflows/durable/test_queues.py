@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import sqlite3
 
 import pytest
 
 from mastra_core import MemoryEngine, Workflow, step
-from mastra_core.errors import ConfigError, InvalidInput
+from mastra_core.errors import ConfigError, InvalidInput, StorageError
+from mastra_core.freezing import collect_tasks
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
 from mastra_core.workflows.durable.store.claim_queries import has_claimable
@@ -159,6 +161,85 @@ def test_starts_during_a_claim_do_not_exceed_the_maximum_of_the_process(database
 
     assert {record.status for record in asyncio.run(run_scenario())} == {"success"}
     assert (len(gauge.order), gauge.maximum) == (4, 2)
+
+
+def test_run_that_starts_during_a_claim_is_executed_before_a_freeze(database_url, monkeypatch):
+    """The claim has no place for the run, so a second one must follow within the request."""
+    monkeypatch.setenv("VERCEL", "1")
+    workflow = Workflow("w").then(add_one)
+
+    async def run_scenario():
+        async with (
+            open_engines(database_url, "client", workflows=[workflow], max_concurrency=0) as others,
+            open_engines(database_url, "one", workflows=[workflow]) as (engine,),
+        ):
+            claim, runs = engine._store.claim, await start_all(others[0], workflow, [1])
+
+            async def start_meanwhile(*arguments, **settings):
+                monkeypatch.setattr(engine._store, "claim", claim)
+                rows = await claim(*arguments, **settings)
+                runs.extend(await start_all(engine, workflow, [2]))
+                await asyncio.sleep(0.1)
+                return rows
+
+            monkeypatch.setattr(engine._store, "claim", start_meanwhile)
+            await engine.continue_runs()
+            return [await engine.get(workflow, run.run_id) for run in runs]
+
+    assert [run.record.status for run in asyncio.run(run_scenario())] == ["success"] * 2
+
+
+def test_claim_of_a_request_reports_a_failing_database(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("VERCEL", "1")
+    url, unhandled = f"sqlite:///{tmp_path}/runs.db", []
+
+    async def fail(*arguments, **settings):
+        raise StorageError("The database is away.", "Start it.")
+
+    async def run_scenario():
+        asyncio.get_running_loop().set_exception_handler(lambda _, each: unhandled.append(each))
+        async with open_engines(url, "one", workflows=[Workflow("w").then(add_one)]) as (engine,):
+            monkeypatch.setattr(engine._store, "has_claimable", fail)
+            with collect_tasks() as tasks:
+                await engine.look_soon()
+                await asyncio.wait(tasks)
+        tasks.clear()
+        gc.collect()
+
+    asyncio.run(run_scenario())
+    assert "durable runs wait: The database is away." in caplog.text
+    assert unhandled == [], "no traceback for a database that is away"
+
+
+def test_claim_of_a_request_ends_with_the_process(database_url, monkeypatch):
+    monkeypatch.setenv("VERCEL", "1")
+    gauge = Gauge()
+    workflow = Workflow("w").then(gauge.build_step())
+
+    async def run_scenario():
+        async with open_engines(
+            database_url, "client", workflows=[workflow], max_concurrency=0
+        ) as (client,):
+            (run,) = await start_all(client, workflow, [1])
+            async with open_engines(database_url, "one", workflows=[workflow]) as (engine,):
+                claim, is_claimed = engine._store.claim, asyncio.Event()
+
+                async def claim_slowly(*arguments, **settings):
+                    rows = await claim(*arguments, **settings)
+                    is_claimed.set()
+                    await asyncio.sleep(0.2)
+                    return rows
+
+                monkeypatch.setattr(engine._store, "claim", claim_slowly)
+                await engine.look_soon()
+                await asyncio.wait_for(is_claimed.wait(), 10)
+            await asyncio.sleep(0.3)
+            assert gauge.order == [], "the step would begin in a process that has stopped"
+            async with open_engines(database_url, "two", workflows=[workflow]) as (engine,):
+                await engine.continue_runs()
+            return await client.get(workflow, run.run_id)
+
+    assert asyncio.run(run_scenario()).record.status == "success"
 
 
 def test_maximum_also_counts_runs_of_a_previous_version(database_url):

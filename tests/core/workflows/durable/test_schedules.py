@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mastra_core import DurableEngine, Schedule, Workflow
+from mastra_core import DurableEngine, Schedule, Workflow, as_child
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.schedules import scheduler
@@ -142,6 +142,23 @@ def test_schedules_with_one_id_are_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="'a' and 'a__b' have a schedule with the same id"):
         asyncio.run(run_scenario())
+
+
+def test_refused_schedule_does_not_stop_the_others(tmp_path):
+    seconds = Schedule("* * * * * *", id="b", input=1)
+    workflow = Workflow("a", schedule=seconds).then(add_one)
+    refused = Workflow("a__b", schedule=Schedule("@yearly", input=1)).then(add_one)
+
+    async def run_scenario():
+        async with open_engines(
+            f"sqlite:///{tmp_path}/runs.db", "a", workflows=[workflow]
+        ) as engines:
+            for description in (refused, Workflow("parent").then(as_child(refused))):
+                with pytest.raises(ConfigError):
+                    await engines[0].create(description)
+            await wait_for_runs(engines[0], workflow, 2)
+
+    asyncio.run(run_scenario())
 
 
 def test_schedule_that_raises_does_not_stop_the_others(database_url, monkeypatch):

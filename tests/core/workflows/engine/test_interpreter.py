@@ -156,12 +156,17 @@ def test_step_changes_only_copies_of_earlier_values(engine):
         return {"values": values}
 
     @step
-    def change(built: dict[str, list[int]], context: StepContext) -> int:
+    def change(built: dict[str, list[int]], context: StepContext) -> list[list[int]]:
         context.init_data.append(2)
         context.output("build")["values"].append(2)
         built["values"].append(2)
-        return len(context.init_data) + len(context.output("build")["values"])
+        return [context.init_data, context.output("build")["values"]]
 
-    record = run_workflow(engine, Workflow("w").then(build).then(change), [1])
-    assert (record.result, record.input) == (2, [1])
+    @step
+    def read(values: list[list[int]], context: StepContext) -> list[list[int]]:
+        return [*values, context.init_data]
+
+    record = run_workflow(engine, Workflow("w").then(build).then(change).then(read), [1])
+    assert record.result == [[1, 2], [1], [1]], "the step itself sees its changes of init_data"
+    assert record.input == [1]
     assert record.steps["build"].output == record.steps["change"].payload == {"values": [1]}

@@ -72,8 +72,9 @@ def test_finished_runs_are_removed_by_count():
 
 def test_finished_runs_are_removed_by_age():
     async def run_scenario():
-        engine = MemoryEngine(max_age=-1)
+        engine = MemoryEngine(max_age=0.001)
         await finish_run(engine, "old")
+        await asyncio.sleep(0.01)
         with pytest.raises(NotFound):
             await engine.get(QUICK, "old")
         engine = MemoryEngine(max_age=0)

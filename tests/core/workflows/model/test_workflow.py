@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mastra_core import DurableEngine, MemoryEngine, Workflow, as_step, step
+from mastra_core import DurableEngine, MemoryEngine, Retry, Workflow, as_step, step
 from mastra_core.errors import ConfigError
 from tests.core.workflows.sample_steps import add_one, ask, double
 
@@ -38,6 +38,8 @@ def take_untyped(a): ...
         lambda: Workflow("w", previous=[Workflow("other")]),
         lambda: Workflow("w", previous=5),
         lambda: as_step(add_one, id=5),
+        lambda: Retry(on=(int,)),
+        lambda: Retry(on=OSError),
         lambda: as_step(add_one, id="a\nb"),
     ],
 )
@@ -56,6 +58,7 @@ def test_invalid_description_is_refused(make):
         lambda seconds: as_step(add_one, timeout=seconds),
         lambda seconds: DurableEngine(lease=seconds),
         lambda seconds: DurableEngine(max_age=seconds),
+        lambda seconds: MemoryEngine(max_age=seconds),
     ],
 )
 def test_invalid_number_of_seconds_is_refused(make, seconds):

@@ -162,6 +162,10 @@ class RunStoreSuite:
         assert run(store.claim(member, {"f2": "w"}, 10, orphans=False)) == []
         assert run(store.has_claimable(member, {"f1": "w"}, orphans=False))
         assert not run(store.has_claimable(member, {"f2": "w"}, orphans=False))
+        for maximum in (0, 1):
+            limits = {"w": maximum}
+            found = run(store.has_claimable(member, {"f1": "w"}, orphans=False, concurrency=limits))
+            assert found == bool(maximum), "no run of a full queue"
         (claimed,) = run(store.claim(member, {"f1": "w", "f2": "w"}, 10, orphans=False))
         assert (claimed.id, claimed.holder, claimed.attempt) == (other.id, "two", 2)
         assert not run(store.has_claimable(member, {"f1": "w"}, orphans=False))

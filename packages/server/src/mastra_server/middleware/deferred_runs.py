@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mastra_core.errors import StorageError
-from mastra_core.freezing import collect_tasks, defer_runs
+from mastra_core.freezing import collect_tasks, defer_runs, list_unawaited_tasks
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.middleware.frozen_runs import is_for_runs, take_up_runs, wait_for_all
@@ -146,9 +146,13 @@ def _name_path(message: Message, prefix: str) -> Message:
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
+    """Wait for the tasks of a request, and for the runs that the process has claimed meanwhile."""
     disconnect = asyncio.create_task(_wait_for_disconnect(receive))
     try:
-        while not disconnect.done() and (pending := [each for each in tasks if not each.done()]):
+        while not disconnect.done():
+            pending = {each for each in (*tasks, *list_unawaited_tasks()) if not each.done()}
+            if not pending:
+                return
             await asyncio.wait([*pending, disconnect], return_when=asyncio.FIRST_COMPLETED)
     finally:
         disconnect.cancel()

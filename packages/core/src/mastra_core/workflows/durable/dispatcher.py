@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import msgspec
 
@@ -109,6 +109,7 @@ class Dispatcher:
         )
         self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
+        self._executed: WeakSet[DurableRun] = WeakSet()  # also the runs that are parked now
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
@@ -117,8 +118,9 @@ class Dispatcher:
         self._unknown: dict[tuple[int, int], float] = {}
         self._has_backlog = False
         self._reserved = 0  # places of runs that start, or are claimed, at this moment
+        self._claim_lock = asyncio.Lock()
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
-        self._claiming: asyncio.Task[None] | None = None
+        self._claims: set[asyncio.Task[None]] = set()  # that a request waits for
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
         self._role = get_background_role() if self._freezes else ""
@@ -158,8 +160,10 @@ class Dispatcher:
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
-            self._claiming = asyncio.create_task(self._claim_runs())
-            hold_response(self._claiming)
+            claim = asyncio.create_task(self._try_to_claim_runs())
+            self._claims.add(claim)
+            claim.add_done_callback(self._claims.discard)
+            hold_response(claim)
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
@@ -252,9 +256,10 @@ class Dispatcher:
             await self._store.release(self.member.id, counts=self._role == "worker")
 
     async def _stop_tasks(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._claims]
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        await asyncio.wait(tasks)
         executions = [*self._executions.values()]
         await asyncio.gather(*(execution.release() for execution in executions))
 
@@ -274,9 +279,16 @@ class Dispatcher:
         if earlier is not None:
             earlier.abandon()
         execution = Execution(
-            self._store, run, row, context, self._settings.limits, self._remove_execution
+            self._store,
+            run,
+            row,
+            context,
+            self._settings.limits,
+            on_child=self.look_soon,
+            on_end=self._remove_execution,
         )
         self._executions[run.id] = execution
+        self._executed.add(run)
         run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
@@ -304,11 +316,13 @@ class Dispatcher:
 
         :raises StorageError: when the database cannot be used.
         """
+        return await self._has_claimable(orphans=False) or await self._has_claimable(orphans=True)
+
+    async def _has_claimable(self, *, orphans: bool) -> bool:
         ids = {key: each.id for key, each in self._workflows.fingerprints.items()}
-        for orphans in (False, True):
-            if ids and await self._store.has_claimable(self.member, ids, orphans=orphans):
-                return True
-        return False
+        return bool(ids) and await self._store.has_claimable(
+            self.member, ids, orphans=orphans, concurrency=self._list_limits()
+        )
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -367,8 +381,8 @@ class Dispatcher:
     def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
         if self._freezes and not self._list_followed_runs():
             return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
-        if self._role == "caller" and not self._executions:  # the worker executes other runs
-            return (self._follow_runs, self._purge_runs)
+        if self._role == "caller" and not self._awaits_parked_run():
+            return (self._follow_runs, self._purge_runs)  # the worker executes other runs
         return (
             self._fire_schedules,
             self._follow_runs,
@@ -376,6 +390,10 @@ class Dispatcher:
             self._purge_runs,
             self.monitor.measure,
         )
+
+    def _awaits_parked_run(self) -> bool:
+        """Return whether a client waits for a run that was executed here until it was parked."""
+        return any(run.is_watched and not run.is_executed for run in [*self._executed])
 
     async def _fire_schedules(self) -> None:
         await self._scheduler.fire_due()  # before the claim, which finds the started runs
@@ -436,6 +454,12 @@ class Dispatcher:
         self._looks.next_orphans = time.monotonic() + _ORPHAN_INTERVAL
         await self._claim_orphans()
 
+    async def _try_to_claim_runs(self) -> None:
+        try:
+            await self._claim_runs()
+        except StorageError as error:
+            get_logger("mastra.workflows").error("durable runs wait: %s", error)
+
     async def _claim_orphans(self) -> None:
         await self._release_lost_runs()
         if self._store.single_process:
@@ -465,18 +489,23 @@ class Dispatcher:
                 await self._store.release_run(id_, self.member.id, attempt)
 
     async def _claim(self, *, orphans: bool) -> None:
+        # A second claim would find no free place, and miss a run that must wait for the first one.
+        async with self._claim_lock:
+            await self._claim_free_places(orphans=orphans)
+
+    async def _claim_free_places(self, *, orphans: bool) -> None:
         known = self._workflows.fingerprints
         if self._count_free() <= 0 or not known:
             return
-        ids = {fingerprint: each.id for fingerprint, each in known.items()}
         # A read first, because a write transaction waits for other processes.
-        if not await self._store.has_claimable(self.member, ids, orphans=orphans):
+        if not await self._has_claimable(orphans=orphans):
             self._has_backlog = self._has_backlog and orphans
             return
         await self._prepare_claim()
         free, limits = self._count_free(), self._list_limits()
         if free <= 0:
             return
+        ids = {fingerprint: each.id for fingerprint, each in known.items()}
         self._reserved += free  # no run may start in these places meanwhile
         try:
             rows = await self._store.claim(

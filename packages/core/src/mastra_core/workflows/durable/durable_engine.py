@@ -25,7 +25,6 @@ from mastra_core.workflows.durable.run_context import (
     replace_context,
 )
 from mastra_core.workflows.durable.run_load import RunLoad
-from mastra_core.workflows.durable.schedules.scheduler import map_schedules
 from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -190,8 +189,6 @@ class DurableEngine:
             if self._database == "d1":
                 _refuse_on_d1(workflow)
             self._workflows.add(workflow)
-            if workflow.schedules:
-                map_schedules(self._workflows.current.values())  # refuses ids that occur twice
         if is_request_scoped():  # each request has a dispatcher of its own
             await self._open_for_requests()
             return

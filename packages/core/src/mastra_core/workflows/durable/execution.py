@@ -74,6 +74,7 @@ class Execution:
     :param row: the run in the store, as this process has claimed it.
     :param context: the request context of the steps.
     :param limits: the limits.
+    :param on_child: called when the run has started another run.
     :param on_end: called when the execution has ended, for whatever reason.
     """
 
@@ -84,6 +85,8 @@ class Execution:
         row: RunRow,
         context: dict[str, Any],
         limits: ExecutionLimits,
+        *,
+        on_child: Callable[[], None],
         on_end: Callable[[Execution], None],
     ) -> None:
         self.run = run
@@ -91,6 +94,7 @@ class Execution:
         self.context = context
         self._store = store
         self._limits = limits
+        self._on_child = on_child
         self._on_end = on_end
         self._commits = 0
         self._journal: DurableJournal | None = None
@@ -240,6 +244,7 @@ class Execution:
             raise asyncio.CancelledError
         if result.kind == "full":
             raise build_full_error(limit)
+        self._on_child()
         return result.run_id
 
     async def _read_journal(self) -> JournalData:

@@ -49,7 +49,7 @@ from mastra_core.workflows.engine.time_travel import (
     build_start_point,
     drop_final_failures,
 )
-from mastra_core.workflows.model.number_checks import check_count
+from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
@@ -82,6 +82,7 @@ class MemoryEngine:
         max_bytes: int = 268_435_456,
     ) -> None:
         check_count("max_finished", max_finished, least=0)
+        check_seconds(f"max_age={max_age!r}", max_age, allows_zero=True)
         for name, value in (
             ("max_unfinished", max_unfinished),
             ("max_events", max_events),

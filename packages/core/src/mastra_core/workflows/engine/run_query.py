@@ -26,8 +26,8 @@ class RunPage(NamedTuple):
     """A part of a list of runs.
 
     :param records: the records of the runs.
-    :param cursor: the place of the last run, after which the next page begins; ``None`` if no run
-        follows.
+    :param cursor: the place of the last run, after which the next page begins; ``None`` if the page
+        is not full, so that no run follows.
     """
 
     records: list[RunRecord]

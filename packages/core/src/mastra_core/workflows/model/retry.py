@@ -45,7 +45,7 @@ class Retry:
                 "Use a number of 0 or more.",
             )
         on: Any = self.on
-        if not isinstance(on, tuple) or not all(isinstance(each, type) for each in on):
+        if not isinstance(on, tuple) or not all(_is_exception(each) for each in on):
             raise ConfigError(
                 f"The value on={on!r} of Retry is not a tuple of exceptions.",
                 "Write their classes: on=(OSError, TimeoutError).",
@@ -74,6 +74,10 @@ class Retry:
         except OverflowError:  # after hundreds of attempts
             return float(self.max_delay)
         return min(float(self.max_delay), delay)
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def _iter_classes(classes: Iterable[type]) -> Iterator[type]:

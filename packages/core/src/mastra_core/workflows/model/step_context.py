@@ -61,9 +61,9 @@ class StepContext:
     """
 
     __slots__ = (
-        "_changes", "_init_data", "_outputs", "_state", "_state_type", "_suspend_type", "_writer",
-        "_written", "attempt", "canceled", "iteration", "kept", "parts", "path", "request_context",
-        "resource", "resume_data", "run_id", "step_id", "workflow_id",
+        "_changes", "_has_input_copy", "_init_data", "_outputs", "_state", "_state_type",
+        "_suspend_type", "_writer", "_written", "attempt", "canceled", "iteration", "kept", "parts",
+        "path", "request_context", "resource", "resume_data", "run_id", "step_id", "workflow_id",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +98,7 @@ class StepContext:
         self.iteration = iteration
         self.canceled = False
         self._init_data = init_data
+        self._has_input_copy = False
         self._outputs = outputs or {}
         self._state = state or {}
         self._state_type = state_type
@@ -109,7 +110,9 @@ class StepContext:
     @property
     def init_data(self) -> Any:
         """A copy of the input of the workflow, which the step may change."""
-        return dump(self._init_data)
+        if not self._has_input_copy:
+            self._init_data, self._has_input_copy = dump(self._init_data), True
+        return self._init_data
 
     @property
     def state(self) -> Any:

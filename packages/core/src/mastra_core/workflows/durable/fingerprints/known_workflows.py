@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from mastra_core.logger import get_logger
+from mastra_core.workflows.durable.schedules.scheduler import map_schedules
 from mastra_core.workflows.durable.store.run_rows import KnownWorkflow, ParkedRuns
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
@@ -51,7 +52,10 @@ class KnownWorkflows:
         """Add a workflow, its earlier descriptions, and the workflows of which it starts runs.
 
         :param workflow: the workflow.
+        :raises ConfigError: when another workflow has a schedule with the same id.
         """
+        if workflow.schedules and self._current.get(workflow.id) is not workflow:
+            map_schedules({**self._current, workflow.id: workflow}.values())
         self._current[workflow.id] = workflow
         if workflow.fingerprint not in self._workflows:
             for each in _iter_descriptions(workflow):

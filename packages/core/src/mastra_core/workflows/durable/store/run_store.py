@@ -164,13 +164,19 @@ class RunStore(Protocol):
         """
 
     async def has_claimable(
-        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> bool:
         """Return whether ``claim`` would assign a run.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param concurrency: the maximum numbers of concurrent runs, as for ``claim``.
         """
 
     async def claim(

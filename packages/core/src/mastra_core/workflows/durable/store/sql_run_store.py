@@ -38,6 +38,7 @@ from mastra_core.workflows.durable.store.member_queries import (
     report_member,
 )
 from mastra_core.workflows.durable.store.queue_queries import (
+    Queue,
     claim_from_queues,
     claim_one_by_one,
     group_queues,
@@ -187,8 +188,15 @@ class SqlRunStore(RunStore):
 
     @override
     async def has_claimable(
-        self, member: Member, workflows: Mapping[str, str], *, orphans: bool
+        self,
+        member: Member,
+        workflows: Mapping[str, str],
+        *,
+        orphans: bool,
+        concurrency: Mapping[str, int] | None = None,
     ) -> bool:
+        if concurrency and not orphans:
+            return bool(await self._list_open_queues(workflows, concurrency))
         now, names = self._database.now, sorted(workflows)
         return await self._database.read(
             lambda: has_claimable(member.id, names, now, orphans=orphans)
@@ -220,8 +228,7 @@ class SqlRunStore(RunStore):
         concurrency: Mapping[str, int],
     ) -> list[RunRow]:
         now, locking = self._database.now, self._database.skip_locked
-        queues = group_queues(workflows, concurrency)
-        found = await self._database.read(lambda: list_open_queues(queues, now))
+        found = await self._list_open_queues(workflows, concurrency)
         if not found:
             return []
         if not self._database.has_locks:
@@ -231,6 +238,12 @@ class SqlRunStore(RunStore):
         return await self._database.write(
             lambda: claim_from_queues(member.id, found, limit, now, locking)
         )
+
+    async def _list_open_queues(
+        self, workflows: Mapping[str, str], concurrency: Mapping[str, int]
+    ) -> Sequence[Queue]:
+        queues, now = group_queues(workflows, concurrency), self._database.now
+        return await self._database.read(lambda: list_open_queues(queues, now))
 
     @override
     async def release(self, member: str, *, counts: bool = False) -> None:
