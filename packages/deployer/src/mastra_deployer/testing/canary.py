@@ -40,6 +40,15 @@ class CanaryTests(SuiteFixtures):
         assert _get_traffic(harness) == {first: 100}, f"{second} or a share remains"
         assert harness.get_live().id == first
 
+    def test_a_rollback_without_an_id_ends_only_the_canary(self, harness: Harness) -> None:
+        """The live deployment stays live, and gets all traffic."""
+        self.require(harness, "canary", "canary")
+        self.require(harness, "rollback")
+        first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
+        harness.call("canary", first, _SHARE, harness.recorder)
+        assert harness.call("rollback", "", harness.recorder).id == second
+        assert _get_traffic(harness) == {second: 100}
+
     def test_no_share_remains_beside_another_deployment(self, harness: Harness) -> None:
         """Deploy, promote and rollback end the canary, or raise DeployError and change nothing."""
         self.require(harness, "canary", "canary")
