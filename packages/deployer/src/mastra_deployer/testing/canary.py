@@ -22,7 +22,8 @@ class CanaryTests(SuiteFixtures):
         self.require(harness, "canary", "canary")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
-            harness.call("canary", first, percent, harness.recorder)
+            canary = harness.call("canary", first, percent, harness.recorder)
+            assert (canary.percent, canary.live) == (percent or None, False)
             assert _get_traffic(harness) == shares, f"at {percent} percent"
             assert harness.get_live().id == second
             if harness.caller.has_hook("deployments"):
