@@ -108,6 +108,8 @@ def main() -> None:
         caller.target.settings, flags={}, environ={}, table=json.loads(table), entry={}
     )
     bundle = caller.load_bundle(Path(directory))
+    # A shell lets the commands that it runs in the background ignore Ctrl-C, and so their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(caller.preview(bundle, remove_secrets(settings), "127.0.0.1", int(port), values))
