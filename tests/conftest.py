@@ -23,6 +23,8 @@ from tests.sample_projects import ECHO, write_project
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 # By default a server notices `shutdown` twice a second, and each fixture would wait for that.
 socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
+# In the background of a shell, the tests and all their processes would ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 

@@ -98,7 +98,7 @@ class Store:
         draft.replace(self.directory / "state.json")
 
     def create_app(self, name: str) -> App:
-        numbers = [int(name.removeprefix("app-")) for name in self.apps]
+        numbers = [int(each.removeprefix("app-")) for each in self.apps]
         number = max(numbers, default=0) + 1
         app = App(id=f"app-{number}", name=name)
         self.apps[app.id] = app

@@ -50,6 +50,15 @@ class TestPromotion(CloudflareFixtures):
         assert f"mastra canary {canary.id} --percent 0" in raised.value.hint
         assert platform.get_traffic() == {live.id: 90, canary.id: 10}
 
+    @pytest.mark.parametrize("percent", [0, 20])
+    def test_live_version_is_no_canary_beside_a_canary(self, harness, platform, percent):
+        live = harness.deploy_sample()
+        canary = self.create_draft(harness, harness.bundle("new"), promote=False)
+        harness.call("canary", canary.id, 10, harness.recorder)
+        with pytest.raises(DeployError, match=f"{canary.id}, already receives"):
+            harness.call("canary", live.id, percent, harness.recorder)
+        assert platform.get_traffic() == {live.id: 90, canary.id: 10}
+
     def test_canary_of_a_draft(self, harness, platform):
         live = harness.deploy_sample()
         draft = self.create_draft(harness, harness.bundle("new"), promote=False)

@@ -389,6 +389,12 @@ def test_a_branch_is_a_preview(world):
     world.deploy("--branch", "feature", "--prod").failed(2, "cannot be combined")
 
 
+def test_a_message_that_utf8_cannot_encode_is_stored(world):
+    options = ("--branch", "b\udce9", "--message", "caf\udce9")  # the arguments are in latin-1
+    done = world.deploy(*options, "--json").ok().json["deployment"]
+    assert (done["branch"], done["message"]) == ("b\ufffd", "caf\ufffd")
+
+
 def test_doctor_runs_before_the_build(world):
     (world.root / INDEX).write_text("import no_such_module\n" + ECHO)
     world.write(bend={"problems": [["error", "The quota is used up."]]})

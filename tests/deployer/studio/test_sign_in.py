@@ -13,7 +13,7 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolRetu
 from pydantic_ai.models.function import DeltaToolCall, FunctionModel
 
 from mastra_core import Agent, Cors, Mastra, Memory, Server, StepContext, Workflow, step, tool
-from mastra_deployer.testing.acceptance.app_process import find_free_port
+from mastra_deployer.testing.free_port import find_free_port
 from mastra_server import ApiKeys, create_app
 from tests.deployer.studio.chromium import find_chromium
 from tests.deployer.studio.test_studio import run_studio

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mastra_deployer.testing.acceptance.app_process import find_free_port
+from mastra_deployer.testing.free_port import find_free_port
 from tests.netlify.function_process import wait_until_ended
 from tests.node import find_node
 

@@ -259,7 +259,7 @@ class DeployerSpec:
         :param settings: an instance of ``Target.settings``.
         :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of the deployment; empty for the one that was live before the
-            present one.
+            present one, or, while a canary runs, for the live one.
         :param report: receives progress and notes.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no earlier deployment.

@@ -18,6 +18,7 @@ import pytest
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, ConfigError, DeployTimeout
 from mastra_core.pipeline import SilentReport
+from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.clock import now, skip_waits
 from mastra_deployer.output.retry_notice import set_retry_report
@@ -408,25 +409,25 @@ def test_an_address_that_cannot_be_parsed_is_a_configuration_error(url):
         connect(url)
 
 
-class Steps(SilentReport):
-    """Keeps the texts of all steps."""
+class Notes(SilentReport):
+    """Keeps the texts of all notes."""
 
     def __init__(self):
         self.texts = []
 
-    def step(self, text):
+    def note(self, text, hint=""):
         self.texts.append(text)
 
 
 @pytest.fixture
-def steps():
-    report = Steps()
+def notes():
+    report = Notes()
     set_retry_report(report)
     yield report.texts
     set_retry_report(None)
 
 
-def test_a_retried_connection_is_announced_once_with_its_reason(steps):
+def test_a_retried_connection_is_announced_once_with_its_reason(notes):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -435,22 +436,39 @@ def test_a_retried_connection_is_announced_once_with_its_reason(steps):
         for _ in range(2):
             with pytest.raises(ApiError):
                 client.get("/x")
-    assert steps == [f"Retrying: {url} cannot be reached: the connection was refused"]
+    assert notes == [
+        f"{url} cannot be reached: the connection was refused. The request is repeated."
+    ]
 
 
-def test_a_wait_that_the_platform_asks_for_is_announced(client, platform, steps):
+def test_a_wait_that_the_platform_asks_for_is_announced(client, platform, notes):
     platform.answers = [(429, {"retry-after": "5"}, {})]
     client.get("/x")
-    assert steps == [f"Retrying: {platform.url.removeprefix('http://')} answered 429"]
+    assert notes == [
+        f"{platform.url.removeprefix('http://')} answered 429. The request is repeated."
+    ]
 
 
-def test_a_short_interruption_is_not_announced(client, platform, steps):
+def test_the_step_in_progress_continues_after_a_retry(client, platform, capsys):
+    platform.answers = [(429, {"retry-after": "5"}, {})]
+    with Terminal() as terminal:
+        set_retry_report(terminal)
+        terminal.step("Waiting until the deployment is ready")
+        client.get("/x")
+        terminal.advance(300, 600, "s")
+        set_retry_report(None)
+    lines = capsys.readouterr().err.splitlines()
+    assert "note: " in lines[1] and "answered 429" in lines[1]
+    assert "Waiting until the deployment is ready: 300" in lines[2]
+
+
+def test_a_short_interruption_is_not_announced(client, platform, notes):
     platform.answers = [(500, {}, {})]
     client.get("/x")
-    assert steps == []
+    assert notes == []
 
 
-def test_an_upload_shows_its_own_progress_while_it_waits(client, platform, steps):
+def test_an_upload_shows_its_own_progress_while_it_waits(client, platform, notes):
     platform.answers = [(429, {"retry-after": "5"}, {})]
     upload([b"1"], lambda body: client.put("/x", content=body), report=SilentReport())
-    assert steps == []
+    assert notes == []

@@ -84,7 +84,10 @@ def test_the_message_is_cut_first_and_the_branch_left_out_next():
     assert found.message.startswith("mmm") and found.message.endswith("\u2026")
 
 
-@given(message=st.text(st.sampled_from("ab []=") | st.characters()), limit=st.integers(9, 300))
+@given(
+    message=st.text(st.sampled_from("ab []=") | st.characters(codec="utf-8")),
+    limit=st.integers(9, 300),
+)
 def test_a_message_without_tags_is_the_whole_text(message, limit):
     text = DeploymentTags(message=message).to_text(limit)
     assert len(text.encode()) <= limit
@@ -98,6 +101,13 @@ def test_a_message_without_tags_is_the_whole_text(message, limit):
 def test_a_message_that_looks_like_tags_survives_without_tags(ends):
     tags = DeploymentTags(message="m [mastra fingerprint=evil]" + " [mastra]" * ends)
     assert DeploymentTags.from_text(tags.to_text()) == tags
+
+
+@pytest.mark.parametrize("fingerprint", ["", FINGERPRINT])
+def test_text_that_utf8_cannot_encode_is_replaced(fingerprint):
+    tags = DeploymentTags(fingerprint=fingerprint, message="a\udce9", branch="b\ud800")
+    found = DeploymentTags.from_text(tags.to_text())
+    assert (found.message, found.branch) == ("a\ufffd", "b\ufffd")
 
 
 def test_tags_without_values_are_not_written():

@@ -1,6 +1,7 @@
 """Logs that a platform sends again and again, each line once."""
 
 import datetime as dt
+import gc
 import itertools
 import json
 
@@ -84,3 +85,30 @@ def test_a_history_is_read_again_from_one_minute_before_its_newest_line():
         texts = [line.text for line in itertools.islice(follow_history(read, START), 5)]
     assert texts == ["a", "a", "b", "late", "of a wrong clock"]
     assert times == [START, START, *[START + dt.timedelta(minutes=59)] * 2]
+
+
+def test_a_minute_with_many_lines_is_shown_once():
+    """The limit of 10,000 lines must not be smaller than what each call repeats."""
+    lines = [
+        LogLine(text=str(number), time=START + dt.timedelta(milliseconds=number))
+        for number in range(10_050)
+    ]
+    last = LogLine(text="last", time=START + dt.timedelta(seconds=20))
+    calls = itertools.count(1)
+
+    def read(since):
+        selected = [line for line in lines if line.time >= since]
+        return [("", line) for line in (*selected, *([last] if next(calls) == 3 else []))]
+
+    with skip_waits():
+        texts = [line.text for line in itertools.islice(follow_history(read, START), 10_051)]
+    assert texts == [*(line.text for line in lines), "last"]
+
+
+def test_a_stream_without_end_needs_no_more_memory():
+    stream = (("", LogLine(text=str(number), time=START)) for number in itertools.count())
+    lines = follow_logs(lambda: stream)
+    for _ in itertools.islice(lines, 40_000):
+        pass
+    assert sum(isinstance(item, LogLine) for item in gc.get_objects()) < 25_000
+    lines.close()

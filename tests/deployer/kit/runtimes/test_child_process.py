@@ -115,6 +115,12 @@ def test_a_process_runs_where_namespaces_are_not_allowed(tmp_path, monkeypatch):
         assert child.wait() == 5
 
 
+def test_a_process_may_have_a_path_without_programs(tmp_path):
+    with ChildProcess(tmp_path) as child:
+        child.start([sys.executable, "-c", "raise SystemExit(5)"], {"PATH": "/nonexistent"})
+        assert child.wait() == 5
+
+
 def test_a_process_starts_in_another_directory(tmp_path, capfd):
     (tmp_path / "bundle").mkdir()
     with ChildProcess(tmp_path / "bundle") as child:

@@ -143,13 +143,11 @@ def _compute_shares(state: WorkerState, version: WorkerVersion, percent: int) ->
     if percent == _ALL:
         return {version.id: _ALL}
     shares = require_deployed(state.shares, "No version has traffic.")
-    others = {key: share for key, share in shares.items() if key != version.id}
-    if not others:
-        refuse_live_canary(version.id, version.id)
-    if len(others) > 1:
-        refuse_other_canary(version.id, min(others, key=lambda key: others[key]))
-    stable = next(iter(others))
-    return {version.id: percent, stable: _ALL - percent} if percent else {stable: _ALL}
+    live_id = state.live.id if state.live else max(shares, key=lambda key: shares[key])
+    canary_ids = (key for key in shares if key not in (live_id, version.id))
+    refuse_other_canary(version.id, next(canary_ids, ""))
+    refuse_live_canary(version.id, live_id)
+    return {version.id: percent, live_id: _ALL - percent} if percent else {live_id: _ALL}
 
 
 def _describe_again(api: CloudflareApi, settings: CloudflareDeployer, id: str) -> Deployment:

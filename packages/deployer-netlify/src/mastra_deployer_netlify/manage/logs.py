@@ -69,7 +69,7 @@ def read_logs(
 
         has_stream = deployment == get_published_id(site) and len(functions) == 1
         if follow and not has_stream:
-            yield from follow_history(read_past, start)
+            yield from follow_history(read_past, start)  # without end
         for _, line in read_past(start):
             last = line.time or last
             yield line

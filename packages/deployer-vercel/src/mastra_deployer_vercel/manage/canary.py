@@ -72,7 +72,7 @@ def _to_deployment(
 ) -> Deployment:
     project = get_project(client, settings)
     deployment = to_deployment(item, project, settings, live=percent == _ALL)
-    return deployment if percent == _ALL else dataclasses.replace(deployment, percent=percent)
+    return dataclasses.replace(deployment, percent=percent) if 0 < percent < _ALL else deployment
 
 
 def _start_release(

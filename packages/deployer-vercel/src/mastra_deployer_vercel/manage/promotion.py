@@ -96,15 +96,16 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
-    :param id: id of the deployment to go back to; empty for the previous one.
+    :param id: id of the deployment to go back to; empty for the previous one, or, beside a canary,
+        for the live one.
     :param report: receives progress.
     :returns: the deployment that is live now.
     :raises DeployError: when there is no deployment to go back to.
     """
-    project = get_project(client, settings)
+    project, release = get_project(client, settings), find_active_release(client, settings)
     item = find_rollback_target(
         id,
-        lambda: _find_previous(client, project),
+        lambda: get_live_id(project) if release else _find_previous(client, project),
         functools.partial(get_deployment, client, project),
         was_live=lambda each: not is_draft(each),
     )
@@ -114,7 +115,7 @@ def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Re
             f"Promote it: mastra promote {item['id']}.",
         )
     _require_ready(item)
-    if find_active_release(client, settings):  # a rollback to the live deployment ends it
+    if release:  # a rollback to the live deployment ends it
         roll_back_to(client, settings, get_live_id(project), report)
     if get_live_id(project) != item["id"]:
         roll_back_to(client, settings, str(item["id"]), report)

@@ -32,8 +32,8 @@ _START_TYPES = ("server-started", "unrecoverable-error")
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory. The app cannot write to it, except as root on systems
-        other than Linux.
+    :param function: the ``.func`` directory, which the app can only read where ``ChildProcess`` can
+        prevent writing.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
     :param log: called with each message of the runtime.

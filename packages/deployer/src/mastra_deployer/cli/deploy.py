@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError, DeployError
+from mastra_core.json_repair import repair_text
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
 from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
 from mastra_deployer.checks.value_problems import check_values
@@ -81,7 +82,7 @@ def deploy(
             check_values(session.hooks.target, declared, session.environ), DeployError
         )
         request = dataclasses.replace(
-            request, message=message, wait=not no_wait, promote=not no_promote
+            request, message=repair_text(message), wait=not no_wait, promote=not no_promote
         )
         session.host_policy.check_addresses()
         terminal.step(f"Deploying to {stage} on {session.choice.name}")
@@ -138,7 +139,7 @@ def _build_request(
     stored = target.stores_env and stage in target.env_stages
     return DeployRequest(
         environment=stage,
-        branch=branch or (git.branch if git else ""),
+        branch=repair_text(branch) or (git.branch if git else ""),
         git=git,
         env=select_app_variables(environment, session.environ, session.project) if stored else {},
         previous=find_last_deployment(session.project, session.choice.record_name, stage),

@@ -23,11 +23,13 @@ def set_retry_report(report: Report | None) -> None:
 
 
 def announce_retry(host: str, reason: str) -> None:
-    """Show on the progress line that requests to a host are repeated; do this once for each host.
+    """Show a note that requests to a host are repeated; do this once for each host.
+
+    A step would replace the step that is in progress and continues after the retry.
 
     :param host: the host, with its port.
     :param reason: why the last attempt failed, such as ``acme.example answered 429``.
     """
     if _Current.report is not None and host not in _Current.hosts:
         _Current.hosts |= {host}
-        _Current.report.step(f"Retrying: {reason}")
+        _Current.report.note(f"{reason}. The request is repeated.")

@@ -22,7 +22,8 @@ class CanaryTests(SuiteFixtures):
         self.require(harness, "canary", "canary")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
-            harness.call("canary", first, percent, harness.recorder)
+            canary = harness.call("canary", first, percent, harness.recorder)
+            assert (canary.percent, canary.live) == (percent or None, False)
             assert _get_traffic(harness) == shares, f"at {percent} percent"
             assert harness.get_live().id == second
             if harness.caller.has_hook("deployments"):
@@ -39,6 +40,15 @@ class CanaryTests(SuiteFixtures):
         harness.call("promote", first, harness.recorder)
         assert _get_traffic(harness) == {first: 100}, f"{second} or a share remains"
         assert harness.get_live().id == first
+
+    def test_a_rollback_without_an_id_ends_only_the_canary(self, harness: Harness) -> None:
+        """The live deployment stays live, and gets all traffic."""
+        self.require(harness, "canary", "canary")
+        self.require(harness, "rollback")
+        first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
+        harness.call("canary", first, _SHARE, harness.recorder)
+        assert harness.call("rollback", "", harness.recorder).id == second
+        assert _get_traffic(harness) == {second: 100}
 
     def test_no_share_remains_beside_another_deployment(self, harness: Harness) -> None:
         """Deploy, promote and rollback end the canary, or raise DeployError and change nothing."""

@@ -22,8 +22,8 @@ import httpx
 
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
-from mastra_deployer.kit import check_port
 from mastra_deployer.project.settings import merge_settings, remove_secrets
+from mastra_deployer.testing.free_port import find_free_port
 from mastra_deployer.testing.in_process import InProcessCaller
 
 __all__ = ("main", "run_preview")
@@ -46,7 +46,7 @@ def run_preview(
     :param log: a file that receives the output.
     :raises AssertionError: with the output, if the preview does not respond or does not end.
     """
-    port = check_port("127.0.0.1", 0)
+    port = find_free_port()
     arguments = [module, str(bundle.directory), str(port), json.dumps(table)]
     # Only this process gets the import path: the app must run with the bundle's own packages.
     command = [sys.executable, "-c", _RUN.format(__name__), *arguments, json.dumps(sys.path)]
@@ -108,6 +108,8 @@ def main() -> None:
         caller.target.settings, flags={}, environ={}, table=json.loads(table), entry={}
     )
     bundle = caller.load_bundle(Path(directory))
+    # A shell lets the commands that it runs in the background ignore Ctrl-C, and so their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # An exception runs every `finally`, so the deployer stops the processes that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(caller.preview(bundle, remove_secrets(settings), "127.0.0.1", int(port), values))

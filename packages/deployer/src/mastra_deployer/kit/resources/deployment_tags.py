@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
+from mastra_core.json_repair import repair_text
 from mastra_core.pipeline import DeployRequest
 
 __all__ = ("DeploymentTags",)
@@ -91,12 +92,12 @@ class DeploymentTags:
 
         If the line is too long, the message is shortened. If it is still too long, the branch and
         the commit are left out. The fingerprint and the stage are never left out. If there are no
-        tags, the line is the message.
+        tags, the line is the message. U+FFFD replaces what UTF-8 cannot encode.
 
         :param limit: the largest number of bytes of the line, in UTF-8.
         :raises ValueError: when the limit has no room for the fingerprint and the stage.
         """
-        message = " ".join(self.message.split())
+        message = " ".join(repair_text(self.message).split())
         if not any(getattr(self, name) for name in _IN_TEXT):
             return _mark_message(message, limit)
         for count in range(len(_IN_TEXT), _NEVER_OMITTED - 1, -1):
@@ -110,7 +111,7 @@ class DeploymentTags:
         )
 
     def _format_tags(self, names: tuple[str, ...]) -> str:
-        pairs = ((name, quote(getattr(self, name), safe="/")) for name in names)
+        pairs = ((name, quote(repair_text(getattr(self, name)), safe="/")) for name in names)
         return f"[mastra {' '.join(f'{name}={value}' for name, value in pairs if value)}]"
 
 

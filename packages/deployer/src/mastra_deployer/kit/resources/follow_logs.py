@@ -32,19 +32,7 @@ def follow_logs(
     :param after: time of the last line that was shown before; lines up to this time are left out.
     :param interval: seconds between two calls.
     """
-    shown: collections.OrderedDict[Hashable, None] = collections.OrderedDict()
-    while True:
-        repeats: collections.Counter[LogLine] = collections.Counter()
-        for line_id, line in read():
-            repeats[line] += 1
-            key: Hashable = line_id or (line, repeats[line])
-            if key in shown or (after and line.time and line.time <= after):
-                continue
-            shown[key] = None
-            if len(shown) > _RECENT:
-                shown.popitem(last=False)
-            yield line
-        sleep(interval)
+    return _follow(read, lambda: None, after=after, interval=interval)
 
 
 def follow_history(
@@ -56,7 +44,7 @@ def follow_history(
     """Yield the lines of a stored log, and then its new lines without end, each line only once.
 
     Each call of ``read`` begins one minute before the newest line, so that calls stay short and
-    late lines are not lost.
+    late lines are not lost. All lines of this minute are known, so none of them is repeated.
 
     :param read: returns the lines since a time, each with the platform's id for it, or with an
         empty id as for ``follow_logs``.
@@ -65,11 +53,59 @@ def follow_history(
     """
     newest = since
 
+    def get_start() -> dt.datetime:
+        return max(since, newest - _DELAY)
+
     def read_newest() -> Iterator[tuple[str, LogLine]]:
         nonlocal newest
-        for line_id, line in read(max(since, newest - _DELAY)):
-            if line.time:  # a clock that is ahead must not hide the lines of others
-                newest = max(newest, min(line.time, dt.datetime.now(dt.UTC)))
+        for line_id, line in read(get_start()):
+            if line.time:
+                newest = max(newest, _limit(line.time))
             yield line_id, line
 
-    return follow_logs(read_newest, interval=interval)
+    return _follow(read_newest, get_start, interval=interval)
+
+
+def _follow(
+    read: Callable[[], Iterable[tuple[str, LogLine]]],
+    get_start: Callable[[], dt.datetime | None],
+    *,
+    after: dt.datetime | None = None,
+    interval: float,
+) -> Iterator[LogLine]:
+    """Yield new lines; ``get_start`` returns the time from which ``read`` repeats lines."""
+    shown: collections.OrderedDict[Hashable, dt.datetime | None] = collections.OrderedDict()
+    while True:
+        counts: collections.OrderedDict[LogLine, int] = collections.OrderedDict()
+        for line_id, line in read():
+            key: Hashable = line_id or (line, _count(line, counts, max(_RECENT, len(shown))))
+            if key in shown or (after and line.time and line.time <= after):
+                continue
+            shown[key] = line.time and _limit(line.time)
+            _remove_oldest(shown, get_start())
+            yield line
+        sleep(interval)
+
+
+def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: int) -> int:
+    """Return how often a line has come; a stream may last for days, so the oldest are removed."""
+    counts[line] = counts.get(line, 0) + 1
+    if len(counts) > limit:
+        counts.popitem(last=False)
+    return counts.get(line, 1)
+
+
+def _remove_oldest(
+    times: collections.OrderedDict[Hashable, dt.datetime | None], start: dt.datetime | None
+) -> None:
+    """Remove the oldest lines above the limit, except lines that ``read`` repeats."""
+    while len(times) > _RECENT:
+        time = next(iter(times.values()))
+        if start and time and time >= start:
+            return
+        times.popitem(last=False)
+
+
+def _limit(time: dt.datetime) -> dt.datetime:
+    """Return a time that is not in the future: a clock that is ahead must not hide other lines."""
+    return min(time, dt.datetime.now(dt.UTC))

@@ -143,14 +143,15 @@ class ChildProcess:
 
     def _build_wrapper(self, variables: Mapping[str, str]) -> list[str]:
         """Return a command that makes the directory read-only; empty if it does not work here."""
-        if not self._is_read_only or sys.platform != "linux" or not shutil.which("unshare"):
+        unshare = shutil.which("unshare")  # the process may have another PATH
+        if not self._is_read_only or sys.platform != "linux" or unshare is None:
             return []
         script = ["sh", "-c", _READ_ONLY, str(self._directory)]
-        wrapper = ["unshare", "-m", *script]
+        wrapper = [unshare, "-m", *script]
         if os.geteuid() != 0:
             # Only root of a user namespace may mount. In a second namespace, the user is as before.
             user = (f"--map-user={os.geteuid()}", f"--map-group={os.getegid()}")
-            wrapper = ["unshare", "-m", "-r", *script, "unshare", "-U", *user]
+            wrapper = [unshare, "-m", "-r", *script, unshare, "-U", *user]
         probe = subprocess.run(
             [*wrapper, "sh", "-c", ":"], env=variables, capture_output=True, check=False
         )

@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mastra_deployer.kit import check_port
+from mastra_deployer.testing.free_port import find_free_port
 
-__all__ = ("find_free_port", "preview_app", "serve_build", "serve_command", "write_app")
+__all__ = ("preview_app", "serve_build", "serve_command", "write_app")
 
 _SUSPENDING = '        "approval": Workflow("approval").then(ask),\n'  # a line of the entry file
 _START_SECONDS = 300  # a preview builds first
@@ -106,11 +106,6 @@ def serve_command(
             yield url
         finally:
             _stop(process)
-
-
-def find_free_port() -> int:
-    """Return a port of this machine that no server uses."""
-    return check_port("127.0.0.1", 0)
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> bool:
