@@ -161,7 +161,9 @@ def test_credentials_are_removed_from_any_url():
     for url, shown in {
         "https://ada:pa@ss@host/x": "https://host/x",
         "HTTPS://token@host/x": "HTTPS://host/x",
-        "https://host?mail=ada@example.com": "https://host?mail=ada@example.com",
+        "https://ada:p#w@host/simple": "https://host/simple",
+        "https://ada:p?w@host/simple": "https://host/simple",
+        "https://host/?mail=ada@example.com": "https://host/?mail=ada@example.com",
         "see https://a:b@one/x,https://c@d:e@two/y": "see https://one/x,https://two/y",
     }.items():
         assert remove_credentials(url) == shown

@@ -21,8 +21,10 @@ INSTALL_VARIABLES: Mapping[str, str] = {"UV_CONSTRAINT": "", "UV_OVERRIDE": ""}
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 # A password may contain an @ that is not encoded: the last one is the end of the credentials.
-_ADDRESS = re.compile(r"(\w+://)(?:[^/\s?#`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
-_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s?#@:]*):?([^/\s?#]*)@")
+# A password may also contain a # or a ? that is not encoded, so neither ends it.
+_ADDRESS = re.compile(r"(\w+://)(?:[^/\s`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
+# In a variable, the password may contain a / too. A comma before an address separates two values.
+_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?((?:(?!,\w+://)\S)*)@")
 
 
 # The package uv finds its program with this module. If two threads initialize the module at once,
