@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
+from mastra_deployer.project.child_processes import child_process
 from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("INSTALL_VARIABLES", "build_target_arguments", "is_unsolvable", "run_uv")
@@ -59,19 +60,20 @@ def run_uv(
     if any(map(is_macos, arguments)):
         variables[MACOS_VARIABLE] = "{}.{}".format(*get_macos_version())
     variables.update(environment or {})
-    result = subprocess.run(
+    with child_process(
         [find_uv_bin(), *arguments],
-        input=text,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         cwd=cwd,
         env=variables,
-        check=False,
-    )
-    if result.returncode:
-        raise _to_build_error(_redact_output(result.stderr, variables))
-    return result.stdout
+    ) as process:
+        stdout, stderr = process.communicate(text)
+    if process.returncode:
+        raise _to_build_error(_redact_output(stderr, variables))
+    return str(stdout)
 
 
 def build_target_arguments(python: str, wheels: str) -> list[str]:
