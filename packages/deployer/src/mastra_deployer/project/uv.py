@@ -57,6 +57,8 @@ def run_uv(
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     # mastra's own environment must not decide what a project resolves to.
     variables.pop("VIRTUAL_ENV", None)
+    if settings := variables.get("UV_CONFIG_FILE"):  # relative to the directory of the user
+        variables["UV_CONFIG_FILE"] = os.path.abspath(settings)  # noqa: PTH100  # a name
     if any(map(is_macos, arguments)):
         variables[MACOS_VARIABLE] = "{}.{}".format(*get_macos_version())
     variables.update(environment or {})
