@@ -59,6 +59,15 @@ def test_credentials_of_an_index_are_not_shown(project, mastra, echo, tmp_path):
     assert "sk-query-2" not in done.err
 
 
+@pytest.mark.parametrize("character", "@#?/")
+def test_a_password_that_is_not_encoded_is_not_shown(project, mastra, echo, tmp_path, character):
+    """uv takes the text before the character for a port, and shows the whole address."""
+    url = f"http://user:pass{character}sk-pass-1@127.0.0.1:9/simple"
+    cold = {"UV_CACHE_DIR": str(tmp_path / "cold"), "UV_INDEX_URL": url, "UV_HTTP_RETRIES": "0"}
+    done = mastra("build", cwd=project({INDEX: echo}), **cold).failed(4, "127.0.0.1:9/simple")
+    assert "pass" not in done.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",

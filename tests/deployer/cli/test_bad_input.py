@@ -42,6 +42,20 @@ def test_missing_entry(project, mastra):
     mastra("build", cwd=project({})).failed(2, "src/mastra/index.py is missing", "mastra new APP")
 
 
+@pytest.mark.parametrize("table", ["tool.poetry", "tool.pdm", "tool.uv", "tool"])
+def test_a_value_in_place_of_a_table_is_named(project, mastra, echo, table):
+    root = project({INDEX: echo})
+    (root / "pyproject.toml").write_text(f"{table} = 3\n")
+    mastra("build", cwd=root).failed(2, f"{table} = 3, which is not a table", f"[{table}]")
+
+
+@pytest.mark.parametrize("line", ["project.dependencies = 3", "tool.poetry.dependencies = 3"])
+def test_malformed_dependencies_are_corrected_in_pyproject(project, mastra, echo, line):
+    root = project({INDEX: echo})
+    (root / "pyproject.toml").write_text(f"{line}\n")
+    mastra("build", cwd=root).failed(2, "Correct the dependencies in pyproject.toml")
+
+
 def test_missing_directory(mastra, tmp_path):
     mastra("build", "--dir", tmp_path / "nowhere").failed(2, "nowhere", "does not exist")
 

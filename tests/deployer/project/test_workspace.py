@@ -26,6 +26,17 @@ def test_members(workspace):
     assert find_member(root / "apps/shop", "blog.views") == "my-blog"
 
 
+@pytest.mark.parametrize("own", [".", "./"])
+def test_the_root_may_be_a_member(workspace, own):
+    root = workspace(f'["{own}", "apps/*"]')
+    (root / "pyproject.toml").write_text(
+        '[project]\nname = "top"\n' + (root / "pyproject.toml").read_text()
+    )
+    (root / "src/top").mkdir(parents=True)
+    assert find_workspace_root(root / "apps/shop") == root
+    assert find_member(root / "apps/shop", "top") == "top"
+
+
 def test_other_directories_are_no_members(workspace):
     root = workspace('["apps/blog"]')
     assert find_workspace_root(root / "apps/shop") == root / "apps/shop"

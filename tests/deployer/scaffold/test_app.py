@@ -41,12 +41,12 @@ def test_the_tests_of_a_new_project_pass(tmp_path, mastra):
 
 def test_a_new_project_is_locked_as_its_readme_says(tmp_path, mastra):
     """Until the first release no index has mastra's packages."""
-    done = mastra("new", "shop", cwd=tmp_path).ok()
+    variables = {"UV_FIND_LINKS": os.environ["MASTRA_TEST_WHEELS"]}
+    done = mastra("new", "shop", cwd=tmp_path, **variables).ok()
     assert "README.md says how" in done.out
     root = tmp_path / "shop"
     commands = (root / "README.md").read_text().rpartition("```\nfor name in")[2]
     assert "export UV_FIND_LINKS=$PWD/wheels" in commands and "packages/$name" in commands
-    variables = {"UV_FIND_LINKS": os.environ["MASTRA_TEST_WHEELS"]}
     subprocess.run(
         [find_uv_bin(), "lock", "-q"], cwd=root, env={**os.environ, **variables}, check=True
     )

@@ -10,9 +10,15 @@ import zipfile
 import httpx
 import pytest
 
+from mastra_deployer_netlify.bundle.output import FUNCTIONS
+from tests.conftest import run_mastra
 from tests.netlify.function_process import CLIENT, run_function
+from tests.sample_projects import write_project
 
 pytestmark = pytest.mark.slow
+
+ASGI = "async def app(scope, receive, send):\n    pass\n"
+MASTRA = "from mastra_core import Mastra\n\napp = Mastra()\n"
 
 
 def count(function):
@@ -34,6 +40,18 @@ def test_each_module_that_a_start_imports_has_bytecode(function_archive):
     compiled = {name.partition(".")[0] for name in names if name.endswith(".pyc")}
     assert "imaplib" in compiled
     assert "poplib.py" in names and "poplib" not in compiled
+
+
+@pytest.mark.parametrize("source", [ASGI, MASTRA], ids=["asgi", "mastra"])
+def test_modules_that_only_the_server_imports_have_bytecode(bootstrap, tmp_path, source):
+    """uvicorn calls functions of multiprocessing that import two modules."""
+    root, out = write_project(tmp_path / "app", {"main.py": source}), tmp_path / "out"
+    options = ("--app", "main:app", "-s", "project_name=shop", "-o", out)
+    run_mastra("bundle", "netlify", *options, cwd=root).ok()
+    with zipfile.ZipFile(out / FUNCTIONS / "api.zip") as archive:
+        compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
+    for module in ("connection", "util"):
+        assert any(f"multiprocessing/__pycache__/{module}." in name for name in compiled)
 
 
 def test_requests_and_responses_arrive_unchanged(function):

@@ -161,7 +161,9 @@ def test_credentials_are_removed_from_any_url():
     for url, shown in {
         "https://ada:pa@ss@host/x": "https://host/x",
         "HTTPS://token@host/x": "HTTPS://host/x",
-        "https://host?mail=ada@example.com": "https://host?mail=ada@example.com",
+        "https://ada:p#w@host/simple": "https://host/simple",
+        "https://ada:p?w@host/simple": "https://host/simple",
+        "https://host/?mail=ada@example.com": "https://host/?mail=ada@example.com",
         "see https://a:b@one/x,https://c@d:e@two/y": "see https://one/x,https://two/y",
     }.items():
         assert remove_credentials(url) == shown
@@ -193,6 +195,43 @@ def test_files_in_the_variables_of_uv_decide_as_in_uv(tmp_path, index, monkeypat
     run_uv("lock", cwd=root)
     limits.write_text("chosen<=2.0\n")
     assert get_versions(lock_project(root, locked=True)) == {"chosen": "3.0"}
+
+
+def forbid_access(tmp_path, monkeypatch):
+    folder = tmp_path / "home"
+    (folder / "uv").mkdir(parents=True)
+    (folder / "uv/uv.toml").write_text("")
+    folder.chmod(0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+
+
+def remove_home(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2_000_000_000)  # as in a container with any user
+
+
+def put_a_file(tmp_path, monkeypatch):
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither modes nor HOME")
+@pytest.mark.parametrize("change", [forbid_access, remove_home, put_a_file])
+def test_settings_of_the_user_that_cannot_be_read_are_ignored(tmp_path, monkeypatch, change):
+    change(tmp_path, monkeypatch)
+    root = write_project(tmp_path / "app", {"pyproject.toml": format_pyproject([])})
+    assert get_versions(lock_project(root)) == {}
+
+
+def test_the_settings_of_a_variable_are_relative_to_the_user(tmp_path, index, monkeypatch):
+    """uv itself runs in the directory of the project."""
+    text = format_pyproject(["private-one"])
+    root = write_project(tmp_path / "app", {"pyproject.toml": text})
+    (tmp_path / "own.toml").write_text(f'index-url = "{add_credentials(index)}"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UV_CONFIG_FILE", "own.toml")
+    assert get_versions(lock_project(root)) == FOUND
 
 
 def test_file_added_after_the_lock_is_not_used(tmp_path):

@@ -6,7 +6,6 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,7 @@ from mastra_deployer.bundler.verify.verify import find_kind, verify_build
 from mastra_deployer.bytecode.compile_modules import compile_app
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
+from mastra_deployer.project.child_processes import interruptible_pool
 from mastra_deployer.project.deployer_argument import (
     DeployerCall,
     EnvReference,
@@ -111,7 +111,7 @@ def mastra_build(
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
-    with ThreadPoolExecutor(2) as pool:  # the app is imported while the rest is staged
+    with interruptible_pool(2) as pool:  # the app is imported while the rest is staged
         inspection = pool.submit(staging.inspect_source)
         try:
             sources = staging.copy_sources()
@@ -132,7 +132,7 @@ def mastra_build(
         vendored, closure = staging.install_dependencies("wsgi", modules)
         staging.compile_app("wsgi", source)
         build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
-    with ThreadPoolExecutor(1) as pool:  # the reduction is prepared while the app starts
+    with interruptible_pool(1) as pool:  # the reduction is prepared while the app starts
         reducer = pool.submit(staging.create_reducer, vendored)
         build, start_modules = verify_build(project, build, interpreter, source, inventory, report)
         return staging.reduce_bytecode(build, inventory, reducer.result(), start_modules)

@@ -178,7 +178,7 @@ def open_pool():
         yield run
     finally:
         if pool is not None:
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, some are pending
 
 
 if __name__ == "__main__":

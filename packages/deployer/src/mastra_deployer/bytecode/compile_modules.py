@@ -7,6 +7,8 @@ the import system inserts the real path.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mastra_core.errors import BuildError
+from mastra_deployer.project.child_processes import child_process
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("CompileJob", "CompileResult", "CompiledFile", "FileTree", "compile_app", "run_compiler")
@@ -100,18 +103,29 @@ def run_compiler(python: str, job: CompileJob) -> CompileResult:
     :raises OSError: when a file cannot be read or written.
     :raises BuildError: when the interpreter crashes.
     """
-    result = subprocess.run(
-        [python, "-I", "-S", "-B", "-W", "ignore", str(_CHILD)],
-        input=msgspec.json.encode(job),
-        capture_output=True,
-        check=False,
-    )
-    if result.returncode == _FILE_ERROR:
-        raise OSError(*msgspec.json.decode(result.stdout, type=tuple[int, str, str | None]))
-    if result.returncode:
-        message = result.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    command = [python, "-I", "-S", "-B", "-W", "ignore", str(_CHILD)]
+    with child_process(
+        command,
+        end=_interrupt,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        stdout, stderr = process.communicate(msgspec.json.encode(job))
+    if process.returncode == _FILE_ERROR:
+        raise OSError(*msgspec.json.decode(stdout, type=tuple[int, str, str | None]))
+    if process.returncode:
+        message = stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise BuildError(
-            f"{python!r} could not compile the bundle (exit {result.returncode}): {message}",
+            f"{python!r} could not compile the bundle (exit {process.returncode}): {message}",
             "Check the free memory, or build with another --python.",
         )
-    return msgspec.json.decode(result.stdout, type=CompileResult)
+    return msgspec.json.decode(stdout, type=CompileResult)
+
+
+def _interrupt(process: subprocess.Popen[Any]) -> None:
+    """End the compiler together with the processes of its pool, which would outlive it."""
+    if os.name == "posix":
+        process.send_signal(signal.SIGINT)
+    else:
+        process.kill()

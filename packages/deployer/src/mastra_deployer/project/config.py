@@ -108,6 +108,8 @@ _TABLES = (
     ("tool",),
     ("tool", "uv"),
     ("tool", "uv", "workspace"),
+    ("tool", "poetry"),
+    ("tool", "pdm"),
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mastra_core.errors import BuildError
+from mastra_deployer.project.child_processes import child_process
 from mastra_deployer.project.macos_version import MACOS_VARIABLE, get_macos_version, is_macos
 
 __all__ = ("INSTALL_VARIABLES", "build_target_arguments", "is_unsolvable", "run_uv")
@@ -21,8 +22,10 @@ INSTALL_VARIABLES: Mapping[str, str] = {"UV_CONSTRAINT": "", "UV_OVERRIDE": ""}
 
 # Of an address only the host and path are shown: user, password and query may be credentials.
 # A password may contain an @ that is not encoded: the last one is the end of the credentials.
-_ADDRESS = re.compile(r"(\w+://)(?:[^/\s?#`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
-_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s?#@:]*):?([^/\s?#]*)@")
+# A password may also contain a # or a ? that is not encoded, so neither ends it.
+_ADDRESS = re.compile(r"(\w+://)(?:[^/\s`]*@)?([^\s?`]*)(?:\?[^\s`]*)?")
+# In a variable, the password may contain a / too. A comma before an address separates two values.
+_USER_AND_PASSWORD = re.compile(r"\w+://([^/\s@:]*):?((?:(?!,\w+://)\S)*)@")
 
 
 # The package uv finds its program with this module. If two threads initialize the module at once,
@@ -54,22 +57,25 @@ def run_uv(
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     # mastra's own environment must not decide what a project resolves to.
     variables.pop("VIRTUAL_ENV", None)
+    if settings := variables.get("UV_CONFIG_FILE"):  # relative to the directory of the user
+        variables["UV_CONFIG_FILE"] = os.path.abspath(settings)  # noqa: PTH100  # a name
     if any(map(is_macos, arguments)):
         variables[MACOS_VARIABLE] = "{}.{}".format(*get_macos_version())
     variables.update(environment or {})
-    result = subprocess.run(
+    with child_process(
         [find_uv_bin(), *arguments],
-        input=text,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
         cwd=cwd,
         env=variables,
-        check=False,
-    )
-    if result.returncode:
-        raise _to_build_error(_redact_output(result.stderr, variables))
-    return result.stdout
+    ) as process:
+        stdout, stderr = process.communicate(text)
+    if process.returncode:
+        raise _to_build_error(_redact_output(stderr, variables))
+    return str(stdout)
 
 
 def build_target_arguments(python: str, wheels: str) -> list[str]:

@@ -66,7 +66,8 @@ def _iter_paths(workspace: Path, key: str) -> Iterator[Path]:
     globs = (_get_table(workspace) or {}).get(key, [])
     try:
         for glob in globs:
-            yield from sorted(workspace.glob(glob))
+            # Python refuses the pattern ".", with which uv means the workspace's own directory.
+            yield from [workspace] if glob in (".", "./") else sorted(workspace.glob(glob))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{str(workspace / 'pyproject.toml')!r} has a wrong value for {key} in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,11 +126,15 @@ def get_compatible_range(distribution: str) -> str:
 def is_on_index(distribution: str) -> bool:
     """Return whether a distribution was installed from a package index.
 
-    Installers record all other origins, such as a wheel or a clone.
+    Installers record most other origins, such as a wheel or a clone. They do not record a directory
+    of links, which a variable names.
 
     :param distribution: an installed distribution.
     """
-    return metadata.distribution(distribution).read_text("direct_url.json") is None
+    has_links = any(map(os.environ.get, ("UV_FIND_LINKS", "PIP_FIND_LINKS")))
+    return (
+        not has_links and metadata.distribution(distribution).read_text("direct_url.json") is None
+    )
 
 
 def _render_value(match: re.Match[str], values: Mapping[str, str]) -> str:

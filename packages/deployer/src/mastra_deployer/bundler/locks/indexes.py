@@ -15,8 +15,9 @@ from mastra_core.errors import ConfigError
 
 __all__ = ("Indexes", "add_credentials", "expand_variables", "remove_credentials")
 
-# A password may contain an @ that is not encoded: the last one is the end of the credentials.
-_CREDENTIALS = re.compile(r"(https?://)[^/\s?#\"'`]*@", re.IGNORECASE)
+# A password may contain an @, a # or a ? that is not encoded: the last @ is the end of the
+# credentials.
+_CREDENTIALS = re.compile(r"(https?://)[^/\s\"'`]*@", re.IGNORECASE)
 _PYPI = "https://pypi.org/simple"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 

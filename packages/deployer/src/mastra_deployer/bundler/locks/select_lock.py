@@ -56,7 +56,9 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
         groups=build.groups,
     )
     source = _check_format(
-        "The declaration of dependencies", lambda: _choose(request, build.lock, report)
+        "The declaration of dependencies",
+        lambda: _choose(request, build.lock, report),
+        "Correct the dependencies in pyproject.toml, or recreate the lock with its tool.",
     )
     if build.locked and not source.locked:
         raise BuildError(
@@ -68,14 +70,18 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
     return dataclasses.replace(source, read=lambda: _check_format(source.name, read))
 
 
-def _check_format(name: str, read: Callable[[], T]) -> T:
+def _check_format(
+    name: str,
+    read: Callable[[], T],
+    hint: str = "Recreate the lock with its tool, or correct manual changes.",
+) -> T:
     """Call ``read``, and raise an error if the file is malformed."""
     try:
         return read()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{name} is malformed: {type(error).__name__} {str(error).splitlines()[0]!r}.",
-            "Recreate the lock with its tool, or correct manual changes.",
+            hint,
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -220,14 +221,22 @@ def _list_user_files(source: LockSource) -> list[Path]:
     """Return the files outside of the project that influence a resolution."""
     options = _list_user_options(source)[1::2]
     configured = os.environ.get("UV_CONFIG_FILE")
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    settings = [configured] if configured else [home / "uv" / "uv.toml", "/etc/uv/uv.toml"]
+    # Without HOME and an entry in the table of users, the path stays relative and does not exist.
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  # pathlib raises
+    settings = [configured] if configured else [f"{home}/uv/uv.toml", "/etc/uv/uv.toml"]
     return [Path(file) for file in (*options, *settings)]
 
 
 def _read_files(paths: Iterable[Path]) -> list[str]:
-    """Return the contents of the files that exist, even if they are not UTF-8."""
-    return [path.read_text("utf-8", "surrogateescape") for path in paths if path.is_file()]
+    """Return the contents of the files that can be read, even if they are not UTF-8.
+
+    uv ignores settings that it may not read, such as those of another user after ``sudo -u``.
+    """
+    contents = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            contents.append(path.read_text("utf-8", "surrogateescape"))
+    return contents
 
 
 def _build_from_commit(line: str, builder: SourceBuilder) -> str:

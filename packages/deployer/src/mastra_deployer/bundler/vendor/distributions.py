@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.vendor.code_usage import CodeUsage, read_code_usage
 from mastra_deployer.bundler.vendor.unused_requirements import list_undeclared_targets
+from mastra_deployer.project.child_processes import raise_if_interrupted
 from mastra_deployer.project.entry_points import TOOL_GROUPS
 
 __all__ = ("Distribution", "read_distributions", "read_record")
@@ -67,6 +68,8 @@ def read_record(text: str) -> list[tuple[str, str, str]]:
 
 def _read_distribution(info: Path) -> Distribution:
     from email.parser import HeaderParser  # only a first build reads metadata
+
+    raise_if_interrupted()  # a large project has hundreds of distributions
 
     headers = HeaderParser().parsestr(_read_metadata(info / "METADATA"))
     name = canonicalize_name(str(headers["Name"]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mastra_core.pipeline.file_tree import HAS_MODES, hash_file, is_executable
+from mastra_deployer.project.child_processes import raise_if_interrupted
 
 __all__ = ("FinishedFile", "finish_files")
 
@@ -46,6 +47,7 @@ def finish_files(files: Mapping[Path, Iterable[str]]) -> dict[Path, list[Finishe
 
 
 def _finish_file(root: Path, name: str) -> FinishedFile:
+    raise_if_interrupted()
     path = f"{root}/{name}"
     sha256 = hash_file(path)
     status = os.stat(path)  # noqa: PTH116  # called for each file of a bundle

@@ -33,6 +33,7 @@ from mastra_deployer.files.checksummed_json import read_checksummed_json, write_
 from mastra_deployer.files.directories import get_cache_directory, publish_directory
 from mastra_deployer.files.strip_symbols import strip_file
 from mastra_deployer.files.temporary import discard_directory, temporary_directory
+from mastra_deployer.project.child_processes import raise_if_interrupted
 
 __all__ = (
     "FILES",
@@ -124,6 +125,7 @@ def store_wheels(pending: Sequence[PendingWheel]) -> None:
         directories = [Path(temporary) / str(number) for number in range(len(pending))]
         dropped, stripped = [], []
         for item, directory in zip(pending, directories, strict=True):
+            raise_if_interrupted()
             dropped.append(_move_files(item, directory / FILES))
             stripped.append(_strip_files(directory / FILES) if item.strip else ())
             _write_record(directory / FILES, item.distribution.info, stripped[-1])

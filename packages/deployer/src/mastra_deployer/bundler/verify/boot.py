@@ -20,6 +20,7 @@ from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.output.masking import mask
 from mastra_deployer.output.shorten import shorten_message
+from mastra_deployer.project.child_processes import child_process
 from mastra_deployer.project.config import CheckConfig
 from mastra_deployer.project.discovery import find_module_file, get_config
 from mastra_deployer.project.environment import read_environment
@@ -175,7 +176,7 @@ def _run_process(
     with (
         (directory / _STDOUT).open("wb") as stdout,
         (directory / _STDERR).open("wb") as stderr,
-        subprocess.Popen(
+        child_process(
             command,
             stdout=stdout,
             stderr=stderr,
@@ -189,9 +190,6 @@ def _run_process(
         timer.start()
         try:
             status = process.wait()
-        except BaseException:
-            process.kill()
-            raise
         finally:
             timer.cancel()
     if is_late.is_set():

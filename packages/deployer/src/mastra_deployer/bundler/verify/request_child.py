@@ -57,11 +57,11 @@ def inspect_app(launcher, source, attempts, bundle, module):
     prefix = registry.get("serve", {}).get("api_prefix", "")
     path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
     request = send_request(launcher, bundle, app, path)
-    registry["standard"] = list_standard_modules()
     if bundle["kind"] == "mastra":
         import_server(app)
         registry["started"] = sorted({spec.name for spec in iter_specs(launcher.HERE)})
         registry["tried"] = sorted(attempts)
+    registry["standard"] = list_standard_modules()
     return {**registry, "kind": kind, "request": request}
 
 
