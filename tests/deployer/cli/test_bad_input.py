@@ -69,6 +69,15 @@ def test_telemetry_whose_extra_is_not_required(project, mastra, echo):
 
 
 @pytest.mark.slow
+def test_a_database_whose_extra_is_not_required(project, mastra, echo):
+    storage = "storage='postgresql://db/shop', "
+    root = project({INDEX: echo.replace("mastra = Mastra(", f"mastra = Mastra({storage}")})
+    done = mastra("build", cwd=root).ok()
+    assert "'psycopg'" in done.err
+    assert "Add 'mastra-core[postgres]'" in done.err
+
+
+@pytest.mark.slow
 def test_an_error_of_the_server_names_no_generated_file(project, mastra, echo):
     root = project(
         {INDEX: echo.replace("mastra = Mastra(", "mastra = Mastra(server={'metrics': True}, ")}

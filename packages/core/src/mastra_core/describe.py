@@ -77,12 +77,23 @@ def find_missing_extras(mastra: Mastra) -> dict[str, list[str]]:
     :param mastra: the application.
     :returns: names of the extras, mapped to the missing modules.
     """
-    telemetry = mastra.telemetry
-    exports = telemetry is not None and telemetry.enabled
+    needed: dict[str, tuple[str, ...]] = {}
+    exports = mastra.telemetry is not None and mastra.telemetry.enabled
     if (exports or mastra.server.traces) and not is_sdk_disabled():
-        modules = find_missing_modules(["opentelemetry.sdk"])
-        return {"telemetry": modules} if modules else {}
-    return {}
+        needed["telemetry"] = ("opentelemetry.sdk",)
+    if _uses_postgres(mastra):
+        needed["postgres"] = ("psycopg", "psycopg_pool")
+    found = {extra: find_missing_modules(modules) for extra, modules in needed.items()}
+    return {extra: missing for extra, missing in found.items() if missing}
+
+
+def _uses_postgres(mastra: Mastra) -> bool:
+    """Return whether the storage or the engine opens a PostgreSQL database at the start."""
+    storage: str = getattr(getattr(mastra.storage, "url", None), "kind", "")
+    engine = _get_run_database(mastra)
+    if engine == "variable" and os.environ.get("MASTRA_DATABASE_URL", "").startswith("postgres"):
+        return True
+    return "postgresql" in (storage, engine)
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:

@@ -101,7 +101,7 @@ def boot_bundle(
     if not result["ok"]:
         raise _to_bundle_error(project, result["error"], directory / "app", inventory)
     _check_providers(result["registry"].get("missing", {}))
-    _check_extras(result["registry"].get("missing_extras", {}))
+    _check_extras(result["registry"].get("missing_extras", {}), report)
     if response := result["registry"].get("request"):
         _check_response(project, response, directory / "app", inventory, report)
     return result
@@ -290,13 +290,17 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _check_extras(missing: Mapping[str, Sequence[str]]) -> None:
+def _check_extras(missing: Mapping[str, Sequence[str]], report: Report) -> None:
     for extra, modules in missing.items():
-        raise BuildError(
+        message = (
             f"The server of the app needs {' and '.join(map(repr, modules))}, but no dependency of "
-            "the project installs it.",
-            f"Add 'mastra-core[{extra}]' to the dependencies in pyproject.toml.",
+            "the project installs it."
         )
+        hint = f"Add 'mastra-core[{extra}]' to the dependencies in pyproject.toml"
+        if extra != "postgres":
+            raise BuildError(message, f"{hint}.")
+        # The URL may be a placeholder, while the served app has an SQLite file.
+        report.warn(message, f"{hint}, unless a variable names a database of another kind.")
 
 
 def _is_first_party(project: Project, module: str) -> bool:
