@@ -62,6 +62,11 @@ def test_another_attribute_that_is_missing(project, mastra, echo):
     assert "mastra = Mastra" not in done.err
 
 
+def test_an_entry_with_the_name_of_its_file(project, mastra, echo):
+    root = project({INDEX: echo, "src/main.py": echo})
+    mastra("build", "--app", "main.py:mastra", cwd=root).failed(2, "without .py: main:mastra")
+
+
 @pytest.mark.slow
 def test_telemetry_whose_extra_is_not_required(project, mastra, echo):
     root = project({INDEX: echo.replace("mastra = Mastra(", "mastra = Mastra(telemetry={}, ")})
