@@ -259,8 +259,13 @@ def test_incomplete_bundle(bundle, text):
     check_refusal(run(directory), "is incomplete", "Build it again")
 
 
+def test_the_error_of_a_group_is_its_first_one():
+    group = ExceptionGroup("several", [ExceptionGroup("inner", [OSError("no database")])])
+    assert launcher.format_error(group)["message"] == "no database"
+
+
 def test_unknown_argument(bundle):
-    check_refusal(run(bundle(), "--chekc"), "'--chekc'", "--check")
+    check_refusal(run(bundle(), "--chekc"), "'--chekc'", "--check. HOST and PORT")
 
 
 def test_output_of_the_app_is_not_in_the_report(bundle):

@@ -13,7 +13,7 @@ from mastra_core import (
     create_logger,
     tool,
 )
-from mastra_core.describe import describe, find_missing_providers
+from mastra_core.describe import describe, find_missing_extras, find_missing_providers
 from mastra_core.errors import ConfigError, NotFound
 
 
@@ -78,7 +78,8 @@ def test_mappings_equal_dataclasses():
         ({"server_middleware": [{"handler": 3}]}, "handler 3 is not callable", "async def"),
         ({"server_middleware": [{"handler": handler, "path": "api"}]}, "'api' does not", "/api"),
         ({"agents": ["x"]}, "'agents' has the wrong type 'list'", "agents={"),
-        ({"agents": {"x": 3}}, "3 is not an agent", "async function"),
+        ({"agents": {"x": 3}}, "3 is not an agent", "a pydantic-ai agent."),
+        ({"agents": {"x": print}}, "is not an agent", "async def"),
         ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
         ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),
         ({"tools": {"x": "y"}}, "'y' is not a tool", "typed function"),
@@ -158,6 +159,7 @@ def test_description_is_data():
     serve = describe(Mastra(agents={"t": timed}, server=own, logger=False))["serve"]
     assert serve["body_limit"] == 9 and sorted(serve["timeouts"].values()) == [1, 2, 3]
     assert find_missing_providers(mastra) == {}
+    assert find_missing_extras(mastra) == {}
     counted = {"metrics": True, "logs": True, "rate_limit": {"amount": "1/second"}}
     assert describe(Mastra(server=counted, logger=False))["serve"]["per_process"] == [
         "Server(logs=True)",

@@ -70,6 +70,41 @@ def test_entry_without_mastra_names_other_objects(project, mastra, echo):
     mastra("build", cwd=root).failed(2, "does not define 'mastra'", "entry = 'mastra.index:app'")
 
 
+def test_another_attribute_that_is_missing(project, mastra, echo):
+    done = mastra("build", "--app", "mastra.index:ap", cwd=project({INDEX: "app = 7\n"}))
+    done.failed(2, "does not define 'ap'", "--app module:attribute")
+    assert "mastra = Mastra" not in done.err
+
+
+def test_an_entry_with_the_name_of_its_file(project, mastra, echo):
+    root = project({INDEX: echo, "src/main.py": echo})
+    mastra("build", "--app", "main.py:mastra", cwd=root).failed(2, "without .py: main:mastra")
+
+
+@pytest.mark.slow
+def test_telemetry_whose_extra_is_not_required(project, mastra, echo):
+    root = project({INDEX: echo.replace("mastra = Mastra(", "mastra = Mastra(telemetry={}, ")})
+    mastra("build", cwd=root).failed(4, "needs 'opentelemetry.sdk'", "'mastra-core[telemetry]'")
+
+
+@pytest.mark.slow
+def test_a_database_whose_extra_is_not_required(project, mastra, echo):
+    storage = "storage='postgresql://db/shop', "
+    root = project({INDEX: echo.replace("mastra = Mastra(", f"mastra = Mastra({storage}")})
+    done = mastra("build", cwd=root).ok()
+    assert "'psycopg'" in done.err
+    assert "Add 'mastra-core[postgres]'" in done.err
+
+
+@pytest.mark.slow
+def test_an_error_of_the_server_names_no_generated_file(project, mastra, echo):
+    root = project(
+        {INDEX: echo.replace("mastra = Mastra(", "mastra = Mastra(server={'metrics': True}, ")}
+    )
+    done = mastra("build", cwd=root).failed(4, "needs the package prometheus-client")
+    assert "mastra_asgi" not in done.err
+
+
 def test_an_entry_that_is_something_else(project, mastra):
     root = project({INDEX: "mastra = 7\n"})
     mastra("build", cwd=root).failed(2, "'mastra.index:mastra' is of type int")

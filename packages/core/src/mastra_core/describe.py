@@ -14,9 +14,10 @@ from mastra_core.agents.providers import find_missing_modules, get_model_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
+from mastra_core.telemetry.otel_environment import is_sdk_disabled
 from mastra_core.workflows.model.suspend_calls import iter_suspending_steps
 
-__all__ = ("describe", "find_missing_providers")
+__all__ = ("describe", "find_missing_extras", "find_missing_providers")
 
 _DRAIN_TIMEOUT = 5  # seconds
 _DEV_DRAIN_TIMEOUT = 300  # in development, nothing waits for the process to end
@@ -68,6 +69,31 @@ def find_missing_providers(mastra: Mastra) -> dict[str, list[str]]:
         if modules:
             missing[key] = modules
     return missing
+
+
+def find_missing_extras(mastra: Mastra) -> dict[str, list[str]]:
+    """Find extras of ``mastra-core`` without which the server does not start.
+
+    :param mastra: the application.
+    :returns: names of the extras, mapped to the missing modules.
+    """
+    needed: dict[str, tuple[str, ...]] = {}
+    exports = mastra.telemetry is not None and mastra.telemetry.enabled
+    if (exports or mastra.server.traces) and not is_sdk_disabled():
+        needed["telemetry"] = ("opentelemetry.sdk",)
+    if _uses_postgres(mastra):
+        needed["postgres"] = ("psycopg", "psycopg_pool")
+    found = {extra: find_missing_modules(modules) for extra, modules in needed.items()}
+    return {extra: missing for extra, missing in found.items() if missing}
+
+
+def _uses_postgres(mastra: Mastra) -> bool:
+    """Return whether the storage or the engine opens a PostgreSQL database at the start."""
+    storage: str = getattr(getattr(mastra.storage, "url", None), "kind", "")
+    engine = _get_run_database(mastra)
+    if engine == "variable" and os.environ.get("MASTRA_DATABASE_URL", "").startswith("postgres"):
+        return True
+    return "postgresql" in (storage, engine)
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:

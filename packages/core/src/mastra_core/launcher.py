@@ -40,7 +40,11 @@ def main(arguments):
     isolate(paths)
     prepare_children(paths)
     if arguments not in ([], ["--check"]):
-        fail("Unknown argument %r." % arguments[0], "Run it without arguments, or with --check.")
+        fail(
+            "Unknown argument %r." % arguments[0],
+            "Run it without arguments, or with --check. HOST and PORT in the environment set the "
+            "address.",
+        )
     return check(bundle) if arguments else serve(bundle)
 
 
@@ -203,13 +207,19 @@ def observe(call):
 def describe_app(bundle, module):
     if bundle["kind"] != "mastra":
         return {}
-    from mastra_core.describe import describe, find_missing_providers
+    from mastra_core.describe import describe, find_missing_extras, find_missing_providers
 
-    return dict(describe(module.mastra), missing=find_missing_providers(module.mastra))
+    return dict(
+        describe(module.mastra),
+        missing=find_missing_providers(module.mastra),
+        missing_extras=find_missing_extras(module.mastra),
+    )
 
 
 def format_error(error):
-    """Return an exception as data: type, message, hint and frames."""
+    """Return an exception as data: type, message, hint and frames; of a group, its first one."""
+    while type(error).__name__ in ("ExceptionGroup", "BaseExceptionGroup"):
+        error = error.exceptions[0]
     frames = [list(frame)[:4] for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         frames.append([error.filename or "", error.lineno or 0, "", (error.text or "").rstrip()])

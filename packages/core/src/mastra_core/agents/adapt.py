@@ -9,6 +9,7 @@ because reading the metadata of all installed distributions takes 40 ms at every
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -40,11 +41,7 @@ def as_agent(value: Any) -> AgentLike:
         return FunctionAgent(value)
     adapter = next(iter(_find_adapters(value)), None)
     if adapter is None:
-        raise ConfigError(
-            f"{value!r} is not an agent.",
-            "Pass an Agent, an async function or a pydantic-ai agent, or install an adapter for "
-            f"{_get_top_level_package(type(value))!r} (entry-point group mastra.agents).",
-        )
+        raise ConfigError(f"{value!r} is not an agent.", _suggest_agent(value))
     return _load_adapter(adapter)(value)
 
 
@@ -92,6 +89,18 @@ def _load_adapter(reference: str) -> Callable[[Any], AgentLike]:
             f"The agent adapter {reference!r} cannot be loaded: {error}.",
             "Update or uninstall the package that contains the adapter.",
         ) from None
+
+
+def _suggest_agent(value: Any) -> str:
+    if inspect.isroutine(value):
+        return "Write the function as an async function or an async generator: async def."
+    package = _get_top_level_package(type(value))
+    if isinstance(value, type) or package in sys.stdlib_module_names:
+        return "Pass an Agent, an async function or a pydantic-ai agent."
+    return (
+        "Pass an Agent, an async function or a pydantic-ai agent, or install an adapter for "
+        f"{package!r} (entry-point group mastra.agents)."
+    )
 
 
 def _get_top_level_package(cls: type) -> str:

@@ -32,12 +32,12 @@ class Address:
         other = "mastra dev (pid {pid}) is already running in this project: {url}".format(
             **{"pid": 0, "url": "", **instance.other}
         )
+        if port is not None:
+            self._set_listener(listen(host, port, f"Another {other}." if instance.other else ""))
         if instance.other:
             report.note(
                 f"Another {other}.", "Both processes serve the saved app, each on its own port."
             )
-        if port is not None:
-            self._set_listener(listen(host, port, f"Another {other}." if instance.other else ""))
 
     def bind(self, port_hint: int = _PORT) -> socket.socket:
         """Return the listening socket; the first call binds it.

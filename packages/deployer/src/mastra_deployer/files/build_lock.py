@@ -1,4 +1,4 @@
-"""Allow one build at a time in a project; a second build reports that it waits."""
+"""Allow one build at a time in a project; another build or start reports that it waits."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
     """Hold a project's lock during the block; the system releases it when the process dies.
 
     :param project: the project.
-    :param report: receives a step when another build has to be waited for.
+    :param report: receives a step when another build or start has to be waited for.
     :raises ConfigError: if the project cannot be written, or a link would lead the files to another
         place.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
         if not lock_file(file, wait=False):
-            report.step("Waiting for another build of this project")
+            report.step("Waiting for another build or start of this project")
             lock_file(file, wait=True)
         for names in ((), ("locks",)):  # of killed builds
             remove_stale_directories(ensure_local_directory(project, *names))

@@ -82,9 +82,12 @@ def find_module_file(project: Project) -> Path:
     for path in (stem.with_suffix(".py"), stem / "__init__.py"):
         if path.is_file():
             return path
+    hint = "Write module:attribute, with the module's import name from that directory."
+    if project.module.endswith(".py"):
+        name = project.module.removesuffix(".py").replace("/", ".")
+        hint = f"Write the module's import name, without .py: {name}:{project.attribute}."
     raise ConfigError(
-        f"The entry {project.entry!r} is not a module in {str(project.import_root)!r}.",
-        "Write module:attribute, with the module's import name from that directory.",
+        f"The entry {project.entry!r} is not a module in {str(project.import_root)!r}.", hint
     )
 
 

@@ -11,7 +11,12 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 
 from mastra_core.agents.lazy_exports import enable_lazy_exports
-from mastra_core.agents.providers import get_provider_modules, get_requirements
+from mastra_core.agents.providers import (
+    find_missing_modules,
+    get_provider_modules,
+    get_provider_variables,
+    get_requirements,
+)
 from mastra_core.errors import ConfigError
 
 __all__ = ("ModelCache",)
@@ -67,17 +72,23 @@ def _infer_model(name: str) -> Model:
     try:
         model = infer_model(name)
     except (UserError, ImportError, ValueError) as error:
-        packages = " ".join(
-            map(repr, get_requirements(get_provider_modules(name.split(":", maxsplit=1)[0])))
-        )
+        message = str(error).partition("\n")[0]
         raise ConfigError(
-            f"The model {name!r} cannot be used: {str(error).partition(chr(10))[0]}",
-            f"Install its provider with `pip install {packages}`, and set its key in the "
-            "environment.",
+            f"The model {name!r} cannot be used: {message}", _suggest_model(name)
         ) from None
     if "pydantic_ai.models.openai" in sys.modules:
         _accelerate_model(model)
     return model
+
+
+def _suggest_model(name: str) -> str:
+    provider = name.partition(":")[0]
+    modules = get_provider_modules(provider)
+    if missing := find_missing_modules(modules):
+        packages = " ".join(map(repr, get_requirements(missing)))
+        return f"Install its provider: pip install {packages}."
+    variables = " or ".join(get_provider_variables(provider))
+    return f"Set {variables}, or put it in .env." if variables else "Correct the name of the model."
 
 
 def _accelerate_model(model: Model) -> None:

@@ -65,7 +65,10 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
     else:
         matches = suspended
     if not matches:
-        raise Conflict(f"The step {label or step!r} is not suspended.")
+        raise Conflict(
+            f"The step {label or step!r} is not suspended.",
+            f"Suspended: {', '.join(suspended)}.",
+        )
     if len(matches) > 1:
         raise InvalidInput(
             f"Several steps are suspended: {', '.join(matches)}.", "Name one of them: step='...'."

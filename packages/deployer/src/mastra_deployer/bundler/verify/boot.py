@@ -39,6 +39,7 @@ __all__ = (
 APP_KINDS = ("mastra", "asgi", "wsgi")  # what can be served; WSGI through an adapter
 _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
+_GENERATED = ("mastra_asgi.py",)  # files of a bundle that the project does not have
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
@@ -101,6 +102,7 @@ def boot_bundle(
     if not result["ok"]:
         raise _to_bundle_error(project, result["error"], directory / "app", inventory)
     _check_providers(result["registry"].get("missing", {}))
+    _check_extras(result["registry"].get("missing_extras", {}), report)
     if response := result["registry"].get("request"):
         _check_response(project, response, directory / "app", inventory, report)
     return result
@@ -211,7 +213,9 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     kind, objects = registry["kind"], registry["objects"]
     file = find_module_file(project)
     if kind == "missing":
-        hint = "Add it: mastra = Mastra(...)."
+        hint = "Name the variable that contains the application: --app module:attribute."
+        if project.attribute == "mastra":
+            hint = "Add it: mastra = Mastra(...)."
         if objects:
             hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
         raise ConfigError(f"{file} does not define {project.attribute!r}.", hint)
@@ -284,6 +288,19 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
         )
 
 
+def _check_extras(missing: Mapping[str, Sequence[str]], report: Report) -> None:
+    for extra, modules in missing.items():
+        message = (
+            f"The server of the app needs {' and '.join(map(repr, modules))}, but no dependency of "
+            "the project installs it."
+        )
+        hint = f"Add 'mastra-core[{extra}]' to the dependencies in pyproject.toml"
+        if extra != "postgres":
+            raise BuildError(message, f"{hint}.")
+        # The URL may be a placeholder, while the served app has an SQLite file.
+        report.warn(message, f"{hint}, unless a variable names a database of another kind.")
+
+
 def _is_first_party(project: Project, module: str) -> bool:
     stem = project.import_root / module.partition(".")[0]
     return stem.is_dir() or stem.with_suffix(".py").is_file()
@@ -303,7 +320,11 @@ def _to_error(
     project: Project, error: Mapping[str, Any], app: Path, kind: type[MastraError]
 ) -> MastraError:
     """Convert the child's exception to an error with the user's line of code and a cure."""
-    frames = [frame for frame in error["frames"] if frame[0].startswith(f"{app}{os.sep}")]
+    frames = [
+        frame
+        for frame in error["frames"]
+        if frame[0].startswith(f"{app}{os.sep}") and Path(frame[0]).name not in _GENERATED
+    ]
     where = f"{_to_project_path(project, frames[-1][0], app)}:{frames[-1][1]}: " if frames else ""
     last = error["frames"][-1] if error["frames"] else None
     if error["missing"]:

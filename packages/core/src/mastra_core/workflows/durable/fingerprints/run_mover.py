@@ -128,7 +128,7 @@ class RunMover:
 def _require_movable(row: RunRow, target: KnownFingerprint) -> None:
     if row.status in _IMMOVABLE:
         raise Conflict(
-            f"The run {row.run_id!r} is {row.status}, so it cannot be moved.",
+            f"The run {row.run_id!r} cannot be moved: its status is {row.status!r}.",
             "Move runs that have started, and that have not ended or have failed.",
         )
     if row.fingerprint == target.fingerprint:

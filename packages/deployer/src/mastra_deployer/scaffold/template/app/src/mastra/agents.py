@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 
 
+# To use a model, add "mastra-core[agents]" and "pydantic-ai-slim[openai]" to the dependencies, and
+# replace this function with an Agent:
+# greeter = Agent(name="greeter", instructions="Greet the user.", model="openai:gpt-5")
 async def greeter(name: str) -> AsyncIterator[str]:
-    """Greet the user without a model. To use a model, replace this function with an Agent:
-
-    Agent(name="greeter", instructions="Greet the user.", model="openai:gpt-5")
-    (and add "mastra-core[agents]" and "pydantic-ai-slim[openai]" to the dependencies)
-    """
+    """Greet the user by name."""
     yield "Hello, "
     yield f"{name}!"
