@@ -17,8 +17,8 @@ def test_a_quoted_text_keeps_its_value(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_path_is_replaced_and_nothing_else(name):
     lock = f"path = {quote(name)}\nwheels = [{{ path = {quote(name)}, size = 1 }}, {{ url = 'x' }}]"
-    replaced = tomllib.loads(replace_paths(lock, lambda path: f"/root/{path}"))
-    wheels = [{"path": f"/root/{name}", "size": 1}, {"url": "x"}]
+    replaced = tomllib.loads(replace_paths(lock, lambda path: f"/home/ann/{path}"))
+    wheels = [{"path": f"/home/ann/{name}", "size": 1}, {"url": "x"}]
     assert replaced == {"path": name, "wheels": wheels}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from mastra_core import Secret
 from mastra_core.pipeline import Deployment, LogLine, Problem, Report, Stage
@@ -35,8 +36,14 @@ def roll_back(api: Api, id: str, report: Report) -> Deployment:
     from mastra_deployer.kit import find_rollback_target
 
     known = {data["id"]: data for data in api.list_deployments()}
-    target = find_rollback_target(id, lambda: api.get_app().get("previous", ""), known.get)
+    target = find_rollback_target(id, lambda: _find_previous(api, known.values()), known.get)
     return release(api, "production", target["id"], report)
+
+
+def _find_previous(api: Api, deployments: Iterable[Mapping[str, Any]]) -> str:
+    """Return the deployment that was live before; while a canary runs, the live deployment."""
+    has_canary = any(data.get("percent") for data in deployments)
+    return str(api.get_app().get("live" if has_canary else "previous", ""))
 
 
 def split_traffic(api: Api, id: str, percent: int, report: Report) -> Deployment:
