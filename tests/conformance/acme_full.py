@@ -43,7 +43,11 @@ def mastra_promote(settings: AcmeDeployer, credentials: Env, id: str, report: Re
 def mastra_rollback(settings: AcmeDeployer, credentials: Env, id: str) -> Deployment:
     with _open_api(settings, credentials) as client:
         app = _find_app(client, settings) or {}
-        target = id or app.get("previous", "")
+        path = _find_path(client, settings)
+        known = client.get(f"{path}/deployments").json()["deployments"] if path else []
+        has_canary = any(item["percent"] for item in known)
+        earlier = app.get("live" if has_canary else "previous", "")
+        target = id or earlier
         if not target:
             raise DeployError(f"Nothing of {settings.app!r} was live before.", "Deploy it.")
         return _release(client, f"/apps/{app['id']}", target)

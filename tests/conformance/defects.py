@@ -610,7 +610,7 @@ MANAGEMENT = {
         "rollback_restores_the_previous_deployment",
         "rollback",
         (
-            'target = id or app.get("previous", "")',
+            "target = id or earlier",
             "known = mastra_deployments(settings, credentials, 99)\n"
             '        target = id or next((each.id for each in known if not each.live), "")',
         ),
@@ -622,6 +622,11 @@ MANAGEMENT = {
             '            raise DeployError(f"Nothing of {settings.app!r} was live before.", "Deploy it.")\n',
             "            return mastra_deployments(settings, credentials, 1)[0]\n",
         ),
+    ),
+    "a rollback behind the live deployment of a canary": (
+        "a_rollback_without_an_id_ends_only_the_canary",
+        "the live deployment stays live",
+        ('"live" if has_canary else "previous"', '"previous"'),
     ),
     "a canary of another share": (
         "a_canary_gets_its_share",
@@ -711,7 +716,10 @@ MANAGEMENT = {
         "the rollback changed it",
         ("Env = Mapping", "NOTES: dict[str, str] = {}\nBACK: list[str] = []\nEnv = Mapping"),
         (UPLOAD, f"{UPLOAD}        NOTES.setdefault(digest, request.message)\n"),
-        ("        target = id or app", "        BACK.append(id)\n        target = id or app"),
+        (
+            "        target = id or earlier",
+            "        BACK.append(id)\n        target = id or earlier",
+        ),
         (
             "created=created, **data)",
             'created=created, **{**data, "message": NOTES[data["id"]]'

@@ -23,7 +23,8 @@ class CanaryTests(SuiteFixtures):
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         for percent, shares in ((25, {first: 25, second: 75}), (0, {second: 100})):
             canary = harness.call("canary", first, percent, harness.recorder)
-            assert (canary.percent, canary.live) == (percent or None, False)
+            expected = (percent or None, False)
+            assert (canary.percent, canary.live) == expected, f"its result at {percent} percent"
             assert _get_traffic(harness) == shares, f"at {percent} percent"
             assert harness.get_live().id == second
             if harness.caller.has_hook("deployments"):
@@ -47,7 +48,8 @@ class CanaryTests(SuiteFixtures):
         self.require(harness, "rollback")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
         harness.call("canary", first, _SHARE, harness.recorder)
-        assert harness.call("rollback", "", harness.recorder).id == second
+        target = harness.call("rollback", "", harness.recorder)
+        assert target.id == second, "the live deployment stays live"
         assert _get_traffic(harness) == {second: 100}
 
     def test_no_share_remains_beside_another_deployment(self, harness: Harness) -> None:
