@@ -9,7 +9,6 @@ import {
   mkdtempSync,
   rmSync,
 } from "node:fs";
-import http from "node:http";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { facts } from "./facts.mjs";
@@ -80,9 +79,10 @@ function spawnApp() {
       rmSync(directory, { recursive: true, force: true });
       reject(new Error(`Python ended while it started (${signal ?? code}).`));
     });
-    python.stdio[3].once("data", () => {
+    python.stdio[3].once("data", async () => {
+      const { Agent } = await import("node:http"); // Python starts before Node loads it
       for (const handle of [python, python.stdin, python.stdio[3]]) handle.unref();
-      const agent = new http.Agent({ keepAlive: true });
+      const agent = new Agent({ keepAlive: true });
       const end = () => python.stdin.destroy();
       const connection = { agent, socketPath: address, maxHeaderSize: MAX_HEAD };
       resolve({ connection, environment, starting, end, ended });
