@@ -189,7 +189,7 @@ def test_run_that_starts_during_a_claim_is_executed_before_a_freeze(database_url
     assert [run.record.status for run in asyncio.run(run_scenario())] == ["success"] * 2
 
 
-def test_claim_of_a_request_reports_a_failing_database(tmp_path, monkeypatch, caplog):
+def test_claim_of_a_request_reports_a_failing_database(tmp_path, monkeypatch, logs):
     monkeypatch.setenv("VERCEL", "1")
     url, unhandled = f"sqlite:///{tmp_path}/runs.db", []
 
@@ -207,7 +207,7 @@ def test_claim_of_a_request_reports_a_failing_database(tmp_path, monkeypatch, ca
         gc.collect()
 
     asyncio.run(run_scenario())
-    assert "durable runs wait: The database is away." in caplog.text
+    assert "durable runs wait: The database is away." in logs.text
     assert unhandled == [], "no traceback for a database that is away"
 
 
