@@ -191,11 +191,17 @@ def postgres_server():
 
 
 @pytest.fixture(scope="session")
-def d1_port(tmp_path_factory):
+def d1_directory(tmp_path_factory):
+    """The directory with the files of the local D1 databases."""
+    return tmp_path_factory.mktemp("d1")
+
+
+@pytest.fixture(scope="session")
+def d1_port(d1_directory):
     """The port of real local D1 databases that all tests of a session share."""
     from tests.core.storage.d1.local import serve_databases
 
-    with serve_databases(tmp_path_factory.mktemp("d1")) as port:
+    with serve_databases(d1_directory) as port:
         yield port
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -78,13 +79,24 @@ class Preview:
         else:
             pytest.fail("".join(self.lines))
         self.url = match[1]
-        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.client = httpx.Client(
+            base_url=self.url,
+            timeout=60,
+            trust_env=False,
+            event_hooks={"response": [self._print_server_error]},
+        )
         self._reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
         self._reader.start()
 
     @property
     def output(self):
         return "".join(self.lines)
+
+    def _print_server_error(self, response):
+        """Print the log after a response of 500, so that pytest shows it if the test fails."""
+        if response.is_server_error:
+            time.sleep(0.2)  # the log arrives after the response
+            print(self.output)
 
     def stop(self):
         self.client.close()

@@ -8,6 +8,7 @@ const options = convertV4MiniflareOptions({
   script: readFileSync(script, "utf-8"),
   compatibilityDate: "2026-11-17",
   d1Databases: databases,
+  resourcePersistencePath: "resources",
   host: "127.0.0.1",
   port: 0,
 });

@@ -1,7 +1,10 @@
 """The storage on a real local D1: the suite, races, and everything that can be wrong with it."""
 
 import asyncio
+import contextlib
 import json
+import sqlite3
+import threading
 import types
 
 import msgspec
@@ -271,12 +274,13 @@ def test_name_that_is_no_binding(name):
         D1Storage(name)
 
 
-class BusyBinding(Binding):
+class FailingBinding(Binding):
     """Fails as D1 does, which a local one never does under load."""
 
     message = ""
 
     async def batch(self, statements):
+        self.batches += 1
         raise RuntimeError(self.message)
 
 
@@ -294,14 +298,20 @@ class BusyBinding(Binding):
             "took too long",
         ),
         ("D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.", "more memory"),
+        ("D1_ERROR: database is locked: SQLITE_BUSY", "was locked"),
+        (
+            "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
+            "cannot be reached",
+        ),
         ("Too many API requests by single worker invocation.", "more queries"),
         ("D1_ERROR: string or blob too big: SQLITE_TOOBIG", "too large"),
         ("D1_ERROR: database or disk is full: SQLITE_FULL", "is full"),
         ("D1_ERROR: something new", "has refused a request: D1_ERROR: something new"),
     ],
 )
-def test_d1_is_busy_or_over_its_limits(port, message, expected):
-    binding = BusyBinding(port)
+def test_d1_is_busy_or_over_its_limits(port, message, expected, monkeypatch):
+    monkeypatch.setattr("mastra_core.storage.d1_database._PAUSES", (0.01, 0.01))
+    binding = FailingBinding(port)
     binding.message = message
     for call in (
         lambda storage: storage.open(),
@@ -311,6 +321,40 @@ def test_d1_is_busy_or_over_its_limits(port, message, expected):
         with pytest.raises(StorageError, match=expected) as caught:
             run_with(D1Storage(binding), call)
         assert caught.value.hint
+
+
+@contextlib.contextmanager
+def lock_databases(directory):
+    """Lock the files of local D1, as another process does while it writes."""
+    with contextlib.ExitStack() as stack:
+        for path in directory.glob("resources/d1/*/*.sqlite"):
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            stack.callback(connection.close)
+            connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def test_write_waits_for_a_lock_of_another_process(binding, d1_directory):
+    with contextlib.ExitStack() as locks:
+        locks.enter_context(lock_databases(d1_directory))
+        with pytest.raises(RuntimeError, match="SQLITE_BUSY"):
+            binding.send([Statement("DELETE FROM mastra_threads")])
+        threading.Timer(0.2, locks.close).start()
+        run_with(D1Storage(binding), lambda storage: storage.threads.create(build_thread("t1")))
+        assert binding.batches > 2
+    page = run_with(D1Storage(binding), lambda storage: storage.threads.find(ThreadQuery()))
+    assert list_ids(page.items) == ["t1"]
+
+
+@pytest.mark.parametrize(
+    "message", ["D1_ERROR: Network connection lost.", "D1_ERROR: D1 DB is overloaded."]
+)
+def test_write_that_may_be_executed_is_not_repeated(port, message):
+    binding = FailingBinding(port)
+    binding.message = message
+    with pytest.raises(StorageError):
+        run_with(D1Storage(binding), lambda storage: storage.threads.create(build_thread("t1")))
+    assert binding.batches == 1
 
 
 def test_statement_that_d1_refuses(binding):

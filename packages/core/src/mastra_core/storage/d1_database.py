@@ -6,6 +6,8 @@ binding of its own request, and sends its statements as one batch, which is one 
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +17,7 @@ from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.database.table_versions import Schema
 from mastra_core.errors import ConfigError, MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
-from mastra_core.storage.d1_errors import is_missing_table, to_storage_error
+from mastra_core.storage.d1_errors import is_missing_table, is_transient, to_storage_error
 from mastra_core.storage.sqlite_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
@@ -30,6 +32,8 @@ _MAX_INTEGER = 2**53 - 2  # larger integers become a BigInt in Pyodide, which D1
 # An error undoes a batch. This statement fails if the statement before it has changed no row.
 _GUARD = "SELECT CASE WHEN changes() = 0 THEN json('refused') END"
 _GUARD_ERROR = "malformed JSON"
+# Seconds between attempts, for a batch that D1 did not execute; about 3 seconds in all.
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 
 
 class D1Database:
@@ -130,7 +134,7 @@ class D1Database:
         """Return the version of the tables; 0 if there are none."""
         try:
             results = await self._send([Statement(self._schema.version_query)])
-        except Exception as error:  # see ``execute``
+        except Exception as error:  # see ``_send_or_create``
             if is_missing_table(error):
                 return 0
             raise self._convert_error(error) from error
@@ -140,11 +144,22 @@ class D1Database:
         """Migrate the tables, unless another instance does so at the same moment."""
         try:
             await self._send([Statement(sql) for sql in self._schema.build_migration(version)])
-        except Exception as error:  # see ``execute``
+        except Exception as error:  # see ``_send_or_create``
             if await self._read_version() != self._schema.newest:
                 raise self._convert_error(error) from error
 
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:
+        """Send statements as one batch; repeat a batch that D1 did not execute."""
+        for pause in _PAUSES:
+            try:
+                return await self._try_send(statements)
+            except Exception as error:  # see ``_send_or_create``
+                if not is_transient(error):
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # instances must not retry at once
+        return await self._try_send(statements)
+
+    async def _try_send(self, statements: Sequence[Statement]) -> list[Result]:
         binding: Any = self._binding
         if isinstance(binding, str):
             binding = get_binding(binding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mastra_core.errors import StorageError
 
-__all__ = ("is_missing_table", "to_storage_error")
+__all__ = ("is_missing_table", "is_transient", "to_storage_error")
 
 _RETRY = "Send the request again. D1 has stored nothing."
 _UNKNOWN = "Send the request again. D1 may have stored the data or not."
@@ -19,6 +19,7 @@ _FULL = (
     "The D1 database {name!r} is full.",
     "Delete old threads, or use a plan with larger databases. The stored data is intact.",
 )
+_LOCKED, _UNREACHABLE = "SQLITE_BUSY", "transient issue"
 _MESSAGES = {  # by a part of D1's message
     "overloaded": (
         "The D1 database {name!r} has too many requests in its queue.",
@@ -26,7 +27,11 @@ _MESSAGES = {  # by a part of D1's message
     ),
     "Network connection lost": _LOST,
     "client disconnected": _LOST,
-    "transient issue": ("The D1 database {name!r} cannot be reached at the moment.", _RETRY),
+    _LOCKED: (  # the local D1 of a preview, which all previews of a project share
+        "The D1 database {name!r} was locked by another process for too long.",
+        _RETRY,
+    ),
+    _UNREACHABLE: ("The D1 database {name!r} cannot be reached at the moment.", _RETRY),
     "code was updated": _RESTARTING,
     "exceeded timeout": (
         "The D1 database {name!r} took too long.",
@@ -54,6 +59,15 @@ def is_missing_table(error: Exception) -> bool:
     :param error: the error of D1.
     """
     return "no such table: mastra_" in str(error)
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether D1 has executed nothing, so that the same batch may succeed in a moment.
+
+    :param error: the error of D1.
+    """
+    text = str(error)
+    return _LOCKED in text or _UNREACHABLE in text
 
 
 def to_storage_error(error: Exception, name: str) -> StorageError:
