@@ -54,9 +54,32 @@ def test_deploy_resumes_after_registry_restart(proxy, registry, oci, bundle):
     assert len(uploads) + len(stored) >= 4
 
 
+def test_blob_that_a_killed_registry_cannot_read_is_sent_again(proxy, registry, oci, bundle):
+    """A registry that dies while it links a blob leaves an empty link, and responds with 500."""
+    run = oci(proxy.host)
+    run("deploy", "--prebuilt", bundle, "--prod").ok()
+    name = max(registry.list_blobs(), key=lambda name: get_blob_size(registry, name))
+    link = registry.root / f"docker/registry/v2/repositories/team/app/_layers/sha256/{name}/link"
+    link.write_bytes(b"")
+    assert head_blob(registry, name).status_code == 500
+    proxy.requests.clear()
+    run("deploy", "--prebuilt", bundle, "--prod").ok()
+    uploads = [path for path in proxy.list_paths("PUT") if "digest=" in path]
+    assert len(uploads) == 1
+    assert has_blob(registry, name)
+
+
 def has_blob(registry, name):
+    return head_blob(registry, name).status_code == 200
+
+
+def head_blob(registry, name):
     url = f"http://{registry.host}/v2/team/app/blobs/sha256:{name}"
-    return httpx.head(url, trust_env=False).status_code == 200
+    return httpx.head(url, trust_env=False)
+
+
+def get_blob_size(registry, name):
+    return next(registry.root.glob(f"docker/registry/v2/blobs/*/*/{name}/data")).stat().st_size
 
 
 def test_lost_responses_and_broken_connections_are_retried(proxy, oci, bundle):

@@ -34,6 +34,7 @@ _CHUNK = 1 << 20
 _MAX_MANIFEST = 4 << 20  # bytes; the specification's limit for a registry
 _MAX_TAGS = 16 << 20  # bytes of a page of tags
 _NOT_FOUND = 404
+_INTERNAL_ERROR = 500
 
 
 class Repository:
@@ -64,10 +65,20 @@ class Repository:
     def has_blob(self, digest: str) -> bool:
         """Return whether the repository has a blob: ``HEAD /v2/<name>/blobs/<digest>``.
 
+        A registry that was killed while it stored a blob may respond with 500 for ever, until the
+        blob is uploaded again.
+
         :param digest: digest of the blob, ``sha256:...``.
-        :returns: ``False`` for a response of 404.
+        :returns: ``False`` for a response of 404, and for 500 after several attempts.
         """
-        response = self.client.head(f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND)
+        try:
+            response = self.client.head(
+                f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND
+            )
+        except ApiError as error:
+            if error.status == _INTERNAL_ERROR:
+                return False
+            raise
         return response.status_code != _NOT_FOUND
 
     def read_blob(self, digest: str) -> bytes:
