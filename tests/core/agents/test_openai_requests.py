@@ -1,5 +1,7 @@
 """The faster client of OpenAI's models sends and builds the same as OpenAI's SDK does."""
 
+import asyncio
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,12 +14,15 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 from openai.types.responses import ResponseStreamEvent
 from pydantic import create_model
-from pydantic_ai.messages import ModelRequest, UserPromptPart
+from pydantic_ai.messages import ModelRequest as MessageRequest
+from pydantic_ai.messages import UserPromptPart
 from pydantic_ai.models import ModelRequestParameters, infer_model
 from pydantic_ai.tools import ToolDefinition
 
+from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.openai_objects import UnexpectedShape, build_object
+from mastra_core.agents.pydantic_ai.unlocked_stream import unlock_stream
 
 pytestmark = pytest.mark.anyio
 
@@ -198,7 +203,7 @@ def recorder(monkeypatch):
 
 
 async def stream_events(model, settings):
-    messages = [ModelRequest(parts=[UserPromptPart("hi")], instructions="Help.")]
+    messages = [MessageRequest(parts=[UserPromptPart("hi")], instructions="Help.")]
     parameters = ModelRequestParameters(function_tools=[TOOL])
     async with model.request_stream(messages, settings, parameters) as stream:
         events = [each async for each in stream]
@@ -241,6 +246,37 @@ async def test_requests_and_streams_are_those_of_the_sdk(recorder, name, events,
     first, second = recorder.requests
     assert first == second
     assert first[2]["tools"]
+
+
+@pytest.mark.parametrize(
+    ("name", "events"), [("openai-chat:small", CHUNKS), ("openai:small", TEXT_EVENTS)]
+)
+async def test_pieces_of_a_stream_are_read_without_a_lock(recorder, name, events):
+    recorder.events = events
+    cache = ModelCache()
+    (model,) = await cache.resolve([name])
+    messages = [MessageRequest(parts=[UserPromptPart("hi")])]
+    async with model.request_stream(messages, {}, ModelRequestParameters()) as stream:
+        expected = [repr(each) async for each in stream]
+    async with model.request_stream(messages, {}, ModelRequestParameters()) as stream:
+        lock = stream._response._source_lock
+        unlock_stream(stream)
+        async with lock, asyncio.timeout(10):
+            found = [repr(each) async for each in stream]
+    assert found == expected
+
+
+async def test_an_unlocked_stream_is_closed_before_its_end(recorder):
+    recorder.events = CHUNKS
+    cache = ModelCache()
+    (model,) = await cache.resolve(["openai-chat:small"])
+    request = ModelRequest(
+        [model], [MessageRequest(parts=[UserPromptPart("hi")])], {}, ModelRequestParameters(), 10
+    )
+    for _ in range(3):
+        async with contextlib.aclosing(request.stream()) as pieces:
+            assert await anext(pieces)
+    assert len(recorder.requests) == 3
 
 
 async def test_an_error_in_a_stream_is_raised(recorder):

@@ -15,6 +15,7 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 
 from mastra_core.agents.loop.continuation import Continuation
 from mastra_core.agents.loop.model_headers import add_trace_headers, enter_span
+from mastra_core.agents.pydantic_ai.unlocked_stream import unlock_stream
 from mastra_core.telemetry import Span
 
 __all__ = ("ModelRequest",)
@@ -87,6 +88,7 @@ class ModelRequest:
                         stream: StreamedResponse = await stack.enter_async_context(
                             self._open(model, model_request_stream)
                         )
+                        unlock_stream(stream)
                         pieces = aiter(stream)
                         first = await anext(pieces, None)
                 except ModelAPIError as error:
@@ -115,6 +117,7 @@ class ModelRequest:
                         stream = await stack.enter_async_context(
                             self._open(model, model_request_stream, pending)
                         )
+                        unlock_stream(stream)
                     async for piece in stream:
                         yield piece
                 self.response = continuation.add(stream.get())

@@ -14,8 +14,11 @@ from mastra_core.agents.pydantic_ai.openai_objects import UnexpectedShape, build
 
 __all__ = ("accelerate_client",)
 
-# The arguments of a request that contain whole conversations and schemas.
-_LARGE_ARGUMENTS = ("messages", "input", "tools")
+# The SDK reads these arguments itself, or they are no part of the body.
+_SDK_ARGUMENTS = frozenset(
+    ("model", "stream", "timeout", "extra_headers", "extra_query", "extra_body")
+)
+_JSON_TYPES = frozenset((str, int, float, bool, list, dict))
 _REQUIRED = "messages"
 
 
@@ -35,17 +38,21 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 
 
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-    """Create a completion or a response; insert large arguments into the finished body.
+    """Create a completion or a response; insert most arguments into the finished body.
 
-    The SDK compares an argument with its type at every level, and with every type of a union. The
-    comparison of a large argument takes long. It changes nothing, because pydantic-ai's arguments
-    are JSON builtins.
+    The SDK compares each argument with its type at every level, and with every type of a union.
+    The comparison changes nothing, because pydantic-ai's arguments are JSON builtins.
     """
     extra = options.pop("extra_body", None) or {}
-    large = {name: options.pop(name) for name in _LARGE_ARGUMENTS if options.get(name)}
-    if _REQUIRED in large:
+    names = [
+        name
+        for name, value in options.items()
+        if type(value) in _JSON_TYPES and name not in _SDK_ARGUMENTS
+    ]
+    body = {name: options.pop(name) for name in names}
+    if _REQUIRED in body:
         options[_REQUIRED] = ()
-    return await create(**options, extra_body={**large, **extra})
+    return await create(**options, extra_body={**body, **extra})
 
 
 async def _request(
