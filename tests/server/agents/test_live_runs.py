@@ -61,6 +61,42 @@ def test_many_readers():
     asyncio.run(main())
 
 
+async def chunks_at_once(count):
+    for index in range(count):
+        yield build_chunk(index)
+
+
+def test_chunks_that_are_ready_together_are_sent_together(monkeypatch):
+    monkeypatch.setattr(live_run, "SECONDS_PER_TURN", 60)
+
+    async def main():
+        run = LiveRuns(60).start(chunks_at_once(40), "r", "a")
+        pieces = [piece async for piece in run.stream_frames()]
+        assert [list_numbers(piece) for piece in pieces] == [
+            [*range(16)],
+            [*range(16, 32)],
+            [*range(32, 40)],
+            [],
+        ]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("seconds", "turns"), [(60, 100 // 16), (0, 100)])
+def test_an_agent_that_never_awaits_lets_other_tasks_run(monkeypatch, seconds, turns):
+    monkeypatch.setattr(live_run, "SECONDS_PER_TURN", seconds)
+
+    async def main():
+        run = LiveRuns(60).start(chunks_at_once(100), "r", "a")
+        count = 0
+        while run.is_running:
+            await asyncio.sleep(0)
+            count += 1
+        assert turns <= count <= turns + 3
+
+    asyncio.run(main())
+
+
 def test_log_is_bounded_without_readers(monkeypatch):
     monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
 

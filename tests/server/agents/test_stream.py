@@ -227,7 +227,8 @@ def test_reconnection_by_an_id_that_is_not_ascii(server):
         header = [(b"last-event-id", event_id.encode(encoding))]
         again = server.http.post("/api/agents/echoAgent/stream", json=body, headers=header)
         assert again.status_code == 200
-        assert parse_chunks(again.text) == parse_chunks(first.text)[1:]
+        position = int(event_id.rpartition("/")[2])
+        assert parse_chunks(again.text) == parse_chunks(first.text)[position:]
 
 
 def test_run_id_conflict(server):

@@ -30,6 +30,10 @@ CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run g
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
+# A run passes control to its readers and to other requests at the latest after so many chunks, and
+# after so many seconds. Chunks that are ready together are then sent together.
+CHUNKS_PER_TURN = 16
+SECONDS_PER_TURN = 0.002
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
 MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
@@ -259,13 +263,18 @@ class LiveRun:
     async def _read_chunks(
         self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None
     ) -> None:
+        get_time = asyncio.get_running_loop().time
+        turn_end, written = get_time() + SECONDS_PER_TURN, 0
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
                     self._append(chunk)
                     while self._is_full:
                         await self._drop_oldest_frame()
-                    await asyncio.sleep(0)  # an agent that never awaits must not block the loop
+                    written += 1
+                    if written >= CHUNKS_PER_TURN or get_time() >= turn_end:
+                        await asyncio.sleep(0)
+                        turn_end, written = get_time() + SECONDS_PER_TURN, 0
         except asyncio.CancelledError:
             if not self._is_detached:
                 self._append(self._build_chunk("abort", {}))
