@@ -93,9 +93,8 @@ def node():
 
 
 LAUNCHED = """
-import sys
-from app import mastra
 from mastra_core import launcher
+from app import mastra
 from mastra_core.describe import describe
 from mastra_server import create_app
 launcher.import_app = lambda bundle: create_app(mastra)

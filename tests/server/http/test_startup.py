@@ -71,19 +71,23 @@ FROZEN = """
     from mastra_core import Mastra
 
     async def frozen(text: str) -> str:
-        return json.dumps([gc.get_freeze_count(), gc.isenabled()])
+        return json.dumps([gc.get_freeze_count(), gc.isenabled(), gc.get_threshold()])
 
     mastra = Mastra(agents={"frozen": frozen}, logger=False)
 """
 
 
-def test_imported_objects_are_left_out_of_garbage_collection(process):
-    _, port = process(FROZEN)
+@pytest.mark.parametrize(
+    ("settings", "threshold"), [("", 10_000), ("    gc.set_threshold(500)", 500)]
+)
+def test_imported_objects_are_left_out_of_garbage_collection(process, settings, threshold):
+    _, port = process(FROZEN + settings)
     path = f"http://127.0.0.1:{port}/api/agents/frozen/generate"
     answer = httpx.post(path, json={"messages": "x"}, trust_env=False)
-    count, enabled = json.loads(answer.json()["text"])
+    count, enabled, thresholds = json.loads(answer.json()["text"])
     assert count > 10_000
     assert enabled
+    assert thresholds[0] == threshold
 
 
 def test_threads_survive_a_restart(serve, tmp_path):
