@@ -36,7 +36,7 @@ async def migrate_postgres(connection: AsyncConnection[Any], schema: Schema, sou
 
 
 async def read_postgres_version(connection: AsyncConnection[Any], schema: Schema) -> int:
-    """Return the version of tables; 0 if there are none.
+    """Return the version of mastra's tables; 0 if the database has no such tables.
 
     :param connection: the connection.
     :param schema: the tables.

@@ -38,7 +38,7 @@ class Schema(NamedTuple):
     def build_migration(self, version: int) -> list[str]:
         """Build the statements that migrate the tables to the newest version.
 
-        :param version: the version of the tables; 0 if there are none.
+        :param version: the version of the tables; 0 if the database has no tables of mastra.
         """
         changes = [sql for statements in self.versions[version:] for sql in statements]
         return [

@@ -47,7 +47,7 @@ class Losses:
 
         :param transport: name of the transport.
         :param count: the number of lines.
-        :param reason: why they were lost.
+        :param reason: why the lines were lost.
         :param is_failure: whether the transport failed; otherwise too many lines were waiting.
         """
         with self._lock:

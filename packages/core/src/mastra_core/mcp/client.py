@@ -35,15 +35,15 @@ class McpClient:
     """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
     The client connects when the first run needs a tool, and again after a lost connection. Where
-    connections belong to one request, each request that needs a tool connects by itself. The
-    server of the application closes the client. In other programs, use the client in ``async
+    connections belong to one request, each request that needs a tool connects by itself. When an
+    application's server stops, it closes the client. In other programs, use the client in ``async
     with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
     :param env: environment variables of the program, in addition to ``PATH``, ``PYTHONPATH`` and
-        the like. The program inherits no other variable of this process.
+        the like. The program inherits no other environment variable of this process.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
@@ -185,7 +185,7 @@ class McpClient:
         ]
 
     def _warn_of_unknown_names(self, names: Collection[str]) -> None:
-        """Log names of tools that the server lacks; a misspelled tool would need no approval."""
+        """Log names of missing tools, because a typo in ``requires_approval`` prevents approval."""
         options = {"only": self._allowed_names, "requires_approval": self._approval}
         for option, wanted in options.items():
             if wanted is None or isinstance(wanted, bool):

@@ -21,7 +21,8 @@ _INSTRUCTIONS = (
 class TitleGenerator:
     """Generates titles.
 
-    :param agent: the agent that generates titles; ``None`` for the agent of the thread.
+    :param agent: the agent that generates titles; ``None`` for the agent that answers in the
+        thread.
     """
 
     def __init__(self, agent: AgentLike | None) -> None:
@@ -31,9 +32,9 @@ class TitleGenerator:
         """Generate a title.
 
         :param text: the user's first message.
-        :param agent: the agent of the thread.
+        :param agent: the agent that answers in the thread.
         :param context: the request context.
-        :returns: the title; empty if the agent failed. The error is then logged.
+        :returns: the title; empty if the agent failed. The error of the agent is logged.
         """
         generator = self._agent or agent
         try:

@@ -45,12 +45,12 @@ class Bundle:
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
         """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
-        The modes of all files and directories are normalized. They do not depend on the umask.
+        The modes of all files and directories are normalized. The modes do not depend on the umask.
 
         :param build: the build that the files come from.
         :param directory: the finished directory.
         :param target: name of the target.
-        :param metadata: the deployer's own facts, JSON builtins.
+        :param metadata: further facts that the deployer stores, JSON builtins.
         :returns: the bundle.
         :raises BundleError: when the directory contains a symbolic link.
         """

@@ -123,7 +123,7 @@ def to_tool_call(raw: Any) -> ToolCall:
 def to_usage(usage: Any) -> Usage:
     """Convert the SDK's token counts; counts that a provider omits are zero.
 
-    :param usage: the SDK's counts, or ``None``.
+    :param usage: the SDK's token counts, or ``None``.
     """
     if usage is None:
         return Usage()

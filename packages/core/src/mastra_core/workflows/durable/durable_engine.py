@@ -221,8 +221,9 @@ class DurableEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator is confined, which means that it may access the runs
+            of ``resource_id`` only. A confined creator may use a run id that other creators use for
+            other runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
@@ -361,7 +362,7 @@ class DurableEngine:
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run that this process did not execute before, or leave it to others."""
+        """Execute a resumed run that this process does not hold, or leave it to other processes."""
         is_own = row.holder == dispatcher.member.id
         if is_own and row.fingerprint in self._workflows.fingerprints:
             dispatcher.execute(run, row, build_context(row.context, context))
@@ -389,7 +390,7 @@ class DurableEngine:
         :param value: the input of the step; from the record by default.
         :param outputs: the outputs to assume for earlier steps, by path; from the record by
             default.
-        :param state: the shared state; as it was by default.
+        :param state: the shared state; by default, the last state in the record of the run.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
@@ -457,8 +458,8 @@ class DurableEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. If several owners have a run with
+            this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
@@ -498,7 +499,8 @@ class DurableEngine:
         """Return the number of stored runs by status.
 
         :param workflow: the workflow.
-        :param query: selects the runs, whatever their place in the list; all by default.
+        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
+            runs by default.
         :raises StorageError: when the database cannot be used.
         """
         await self._dispatchers.get()
@@ -525,7 +527,7 @@ class DurableEngine:
         await dispatcher.continue_runs()
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether runs are due, or were lost, that this process could execute.
+        """Return whether this process could execute a due run, or a run of a dead process.
 
         :raises StorageError: when the database cannot be used.
         """

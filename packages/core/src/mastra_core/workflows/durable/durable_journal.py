@@ -157,8 +157,8 @@ class DurableJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. The first time for each key counts, also
-            after a takeover by another process.
+        :param until: the time in seconds since the epoch. If the method is called again with the
+            same key, also in another process, the first time applies.
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
@@ -286,7 +286,7 @@ class DurableJournal:
             self._flushing = None
 
     async def _rest(self, key: str, event: RunIdle) -> None:
-        """Record that all parts of the run wait, and release the run if it does not go on soon."""
+        """Record that all parts of the run wait; release the run unless a part continues soon."""
         waits = split_idle_key(key)
         if any(wait in self._data.answers for wait in waits):
             return

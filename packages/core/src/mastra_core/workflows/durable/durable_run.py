@@ -169,7 +169,8 @@ class DurableRun:
         """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
-        :param until_finished: whether to go on until the run has finished.
+        :param until_finished: whether to continue while the run is paused or suspended, until it
+            has finished.
         """
         if not self.is_executed:
             await self.refresh()

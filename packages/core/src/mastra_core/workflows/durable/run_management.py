@@ -110,7 +110,7 @@ class RunManager:
         return found[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
-        """Return the run that has started a run, or ``None`` if no stored run has.
+        """Return the parent run, which has started ``run``; ``None`` if none is stored.
 
         :param run: the run.
         """
@@ -118,7 +118,7 @@ class RunManager:
         return None if found is None else found[0]
 
     async def list_children(self, run: StoredRun) -> Sequence[tuple[str, str, str]]:
-        """Return workflow, id and status of the runs that a run has started.
+        """Return the workflow, the id and the status of each child run, which ``run`` has started.
 
         :param run: the run.
         """

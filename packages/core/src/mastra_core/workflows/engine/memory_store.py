@@ -108,7 +108,7 @@ class MemoryStore:
 
         :param run: the run.
         :param size: the bytes that the run takes; they are rounded up if there is room.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if run.key in self._unfinished:
             self._reserve(run, size)

@@ -37,7 +37,8 @@ class Run(Protocol):
         """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
-        :param until_finished: whether to go on until the run has finished.
+        :param until_finished: whether to continue while the run is paused or suspended, until it
+            has finished.
         """
 
 
@@ -71,8 +72,9 @@ class Engine(Protocol):
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator is confined, which means that it may access the runs
+            of ``resource_id`` only. A confined creator may use a run id that other creators use for
+            other runs.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
@@ -96,8 +98,8 @@ class Engine(Protocol):
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
-        :param priority: from 0 to 1,000. If runs must wait for a free process, a greater priority
-            starts earlier.
+        :param priority: from 0 to 1,000. If runs must wait for a free process, runs with a greater
+            priority start earlier.
         :raises InvalidInput: when the input or the state does not fit its type.
         :raises Conflict: when the run was started before.
         """
@@ -158,7 +160,7 @@ class Engine(Protocol):
         :param value: the input of the step; from the record by default.
         :param outputs: the outputs to assume for earlier steps, by path; from the record by
             default.
-        :param state: the shared state; as it was by default.
+        :param state: the shared state; by default, the last state in the record of the run.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
@@ -186,8 +188,8 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. If several owners have a run with
+            this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run.
         """
 
@@ -209,7 +211,8 @@ class Engine(Protocol):
         """Return the number of stored runs by status.
 
         :param workflow: the workflow.
-        :param query: selects the runs, whatever their place in the list; all by default.
+        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
+            runs by default.
         """
 
     async def delete(self, run: Run) -> None:

@@ -57,7 +57,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
     :param child: the workflow of which the step starts a separate run, instead of ``call``.
-    :param awaits_child: whether the step waits for the end of that run.
+    :param awaits_child: whether the step waits for the end of the run of ``child``.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -359,7 +359,8 @@ def check_id(what: str, id_: str) -> None:
 
     :param what: the kind of object, for the message: ``step``.
     :param id_: the id.
-    :raises ConfigError: when the id is no text of visible characters, or contains a reserved one.
+    :raises ConfigError: when the id is no text of visible characters, or contains a reserved
+        character.
     """
     check_name(what, id_)
     if any(character in _RESERVED for character in id_):

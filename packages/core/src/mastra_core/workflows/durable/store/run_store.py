@@ -69,8 +69,8 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller may access; ``None`` for any. Runs of unconfined
-            creators are then preferred.
+        :param scope: the resource that the caller may access; ``None`` for any. If several runs
+            match, a run whose creator is not confined is preferred.
         """
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
@@ -324,7 +324,7 @@ class RunStore(Protocol):
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
-        """Return workflow, id and status of the runs that a run has started.
+        """Return the workflow, the id and the status of each child run, which ``run`` has started.
 
         :param run: the key of the run.
         """
