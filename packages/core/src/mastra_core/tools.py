@@ -161,7 +161,7 @@ class Tool(Generic[P, R_co]):
 
         :param data: JSON builtins.
         :returns: a value of the type ``resume``.
-        :raises InvalidInput: when ``data`` does not fit that type.
+        :raises InvalidInput: when ``data`` does not fit the type ``resume``.
         """
         return data if self.resume is None else validate(self.resume, data)
 
@@ -333,7 +333,7 @@ def as_tool(value: Any) -> Tool:
     """Convert a value to a ``Tool``.
 
     :param value: a ``Tool``, or a typed function.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of any other type.
     """
     if isinstance(value, Tool):
         return value

@@ -121,7 +121,7 @@ class Memory:
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is none.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.storage.threads.get(thread_id)
         if thread is None:
@@ -162,7 +162,7 @@ class Memory:
         :param metadata: replaces the metadata.
         :param new_resource: the new owner.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
         changed = msgspec.structs.replace(
@@ -182,7 +182,7 @@ class Memory:
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
         if not await self.storage.threads.delete(thread_id, thread.resource):
@@ -196,7 +196,7 @@ class Memory:
         :param query: the query.
         :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(query.thread, resource)
         return await self.storage.threads.list_messages(_restrict_query(query, thread))
@@ -260,7 +260,7 @@ class Memory:
         :param only: ids of the messages to copy, among those of the query.
         :returns: the new thread, and the new messages by the ids of the originals.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         :raises Conflict: when the id of ``into`` is taken.
         """
         source = await self.get_thread(thread_id, resource)
@@ -322,7 +322,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     """Convert a value to a ``Memory``.
 
     :param value: a ``Memory``, or a mapping of its settings.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of any other type.
     """
     if isinstance(value, Memory):
         return value

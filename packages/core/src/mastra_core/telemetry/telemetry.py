@@ -2,7 +2,7 @@
 
 Spans are recorded only after a ``Telemetry`` was started or a listener was added. A ``Telemetry``
 exports spans. A listener receives spans in this process. OpenTelemetry's SDK (the extra
-``mastra-core[telemetry]``) is not loaded before.
+``mastra-core[telemetry]``) is not loaded before the recording starts.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ class Telemetry:
         ``OTEL_TRACES_SAMPLER`` the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans have the inputs and outputs of agents, models, tools and
-        steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
-    :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
-        ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
+        steps, cut at 16 KiB and without credentials. By default, spans have this content only under
+        ``mastra dev``.
+    :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
+        and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
+        only ``traceparent``.
     :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
         list.
     """

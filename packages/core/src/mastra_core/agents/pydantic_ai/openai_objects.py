@@ -85,8 +85,8 @@ class _ObjectBuilder:
     """Builds objects of one class.
 
     :param class_: the class.
-    :param in_union: whether the object is part of a union. The SDK then also counts its unknown
-        properties among those that are set.
+    :param in_union: whether the object is part of a union. For an object in a union, the SDK also
+        counts unknown properties as set fields.
     """
 
     def __init__(self, class_: type[BaseModel], in_union: bool) -> None:

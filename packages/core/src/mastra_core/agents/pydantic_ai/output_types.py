@@ -88,8 +88,8 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     """Convert an output type to a type of pydantic-ai.
 
     pydantic supports most types. For a JSON Schema or a type that only msgspec supports, pydantic
-    gets a dictionary, and this module validates the answer. The model gets the error and may try
-    again.
+    gets a dictionary, and this module validates the answer. If the answer is invalid, the model
+    gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer.
     :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a

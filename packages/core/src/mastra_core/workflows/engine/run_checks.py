@@ -141,7 +141,7 @@ def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, A
 
 
 def require_rested(record: RunRecord) -> None:
-    """Check that no step of the run is executed or sleeps.
+    """Check that no step of the run is running or sleeping.
 
     :param record: the record of the run.
     :raises Conflict: when the run is running or waiting.

@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure that another call followed, such as a retry, stays.
+    A failure is kept if another attempt, such as a retry, followed it.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
@@ -151,7 +151,7 @@ def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) ->
 def _derive_input(
     workflow: WorkflowDefinition, record: RunRecord, path: str, step_outputs: Mapping[str, Any]
 ) -> Any:
-    """Return the known output before the step at ``path``, or else the step's recorded input."""
+    """Return the known output of the node before the step, or else the step's recorded input."""
     prefix, _, name = path.rpartition(".")
     inner = find_step(workflow, prefix).workflow if prefix else workflow
     value = _derive_input(workflow, record, prefix, step_outputs) if prefix else record.input

@@ -1,7 +1,7 @@
 """The protocol of a store for durable runs.
 
-A store is a set of small transactions. Each one is a conditional update, so that several processes
-may use the same store at once.
+A store is a set of small transactions. Each transaction is a conditional update, so that several
+processes may use one store at once.
 """
 
 from __future__ import annotations
@@ -107,20 +107,20 @@ class RunStore(Protocol):
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
-        Earlier executions can commit nothing any more.
+        From then on, the store refuses commits of earlier executions.
 
         :param row: the run as the caller has read it.
-        :param holder: the process that executes the run; empty if any may.
+        :param holder: the process that is to execute the run; empty if any process may execute it.
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole
-            journal, and its child runs are canceled and released.
+        :param keep: the keys of the outcomes that are kept. ``None`` removes the whole journal of
+            the run, cancels its child runs, and separates them from the run.
         :param drop: the keys of the events that may be emitted again, and of the answers that the
             run forgets; without effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
-        :returns: the new row, or ``None`` if the run has changed since.
+        :returns: the new row, or ``None`` if the run has changed since the caller has read it.
         """
 
     async def commit(
@@ -147,12 +147,13 @@ class RunStore(Protocol):
         """Resume waits; each wait is resumed once.
 
         :param run: the key of the run.
-        :param holder: the process that executes the run if no other process does; empty if any may.
+        :param holder: the process that is to execute the run, unless another process executes it
+            already; empty if any process may execute it.
         :param answers: the key of each wait, and the JSON of its event.
         :param data: the JSON of the data.
         :param context: the JSON of the new request context; the previous one by default.
-        :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
-            none, or the run has ended.
+        :returns: the new row, and how many waits were resumed; the row is ``None`` if no wait was
+            resumed, or if the run has ended.
         """
 
     async def cancel(self, run: int, event: str) -> bool:
@@ -286,12 +287,13 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
     ) -> bool:
-        """Start the run that is due, unless the schedule has changed since the caller has read it.
+        """Start the due run of a schedule, unless the schedule has changed since the caller has
+        read it.
 
         The start of the run and the change of the schedule are one transaction.
 
         :param schedule: the schedule as the caller has read it.
-        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param next_at: the time of the start after this start, in milliseconds since the epoch.
         :param new: the run.
         :param event: the JSON of its first event.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -315,7 +317,8 @@ class RunStore(Protocol):
         started run is canceled together with its parent. If the parent waits, the end of the
         run and the answer of the wait are one transaction.
 
-        :param parent: the run that starts it, as its process holds it.
+        :param parent: the run that starts the child run, as the process that executes it has read
+            it.
         :param wait: the key of the parent's wait, and whether the parent waits for the end.
         :param new: the run.
         :param event: the JSON of its first event.
@@ -333,7 +336,7 @@ class RunStore(Protocol):
         """Delete a run.
 
         :param run: the key of the run.
-        :param only_pending: keep a run that was started.
+        :param only_pending: delete the run only if it was never started.
         """
 
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
@@ -368,7 +371,7 @@ class RunStore(Protocol):
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
         """Park the waiting runs that no living process can execute.
 
-        These are runs that are due, and runs of dead processes. A parked run is not due, until
+        Both due runs and runs of dead processes are parked. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
 
         :param limit: the maximum number of runs.
@@ -386,7 +389,7 @@ class RunStore(Protocol):
         """Count the runs that wait for a process."""
 
     async def move(self, row: RunRow, fingerprint: str) -> bool:
-        """Let a run continue with another fingerprint, unless it has changed or is executed.
+        """Set the fingerprint of a run, unless the run has changed or a process executes it.
 
         :param row: the run as the caller has read it.
         :param fingerprint: the new fingerprint.
