@@ -105,7 +105,7 @@ class Mastra:
         """Return the agent with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such agent.
         """
         return self.agents.find(name)
 
@@ -113,7 +113,7 @@ class Mastra:
         """Return the workflow with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such workflow.
         """
         return self.workflows.find(name)
 
@@ -121,7 +121,7 @@ class Mastra:
         """Return the tool with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such tool.
         """
         return self.tools.find(name)
 

@@ -86,7 +86,7 @@ class ToolContext:
     def suspend(self, payload: Any = None) -> NoReturn:
         """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
-        :param payload: what that person needs to see, any JSON-able value.
+        :param payload: the data that the person who answers needs to see; any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.
         """
         if not self.call_id:

@@ -132,7 +132,7 @@ def _record_import(
 
     :param name: the name in the import statement, without its leading dots.
     :param namespace: the names of the package that contains the statement.
-    :param local_names: the same names.
+    :param local_names: the local names at the statement, which are the names of the package.
     :param names: the imported names.
     :param level: the number of leading dots.
     """

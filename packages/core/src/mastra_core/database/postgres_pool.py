@@ -311,7 +311,7 @@ class _Transaction(Generic[T]):
         self._may_be_stored = False
 
     async def run(self, connection: AsyncConnection[Any]) -> T:
-        """Call the function between the begin and the commit of a transaction.
+        """Call the function after the transaction has begun, and then commit.
 
         :param connection: the connection.
         """

@@ -124,7 +124,7 @@ class HandlerTransport(LogTransport):
 
 
 def measure_line(line: Any) -> int:
-    """Return about how many bytes of memory a line takes.
+    """Estimate the bytes of memory that a line takes.
 
     :param line: what ``format`` returned.
     """

@@ -30,7 +30,7 @@ class Memory:
 
     Runs with a thread and a resource (``AgentInput.thread``, ``.resource``) use the memory. A
     thread belongs to one resource. If a method gets a ``resource``, it rejects threads of other
-    resources. Without a ``resource``, it accepts every thread.
+    resources. A method that gets no ``resource`` accepts every thread.
 
     :param last_messages: how many stored messages a run receives; all that an agent does in one run
         is one message. 0 for none.
@@ -120,7 +120,7 @@ class Memory:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such thread.
         :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.storage.threads.get(thread_id)

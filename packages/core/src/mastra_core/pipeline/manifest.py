@@ -54,12 +54,12 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
         with any newer Python 3.
     :param kind: ``mastra``, ``asgi`` for an app of another framework, or ``wsgi`` for an app of
         another framework that is served through an adapter.
-    :param entry: the user's ``module:attribute``.
+    :param entry: the application of the user, as ``module:attribute``.
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
     :param serve: the default settings of the server that the launcher starts.
     :param registry: agents, workflows and tools: registration key to id.
-    :param variables: agents, mapped to environment variables of which their model needs one.
+    :param variables: agents, mapped to environment variables, one of which the agent's model needs.
     :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
         steps that suspend a run.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,

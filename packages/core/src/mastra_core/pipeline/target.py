@@ -16,7 +16,7 @@ class Platform:
 
     :param python: Python version, ``"3.12"``; empty for the project's own.
     :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
-        that of this machine.
+        the platform of this machine.
     :param interpreter: path of a Python on this machine that compiles and checks the build. By
         default, mastra searches for a suitable Python.
     :param index: URL of a package index, such as Pyodide's own. If the project's indexes have no
@@ -88,8 +88,8 @@ class Target:
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
         no values, and ``mastra env`` refuses that stage.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
-        ``None`` for all of ``env_stages``. A stage that is not stored gets its values from each
-        deploy, and ``mastra env`` refuses that stage.
+        ``None`` for all of ``env_stages``. For any other stage of ``env_stages``, each deploy
+        brings its own values, and ``mastra env`` refuses the stage.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or

@@ -353,7 +353,7 @@ def _build_creation(query: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=64)
 def _build_condition(count: int) -> tuple[str, str]:
-    """Build the query for message ids of other threads, and the condition that uses this query."""
+    """Build the query for message ids of other threads, and a condition with this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_BOUND_IDS
@@ -382,7 +382,7 @@ class _AppendCondition:
         self._values = (thread.id, thread.resource, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
-        """Return the statement that finds an id of another thread's message."""
+        """Return the statement that finds an id which a message of another thread has."""
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:

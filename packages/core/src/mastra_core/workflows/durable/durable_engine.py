@@ -299,13 +299,14 @@ class DurableEngine:
         """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
-        :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data with which the step is resumed.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended. Of several callers that
             resume the same step, one succeeds.
-        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
+            match.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
@@ -322,7 +323,7 @@ class DurableEngine:
         """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
-        :param data: the data the steps are resumed with.
+        :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
@@ -391,7 +392,7 @@ class DurableEngine:
         :param outputs: the outputs to assume for earlier steps, by path; from the record by
             default.
         :param state: the shared state; by default, the last state in the record of the run.
-        :param resume_data: the data the step is resumed with.
+        :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
         :raises Conflict: when the run is running.

@@ -42,7 +42,7 @@ class LoadMonitor:
 
     :param store: the store.
 
-    ``load`` is the last result.
+    ``load`` is the result of the last measurement.
     """
 
     def __init__(self, store: RunStore) -> None:

@@ -145,10 +145,11 @@ class RunManager:
 
         :param run: the run.
         :param data: the data, as JSON builtins.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the stored one by default.
         :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when several steps match, or the data does not fit.
+        :raises InvalidInput: when several suspended steps match, or the data does not fit the
+            step's type.
         """
         if not run.record.suspended_steps:
             raise _build_conflict(run, "resumed")

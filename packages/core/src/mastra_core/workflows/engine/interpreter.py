@@ -267,7 +267,7 @@ async def _run_nested(
 async def _find_or_run_nested(
     scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
-    """Execute a nested workflow; record an early end, whose canceled steps must not begin again."""
+    """Execute a nested workflow; record that it ended early, so that its canceled steps stay so."""
     parts, key = scope.journal.parts, inner.key.removesuffix(".")
     recorded = None if parts is None else parts.find(key)
     if recorded is not None:

@@ -110,7 +110,7 @@ def build_idle_key(waits: Iterable[str]) -> str:
 
 
 def split_idle_key(key: str) -> list[str]:
-    """Return the keys of the waits of a ``RunIdle`` event.
+    """Return the keys of the waits that the key of a ``RunIdle`` event contains.
 
     :param key: the key of the event.
     """

@@ -198,12 +198,13 @@ class MemoryEngine:
         """Resume a suspended step, and return without waiting for the run.
 
         :param run: the run.
-        :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data with which the step is resumed.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
+            match.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
@@ -222,7 +223,7 @@ class MemoryEngine:
         After each batch of steps, the event loop can do other work.
 
         :param run: the run.
-        :param data: the data the steps are resumed with.
+        :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
@@ -257,7 +258,7 @@ class MemoryEngine:
         :param outputs: the outputs to assume for earlier steps, by path; from the record by
             default.
         :param state: the shared state; by default, the last state in the record of the run.
-        :param resume_data: the data the step is resumed with.
+        :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
         :raises Conflict: when the run is running.

@@ -99,7 +99,7 @@ async def check_resume_data(
     :param workflow: the workflow; ``None`` to leave the check of the data to the steps.
     :param record: the record of the run.
     :param steps: the paths of the steps, or of groups in which one step is suspended.
-    :param data: the data the steps are resumed with.
+    :param data: the data with which the steps are resumed.
     :returns: the paths of the suspended steps, each once.
     :raises Conflict: when a step is not suspended, or there is none.
     :raises InvalidInput: when the data does not fit.

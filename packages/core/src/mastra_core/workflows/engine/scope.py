@@ -117,8 +117,8 @@ class Scope:
         """Return the scope of a nested workflow; it shares the state of this scope.
 
         :param workflow: the nested workflow.
-        :param address: the address of the step that executes it.
-        :param key: the beginning of its journal keys.
+        :param address: the address of the step that executes the nested workflow.
+        :param key: the beginning of the journal keys of the nested workflow.
         :param value: its input.
         """
         inner = Scope(workflow, self.journal, self.options, self.activity, self.state)

@@ -42,7 +42,7 @@ def build_start_point(
     :param step: the path of the step.
     :param value: the input of the step.
     :param outputs: the outputs to assume for earlier steps, by path.
-    :param resume_data: the data the step is resumed with.
+    :param resume_data: the data with which the step is resumed.
     :raises NotFound: when there is no such step.
     :raises InvalidInput: when the input of the step is neither passed nor recorded.
     """

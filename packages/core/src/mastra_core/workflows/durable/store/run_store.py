@@ -116,8 +116,8 @@ class RunStore(Protocol):
         :param context: the JSON of the new request context; the previous one by default.
         :param keep: the keys of the outcomes that are kept. ``None`` removes the whole journal of
             the run, cancels its child runs, and separates them from the run.
-        :param drop: the keys of the events that may be emitted again, and of the answers that the
-            run forgets; without effect if ``keep`` is ``None``.
+        :param drop: the keys of the events that may be emitted again, and the keys of the answers
+            that the run forgets; no effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
         :returns: the new row, or ``None`` if the run has changed since the caller has read it.
