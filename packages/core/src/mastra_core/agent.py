@@ -229,6 +229,6 @@ def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:
         if item.id in seen:
             raise ConfigError(
                 f"Two tools of the agent {agent!r} have the id {item.id!r}.",
-                "Give one of them another id.",
+                "Give one of the tools another id.",
             )
         seen.add(item.id)

@@ -201,7 +201,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
         if name not in hints:
             raise ConfigError(
                 f"The parameter {name!r} of {function.__name__!r} has no type.",
-                f"Add its type, such as {name}: str.",
+                f"Add the type of the parameter, such as {name}: str.",
             )
         has_default = parameter.default is not parameter.empty
         default = (_build_default(parameter.default),) if has_default else ()

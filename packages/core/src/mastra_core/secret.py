@@ -62,7 +62,7 @@ class Secret:
         if not value.strip():
             raise ConfigError(
                 f"The environment variable {self._name!r} is not set.",
-                f"Set it, or put {self._name}=... in .env.",
+                f"Set the variable, or put {self._name}=... in .env.",
             )
         if value != self._revealed:  # the variable was set, or has changed
             self._revealed = value
@@ -98,7 +98,9 @@ def _check_value(value: Any) -> None:
             "Pass text: Secret(str(value)).",
         )
     if not (value or "").strip():  # os.getenv gives None
-        raise ConfigError("A secret is empty.", "Set the environment variable that it comes from.")
+        raise ConfigError(
+            "A secret is empty.", "Set the environment variable that the secret comes from."
+        )
 
 
 def _remember(secret: Secret) -> None:

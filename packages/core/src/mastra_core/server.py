@@ -40,7 +40,7 @@ class Cors:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let every web page send requests with the "
                 "login of its visitor.",
-                "Name the pages, such as origins=['https://app.example.com'].",
+                "List the origins of the pages, such as origins=['https://app.example.com'].",
             )
 
 
@@ -180,7 +180,7 @@ class Server:
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
                 f"The object auth={self.auth!r} has no method authenticate(token, request).",
-                "Pass ApiKeys(...), Jwt(...) or an object with this method.",
+                "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
         _check_setting_names(self.model_settings)
 

@@ -59,6 +59,6 @@ class Schema(NamedTuple):
         if version > self.newest:
             raise StorageError(
                 f"{database} was written by a newer version of mastra: its tables have version "
-                f"{version}, and this mastra knows {self.newest}.",
+                f"{version}, and this version of mastra supports version {self.newest}.",
                 f"Update mastra-core, or {cure}.",
             )

@@ -49,7 +49,7 @@ class McpResource:
             raise ConfigError(
                 f"The content {self.content!r} of the MCP resource {self.uri!r} is neither text "
                 "nor bytes nor a function.",
-                "Pass a function of the McpCaller that returns the content.",
+                "Pass a function that takes an McpCaller and returns the content.",
             )
 
     def describe(self) -> dict[str, str]:

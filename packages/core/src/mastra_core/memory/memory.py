@@ -301,7 +301,8 @@ class Memory:
         """
         if self.notes_form is None:
             raise InvalidInput(
-                "The memory has no working memory.", "Set Memory(working_memory=...) in the app."
+                "The working memory of this Memory is disabled.",
+                "Set Memory(working_memory=...) in the app.",
             )
         text = self.notes_form.validate(text)
         owner = thread_id if self.scope == "thread" else resource

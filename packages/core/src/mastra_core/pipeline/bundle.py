@@ -129,7 +129,7 @@ def _list_entries(directory: Path) -> _Entries:
         if entry.is_symlink():
             raise BundleError(
                 f"The bundle contains a symbolic link: {entry.path!r}.",
-                "Replace the link with a copy of its file.",
+                "Replace the link with a copy of the file that it points to.",
             )
         if entry.is_file():
             entries.append((name, entry))

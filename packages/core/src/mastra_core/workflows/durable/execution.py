@@ -281,5 +281,5 @@ def build_full_error(max_unfinished: int) -> TooManyRuns:
     """
     return TooManyRuns(
         f"This caller has {max_unfinished} unfinished runs, and may add no more.",
-        "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
+        "Resume or cancel some runs, or increase DurableEngine(max_unfinished=...).",
     )

@@ -55,7 +55,7 @@ async def _run_child(
     try:
         if start is None:
             raise ConfigError(
-                f"The step {step.id!r} starts a separate run, which needs durable runs.",
+                f"The step {step.id!r} starts a separate run, which needs a durable engine.",
                 'Pass engine="durable" to Mastra.',
             )
         run_id, parts = "", scope.journal.parts

@@ -190,7 +190,7 @@ class MemoryRun:
         if len(self._events) >= self._max_events and not is_end:
             raise MastraError(
                 f"The run has more than {self._max_events} events, the maximum for one run.",
-                "Split the work into several runs, or raise MemoryEngine(max_events=...).",
+                "Split the work into several runs, or increase MemoryEngine(max_events=...).",
             )
         size = self.size + self._measure(event)
         if size > self.reserved and not is_end:  # the end is always recorded

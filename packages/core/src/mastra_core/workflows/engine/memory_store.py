@@ -184,12 +184,12 @@ class MemoryStore:
     def _build_error(self) -> TooManyRuns:
         return TooManyRuns(
             f"There are {len(self._unfinished)} unfinished runs, and this caller may add no more.",
-            "Resume or cancel some runs, or raise MemoryEngine(max_unfinished=...).",
+            "Resume or cancel some runs, or increase MemoryEngine(max_unfinished=...).",
         )
 
     def _build_size_error(self) -> TooManyRuns:
         held = self._bytes.capacity - self._bytes.free
         return TooManyRuns(
             f"The unfinished runs take {held} bytes, and this caller may add no more.",
-            "Cancel some runs, or raise MemoryEngine(max_bytes=...).",
+            "Cancel some runs, or increase MemoryEngine(max_bytes=...).",
         )

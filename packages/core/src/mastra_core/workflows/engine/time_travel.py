@@ -49,7 +49,7 @@ def build_start_point(
     if "[" in step:
         group = step.partition("[")[0]
         raise InvalidInput(
-            f"A run cannot begin in {step!r}, because this is an item of a foreach.",
+            f"A run cannot begin in {step!r}, which is one item of a foreach.",
             f"Name the step: {group!r}.",
         )
     find_step(workflow, step)

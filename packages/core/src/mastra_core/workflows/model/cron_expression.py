@@ -48,7 +48,7 @@ class CronExpression:
 
     :param text: five fields (minute, hour, day of the month, month, day of the week), six fields
         with the second first, or a nickname such as ``@daily``.
-    :raises ConfigError: when the expression is invalid, or describes no time.
+    :raises ConfigError: when the expression is invalid, or matches no time.
     """
 
     def __init__(self, text: str) -> None:
@@ -70,7 +70,7 @@ class CronExpression:
         ]
         if next(self._iter_local_times(dt.datetime(2000, 1, 1)), None) is None:  # noqa: DTZ001  # a local time
             raise ConfigError(
-                f"The cron expression {text!r} describes no time.",
+                f"The cron expression {text!r} matches no time.",
                 "No year has a day that all its fields allow.",
             )
 

@@ -278,7 +278,7 @@ class Workflow(WorkflowDefinition[In, Out]):
             if name in seen:
                 raise ConfigError(
                     f"The workflow {self.id!r} has two steps with the id {name!r}.",
-                    "Set another id for one of them, with as_step(step, id='...').",
+                    "Set another id for one of the steps, with as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)

@@ -85,7 +85,7 @@ class RunMover:
         if len(living) > 1:
             raise Conflict(
                 f"Living processes have {len(living)} fingerprints of the workflow {workflow!r}.",
-                f"Name one of them: --to FINGERPRINT. {hint}",
+                f"Name one of the fingerprints: --to FINGERPRINT. {hint}",
             )
         return living[0]
 
