@@ -56,7 +56,7 @@ def _check_children(workflows: Iterable[Workflow]) -> None:
         for child in (each for step in workflow.iter_steps() for each in step.list_children()):
             if not durable.get(child.id, True):
                 raise ConfigError(
-                    f"The workflow {workflow.id!r} starts runs of {child.id!r}, but {child.id!r} is "
-                    "not durable.",
+                    f"The workflow {workflow.id!r} starts runs of {child.id!r}, but {child.id!r} "
+                    "is not durable.",
                     f"Write Workflow({child.id!r}, durable=True).",
                 )
