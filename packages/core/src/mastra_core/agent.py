@@ -62,8 +62,8 @@ class Agent:
         the error as the result of its call.
     :param memory: the memory of conversations; by default that of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
-        after a crash; by default whether the ``Mastra`` has a durable engine. Only runs that
-        ``Mastra.get_agent`` and the server start are stored.
+        after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
+        that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
     :raises ConfigError: for a model string without a provider, an invalid tool, or an argument of
         the wrong type.
     """

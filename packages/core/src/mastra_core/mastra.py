@@ -41,7 +41,8 @@ class Mastra:
 
     Nested settings are dataclasses or plain mappings with the same keys.
 
-    :param agents: by registration key; an ``Agent``, a function, or an agent of another framework.
+    :param agents: the agents by registration key: each an ``Agent``, a function, or an agent of
+        another framework.
     :param workflows: by registration key.
     :param tools: by registration key; a ``Tool`` or a typed function.
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.

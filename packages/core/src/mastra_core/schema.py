@@ -45,7 +45,7 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
 
     :param type_: a type, or a JSON Schema, which is returned as it is.
     :returns: the schema; an empty one for ``Any``.
-    :raises ConfigError: when values of the type cannot be JSON.
+    :raises ConfigError: when JSON cannot express the values of the type.
     """
     if isinstance(type_, dict):
         return type_
@@ -98,7 +98,7 @@ def _has_reference(node: Any, reference: str) -> bool:
 def validate(type_: Any, value: Any) -> Any:
     """Convert JSON builtins to an instance of a type.
 
-    :param type_: the type; a JSON Schema and ``Any`` accept everything.
+    :param type_: the type; if it is a JSON Schema or ``Any``, every value is accepted.
     :param value: JSON builtins.
     :raises InvalidInput: for the first value that does not match, with its path.
     """

@@ -127,7 +127,7 @@ def iter_secret_values() -> Iterator[str]:
 
 
 def reveal_all(values: Mapping[str, str | Secret]) -> dict[str, str]:
-    """Return texts and the values of secrets by their names.
+    """Return the given texts, and the values of the given secrets, by name.
 
     :param values: texts and secrets by name, such as headers.
     :raises ConfigError: when the environment variable of a secret is not set.

@@ -251,7 +251,7 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
 
     :param type_: a dataclass.
     :param value: an instance of ``type_``, or a mapping of its fields.
-    :param where: what error messages call the value (``server.cors``).
+    :param where: the name of the value in error messages (``server.cors``).
     :raises ConfigError: for an unknown key; the hint contains the nearest known key.
     """
     if isinstance(value, type_):

@@ -98,8 +98,8 @@ def deactivate() -> None:
 def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
     """Run a console script in the environment, and exit with its exit code.
 
-    :param paths: as for ``activate``.
-    :param scripts: as for ``activate``.
+    :param paths: the same argument as for ``activate``.
+    :param scripts: the same argument as for ``activate``.
     :param reference: the entry point, ``module:attribute``.
     """
     root = activate(paths, scripts)

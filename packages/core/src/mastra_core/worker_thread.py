@@ -28,7 +28,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
 
     A call that was canceled before a thread was free is not made.
 
-    :param function: takes no arguments.
+    :param function: the function, which takes no arguments.
     :returns: the result of the function.
     :raises BaseException: what the function raises; ``StopIteration`` becomes ``RuntimeError``,
         because a coroutine cannot raise it.
@@ -50,7 +50,7 @@ def run_for(seconds: float, function: Callable[[], object]) -> bool:
     """Call a function in a thread, and wait for a limited time; the thread is not stopped.
 
     :param seconds: the time limit.
-    :param function: takes no arguments.
+    :param function: the function, which takes no arguments.
     :returns: whether the function has ended.
     """
     import threading

@@ -182,8 +182,8 @@ class SuspendedRuns(Protocol):
         """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones. A
-            waiting run is never removed to make room.
+        :raises TooManyRuns: when the caller has too many suspended runs, or they take too much
+            memory. A waiting run is never removed to make room.
         """
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:

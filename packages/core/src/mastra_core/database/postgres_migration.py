@@ -1,4 +1,4 @@
-"""Migrate tables in a PostgreSQL database; of several processes, only one does so."""
+"""Migrate the tables in a PostgreSQL database; only one of several processes does so."""
 
 from __future__ import annotations
 

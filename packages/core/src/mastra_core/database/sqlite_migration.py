@@ -1,4 +1,4 @@
-"""Migrate tables in an SQLite file; of several processes, only one does so."""
+"""Migrate the tables in an SQLite file; only one of several processes does so."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A URL names an SQLite file (``sqlite:///app.db``) or a PostgreSQL server
 (``postgresql://user:password@host:5432/name``). The path of a file is relative to the working
-directory. Under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``, this is the
-project's directory.
+directory. Under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``, the working
+directory is the project's directory.
 """
 
 from __future__ import annotations

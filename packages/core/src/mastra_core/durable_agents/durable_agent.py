@@ -65,7 +65,7 @@ class DurableAgent(AgentWrapper):
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.
         :raises AgentFailed: when the run fails.
         :raises Conflict: when a run with this id was started before, or is not suspended.
-        :raises InvalidInput: for an option that is code.
+        :raises InvalidInput: when an option is code, such as a function, which cannot be stored.
         """
         run_input = AgentInput.from_value(input, overrides)
         return await collect(self._run(run_input, live=False))

@@ -77,7 +77,7 @@ class LogTransport:
     def begin_close(self, close_by: float) -> None:
         """Begin to write the remaining lines, without waiting; ``close`` then waits.
 
-        :param close_by: when ``close`` gives up, on the monotonic clock.
+        :param close_by: the time of the monotonic clock at which ``close`` gives up.
         """
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class HandlerTransport(LogTransport):
 def measure_line(line: Any) -> int:
     """Estimate the bytes of memory that a line takes.
 
-    :param line: what ``format`` returned.
+    :param line: a line that ``format`` has returned.
     """
     if isinstance(line, str):
         return len(line)

@@ -50,7 +50,7 @@ class McpClient:
     :param requires_approval: whether a person must approve each call; or the names of the tools
         whose calls a person must approve.
     :param timeout: seconds to connect, and to answer a call.
-    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given; and for text in
+    :raises ConfigError: when both or neither of ``command`` and ``url`` are given, or for text in
         place of a list.
     """
 
@@ -107,7 +107,7 @@ class McpClient:
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool of the server.
 
-        :param name: the server's name of the tool.
+        :param name: the name that the server gives to the tool.
         :param arguments: the arguments, JSON builtins.
         :returns: the data of the result, or its text.
         :raises McpFailed: when the server does not respond, or the connection is lost.

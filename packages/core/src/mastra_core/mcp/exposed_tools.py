@@ -68,7 +68,7 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
 
     :param mastra: the application.
     :returns: the tools by name.
-    :raises ConfigError: when two of them have the same name.
+    :raises ConfigError: when two tools have the same name.
     """
     items = [
         *(_expose_agent(key, agent) for key, agent in mastra.agents.items()),

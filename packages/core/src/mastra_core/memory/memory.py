@@ -101,7 +101,7 @@ class Memory:
         :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
-        :param caller: the caller toward whose limits the thread counts; by default the resource.
+        :param caller: the caller whose limits the thread counts toward; by default, the resource.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
@@ -213,7 +213,7 @@ class Memory:
         :param resource: owner of the threads.
         :param caller: the caller toward whose limits new threads count; by default the resource.
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
-        :raises Conflict: when another thread has a message of that id.
+        :raises Conflict: when another thread has a message with the same id.
         """
         by_thread: dict[str, list[StoredMessage]] = {}
         for message in messages:
@@ -232,7 +232,7 @@ class Memory:
         """Delete messages.
 
         :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
+        :param resource: the owner that the threads of the messages must have; ``None`` for any.
         :returns: how many messages were deleted.
         :raises Forbidden: when one belongs to another resource; nothing is deleted then.
         """

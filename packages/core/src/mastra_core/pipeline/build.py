@@ -47,7 +47,7 @@ class Build:
     def copy_to(self, directory: Path) -> None:
         """Copy the whole build to ``directory``.
 
-        Files may be hard links, so replace a file, and never write into it.
+        The files may be hard links, so replace a file instead of writing into it.
 
         :param directory: a directory, which may exist.
         """

@@ -34,7 +34,7 @@ MANIFEST = "mastra-bundle.json"
 class Bundle:
     """A complete directory for one target, which ``mastra bundle`` creates.
 
-    :param directory: the files, with the manifest ``mastra-bundle.json``.
+    :param directory: the directory that contains the files and the manifest ``mastra-bundle.json``.
     :param manifest: the facts of the bundle.
     """
 

@@ -17,8 +17,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param drain: seconds that running requests get after SIGTERM.
     :param proxies: addresses whose ``X-Forwarded-*`` headers are trusted.
     :param api_prefix: path of the API.
-    :param single_process: whether runs live in one process, so that several workers would lose
-        them.
+    :param single_process: whether runs are kept in the memory of one process, so that other workers
+        would not find them.
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
     :param shares_responses: whether all processes know the responses of the Responses API.
@@ -58,7 +58,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
     :param serve: the default settings of the server that the launcher starts.
-    :param registry: agents, workflows and tools: registration key to id.
+    :param registry: agents, workflows and tools: each registration key, mapped to an id.
     :param variables: agents, mapped to environment variables, one of which the agent's model needs.
     :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
         steps that suspend a run.

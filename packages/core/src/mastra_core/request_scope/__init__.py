@@ -2,9 +2,9 @@
 
 On Cloudflare Workers, each request owns its timers, tasks and futures. One request may neither wake
 nor cancel a task of another request. All tasks of a request end with its response, unless the
-platform is asked to keep the request alive. The entry of such a platform calls
-``enable_request_scope`` before it imports the application. On all other platforms the functions
-here are those of asyncio.
+platform is asked to keep the request alive. On platforms that limit tasks to a request, the entry
+module calls ``enable_request_scope`` before it imports the application. On all other platforms, the
+functions of this package are those of asyncio.
 """
 
 from mastra_core.request_scope.mode import (

@@ -27,7 +27,7 @@ class D1PreparedStatement(Protocol):
 class D1Binding(Protocol):
     """The part of D1's binding that the storage uses.
 
-    On Cloudflare, it is the JavaScript object of the Worker's environment, as a proxy.
+    On Cloudflare, the binding is a proxy of the JavaScript object in the Worker's environment.
     """
 
     def prepare(self, sql: str, /) -> D1PreparedStatement:

@@ -42,7 +42,7 @@ class D1Database:
     :param binding: name of the binding, or an object with its methods.
     :param schema: the tables.
     :param blob_columns: names of the columns whose values are bytes.
-    :raises ConfigError: when the name cannot be that of a binding.
+    :raises ConfigError: when the name is not a valid name of a binding.
     """
 
     max_row_bytes: int | None = _MAX_ROW_BYTES
@@ -105,7 +105,7 @@ class D1Database:
 
         If the first statement changes no row, nothing is executed, and no rows are returned.
 
-        :param statement: changes rows, and returns them.
+        :param statement: the statement, which changes rows and returns these rows.
         :param dependents: statements that are executed only if ``statement`` changes a row.
         :raises StorageError: when the database cannot be used.
         """

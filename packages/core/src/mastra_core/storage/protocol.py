@@ -89,7 +89,7 @@ class ThreadStore(Protocol):
         :param after: the position of the thread for which the history was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
-        :raises Conflict: when another thread has a message of that id.
+        :raises Conflict: when another thread has a message with the same id.
         """
 
     async def recall(
@@ -132,7 +132,7 @@ class ThreadStore(Protocol):
         """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
+        :param resource: the owner that the threads of the messages must have; ``None`` for any.
         :returns: the number of deleted messages.
         """
 
@@ -160,8 +160,9 @@ class ThreadStore(Protocol):
     ) -> str:
         """Replace the notes with ``change(notes)``, in one transaction.
 
-        If ``change`` raises an exception, nothing is stored. A store without such transactions
-        compares the stored notes when it writes, and calls ``change`` again if they differ.
+        If ``change`` raises an exception, nothing is stored. A store that cannot call ``change``
+        within a transaction compares the stored notes when it writes, and calls ``change`` again if
+        the notes have changed.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

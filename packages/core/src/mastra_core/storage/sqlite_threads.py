@@ -366,7 +366,8 @@ def _build_condition(count: int) -> tuple[str, str]:
 class _AppendCondition:
     """The condition of all statements that add messages to a thread.
 
-    The thread must belong to its resource, and no other thread may have a message of these ids.
+    The condition holds if the thread belongs to its resource, and no other thread has a message
+    with one of the ids.
 
     :param thread: the thread.
     :param messages: the messages.

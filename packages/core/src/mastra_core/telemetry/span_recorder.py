@@ -61,7 +61,7 @@ class Recorder:
         :param name: the name of the span.
         :param attributes: the attributes of the span.
         :param kind: the kind of the span.
-        :param context: the context of its parent; the current context by default.
+        :param context: the context of the parent span; the current context by default.
         :param links: links to other related spans.
         """
         if self.tracer is not None:

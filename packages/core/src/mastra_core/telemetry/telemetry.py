@@ -119,7 +119,8 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling; they are used if nothing was started before.
+        :param settings: service name and sampling, which are used if no ``Telemetry`` was started
+            before.
         """
         from opentelemetry import trace
 
@@ -181,10 +182,11 @@ _process = _Process()
 def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> None:
     """Start to pass every span of this process to ``listener``.
 
-    Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
+    The listener gets no spans while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling; they are used if nothing was started before.
+    :param settings: service name and sampling, which are used if no ``Telemetry`` was started
+        before.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():

@@ -227,9 +227,9 @@ def annotate(
 
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 
-    :param span: the span; nothing happens for ``None``.
-    :param build_content: returns the ``input`` or ``output`` to export, if it differs from that in
-        ``attributes``.
+    :param span: the span; if it is ``None``, the function does nothing.
+    :param build_content: returns the ``input`` or ``output`` to export, if it differs from the
+        value in ``attributes``.
     :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
         message.
     """

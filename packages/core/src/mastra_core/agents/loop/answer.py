@@ -76,7 +76,7 @@ class AnswerReader:
 
         :param output: the format of the answer.
         :param response: the response that contains the calls.
-        :param calls: the calls of this tool.
+        :param calls: the calls of the answer tool.
         :returns: the answer, or ``None`` if no call has a valid answer; and the results of the
             calls.
         :raises UnexpectedModelBehavior: when the model may not correct its answer again.

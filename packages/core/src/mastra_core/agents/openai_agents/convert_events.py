@@ -29,7 +29,7 @@ class ErrorText(str):
 
 
 class EventConverter:
-    """Converts the events of the SDK, and finds the end of each model turn.
+    """Converts the events of the OpenAI Agents SDK, and finds the end of each model turn.
 
     :param decisions: decisions about the calls of the suspended run, by call id.
     :param pending_calls: the calls that waited for a decision.

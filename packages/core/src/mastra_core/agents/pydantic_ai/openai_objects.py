@@ -37,7 +37,7 @@ def build_object(type_: Any, value: Any) -> Any:
 
 @functools.cache
 def _get_converter(type_: Any, *, in_union: bool = False) -> Convert:
-    """Return a function that converts values of a type; it raises if there is no conversion.
+    """Return a function that converts values of a type, or raises if there is no conversion.
 
     :param type_: the type.
     :param in_union: whether the value is part of a union, which the SDK validates.

@@ -45,7 +45,7 @@ class OutputDescription(NamedTuple):
     :param schema: the JSON Schema that the model gets, which is always that of an object.
     :param name: name of the type.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
-    :param shape: what a stream needs to show an incomplete answer.
+    :param shape: the facts about the answer that a stream needs to show an incomplete answer.
     """
 
     schema: dict[str, Any]

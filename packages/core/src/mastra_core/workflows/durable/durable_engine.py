@@ -85,7 +85,8 @@ class DurableEngine:
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_takeovers: how many processes in sequence may die while they execute a run and
         record no outcome. If one more dies, the run fails.
-    :param park_after: a run that sleeps for more seconds than this leaves the process's memory.
+    :param park_after: if a run sleeps for more seconds than this, the process removes the run from
+        its memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
@@ -262,8 +263,9 @@ class DurableEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :param priority: from 0 to 1,000. If runs must wait for a free process, a run with the
-            priority 5 overtakes runs with the priority 0 that have waited up to 5 minutes longer.
+        :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
+            process, a run with the priority 5 overtakes runs with the priority 0 that have waited
+            up to 5 minutes longer.
         :raises InvalidInput: when the input or the state does not fit its type, or the priority is
             out of its range. The run is removed.
         :raises Conflict: when the run was started before.
@@ -327,7 +329,7 @@ class DurableEngine:
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
@@ -388,9 +390,9 @@ class DurableEngine:
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
         :param state: the shared state; by default, the last state in the record of the run.
         :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.

@@ -87,7 +87,7 @@ class DurableJournal:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
         outcome = self._outcomes.get(key)
         if outcome is not None:
@@ -228,7 +228,7 @@ class DurableJournal:
         """Continue the steps whose waits this process has resumed.
 
         :param keys: the keys of the waits.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param answer_count: the number of answers in the store.
         """
         if answer_count != self._data.answer_count + len(keys):  # other processes resume waits too
@@ -323,7 +323,7 @@ class DurableJournal:
             await self.add_answers()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
-        """Release the run, unless a wait was resumed that this execution has not read."""
+        """Release the run, unless there is a resumed wait that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)
         batch.events = [("", encode(event)) for event in events]

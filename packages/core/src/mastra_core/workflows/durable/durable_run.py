@@ -196,7 +196,7 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
     """Build the record of a run.
 
     :param row: the run in the store.
-    :param events: the JSON of its events.
+    :param events: the JSON of the events of the run.
     :raises MastraError: when an event is damaged.
     """
     record = RunRecord(

@@ -138,7 +138,7 @@ class Execution:
         """Continue the steps whose waits this process has resumed.
 
         :param keys: the keys of the waits.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param answer_count: the number of answers in the store.
         """
         if self._journal is not None and not self._journal.closed:

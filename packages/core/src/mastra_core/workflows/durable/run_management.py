@@ -144,7 +144,7 @@ class RunManager:
         """Resume a suspended step. If its workflow is unknown here, the step checks the data.
 
         :param run: the run.
-        :param data: the data, as JSON builtins.
+        :param data: the data that resumes the step, as JSON builtins.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the stored one by default.
         :raises Conflict: when the run, or the step, is not suspended.

@@ -30,7 +30,7 @@ async def execute_child_step(
     :param step: the step.
     :param value: the input of the run.
     :param address: the address of the step in the present run.
-    :returns: the result of the run, or its id if the step does not wait.
+    :returns: the result of the started run; or the id of that run, if the step does not wait.
     :raises StepFailed: when the run fails and is not retried.
     """
     journal, key = scope.journal, address.key

@@ -22,7 +22,7 @@ def as_engine(
     :param workflows: the workflows. Those with ``durable=True`` get a durable engine beside an
         engine in this process.
     :param has_durable_agents: whether agents need a durable engine.
-    :raises ConfigError: for any other text, or if ``MASTRA_DATABASE_URL`` is invalid.
+    :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
     if value is None or value == "memory":
         value = MemoryEngine()

@@ -35,7 +35,7 @@ class Journal(Protocol):
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
 
     async def wait(self, key: str) -> object:

@@ -61,7 +61,7 @@ _LOST = RunError(message="The platform ended the request of the run before the r
 class MemoryEngine:
     """Stores and executes runs in the memory of this process.
 
-    :param max_finished: the maximum number of finished runs.
+    :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
@@ -227,7 +227,7 @@ class MemoryEngine:
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
@@ -254,9 +254,9 @@ class MemoryEngine:
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
         :param state: the shared state; by default, the last state in the record of the run.
         :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.

@@ -106,7 +106,7 @@ class MemoryJournal:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
         outcome = self.outcomes.get(key)
         if outcome is None:
@@ -134,7 +134,7 @@ class MemoryJournal:
         """Store the data that resumes a suspended step.
 
         :param key: the key of the wait.
-        :param data: the data, as JSON builtins.
+        :param data: the data that resumes the step, as JSON builtins.
         """
         self._resume_data[key] = data
 

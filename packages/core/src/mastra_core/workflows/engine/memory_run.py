@@ -150,7 +150,7 @@ class MemoryRun:
         between two of these steps.
 
         :param steps: the paths of the steps.
-        :param data: the data, as JSON builtins.
+        :param data: the data that resumes the steps, as JSON builtins.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         import asyncio

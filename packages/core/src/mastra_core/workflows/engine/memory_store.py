@@ -22,7 +22,7 @@ _Key = tuple[str, str, str]
 class MemoryStore:
     """The unfinished runs, and the most recently finished runs.
 
-    :param max_finished: the maximum number of finished runs.
+    :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs.

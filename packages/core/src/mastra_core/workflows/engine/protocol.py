@@ -50,7 +50,8 @@ class Engine(Protocol):
         """Whether a run is known only to the process that created it."""
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Begin to execute the stored runs of workflows. The server calls this when it starts.
+        """Begin to execute the stored runs of workflows. The server calls this method when it
+        starts.
 
         :param workflows: the workflows.
         """
@@ -98,8 +99,8 @@ class Engine(Protocol):
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
-        :param priority: from 0 to 1,000. If runs must wait for a free process, runs with a greater
-            priority start earlier.
+        :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
+            process, runs with a greater priority start earlier.
         :raises InvalidInput: when the input or the state does not fit its type.
         :raises Conflict: when the run was started before.
         """
@@ -138,7 +139,7 @@ class Engine(Protocol):
         :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises Conflict: when a step is not suspended.
         """
 
@@ -158,9 +159,9 @@ class Engine(Protocol):
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
         :param state: the shared state; by default, the last state in the record of the run.
         :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.

@@ -16,7 +16,8 @@ UNSET: Any = msgspec.UNSET  # a missing value; None is a valid one
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     """The step in which a run begins, if it is not the first step.
 
-    :param path: the ids down to the step: ``("checkout", "pay")``.
+    :param path: the ids of the steps, from the outermost to the step itself: ``("checkout",
+        "pay")``.
     :param values: the input of the step, and the input of each workflow in which the step is
         nested, by path.
     :param outputs: the assumed outputs of earlier steps, by path.

@@ -38,12 +38,13 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Selects runs of a workflow, newest first.
 
     :param run_id: the id of the run; any by default.
-    :param run_id_prefix: the beginning of the ids of the runs; any by default.
-    :param run_id_length: the number of characters of the ids of the runs; any by default.
-    :param status: the status; any by default.
+    :param run_id_prefix: select the runs whose ids begin with this text; all runs by default.
+    :param run_id_length: select the runs whose ids have this number of characters; all runs by
+        default.
+    :param status: select the runs with this status; all runs by default.
     :param resource_id: the owner of the runs; any by default.
-    :param since: the earliest creation, in milliseconds since the epoch.
-    :param until: the latest creation, in milliseconds since the epoch.
+    :param since: the earliest time of creation, in milliseconds since the epoch.
+    :param until: the latest time of creation, in milliseconds since the epoch.
     :param thread: the thread of agent runs; any by default. Only durable engines know the thread of
         a run.
     :param updated_since: the earliest time of the last change, in milliseconds since the epoch.

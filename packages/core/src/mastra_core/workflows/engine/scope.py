@@ -66,7 +66,8 @@ class Scope:
     ) -> StepContext:
         """Build the context for a function that is called at ``address``.
 
-        :param step: the step; the id of a step or sleep for a function that is not a step.
+        :param step: the step; for a function that is not a step, the id of the step or sleep that
+            it belongs to.
         :param address: the address of the step.
         :param fields: further arguments of ``StepContext``.
         """

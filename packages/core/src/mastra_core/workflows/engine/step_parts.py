@@ -27,7 +27,8 @@ class StepParts:
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call. A retry of the step repeats all parts.
+    :param call_number: the number of the call of the step, from 1. A retry of the step repeats all
+        parts.
     """
 
     __slots__ = ("_journal", "_key", "_path")
@@ -81,7 +82,7 @@ def open_step_parts(journal: Journal, address: StepAddress, call_number: int) ->
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call.
+    :param call_number: the number of the call of the step, from 1.
     """
     part_journal = journal.parts
     return None if part_journal is None else StepParts(part_journal, address, call_number)

@@ -208,7 +208,7 @@ async def wait_for_retry(
     :param outcome: the outcome of the failed attempt.
     :param retry: the retry policy.
     :param attempt: the number of the failed attempt.
-    :param call_number: the number of the call.
+    :param call_number: the number of the call of the step, from 1.
     """
     if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))

@@ -35,7 +35,7 @@ def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any
     :param id: the id of the step; by default, the id of the workflow.
     :param wait: whether the step waits for the end of the run. The output of the step is the result
         of the started run if the step waits, and the id of the started run if it does not.
-    :raises ConfigError: when the value is no workflow, or has no steps.
+    :raises ConfigError: when the value is not a workflow, or has no steps.
     """
     if not isinstance(workflow, WorkflowDefinition) or not workflow.nodes:
         raise ConfigError(

@@ -79,8 +79,8 @@ class CronExpression:
 
         If the clock is set forward over a time, that time is moved by the same amount: 02:30
         becomes 03:30. If the clock is set back, a time that occurs twice counts once. An expression
-        with ``*`` or ``*/n`` as minute or hour is an interval. An interval omits a time that the
-        clock skips, and contains both occurrences of a time that the clock repeats.
+        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits a time that
+        the clock skips, and contains both occurrences of a time that the clock repeats.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

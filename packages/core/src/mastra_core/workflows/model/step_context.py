@@ -36,8 +36,9 @@ class StepContext:
     """The context of one call of a step, which a parameter of this type receives.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
-    the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
-    runs in a thread, should check ``canceled`` regularly and return if it is true.
+    the run no longer waits for the step. A step that is a coroutine is cancelled at this moment. A
+    plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
+    true.
 
     ``parts`` records the finished calls of an agent's step. ``parts`` is ``None`` for other steps,
     and in runs that are not durable.

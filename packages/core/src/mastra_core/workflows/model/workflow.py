@@ -48,8 +48,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
-    :param timeout: the maximum seconds from start to end. The time for which a run is suspended
-        counts toward the timeout.
+    :param timeout: the maximum time from the start of a run to its end, in seconds. The time for
+        which a run is suspended counts toward the timeout.
     :param durable: whether the runs are kept in a database, even if those of other workflows are
         kept in memory.
     :param version: part of the fingerprint; change it if the old runs must not continue with the
@@ -158,7 +158,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output while a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that gets the output of the step; see ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
@@ -166,7 +166,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output until a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that gets the output of the step; see ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 

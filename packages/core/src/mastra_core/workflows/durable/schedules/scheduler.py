@@ -1,4 +1,4 @@
-"""Start the runs of schedules at their times, each once for all processes together."""
+"""Start each run of a schedule at its time, once for all processes together."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class D1RunStore(SqlRunStore):
     the store.
 
     :param binding: name of the Worker's binding, or an object with the methods of ``D1Binding``.
-    :raises ConfigError: when the name cannot be that of a binding.
+    :raises ConfigError: when the name is not a valid name of a binding.
     """
 
     def __init__(self, binding: str | D1Binding) -> None:
@@ -105,7 +105,7 @@ def _build_statements(query: Query) -> Iterator[Statement]:
 
 
 def _bind_lists(query: Query) -> Statement:
-    """Bind each list of values as one JSON text, because a statement has few values."""
+    """Bind each list of values as one JSON text, because D1 allows few values in a statement."""
     values, sql, position, end = list[Any](), "", 0, 0
     for match in _LIST.finditer(query.sql):
         before, count = query.sql[end : match.start()], 1 + match[1].count("?")

@@ -81,7 +81,7 @@ def report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
 
 
 def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
-    """Resume the wait of a run for the end of another run, once.
+    """Resume, at most once, the wait of a parent run for the end of its child run.
 
     :param parent: the key of the run that waits.
     :param wait: the key of the wait.

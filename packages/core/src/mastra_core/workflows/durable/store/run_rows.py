@@ -38,7 +38,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
     :param thread: the thread of an agent's run; empty for none.
-    :param created_at: the creation, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
     :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
 
@@ -85,7 +85,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param answers: the number of resumed waits.
     :param takeovers: how many times in a row the run was taken over from a dead process, without
         progress in between.
-    :param created_at: the creation, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
     :param updated_at: the time of the last change of the status or the events, in milliseconds
         since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
@@ -209,12 +209,12 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     :param cron: the cron expression.
     :param timezone: the name of the time zone.
     :param status: whether the schedule starts runs.
-    :param next_at: the next start, in milliseconds since the epoch.
-    :param last_at: the time of the last start that was due; ``None`` before the first one.
-    :param last_run: the id of the last run that was started; empty before the first one.
+    :param next_at: the time of the next start, in milliseconds since the epoch.
+    :param last_at: the scheduled time of the last started run; ``None`` before the first run.
+    :param last_run: the id of the last started run; empty before the first run.
     :param member: the process that has last registered the schedule; empty if this process is dead.
-    :param created_at: the creation, in milliseconds since the epoch.
-    :param updated_at: the last change, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
+    :param updated_at: the time of the last change, in milliseconds since the epoch.
     """
 
     id: str
@@ -235,7 +235,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     :param id: a new id for each start of the process.
     :param name: the name of the process for people, such as ``web-1``.
-    :param machine: identifies the machine and its process ids; empty if this is unknown.
+    :param machine: an id of the machine or container within which process ids are unique; empty if
+        it is unknown.
     :param process: the process id.
     :param fingerprints: the fingerprints of the workflows that the process executes.
     """

@@ -41,7 +41,8 @@ class RunStore(Protocol):
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
 
-        :raises StorageError: when the database cannot be used, or is of a newer version of mastra.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
         """
 
     async def close(self) -> None:
@@ -50,7 +51,8 @@ class RunStore(Protocol):
     def listen(self) -> AsyncIterator[None]:
         """Yield each time runs may have changed; end at once if the store has no notifications.
 
-        Without notifications, a process notices changes at its next look at the store.
+        If the store has no notifications, a process notices a change when it next queries the
+        store.
 
         :raises StorageError: when the connection is lost.
         """
@@ -131,8 +133,8 @@ class RunStore(Protocol):
         :param run: the key of the run.
         :param holder: the id of the process.
         :param attempt: the attempt that commits.
-        :param number: the number of earlier commits of the attempt. A commit that is repeated after
-            a lost connection is stored once.
+        :param number: how many batches the attempt has committed before. A commit that is repeated
+            after a lost connection is stored once.
         :param batch: the batch to store.
         """
 
@@ -144,13 +146,13 @@ class RunStore(Protocol):
         data: str,
         context: str | None = None,
     ) -> tuple[RunRow | None, int]:
-        """Resume waits; each wait is resumed once.
+        """Resume waits; a wait that was resumed before is not resumed again.
 
         :param run: the key of the run.
         :param holder: the process that is to execute the run, unless another process executes it
             already; empty if any process may execute it.
         :param answers: the key of each wait, and the JSON of its event.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param context: the JSON of the new request context; the previous one by default.
         :returns: the new row, and how many waits were resumed; the row is ``None`` if no wait was
             resumed, or if the run has ended.
@@ -160,7 +162,7 @@ class RunStore(Protocol):
         """End a run that has not ended, wherever it is executed.
 
         :param run: the key of the run.
-        :param event: the JSON of its last event.
+        :param event: the JSON of the last event of the run.
         :returns: whether the run had not ended.
         """
 
@@ -177,7 +179,8 @@ class RunStore(Protocol):
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum numbers of concurrent runs, as for ``claim``.
+        :param concurrency: the maximum numbers of concurrent runs, in the form that ``claim``
+            takes.
         """
 
     async def claim(
@@ -196,31 +199,31 @@ class RunStore(Protocol):
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to assign.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
             id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str, *, counts: bool = False) -> None:
-        """Give up all runs of a process that stops; other processes continue them.
+        """Release all runs of a process that stops; other processes continue the runs.
 
         :param member: the id of the process.
         :param counts: whether the stop counts as a takeover, as the death of the process does.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the number of the attempt of each run that a process holds, by the key of the run.
+        """Return the attempt number of each run that a process holds, by the key of the run.
 
         :param member: the id of the process.
         """
 
     async def release_run(self, run: int, member: str, attempt: int) -> None:
-        """Give up one run, so that any process can continue it.
+        """Release one run, so that any process can continue it.
 
         :param run: the key of the run.
         :param member: the id of the process.
-        :param attempt: the attempt that the process holds. Another attempt is not given up.
+        :param attempt: the attempt that the process holds. The method releases no other attempt.
         """
 
     async def beat(self, member: Member, lease: float) -> None:
@@ -275,7 +278,7 @@ class RunStore(Protocol):
 
         :param schedule: the id of the schedule.
         :param status: the new status.
-        :param next_at: the next start, in milliseconds since the epoch.
+        :param next_at: the time of the next start, in milliseconds since the epoch.
         """
 
     async def fire_schedule(
@@ -295,7 +298,7 @@ class RunStore(Protocol):
         :param schedule: the schedule as the caller has read it.
         :param next_at: the time of the start after this start, in milliseconds since the epoch.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the request context.
         :returns: whether this caller has started the run.
@@ -321,7 +324,7 @@ class RunStore(Protocol):
             it.
         :param wait: the key of the parent's wait, and whether the parent waits for the end.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
         :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
         """
@@ -365,7 +368,7 @@ class RunStore(Protocol):
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
@@ -374,7 +377,7 @@ class RunStore(Protocol):
         Both due runs and runs of dead processes are parked. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
 
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to park.
         :returns: the parked runs by fingerprint.
         """
 
@@ -382,7 +385,7 @@ class RunStore(Protocol):
         """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to unpark.
         """
 
     async def measure_backlog(self) -> Backlog:

@@ -80,7 +80,8 @@ def fire_schedule(
     :param schedule: the schedule as the caller has read it.
     :param next_at: the time of the start after this start.
     :param new: the run.
-    :param values: the JSON of its first event, of its settings and of its request context.
+    :param values: the JSON of the first event of the run, of its settings and of its request
+        context.
     :param now: an SQL expression for the present time.
     """
     changed = yield Query(
