@@ -153,7 +153,7 @@ class RunOperations:
         """
         if bool(run_id) == bool(source) or (source and not workflow):
             raise InvalidInput(
-                "The runs to move are not selected, or are selected in two ways.",
+                "The selection of the runs to move is missing or ambiguous.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         if source:
