@@ -62,8 +62,8 @@ class Agent:
         the error as the result of its call.
     :param memory: the memory of conversations; by default that of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
-        after a crash; by default whether the ``Mastra`` has a durable engine. Only runs that
-        ``Mastra.get_agent`` and the server start are stored.
+        after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
+        that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
     :raises ConfigError: for a model string without a provider, an invalid tool, or an argument of
         the wrong type.
     """
@@ -229,6 +229,6 @@ def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:
         if item.id in seen:
             raise ConfigError(
                 f"Two tools of the agent {agent!r} have the id {item.id!r}.",
-                "Give one of them another id.",
+                "Give one of the tools another id.",
             )
         seen.add(item.id)

@@ -1,4 +1,4 @@
-"""Check the types of arguments, so that a mistake is an error with a cure."""
+"""Check the types of arguments, so that a wrong type is reported with a cure."""
 
 from __future__ import annotations
 

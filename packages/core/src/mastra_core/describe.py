@@ -117,7 +117,7 @@ def _list_timeouts(mastra: Mastra) -> dict[str, float]:
 
 
 def _get_own_value(server: Server, name: str) -> Any:
-    """Return a setting of the server that differs from its default, else ``None``."""
+    """Return the value of a server setting, or ``None`` if the value is the default."""
     value = getattr(server, name)
     return None if value == getattr(Server, name) else value
 

@@ -1,4 +1,4 @@
-"""Every error of mastra, in one tree.
+"""The classes of all errors that mastra raises.
 
 MastraError
 ├── ConfigError            the project, its settings or its environment is invalid (exit 2)

@@ -32,7 +32,7 @@ _deferral: ContextVar[Deferral | None] = ContextVar("mastra_deferral", default=N
 
 
 class Deferral:
-    """The runs of a request that the background function executes.
+    """The runs that a request leaves to the background function.
 
     ``has_runs`` tells whether the request has left a run to the background function.
     """
@@ -62,7 +62,7 @@ def get_background_role() -> BackgroundRole:
 
 @contextlib.contextmanager
 def defer_runs() -> Iterator[Deferral]:
-    """Leave the runs that the block starts or continues to the background function.
+    """Let the background function execute the runs that the block starts or continues.
 
     :returns: a context manager that gives the deferral.
     """
@@ -75,7 +75,7 @@ def defer_runs() -> Iterator[Deferral]:
 
 
 def get_deferral() -> Deferral | None:
-    """Return the deferral of the current request; ``None`` if this process executes its runs."""
+    """Return the current request's deferral; ``None`` if this process executes the runs itself."""
     return _deferral.get()
 
 

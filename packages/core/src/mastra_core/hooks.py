@@ -151,7 +151,8 @@ class DeployerSpec:
     def mastra_inspect(self, bundle: Bundle, settings: Any) -> Iterable[Problem]:
         """Find problems of the finished bundle, such as its size or layout.
 
-        The hook is called after bundling and for ``--prebuilt``. It must not use the network.
+        The hook is called after bundling and for ``--prebuilt``. The hook ``mastra_inspect`` must
+        not use the network.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -238,14 +239,15 @@ class DeployerSpec:
     ) -> Deployment:
         """Send all production traffic to a deployment, without a new build.
 
-        Promoting the live deployment changes nothing.
+        If the deployment is live already, the hook changes nothing.
 
         :param settings: an instance of ``Target.settings``.
         :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
         :param id: the platform's id of the deployment.
         :param report: receives progress and notes.
-        :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that made it,
-            to store as ``mastra_deploy`` does; empty if unknown, also for a preview.
+        :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that created
+            the deployment. The hook stores the fingerprint as ``mastra_deploy`` does. The text is
+            empty for a preview, or if the fingerprint is unknown.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """

@@ -100,7 +100,10 @@ def parse_machine(wheels):
 
 
 def parse_libc(wheels):
-    """Return (`glibc`, 28) for `x86_64-manylinux_2_28`; None if the system has one C library."""
+    """Return the C library of a wheel platform: (`glibc`, 28) for `x86_64-manylinux_2_28`.
+
+    Return None for a system other than Linux.
+    """
     if "linux" not in wheels:
         return None
     if "musl" in wheels:
@@ -221,7 +224,7 @@ def describe_app(bundle, module):
 
 
 def format_error(error):
-    """Return an exception as data: type, message, hint and frames; of a group, its first one."""
+    """Return an exception as data: type, message, hint and frames; unwrap exception groups."""
     while type(error).__name__ in ("ExceptionGroup", "BaseExceptionGroup"):
         error = error.exceptions[0]
     frames = [list(frame)[:4] for frame in traceback.extract_tb(error.__traceback__)]

@@ -41,7 +41,8 @@ class Mastra:
 
     Nested settings are dataclasses or plain mappings with the same keys.
 
-    :param agents: by registration key; an ``Agent``, a function, or an agent of another framework.
+    :param agents: the agents by registration key: each an ``Agent``, a function, or an agent of
+        another framework.
     :param workflows: by registration key.
     :param tools: by registration key; a ``Tool`` or a typed function.
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
@@ -105,7 +106,7 @@ class Mastra:
         """Return the agent with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such agent.
         """
         return self.agents.find(name)
 
@@ -113,7 +114,7 @@ class Mastra:
         """Return the workflow with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such workflow.
         """
         return self.workflows.find(name)
 
@@ -121,7 +122,7 @@ class Mastra:
         """Return the tool with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such tool.
         """
         return self.tools.find(name)
 

@@ -26,7 +26,7 @@ class TableVersion(NamedTuple):
 
     :param name: what the tables contain.
     :param version: the version in the database; 0 if there are no tables.
-    :param newest: the newest version that this mastra knows.
+    :param newest: the newest version of the tables that this version of mastra supports.
     """
 
     name: str

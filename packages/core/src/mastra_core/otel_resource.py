@@ -16,7 +16,8 @@ def build_resource(
     :param service_name: ``service.name``, unless ``OTEL_SERVICE_NAME`` or
         ``OTEL_RESOURCE_ATTRIBUTES`` has it.
     :param attributes: further attributes.
-    :param has_threads: whether the platform has threads, which the SDK's own function starts.
+    :param has_threads: whether the platform has threads; without threads, this function does not
+        call the SDK's function, which starts threads.
     """
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.version import __version__ as sdk_version

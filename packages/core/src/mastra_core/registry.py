@@ -22,11 +22,12 @@ T = TypeVar("T", bound=_HasId)
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A read-only mapping by key; its method ``find`` also searches by id.
+    """A read-only mapping of keys to items; the method ``find`` also searches by id.
 
     :param kind: what error messages call an item (``agent``).
     :param items: the items by key.
-    :raises ConfigError: for a name that cannot be part of a URL, or a name of two different items.
+    :raises ConfigError: for a name that cannot be part of a URL, or a name that two different items
+        have.
     """
 
     def __init__(self, kind: str, items: Mapping[str, T]) -> None:
@@ -41,7 +42,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return the item with a key or id.
 
         :param name: the key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when no item has this key or id.
         """
         for items in (self._items, self._by_id):
             if name in items:

@@ -45,7 +45,7 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
 
     :param type_: a type, or a JSON Schema, which is returned as it is.
     :returns: the schema; an empty one for ``Any``.
-    :raises ConfigError: when values of the type cannot be JSON.
+    :raises ConfigError: when JSON cannot express the values of the type.
     """
     if isinstance(type_, dict):
         return type_
@@ -98,7 +98,7 @@ def _has_reference(node: Any, reference: str) -> bool:
 def validate(type_: Any, value: Any) -> Any:
     """Convert JSON builtins to an instance of a type.
 
-    :param type_: the type; a JSON Schema and ``Any`` accept everything.
+    :param type_: the type; if it is a JSON Schema or ``Any``, every value is accepted.
     :param value: JSON builtins.
     :raises InvalidInput: for the first value that does not match, with its path.
     """
@@ -201,7 +201,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
         if name not in hints:
             raise ConfigError(
                 f"The parameter {name!r} of {function.__name__!r} has no type.",
-                f"Add its type, such as {name}: str.",
+                f"Add the type of the parameter, such as {name}: str.",
             )
         has_default = parameter.default is not parameter.empty
         default = (_build_default(parameter.default),) if has_default else ()

@@ -62,7 +62,7 @@ class Secret:
         if not value.strip():
             raise ConfigError(
                 f"The environment variable {self._name!r} is not set.",
-                f"Set it, or put {self._name}=... in .env.",
+                f"Set the variable, or put {self._name}=... in .env.",
             )
         if value != self._revealed:  # the variable was set, or has changed
             self._revealed = value
@@ -98,7 +98,9 @@ def _check_value(value: Any) -> None:
             "Pass text: Secret(str(value)).",
         )
     if not (value or "").strip():  # os.getenv gives None
-        raise ConfigError("A secret is empty.", "Set the environment variable that it comes from.")
+        raise ConfigError(
+            "A secret is empty.", "Set the environment variable that the secret comes from."
+        )
 
 
 def _remember(secret: Secret) -> None:
@@ -125,7 +127,7 @@ def iter_secret_values() -> Iterator[str]:
 
 
 def reveal_all(values: Mapping[str, str | Secret]) -> dict[str, str]:
-    """Return texts and the values of secrets by their names.
+    """Return the given texts, and the values of the given secrets, by name.
 
     :param values: texts and secrets by name, such as headers.
     :raises ConfigError: when the environment variable of a secret is not set.

@@ -40,7 +40,7 @@ class Cors:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let every web page send requests with the "
                 "login of its visitor.",
-                "Name the pages, such as origins=['https://app.example.com'].",
+                "List the origins of the pages, such as origins=['https://app.example.com'].",
             )
 
 
@@ -143,8 +143,8 @@ class Server:
     :param timeout: seconds until the first byte of a response; after that, the server answers with
         504.
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
-    :param drain_timeout: seconds that running requests get after SIGTERM, and under ``mastra dev``
-        after a save; by default 5, and 300 under ``mastra dev``.
+    :param drain_timeout: seconds that running requests have to end after SIGTERM, or under ``mastra
+        dev`` after a file is saved. The default is 5, and 300 under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
         name in ``model_settings``, or text in place of a list.
@@ -180,7 +180,7 @@ class Server:
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
                 f"The object auth={self.auth!r} has no method authenticate(token, request).",
-                "Pass ApiKeys(...), Jwt(...) or an object with this method.",
+                "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
         _check_setting_names(self.model_settings)
 
@@ -251,7 +251,7 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
 
     :param type_: a dataclass.
     :param value: an instance of ``type_``, or a mapping of its fields.
-    :param where: what error messages call the value (``server.cors``).
+    :param where: the name of the value in error messages (``server.cors``).
     :raises ConfigError: for an unknown key; the hint contains the nearest known key.
     """
     if isinstance(value, type_):

@@ -42,7 +42,8 @@ __all__ = (
 class ToolSuspension(BaseException):
     """Raised by ``ToolContext.suspend`` to leave a tool that waits for data.
 
-    It is not an ``Exception``, so a tool's own ``except Exception`` cannot swallow it.
+    The class is not a subclass of ``Exception``, so a tool's own ``except Exception`` cannot catch
+    it.
 
     :param payload: what the person who provides the data needs to see, JSON builtins.
     """
@@ -80,13 +81,13 @@ class ToolContext:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether an earlier process may have executed this call, before that process ended."""
+        """Whether an earlier process, which has ended, may have executed this call already."""
         return self.journal is not None and self.journal.is_repeated
 
     def suspend(self, payload: Any = None) -> NoReturn:
         """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
-        :param payload: what that person needs to see, any JSON-able value.
+        :param payload: the data that the person who answers needs to see; any JSON-able value.
         :raises Conflict: in a direct call, which cannot wait.
         """
         if not self.call_id:
@@ -120,7 +121,7 @@ class Tool(Generic[P, R_co]):
     :param id: the name that a model calls the tool by.
     :param description: text that tells the model when to call the tool; by default the docstring of
         the function.
-    :param function: sync or async; its parameters are the tool's input.
+    :param function: a sync or async function, whose parameters are the input of the tool.
     :param input: type of the input, a struct with one field for each parameter; or a JSON Schema.
     :param output: type of the result; ``Any`` if the function has no return annotation.
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
@@ -161,7 +162,7 @@ class Tool(Generic[P, R_co]):
 
         :param data: JSON builtins.
         :returns: a value of the type ``resume``.
-        :raises InvalidInput: when ``data`` does not fit that type.
+        :raises InvalidInput: when ``data`` does not fit the type ``resume``.
         """
         return data if self.resume is None else validate(self.resume, data)
 
@@ -286,7 +287,7 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a function, sync or async,
         of the tool's parameters that decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: when a parameter has no type, or a type that cannot be JSON.
+    :raises ConfigError: when a parameter has no type, or a type whose values JSON cannot express.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -333,7 +334,7 @@ def as_tool(value: Any) -> Tool:
     """Convert a value to a ``Tool``.
 
     :param value: a ``Tool``, or a typed function.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of any other type.
     """
     if isinstance(value, Tool):
         return value

@@ -2,8 +2,8 @@
 
 The launcher of a bundle changes only the import path of its own process. Child Python processes
 therefore get a virtual environment: a link to the interpreter, and the paths of the bundle. The
-environment also works for a process that is started with other variables or with ``-I``. Nothing
-changes for other programs.
+environment also works for a process that is started with other variables or with ``-I``. Child
+programs other than Python are not affected.
 
 If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
 script replaces the link. The script starts the interpreter in the same way. If the console scripts
@@ -14,7 +14,7 @@ a directory for temporary files. Processes that run the same bundle share the en
 last process removes it. Each process holds a lock on the environment. Programs that delete old
 temporary files respect such a lock.
 
-A build contains this file as ``mastra_venv.py``. It needs only the standard library.
+A build contains this file as ``mastra_venv.py``. The file needs only the standard library.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def activate(paths: Sequence[str], scripts: str) -> str:
 
     :param paths: absolute directories for ``sys.path``, the dependencies last.
     :param scripts: the directory of the bundle's console scripts; may be missing.
-    :returns: path of the environment; empty if no directory is writable. The variable
-        ``PYTHONPATH`` is then used instead.
+    :returns: path of the environment; empty if no directory is writable. Without an environment,
+        the variable ``PYTHONPATH`` is set instead.
     """
     os.environ.pop("PYTHONPATH", None)
     root = _ensure_environment(paths, scripts)
@@ -98,8 +98,8 @@ def deactivate() -> None:
 def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
     """Run a console script in the environment, and exit with its exit code.
 
-    :param paths: as for ``activate``.
-    :param scripts: as for ``activate``.
+    :param paths: the same argument as for ``activate``.
+    :param scripts: the same argument as for ``activate``.
     :param reference: the entry point, ``module:attribute``.
     """
     root = activate(paths, scripts)
@@ -134,10 +134,11 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 
 
 def _find_loader() -> tuple[str, str] | None:
-    """Return the loader that was started by name, and its libraries; ``None`` if there is none.
+    """Return the dynamic loader that was started by name and its library path, or ``None``.
 
-    If a loader was started by name, it is the program of the process, and the command line contains
-    its arguments. The system's loader is never the program of a process.
+    A loader that was started by name is itself the program of the process, and the command line
+    contains the loader's arguments. A loader that the system itself loads is never the program of a
+    process.
     """
     try:
         loader = os.readlink("/proc/self/exe")

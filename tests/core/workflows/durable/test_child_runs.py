@@ -363,7 +363,9 @@ def test_engines_without_child_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert PARENT.durable
     assert Workflow("outer").then(PARENT).durable
-    with pytest.raises(ConfigError, match="'parent' starts runs of 'child', which is not durable"):
+    with pytest.raises(
+        ConfigError, match="'parent' starts runs of 'child', but 'child' is not durable"
+    ):
         as_engine(None, [PARENT, CHILD])
     durable = Workflow("child", durable=True).then(add_one)
     assert isinstance(as_engine(None, [PARENT, durable]), MixedEngine)

@@ -1,9 +1,10 @@
 """Select the adapter that converts an object to an agent.
 
 The name of the module of the object's class, or of a package that contains the module, selects the
-adapter. Base classes are searched too. The search imports no framework. Built-in adapters are in a
-table; the entry-point group ``mastra.agents`` lists others. A bundle contains a copy of this list,
-because reading the metadata of all installed distributions takes 40 ms at every cold start.
+adapter. The modules of the base classes are searched too. The search imports no framework. A table
+contains the built-in adapters; the entry-point group ``mastra.agents`` lists the adapters of other
+packages. A bundle contains a copy of the list of adapters, because reading the metadata of all
+installed distributions takes 40 ms at every cold start.
 """
 
 from __future__ import annotations

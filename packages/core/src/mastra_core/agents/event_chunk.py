@@ -1,4 +1,4 @@
-"""The form of an agent's events in the output of a workflow's step."""
+"""Convert an agent's events to and from the output that a workflow step sends to readers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Import the modules of model SDKs' type packages on first use, not together with the SDK.
+"""Import the type modules of a model SDK on first use, not when the SDK is imported.
 
 OpenAI's SDK imports 470 modules of types, and an agent needs a third of them. A type package
 contains nothing but ``from .module import Name``. ``enable_lazy_exports`` lets the import system
-run such a package without importing the modules. The first use of a name imports the module of the
-name. A package that contains anything else is imported as usual.
+run such a package without importing the modules. The first use of a name imports the module that
+defines the name. A package that contains anything else is imported as usual.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _LazyExportFinder(MetaPathFinder):
         """Return the spec of a type package, with a loader that postpones its imports.
 
         :param fullname: the absolute name of the module.
-        :param path: where the parent package has its modules.
+        :param path: the directories that contain the parent package's modules.
         :param target: unused.
         """
         if not _is_in_packages(fullname):
@@ -132,7 +132,7 @@ def _record_import(
 
     :param name: the name in the import statement, without its leading dots.
     :param namespace: the names of the package that contains the statement.
-    :param local_names: the same names.
+    :param local_names: the local names at the statement, which are the names of the package.
     :param names: the imported names.
     :param level: the number of leading dots.
     """
@@ -177,7 +177,7 @@ def _list_submodules(directory: Path) -> set[str]:
 def _load(export: _Export, package: ModuleType) -> Any:
     """Import the object that a public name of a package refers to.
 
-    :param export: where the name comes from.
+    :param export: the module and the attribute that the public name refers to.
     :param package: the package.
     """
     if export.source != package.__name__:

@@ -174,7 +174,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param context: the request context: values that the caller and the middleware set.
     :param thread: id of the conversation in the memory.
     :param resource: owner of the conversation.
-    :param thread_title: title of a thread that has none.
+    :param thread_title: title for a thread that has no title yet.
     :param thread_metadata: metadata of a new thread.
     :param last_messages: how many stored messages the model gets; by default the memory's setting.
     :param read_only: whether to read the memory without storing the run.

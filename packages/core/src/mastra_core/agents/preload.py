@@ -36,8 +36,8 @@ def preload(mastra: _Application) -> None:
 def pause_garbage_collection() -> Iterator[None]:
     """Run a block that imports large packages without garbage collection.
 
-    The objects that an import creates stay. Garbage collection takes a tenth of the time of the
-    import, and finds nothing.
+    The objects that an import creates stay in memory. Garbage collection would therefore find
+    nothing, and take a tenth of the import time.
     """
     if not gc.isenabled():
         yield

@@ -1,7 +1,8 @@
 """Convert exceptions to the last event of a run, with a message that a caller may see.
 
-A provider's response may contain keys, addresses and accounts, so only the log gets it. The SDKs of
-the providers have no base class in common, but their errors use the same names and HTTP statuses.
+A provider's response may contain keys, addresses and accounts, so it is written only to the log.
+The SDKs of the providers have no base class in common, but their errors use the same names and HTTP
+statuses.
 """
 
 from __future__ import annotations

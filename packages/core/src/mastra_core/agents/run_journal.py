@@ -33,13 +33,13 @@ class Parts(Protocol):
 class RunJournal:
     """Records the finished calls of one run, so that another process does not repeat them.
 
-    The number of a turn counts the requests to the model. It is the same in each execution of the
-    run, because each request follows from recorded answers and results.
+    The number of a turn counts the requests to the model. The number is the same in each execution
+    of the run, because each request follows from recorded answers and results.
 
     :param parts: the parts of the step that executes the run.
     :param live: whether the answers of the model are streamed.
-    :param is_repeated: whether an earlier process has begun the run. It is false as soon as the
-        model has answered in this process.
+    :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
+        as soon as the model has answered in this process.
     :param prefix: the beginning of all names, for an agent that is called as a tool.
     :ivar turn: the number of requests to the model so far.
     :ivar is_replaying: whether the events of the current turn come from a recorded answer.

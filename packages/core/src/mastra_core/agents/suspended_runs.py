@@ -44,11 +44,11 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param agent_id: id of the agent.
     :param waiting: the calls that a person must decide.
     :param history: the framework's own serialised messages.
-    :param run_input: the options of the run that are needed to resume it in another process. They
-        contain no request context, which may hold secrets, and nothing that is code.
+    :param run_input: the options of the run that are needed to resume it in another process. These
+        options contain no code, and no request context, because the context may hold secrets.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
-    :param resumed: whether the run was suspended and resumed before. Such a run is stored even if
-        its caller has too many runs, because the run would be lost otherwise.
+    :param resumed: whether the run was suspended and resumed before. A resumed run is stored even
+        if its caller has too many runs, because the run would be lost otherwise.
     """
 
     run_id: str
@@ -125,8 +125,8 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param page: number of the page, from 0.
     :param per_page: runs in a page.
-    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
-        ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum memory that a page takes, as estimated in bytes; a larger page is
+        refused with ``InvalidInput``. ``None`` for no maximum.
     """
 
     agent: str
@@ -182,8 +182,8 @@ class SuspendedRuns(Protocol):
         """Store a run, and replace a stored run with the same key.
 
         :param run: the run.
-        :raises TooManyRuns: when its caller has too many suspended runs, or too large ones. A
-            waiting run is never removed to make room.
+        :raises TooManyRuns: when the caller has too many suspended runs, or they take too much
+            memory. A waiting run is never removed to make room.
         """
 
     async def get(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
@@ -192,7 +192,7 @@ class SuspendedRuns(Protocol):
         :param agent_id: id of the agent.
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such suspended run.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
@@ -202,7 +202,7 @@ class SuspendedRuns(Protocol):
         :param agent_id: id of the agent.
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such suspended run.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 

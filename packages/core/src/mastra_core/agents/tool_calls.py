@@ -92,7 +92,7 @@ async def _invoke(item: Tool, arguments: Mapping[str, Any], invocation: ToolInvo
 def describe_tool_error(error: Exception, tool: str) -> str:
     """Return the sentence that the model and the caller get for an error of a tool; log the error.
 
-    :param error: what the tool raised.
+    :param error: the exception that the tool raised.
     :param tool: id of the tool.
     """
     get_logger("mastra.agents").error("tool %r failed", tool, exc_info=error)

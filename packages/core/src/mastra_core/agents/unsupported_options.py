@@ -18,7 +18,7 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
     :param run_input: the input of the run.
     :param framework: name of the framework, for the message.
     :param names: fields of ``AgentInput`` that the framework does not support.
-    :raises InvalidInput: for the first of them.
+    :raises InvalidInput: for the first unsupported option that is set.
     """
     for name in names:
         if getattr(run_input, name) != getattr(_DEFAULTS, name):

@@ -22,7 +22,7 @@ _Block = contextlib.AbstractContextManager[list[str] | None]
 class TracedDatabase(NamedTuple):
     """The attributes that the spans of a database have in common.
 
-    :param system: the kind of the database, as ``db.system.name`` has it.
+    :param system: the kind of the database, as a value of the attribute ``db.system.name``.
     :param namespace: the name of the database.
     :param address: the host of the server; empty for a file.
     :param port: the port of the server.

@@ -1,4 +1,4 @@
-"""Migrate tables in a PostgreSQL database; of several processes, only one does so."""
+"""Migrate the tables in a PostgreSQL database; only one of several processes does so."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def migrate_postgres(connection: AsyncConnection[Any], schema: Schema, sou
 
 
 async def read_postgres_version(connection: AsyncConnection[Any], schema: Schema) -> int:
-    """Return the version of tables; 0 if there are none.
+    """Return the version of mastra's tables; 0 if the database has no such tables.
 
     :param connection: the connection.
     :param schema: the tables.

@@ -45,7 +45,8 @@ _MAX_TRIES = 8
 class PostgresPool:
     """A pool of connections to one database.
 
-    A pool belongs to the event loop of its first use. After ``close``, the next use opens it again.
+    A pool belongs to the event loop of its first use. After ``close``, the next use opens the pool
+    again.
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
@@ -261,10 +262,12 @@ class PostgresPool:
 
 
 async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
-    """Let the server end sessions of a process that the network cuts off, or that is stopped.
+    """Let the server end the sessions of a process that has lost its network connection or is
+    paused.
 
-    Otherwise, the locks of their transactions block all other processes until the server notices
-    the loss, which takes minutes or hours. A limit that the administrator has set stays.
+    Otherwise, the locks of such a session block all other processes until the server notices that
+    the process is gone, which takes minutes or hours. A timeout that the administrator has set is
+    kept.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
@@ -287,8 +290,9 @@ def _raise_lost_cancellation(count: int) -> None:
 async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
     """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
-    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
-    an event loop in which nobody has called ``close``, it would wait for ever.
+    If a worker task of the pool is cancelled while it connects, it treats this as a failed
+    connection. If nobody has called ``close`` before the event loop ends, the worker would
+    therefore wait for ever.
     """
     try:
         await asyncio.get_running_loop().create_future()
@@ -307,7 +311,7 @@ class _Transaction(Generic[T]):
         self._may_be_stored = False
 
     async def run(self, connection: AsyncConnection[Any]) -> T:
-        """Call the function between the begin and the commit of a transaction.
+        """Call the function after the transaction has begun, and then commit.
 
         :param connection: the connection.
         """

@@ -1,4 +1,4 @@
-"""Migrate tables in an SQLite file; of several processes, only one does so."""
+"""Migrate the tables in an SQLite file; only one of several processes does so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def migrate_sqlite(connection: Connection, schema: Schema, path: str) -> None:
 
 
 def read_sqlite_version(connection: Connection, schema: Schema) -> int:
-    """Return the version of tables; 0 if there are none.
+    """Return the version of mastra's tables; 0 if the database has no such tables.
 
     :param connection: the connection.
     :param schema: the tables.

@@ -27,7 +27,7 @@ class Schema(NamedTuple):
 
     @property
     def newest(self) -> int:
-        """The newest version that this mastra knows."""
+        """The newest version of the tables that this version of mastra supports."""
         return len(self.versions)
 
     @property
@@ -38,7 +38,7 @@ class Schema(NamedTuple):
     def build_migration(self, version: int) -> list[str]:
         """Build the statements that migrate the tables to the newest version.
 
-        :param version: the version of the tables; 0 if there are none.
+        :param version: the version of the tables; 0 if the database has no tables of mastra.
         """
         changes = [sql for statements in self.versions[version:] for sql in statements]
         return [
@@ -54,11 +54,11 @@ class Schema(NamedTuple):
         :param version: the version of the tables.
         :param database: the database, for the message.
         :param cure: the alternative to an update of mastra, for the hint.
-        :raises StorageError: when this mastra does not know the version.
+        :raises StorageError: when this version of mastra does not support the tables.
         """
         if version > self.newest:
             raise StorageError(
                 f"{database} was written by a newer version of mastra: its tables have version "
-                f"{version}, and this mastra knows {self.newest}.",
+                f"{version}, and this version of mastra supports version {self.newest}.",
                 f"Update mastra-core, or {cure}.",
             )

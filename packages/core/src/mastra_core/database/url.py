@@ -2,8 +2,8 @@
 
 A URL names an SQLite file (``sqlite:///app.db``) or a PostgreSQL server
 (``postgresql://user:password@host:5432/name``). The path of a file is relative to the working
-directory. Under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``, this is the
-project's directory.
+directory. Under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``, the working
+directory is the project's directory.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DatabaseUrl:
 def read_database_url(environment: Mapping[str, str] | None = None) -> DatabaseUrl:
     """Return the database that ``MASTRA_DATABASE_URL`` names.
 
-    Without the variable, this is the file ``mastra.db`` in the working directory.
+    If the variable is not set, the database is the file ``mastra.db`` in the working directory.
 
     :param environment: the environment variables; those of the process by default.
     :raises ConfigError: when the URL is invalid.
@@ -87,7 +87,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
     """Parse the URL of a database.
 
     :param text: the URL.
-    :raises ConfigError: when the URL is invalid. The message contains no password.
+    :raises ConfigError: when the URL is invalid. The error message contains no password.
     """
     scheme, separator, rest = text.partition(":")
     if scheme == "sqlite" and separator:

@@ -65,7 +65,7 @@ class DurableAgent(AgentWrapper):
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.
         :raises AgentFailed: when the run fails.
         :raises Conflict: when a run with this id was started before, or is not suspended.
-        :raises InvalidInput: for an option that is code.
+        :raises InvalidInput: when an option is code, such as a function, which cannot be stored.
         """
         run_input = AgentInput.from_value(input, overrides)
         return await collect(self._run(run_input, live=False))
@@ -192,9 +192,9 @@ class DurableAgent(AgentWrapper):
     ) -> AsyncIterator[SuspendedRun]:
         """Yield the suspended runs of a page, and read them in parts of a few runs.
 
-        Other processes suspend and resume runs between two parts. Each part therefore begins after
-        the place of the last run before it. A run may no longer be suspended when its events are
-        read.
+        Between the reads of two parts, other processes suspend and resume runs. Each part therefore
+        begins after the last run of the previous part. A run may no longer be suspended when its
+        events are read.
         """
         part = msgspec.structs.replace(selection, offset=offset)
         while limit > 0:

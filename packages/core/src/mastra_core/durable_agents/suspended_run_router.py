@@ -20,7 +20,8 @@ __all__ = ("SuspendedRunRouter",)
 class SuspendedRunRouter(SuspendedRuns):
     """A store of suspended runs; it reads the runs of durable agents from the engine.
 
-    The engine also stores these runs, and removes each run at its resume.
+    The engine itself stores the runs of durable agents, so this store does not store or remove
+    them.
 
     :param others: the store for the other agents.
     :param agents: the durable agents by id.

@@ -20,7 +20,7 @@ class PageSize:
     def add(self, size: int) -> None:
         """Count another record.
 
-        :param size: the bytes of the record.
+        :param size: the size of the record in bytes.
         :raises InvalidInput: when the page exceeds the maximum.
         """
         self._size += size

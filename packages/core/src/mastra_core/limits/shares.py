@@ -6,11 +6,12 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity that callers share; one caller may hold at most as much as remains free.
+    """A capacity that callers share; a caller may add to what it holds while as much remains free.
 
-    A caller that is alone gets half of the capacity. Two such callers get a third each, and a third
-    remains free for others. The empty caller is the application itself, and may hold everything. A
-    caller that holds nothing may take everything that is free. Each operation takes constant time.
+    For example, a single caller that takes small amounts can take half of the capacity. Two such
+    callers can take a third each, and a third remains free for other callers. An empty caller name
+    means the application itself, which may hold the whole capacity. A caller that holds nothing yet
+    may take all that is free. Each operation takes constant time.
 
     :param capacity: maximum number of things, or of bytes, that all callers hold together.
     """
@@ -26,20 +27,20 @@ class Shares:
         return self.capacity - self._total
 
     def fits(self, caller: str, amount: int = 1) -> bool:
-        """Return whether the caller may take a further part of the capacity.
+        """Return whether the caller may take a further amount of the capacity.
 
-        :param caller: the caller that would hold the part; empty for the application itself.
-        :param amount: the size of the part.
+        :param caller: the caller that would hold the amount; empty for the application itself.
+        :param amount: the number of things, or of bytes.
         """
         remaining = self.capacity - self._total - amount
         held = self._held.get(caller, 0)
         return remaining >= 0 and (not caller or not held or held + amount <= remaining)
 
     def try_acquire(self, caller: str, amount: int = 1) -> bool:
-        """Take a part of the capacity, and return whether the caller may hold it.
+        """Take an amount of the capacity, if the caller may; return whether it was taken.
 
-        :param caller: the caller that holds the part; empty for the application itself.
-        :param amount: the size of the part.
+        :param caller: the caller that takes the amount; empty for the application itself.
+        :param amount: the number of things, or of bytes.
         """
         if not self.fits(caller, amount):
             return False
@@ -47,10 +48,10 @@ class Shares:
         return True
 
     def hold(self, caller: str, amount: int = 1) -> None:
-        """Count a part as held, even if it exceeds the capacity.
+        """Count an amount as held by the caller, even if the sum then exceeds the capacity.
 
-        :param caller: the caller that holds the part.
-        :param amount: the size of the part.
+        :param caller: the caller that holds the amount.
+        :param amount: the number of things, or of bytes.
         """
         if not amount:
             return
@@ -60,8 +61,8 @@ class Shares:
     def release(self, caller: str, amount: int = 1) -> None:
         """Release a part of the capacity.
 
-        :param caller: the caller that held the part.
-        :param amount: the size of the part.
+        :param caller: the caller that held the amount.
+        :param amount: the number of things, or of bytes.
         """
         if not amount:
             return

@@ -106,7 +106,8 @@ def _encode_object(value: Any) -> Any:
 def mask_nested_secrets(value: Any) -> Any:
     """Return a value in which no text shows the value of a known secret.
 
-    An object whose text shows one is replaced by this text with ``****``.
+    An object whose text shows a secret is replaced by its text, with ``****`` in place of the
+    secret.
 
     :param value: data, of which ``mask_credentials`` has made a copy.
     """
@@ -181,7 +182,7 @@ def _collect_secret_values() -> tuple[str, ...]:
 
 
 def _iter_environment_values() -> Iterator[str]:
-    """Yield the values of variables with a credential's name, and the passwords of URLs."""
+    """Yield the values of variables that are named like credentials, and passwords in URLs."""
     for name, value in os.environ.items():
         is_credential = _is_credential_name(name) or name.upper().endswith(_VARIABLE_ENDINGS)
         if is_credential and not value.isdigit() and not value.startswith("/"):

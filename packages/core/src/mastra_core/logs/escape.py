@@ -1,7 +1,7 @@
 """Replace characters that a terminal would interpret with visible escapes.
 
-Text from a platform, a log, a file name or a request may contain escape sequences. They can move
-the cursor, hide text, set the clipboard or reverse the order of letters.
+Text from a platform, a log, a file name or a request may contain escape sequences. Escape sequences
+can move the cursor, hide text, set the clipboard or reverse the order of letters.
 """
 
 from __future__ import annotations

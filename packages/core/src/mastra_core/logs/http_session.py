@@ -11,7 +11,7 @@ __all__ = ("build_session",)
 
 
 def build_session() -> requests.Session:
-    """Return a session that sends the password of the URL, and none of ``~/.netrc``."""
+    """Return a session that sends the password of the URL, but no password of ``~/.netrc``."""
     import requests
 
     session = requests.Session()

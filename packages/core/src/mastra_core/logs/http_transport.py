@@ -31,16 +31,16 @@ _CLOSE_TIMEOUT = 2.0  # seconds
 class HttpTransport(LogTransport):
     """Sends lines as ``{"logs": [{...}, ...]}``, as the transport of Mastra for TypeScript does.
 
-    A batch is sent when it is full, and otherwise after an interval. After a response
-    with 408, 425, 429, 500, 502, 503 or 504, the batch is sent again. Lines are lost when more of
-    them wait than ``max_bytes``, and after five tries.
+    A batch is sent when it is full, and otherwise after an interval. After a response with 408,
+    425, 429, 500, 502, 503 or 504, the batch is sent again. A line is lost if the waiting lines
+    exceed ``max_bytes``, or if five attempts to send it fail.
 
     :param url: the address to which the lines are sent.
     :param method: method of the request.
     :param headers: headers of the request; a value may be a ``Secret``.
-    :param batch_size: maximum number of lines in a request.
+    :param batch_size: maximum number of log lines in one request.
     :param flush_interval: seconds after which a smaller batch is sent.
-    :param timeout: maximum seconds of each try.
+    :param timeout: the time limit of each attempt, in seconds.
     :param max_bytes: maximum size of the lines that wait.
     :param level: records below this level of ``logging`` are not sent.
     :raises ConfigError: for a URL that is not ``http`` or ``https`` or has a password, and for a
@@ -106,7 +106,7 @@ class HttpTransport(LogTransport):
     def begin_close(self, close_by: float) -> None:
         """Send the waiting lines now, without retries.
 
-        :param close_by: when ``close`` gives up, on the monotonic clock.
+        :param close_by: the time of the monotonic clock at which ``close`` gives up.
         """
         self._close_by = self._close_by or close_by
         if self._sender is not None:
@@ -165,7 +165,7 @@ class HttpTransport(LogTransport):
 
 
 class _Sender(threading.Thread):
-    """The thread of one transport."""
+    """The thread that sends the lines of one transport."""
 
     def __init__(self, transport: HttpTransport) -> None:
         super().__init__(name="mastra-logs-http", daemon=True)
@@ -177,7 +177,7 @@ class _Sender(threading.Thread):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the thread ends when everything is sent."""
+        """Whether the thread ends as soon as it has sent all lines."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
@@ -186,7 +186,7 @@ class _Sender(threading.Thread):
         self.wakeup.set()
 
     def abandon(self) -> int:
-        """Return the number of lines that are being sent; they count as lost from now on."""
+        """Return the number of lines that are being sent, which count as lost from then on."""
         with self._lock:
             count, self._sending = self._sending, 0
         return count

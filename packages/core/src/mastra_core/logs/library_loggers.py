@@ -22,7 +22,7 @@ _REQUEST_LOGGERS = (
 
 
 class LibraryLoggers:
-    """Attaches a handler to the root logger, unless the application has configured it.
+    """Attaches a handler to the root logger, unless the application has configured that logger.
 
     Levels that are set stay as they are. The root logger gets the level of the application. Some
     libraries log each request; they get the level ``warn``.

@@ -75,7 +75,7 @@ def read_entry(record: logging.LogRecord) -> LogEntry:
 
 
 def measure_entry(entry: LogEntry) -> int:
-    """Return about how many bytes of memory an entry takes; 0 if a field may change.
+    """Estimate the bytes of memory that an entry takes; return 0 if a field may change.
 
     An entry with a field that may change must be formatted at once.
 

@@ -22,7 +22,8 @@ def bind_log_fields(**fields: Any) -> Iterator[None]:
 
     A field shows ``****`` if its name is the name of a credential.
 
-    :param fields: the fields; they replace fields of the same names of outer blocks.
+    :param fields: the fields; a field replaces a field with the same name that an outer block has
+        set.
     """
     token = _fields.set({**_fields.get(), **fields})
     try:
@@ -36,7 +37,7 @@ def set_log_fields(**fields: Any) -> None:
 
     A generator uses this function, because each of its parts may be driven by another task.
 
-    :param fields: the fields; they replace fields of the same names.
+    :param fields: the fields; a field replaces an earlier field with the same name.
     """
     _fields.set({**_fields.get(), **fields})
 

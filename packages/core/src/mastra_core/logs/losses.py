@@ -47,7 +47,7 @@ class Losses:
 
         :param transport: name of the transport.
         :param count: the number of lines.
-        :param reason: why they were lost.
+        :param reason: why the lines were lost.
         :param is_failure: whether the transport failed; otherwise too many lines were waiting.
         """
         with self._lock:
@@ -64,7 +64,7 @@ class Losses:
             return {name: loss.count for name, loss in self._losses.items()}
 
     def take_reports(self, *, is_final: bool = False) -> Iterator[Loss]:
-        """Yield each loss that is to be reported now: the first at once, then one a minute.
+        """Yield the losses to report now: the first at once, later losses once a minute.
 
         :param is_final: whether no later report is possible.
         """

@@ -24,7 +24,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 class OtlpTransport(LogTransport):
-    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables are defaults of the arguments.
+    """Exports lines by OTLP over HTTP; ``OTEL_*`` variables set defaults of the arguments.
 
     It needs the extra ``mastra-core[telemetry]``.
 
@@ -76,7 +76,7 @@ class OtlpTransport(LogTransport):
     def begin_close(self, close_by: float) -> None:
         """Export the waiting records now, in a thread.
 
-        :param close_by: when ``close`` gives up, on the monotonic clock.
+        :param close_by: the time of the monotonic clock at which ``close`` gives up.
         """
         self._close_by = close_by
         if self._provider is not None:

@@ -34,7 +34,7 @@ _WRITES_DIRECTLY = (
 
 
 class LogPipeline(logging.Handler):
-    """The handler of a logger of ``create_logger``.
+    """The handler of a logger that ``create_logger`` has created.
 
     :param transports: the destinations of lines, by name.
     """
@@ -100,7 +100,7 @@ class LogPipeline(logging.Handler):
         return self._losses.get_counts()
 
     def start(self) -> None:
-        """Write in a thread from now on, until ``stop`` was called as often as ``start``."""
+        """Write lines in a thread, until ``stop`` was called as often as ``start``."""
         self._servers += 1
         if not self._has_exit_hooks:
             self._has_exit_hooks = True
@@ -109,7 +109,7 @@ class LogPipeline(logging.Handler):
                 os.register_at_fork(after_in_child=self._forget_writer)
 
     def stop(self) -> None:
-        """Write the lines that wait, for at most two seconds; then write without a thread."""
+        """Write the queued lines, for at most two seconds; write later lines without the thread."""
         self._servers -= 1
         if self._servers == 0:
             close_by = time.monotonic() + _STOP_TIMEOUT
@@ -121,8 +121,8 @@ class LogPipeline(logging.Handler):
     def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
-        A record that a transport logs goes to the streams only. Otherwise, each such record would
-        cause another one.
+        A record that a transport itself logs goes to the streams only, because the transport would
+        log a further record for each such record.
         """
         writer = self._get_writer()
         is_own = writer is not None and writer.ident == threading.get_ident()

@@ -18,7 +18,7 @@ class LinesLost(Exception):
     """A transport could not write all lines.
 
     :param count: the number of lost lines.
-    :param reason: why; one sentence.
+    :param reason: why the lines were lost, in one sentence.
     """
 
     def __init__(self, count: int, reason: str) -> None:
@@ -31,8 +31,8 @@ class LogTransport:
     """A destination of log lines.
 
     While a server runs, ``write`` is called in the thread of the log, with all lines that arrived
-    meanwhile. A ``format`` of your own is called where a line is logged. JSON lines are formatted
-    in the thread, unless a field is an object that may change.
+    meanwhile. An overridden ``format`` is called in the thread that logs the line. JSON lines are
+    formatted in the thread, unless a field is an object that may change.
 
     :param formatter: formats the lines; JSON by default.
     """
@@ -77,7 +77,7 @@ class LogTransport:
     def begin_close(self, close_by: float) -> None:
         """Begin to write the remaining lines, without waiting; ``close`` then waits.
 
-        :param close_by: when ``close`` gives up, on the monotonic clock.
+        :param close_by: the time of the monotonic clock at which ``close`` gives up.
         """
 
     def close(self) -> None:
@@ -124,9 +124,9 @@ class HandlerTransport(LogTransport):
 
 
 def measure_line(line: Any) -> int:
-    """Return about how many bytes of memory a line takes.
+    """Estimate the bytes of memory that a line takes.
 
-    :param line: what ``format`` returned.
+    :param line: a line that ``format`` has returned.
     """
     if isinstance(line, str):
         return len(line)

@@ -35,22 +35,22 @@ class McpClient:
     """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
     The client connects when the first run needs a tool, and again after a lost connection. Where
-    connections belong to one request, each request that needs a tool connects by itself. The
-    server of the application closes the client. In other programs, use the client in ``async
+    connections belong to one request, each request that needs a tool connects by itself. When an
+    application's server stops, it closes the client. In other programs, use the client in ``async
     with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
     :param env: environment variables of the program, in addition to ``PATH``, ``PYTHONPATH`` and
-        the like. The program inherits no other variable of this process.
+        the like. The program inherits no other environment variable of this process.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
     :param requires_approval: whether a person must approve each call; or the names of the tools
         whose calls a person must approve.
     :param timeout: seconds to connect, and to answer a call.
-    :raises ConfigError: unless exactly one of ``command`` and ``url`` is given; and for text in
+    :raises ConfigError: when both or neither of ``command`` and ``url`` are given, or for text in
         place of a list.
     """
 
@@ -107,7 +107,7 @@ class McpClient:
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Call a tool of the server.
 
-        :param name: the server's name of the tool.
+        :param name: the name that the server gives to the tool.
         :param arguments: the arguments, JSON builtins.
         :returns: the data of the result, or its text.
         :raises McpFailed: when the server does not respond, or the connection is lost.
@@ -185,7 +185,7 @@ class McpClient:
         ]
 
     def _warn_of_unknown_names(self, names: Collection[str]) -> None:
-        """Log names of tools that the server lacks; a misspelled tool would need no approval."""
+        """Log names of missing tools, because a typo in ``requires_approval`` prevents approval."""
         options = {"only": self._allowed_names, "requires_approval": self._approval}
         for option, wanted in options.items():
             if wanted is None or isinstance(wanted, bool):

@@ -122,7 +122,7 @@ class Connection:
 
 
 def _is_server_error(error: BaseException) -> bool:
-    """Return whether the error came from the server; then the connection still works."""
+    """Return whether the server sent the error, so that the connection still works."""
     types = import_sdk_module("mcp_types")
     return (
         isinstance(error, import_sdk_module("mcp").MCPError)

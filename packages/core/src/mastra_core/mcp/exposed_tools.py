@@ -29,11 +29,12 @@ _MESSAGE = {
 
 
 class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller of a tool of the server.
+    """The MCP client that calls a tool of this server.
 
-    :param context: the request context of the run that the call starts.
-    :param resource: owner of that run, empty if the caller is not restricted to a resource.
-    :param thread: conversation of that run, empty for none.
+    :param context: the request context of the run that the tool call starts.
+    :param resource: owner of the run that the tool call starts; empty if the caller is not
+        restricted to a resource.
+    :param thread: conversation of the run that the tool call starts; empty for none.
     :param name: who that run is counted for; empty for the application itself, which has no limit.
     """
 
@@ -49,7 +50,7 @@ class ExposedTool(msgspec.Struct, frozen=True, kw_only=True):
     :param name: name of the tool.
     :param description: text that tells a model when to call the tool.
     :param input_schema: JSON Schema of the arguments, an object.
-    :param call: takes the arguments and the caller, and returns JSON builtins.
+    :param call: a function that takes the arguments and the caller, and returns JSON builtins.
     :param output_schema: JSON Schema of the result, ``None`` if it is unknown.
     """
 
@@ -67,7 +68,7 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
 
     :param mastra: the application.
     :returns: the tools by name.
-    :raises ConfigError: when two of them have the same name.
+    :raises ConfigError: when two tools have the same name.
     """
     items = [
         *(_expose_agent(key, agent) for key, agent in mastra.agents.items()),

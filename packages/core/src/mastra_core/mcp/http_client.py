@@ -1,4 +1,4 @@
-"""The SDK's client over HTTP, with custom headers."""
+"""The HTTP client of the MCP SDK, with custom headers."""
 
 from __future__ import annotations
 

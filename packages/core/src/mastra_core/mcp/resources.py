@@ -29,7 +29,8 @@ class McpResource:
     :param content: text or bytes, or a function, sync or async, of the ``McpCaller`` that returns
         text, bytes or JSON builtins.
     :param description: text that says what the document is for.
-    :param mime_type: MIME type of the content; by default, that of its Python type.
+    :param mime_type: MIME type of the content; by default, a type that fits the Python type of the
+        content.
     :raises ConfigError: for a URI without a scheme, or a content of another type.
     """
 
@@ -48,7 +49,7 @@ class McpResource:
             raise ConfigError(
                 f"The content {self.content!r} of the MCP resource {self.uri!r} is neither text "
                 "nor bytes nor a function.",
-                "Pass a function of the McpCaller that returns the content.",
+                "Pass a function that takes an McpCaller and returns the content.",
             )
 
     def describe(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ class McpApp:
 
     @contextlib.asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
-        """Accept requests until the context ends; an object can enter the context only once."""
+        """Accept requests until the context ends; one ``McpApp`` can be run only once."""
         async with self._manager.run():
             yield
 

@@ -25,8 +25,9 @@ def build_conversation(
 ) -> tuple[Message, ...]:
     """Build a conversation from stored and new messages.
 
-    Most models reject a call without a result directly after it, a result without a call, and a
-    conversation that starts with the assistant. Such parts are left out.
+    Most models reject a tool call that is not directly followed by its result, a result without a
+    call, and a conversation that starts with the assistant. The function leaves out parts that
+    models reject.
 
     :param history: the stored messages, oldest first.
     :param new: the new messages.
@@ -43,7 +44,7 @@ def drop_stored_calls(
 ) -> tuple[Message, ...]:
     """Return the new messages without tool calls that are already stored.
 
-    Clients send such calls again, together with the results of their client tools.
+    A client that sends the result of a client tool also sends the stored call again.
 
     :param history: the stored messages.
     :param new: the new messages.
@@ -59,7 +60,7 @@ def drop_stored_calls(
 def filter_parts(
     messages: Sequence[Message], matches: Callable[[Part], bool]
 ) -> tuple[Message, ...]:
-    """Return messages with their matching parts, and without messages that have none.
+    """Remove the parts that do not match, and the messages that then have no parts.
 
     :param messages: the messages.
     :param matches: returns whether to keep a part.

@@ -29,7 +29,7 @@ async def recall_once(threads: ThreadStore, run_input: AgentInput, last: int) ->
     :param threads: the store of threads.
     :param run_input: the input of the run.
     :param last: how many messages to read.
-    :returns: the thread, and an id that is empty if the run is not durable.
+    :returns: the thread, and the id of the answer, which is empty if the run is not durable.
     """
     journal = run_input.journal
     if journal is None:

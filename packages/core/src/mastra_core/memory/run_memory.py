@@ -381,9 +381,9 @@ def _find_native_history(
 ) -> History | None:
     """Return the thread's history in the framework's format, if the run can use it.
 
-    This agent must have written the history, and the thread must have no later message. The run may
-    add only one message, from the user. A history with too many turns is shortened. If the agent
-    cannot shorten it, the history is not used.
+    This agent must have written the history, and the thread must have no later message. The run
+    must add exactly one message, which comes from the user. A history with too many turns is
+    shortened. If the agent cannot shorten it, the history is not used.
     """
     history = recall.history
     if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):
@@ -399,7 +399,7 @@ def _find_native_history(
 
 
 def _get_writer(agent: AgentLike) -> str:
-    """Return the name of a history's writer: agent id and framework."""
+    """Return a name for the agent that writes a history: the agent's id and its framework."""
     return f"{agent.id} ({type(agent).__module__})"
 
 

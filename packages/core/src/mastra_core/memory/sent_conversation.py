@@ -56,8 +56,8 @@ def split_conversation(
     """Split a caller's messages into messages of earlier runs and messages of this run.
 
     A message is stored if the thread has a message with its id. An answer is also stored if its
-    text and its tool calls equal those of a stored answer. A message before a stored message is not
-    new.
+    text and its tool calls equal those of a stored answer. A message that precedes a stored message
+    is not new, even if it is not stored.
 
     :param history: the latest stored messages of the thread.
     :param known_ids: ids of stored messages of the thread.
@@ -102,7 +102,7 @@ def _flatten(turns: Iterable[_Turn]) -> tuple[Message, ...]:
 
 
 def _find_new_results(turn: _Turn, history: Sequence[StoredMessage]) -> tuple[Message, ...]:
-    """Return the tool results of the caller that are not stored."""
+    """Return the tool results that the caller sent and that are not stored."""
     parts = [part for message in history for part in message.parts]
     known = {part.id for part in parts if isinstance(part, ToolResultPart)}
     return filter_parts(

@@ -21,7 +21,8 @@ _INSTRUCTIONS = (
 class TitleGenerator:
     """Generates titles.
 
-    :param agent: the agent that generates titles; ``None`` for the agent of the thread.
+    :param agent: the agent that generates titles; ``None`` for the agent that answers in the
+        thread.
     """
 
     def __init__(self, agent: AgentLike | None) -> None:
@@ -31,9 +32,9 @@ class TitleGenerator:
         """Generate a title.
 
         :param text: the user's first message.
-        :param agent: the agent of the thread.
+        :param agent: the agent that answers in the thread.
         :param context: the request context.
-        :returns: the title; empty if the agent failed. The error is then logged.
+        :returns: the title; empty if the agent failed. The error of the agent is logged.
         """
         generator = self._agent or agent
         try:
@@ -59,7 +60,7 @@ def as_title_generator(value: Any) -> TitleGenerator | None:
 
     :param value: ``True`` for the agent of the thread, an agent or function, or ``False``.
     :returns: the generator, ``None`` for ``False``.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of any other type.
     """
     if value is False or value is None:
         return None

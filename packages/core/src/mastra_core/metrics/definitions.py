@@ -31,11 +31,11 @@ __all__ = (
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One metric.
 
-    :param name: name of OpenTelemetry's convention, with dots.
+    :param name: name as in OpenTelemetry's conventions, with dots between its parts.
     :param kind: ``counter``; ``active``, a number that goes up and down; ``level``, of which the
         greatest value of all processes counts; ``oldest``, of which the smallest value counts; or
         ``duration``, a histogram of seconds.
-    :param help: what is measured.
+    :param help: a text that says what is measured.
     :param labels: names of the labels.
     """
 

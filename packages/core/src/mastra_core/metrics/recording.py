@@ -54,7 +54,7 @@ def is_recording() -> bool:
 
 
 def record(metric: Metric, value: float, *labels: str) -> None:
-    """Record a value, with a limited number of different label values.
+    """Record a value; limit the number of different values of each label.
 
     :param metric: the metric.
     :param value: the value.

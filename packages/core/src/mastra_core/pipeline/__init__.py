@@ -1,7 +1,7 @@
 """The types of the deploy pipeline: Project -build-> Build -bundle-> Bundle -deploy-> Deployment.
 
-Each type is named after the stage that creates it. All are frozen and keyword-only, so a field with
-a default can be added without breaking a deployer.
+Each type is named after the stage that creates it. All these types are frozen and keyword-only, so
+a field with a default can be added without breaking a deployer.
 """
 
 from mastra_core.pipeline.build import Build

@@ -22,12 +22,13 @@ class Build:
     change its files.
 
     :param directory: the staged files.
-    :param platform: the Python version and the wheels it was staged for.
+    :param platform: the Python version and the wheel platform that the build was staged for.
     :param manifest: the facts of the build; its ``target`` is empty.
     :param digests: SHA-256 in hexadecimal of files whose content is known already, so that
         ``Bundle.seal`` does not read them again.
-    :param imported: names below ``directory`` of the bytecode of modules that the app imports. A
-        deployer that has to make its bundle smaller leaves out other bytecode first.
+    :param imported: paths, relative to ``directory``, of the bytecode files of modules that the app
+        imports. A deployer that must make its bundle smaller first leaves out the bytecode of other
+        modules.
     :param standard: dotted names of the modules of the standard library that the app imports.
     """
 
@@ -46,7 +47,7 @@ class Build:
     def copy_to(self, directory: Path) -> None:
         """Copy the whole build to ``directory``.
 
-        Files may be hard links, so replace a file, and never write into it.
+        The files may be hard links, so replace a file instead of writing into it.
 
         :param directory: a directory, which may exist.
         """

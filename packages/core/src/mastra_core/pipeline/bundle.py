@@ -34,7 +34,7 @@ MANIFEST = "mastra-bundle.json"
 class Bundle:
     """A complete directory for one target, which ``mastra bundle`` creates.
 
-    :param directory: the files, with the manifest ``mastra-bundle.json``.
+    :param directory: the directory that contains the files and the manifest ``mastra-bundle.json``.
     :param manifest: the facts of the bundle.
     """
 
@@ -45,12 +45,12 @@ class Bundle:
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
         """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
-        The modes of all files and directories are normalized. They do not depend on the umask.
+        The modes of all files and directories are normalized. The modes do not depend on the umask.
 
         :param build: the build that the files come from.
         :param directory: the finished directory.
         :param target: name of the target.
-        :param metadata: the deployer's own facts, JSON builtins.
+        :param metadata: further facts that the deployer stores, JSON builtins.
         :returns: the bundle.
         :raises BundleError: when the directory contains a symbolic link.
         """
@@ -129,7 +129,7 @@ def _list_entries(directory: Path) -> _Entries:
         if entry.is_symlink():
             raise BundleError(
                 f"The bundle contains a symbolic link: {entry.path!r}.",
-                "Replace the link with a copy of its file.",
+                "Replace the link with a copy of the file that it points to.",
             )
         if entry.is_file():
             entries.append((name, entry))

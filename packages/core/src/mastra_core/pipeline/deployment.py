@@ -42,10 +42,10 @@ class DeployRequest:
     :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
         example for a canary.
     :param previous: the last deployment known on this machine, ``None`` if there is none.
-    :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
-        from the credentials, so the platform may store the hash in the open. A deployer that can
-        store it returns it in ``Deployment.fingerprint``; then an unchanged deploy can be skipped
-        on any machine.
+    :param fingerprint: a keyed hash of the bundle and the values in ``env``. The hash reveals no
+        value, because its key is derived from the credentials. A deployer that stores the hash on
+        the platform returns it in ``Deployment.fingerprint``. An unchanged deploy can then be
+        skipped on any machine.
     """
 
     environment: Stage
@@ -68,8 +68,8 @@ class Deployment:
     :param url: URL of the deployment, or its name if it has no URL.
     :param environment: ``preview`` or ``production``.
     :param created: time of creation, with a time zone.
-    :param live: whether the deployment serves users. ``mastra_deploy`` returns ``False`` for a
-        draft, which is smoke tested with ``smoke_headers`` and then promoted.
+    :param live: whether the deployment serves users. ``mastra_deploy`` sets ``live`` to ``False``
+        for a draft. A draft is smoke tested with ``smoke_headers`` and then promoted.
     :param state: ``building``, ``ready`` or ``failed``; ``building`` if the deploy did not wait.
     :param percent: share of the traffic in percent, ``None`` if traffic is not split.
     :param branch: name of the git branch, empty if unknown.
@@ -80,10 +80,10 @@ class Deployment:
     :param reachable: whether a request from this machine reaches the deployment. Without
         ``smoke_headers``, an unreachable deployment is not smoke tested.
     :param smoke_headers: headers that pass a request through the platform's protection.
-    :param sign_smoke: returns further headers for the URL of one request, such as a signature. It
-        is called for each try.
+    :param sign_smoke: returns further headers for the URL of one request, such as a signature. The
+        function is called for each attempt.
     :param draft: whether a deployment to production was created as a draft, and was never live. A
-        draft that is ``building`` stays unpublished when it is ready.
+        draft in the state ``building`` remains unpublished when it becomes ready.
     """
 
     target: str

@@ -17,8 +17,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param drain: seconds that running requests get after SIGTERM.
     :param proxies: addresses whose ``X-Forwarded-*`` headers are trusted.
     :param api_prefix: path of the API.
-    :param single_process: whether runs live in one process, so that several workers would lose
-        them.
+    :param single_process: whether runs are kept in the memory of one process, so that other workers
+        would not find them.
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
     :param shares_responses: whether all processes know the responses of the Responses API.
@@ -49,16 +49,17 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param app: ASGI import string (``mastra_asgi:app``).
     :param paths: directories for ``sys.path``, relative to the bundle, the dependencies last.
     :param python: Python version that the dependencies were installed for (``3.12``).
-    :param wheels: platform that they were installed for, as uv names it.
-    :param pure: whether there is no compiled code, so that any machine and any newer Python 3 fits.
+    :param wheels: platform that the dependencies were installed for, as uv names it.
+    :param pure: whether the bundle contains no compiled code, so that it runs on any machine and
+        with any newer Python 3.
     :param kind: ``mastra``, ``asgi`` for an app of another framework, or ``wsgi`` for an app of
         another framework that is served through an adapter.
-    :param entry: the user's ``module:attribute``.
+    :param entry: the application of the user, as ``module:attribute``.
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
-    :param serve: defaults of the launcher's server.
-    :param registry: agents, workflows and tools: registration key to id.
-    :param variables: agents, mapped to environment variables of which their model needs one.
+    :param serve: the default settings of the server that the launcher starts.
+    :param registry: agents, workflows and tools: each registration key, mapped to an id.
+    :param variables: agents, mapped to environment variables, one of which the agent's model needs.
     :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
         steps that suspend a run.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
@@ -69,11 +70,11 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param executables: files of the bundle that are executable. If a copy has lost the executable
         bits, they are restored from this list.
     :param stripped: whether compiled libraries ship without symbols. An interpreter that a deployer
-        adds ships in the same form.
+        adds is stripped under the same condition.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
-        the digest. It identifies the whole content of the bundle.
-    :param metadata: the deployer's own facts.
+        the digest. The digest identifies the whole content of the bundle.
+    :param metadata: further facts that the deployer stores.
     """
 
     format: int = 1

@@ -23,7 +23,7 @@ class Environment:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The required and the optional names."""
+        """The names of the required variables and of the optional variables."""
         return (*self.required, *self.optional)
 
 

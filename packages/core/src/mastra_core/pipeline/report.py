@@ -21,7 +21,7 @@ class Report(Protocol):
     def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Report the progress of the current piece of work.
 
-        :param current: the finished amount.
+        :param current: the amount that is finished.
         :param total: the whole amount.
         :param unit: ``B`` for bytes, or a noun.
         """

@@ -16,11 +16,11 @@ class Platform:
 
     :param python: Python version, ``"3.12"``; empty for the project's own.
     :param wheels: the platform of the wheels, as uv names it (``x86_64-manylinux_2_28``); empty for
-        that of this machine.
+        the platform of this machine.
     :param interpreter: path of a Python on this machine that compiles and checks the build. By
-        default, mastra searches for one that fits.
-    :param index: URL of a package index, such as Pyodide's own. Packages that the project's indexes
-        have no wheel of come from it. Only platforms of Pyodide use it.
+        default, mastra searches for a suitable Python.
+    :param index: URL of a package index, such as Pyodide's own. If the project's indexes have no
+        wheel of a package, the wheel comes from this index. Only Pyodide platforms use this index.
     """
 
     python: str = ""
@@ -60,12 +60,12 @@ class Target:
     :param settings: a frozen dataclass with a class attribute ``target``; its fields are the keys
         of ``[tool.mastra.targets.NAME]``.
     :param credentials: environment variables that the deploy hooks receive as secrets.
-    :param optional_credentials: names among ``credentials`` that a deploy can do without, or that
-        the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
-        where they have no value.
+    :param optional_credentials: names from ``credentials`` that a deploy does not always need, or
+        that the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not
+        warn where they have no value.
     :param platforms: the platforms that a build may be staged for, the preferred one first.
-    :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
-        ``Platform.index``; an empty value means that no such index is used.
+    :param index_setting: the field of ``settings`` with the URL of a package index. This URL
+        replaces ``Platform.index``; if it is empty, no additional index is used.
     :param requirements: requirements of the runtime beside those of the app.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
@@ -79,22 +79,23 @@ class Target:
         they do not, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
         persistent disk. The check then also suggests a volume.
-    :param short_lived: whether the app runs as many instances that end at any time. Where it does,
-        the check warns about runs and threads that are kept in the memory of one process.
+    :param short_lived: whether the app runs as many instances, each of which may end at any time.
+        For a short-lived app, the check warns about runs and threads that are kept in the memory of
+        one process.
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
-        ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports other
-        ones.
+        ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports a database
+        of another kind.
     :param env_stages: the stages that have variables of their own. A deploy to another stage gets
-        no values, and ``mastra env`` refuses it.
+        no values, and ``mastra env`` refuses that stage.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
-        ``None`` for all of ``env_stages``. Each deploy to another stage brings its own values, and
-        ``mastra env`` refuses that stage.
+        ``None`` for all of ``env_stages``. For any other stage of ``env_stages``, each deploy
+        brings its own values, and ``mastra env`` refuses the stage.
     :param remote: whether the app runs on another machine than the one that deploys it. Where it
         does, the check warns about values that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
         refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
-    :param alternatives: what to do in place of a command that the platform cannot do, by the verb
-        of the missing hook: ``{"canary": "Deploy a draft, ..."}``. It is the hint of the error.
+    :param alternatives: advice for each command that the platform does not support, by the verb of
+        the hook: ``{"canary": "Deploy a draft, ..."}``. The advice becomes the hint of the error.
     """
 
     name: str

@@ -1,9 +1,10 @@
-"""Keep timers, tasks and futures within a request, on platforms whose event loop ends with it.
+"""Keep timers, tasks and futures within a request, on platforms that limit them to the request.
 
-On Cloudflare Workers, each request owns its timers, tasks and futures. Another request may neither
-wake nor cancel them, and they end with the response unless the platform is asked to keep them. The
-entry of such a platform calls ``enable_request_scope`` before it imports the application. On all
-other platforms the functions here are those of asyncio.
+On Cloudflare Workers, each request owns its timers, tasks and futures. One request may neither wake
+nor cancel a task of another request. All tasks of a request end with its response, unless the
+platform is asked to keep the request alive. On platforms that limit tasks to a request, the entry
+module calls ``enable_request_scope`` before it imports the application. On all other platforms, the
+functions of this package are those of asyncio.
 """
 
 from mastra_core.request_scope.mode import (

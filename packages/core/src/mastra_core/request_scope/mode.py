@@ -33,7 +33,7 @@ def enable_request_scope(hold: Hold) -> None:
 
 
 def disable_request_scope() -> None:
-    """Return to an event loop that all requests share; tests call this function."""
+    """Make all requests share one event loop again; only tests call this function."""
     global _hold  # noqa: PLW0603  # as above
     _hold = None
 

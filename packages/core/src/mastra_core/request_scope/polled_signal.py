@@ -1,4 +1,4 @@
-"""A signal that other requests can set. The task that waits polls it with its own timer."""
+"""A signal that other requests can set. The waiting task polls the signal with its own timer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _MAX_INTERVAL = 0.1
 
 
 class PolledSignal:
-    """A signal that wakes a task of the same request at once. Tasks of other requests poll it.
+    """A signal that wakes a task of the same request at once. Tasks of other requests poll the
+    signal.
 
     The intervals between two polls become longer, because each poll takes processor time.
     """

@@ -42,7 +42,7 @@ class RequestLifetime:
         task.add_done_callback(self._kept.discard)
 
     def on_end(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Call ``callback`` after the response and after all kept tasks.
+        """Call ``callback`` after the response and all tasks that outlive it have ended.
 
         :param callback: an asynchronous function. Callbacks run in the reverse order. The error of
             a callback is logged.

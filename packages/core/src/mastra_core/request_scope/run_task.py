@@ -20,7 +20,8 @@ def start_task(work: Coroutine[Any, Any, T], name: str = "") -> asyncio.Task[T]:
 
     :param work: the coroutine.
     :param name: the name of the task.
-    :returns: the task, for ``cancel_task`` and ``wait_for_task``. The caller keeps a reference.
+    :returns: the task, for ``cancel_task`` and ``wait_for_task``. The caller must keep a reference
+        to the task.
     """
     import asyncio
 

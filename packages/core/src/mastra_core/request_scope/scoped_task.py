@@ -29,7 +29,7 @@ _GRACE = 1.0  # further seconds, because a function that blocks the event loop d
 
 
 class _Supervisor:
-    """Watches for a cancellation of the task, within the request of the task."""
+    """Polls, within the request of a task, whether the task was cancelled."""
 
     def __init__(self) -> None:
         self.request: RequestLifetime | None = get_current_request()

@@ -13,7 +13,7 @@ __all__ = ("Signal", "create_signal")
 
 
 class Signal(Protocol):
-    """The part of ``asyncio.Event`` that works across requests too. Only one task may wait."""
+    """The methods of ``asyncio.Event`` that also work across requests. Only one task may wait."""
 
     def is_set(self) -> bool:
         """Return whether the signal is set."""
@@ -29,7 +29,7 @@ class Signal(Protocol):
 
 
 class _LoopSignal:
-    """A signal within one event loop. It takes half the time of an ``asyncio.Event``."""
+    """A signal within one event loop; it takes half the processor time of an ``asyncio.Event``."""
 
     __slots__ = ("_future", "_is_set")
 

@@ -1,7 +1,7 @@
 """Convert a setting to a storage.
 
-URLs with other schemes belong to other packages. The entry-point group ``mastra.storages`` maps a
-scheme to a function that takes the URL and returns a storage.
+Other packages can define storages for URLs with other schemes. The entry-point group
+``mastra.storages`` maps a scheme to a function that takes the URL and returns a storage.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def as_storage(value: Any) -> Storage:
     ``sqlite:////data/file.db`` is absolute.
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of any other type.
     :raises PluginError: when the package that defines the scheme is defective.
     """
     if value is None:

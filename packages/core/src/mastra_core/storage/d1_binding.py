@@ -27,7 +27,7 @@ class D1PreparedStatement(Protocol):
 class D1Binding(Protocol):
     """The part of D1's binding that the storage uses.
 
-    On Cloudflare, it is the JavaScript object of the Worker's environment, as a proxy.
+    On Cloudflare, the binding is a proxy of the JavaScript object in the Worker's environment.
     """
 
     def prepare(self, sql: str, /) -> D1PreparedStatement:
@@ -49,8 +49,8 @@ def set_environment(environment: Any) -> None:
     """Set the Worker's environment for the current request.
 
     The entry of a Worker calls this function in each request, because objects of one request cannot
-    be used in another one. Without a call, the environment of the module ``cloudflare:workers`` is
-    used, which is that of the current request.
+    be used in another one. If the function is not called, the environment of the current request is
+    used, which the module ``cloudflare:workers`` provides.
 
     :param environment: the environment: an object, or a mapping, with the bindings by name. Prefer
         the object of JavaScript to the wrapper of Cloudflare's SDK, which converts each value once

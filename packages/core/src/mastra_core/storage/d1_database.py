@@ -42,7 +42,7 @@ class D1Database:
     :param binding: name of the binding, or an object with its methods.
     :param schema: the tables.
     :param blob_columns: names of the columns whose values are bytes.
-    :raises ConfigError: when the name cannot be that of a binding.
+    :raises ConfigError: when the name is not a valid name of a binding.
     """
 
     max_row_bytes: int | None = _MAX_ROW_BYTES
@@ -101,12 +101,12 @@ class D1Database:
     async def execute_guarded(
         self, statement: Statement, dependents: Sequence[Statement]
     ) -> Sequence[tuple[Any, ...]]:
-        """Execute a statement and its dependents in one batch, and return the rows of the first.
+        """Execute a statement and its dependents in one batch; return the rows of the statement.
 
         If the first statement changes no row, nothing is executed, and no rows are returned.
 
-        :param statement: changes rows, and returns them.
-        :param dependents: statements that are executed only if it changes a row.
+        :param statement: the statement, which changes rows and returns these rows.
+        :param dependents: statements that are executed only if ``statement`` changes a row.
         :raises StorageError: when the database cannot be used.
         """
         batch = [statement, Statement(_GUARD), *dependents]
@@ -131,7 +131,7 @@ class D1Database:
                 raise self._convert_error(repeated) from repeated
 
     async def _read_version(self) -> int:
-        """Return the version of the tables; 0 if there are none."""
+        """Return the version of mastra's tables; 0 if the database has no such tables."""
         try:
             results = await self._send([Statement(self._schema.version_query)])
         except Exception as error:  # see ``_send_or_create``
@@ -188,7 +188,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 def _to_d1_value(value: Any) -> Any:
     """Convert a value to a value that D1 transports without loss.
 
-    D1 returns bytes as a list of numbers, so bytes with a text are sent as text.
+    D1 returns bytes as a list of numbers. Bytes that are UTF-8 text are therefore sent as text.
     """
     if isinstance(value, bytes):
         try:
@@ -219,7 +219,8 @@ def _get_converters(
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
     """Return the functions that convert values and lists of statements for a binding.
 
-    An object of JavaScript needs values of JavaScript. Wrappers convert the values themselves.
+    A binding that is a JavaScript object takes JavaScript values. A Python wrapper of a binding
+    converts the values itself.
     """
     if sys.platform == "emscripten":
         from pyodide.ffi import (  # type: ignore[import-not-found,unused-ignore]  # in Pyodide only

@@ -62,7 +62,7 @@ def is_missing_table(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether D1 has executed nothing, so that the same batch may succeed in a moment.
+    """Return whether D1 has not executed the batch, so that it may succeed a moment later.
 
     :param error: the error of D1.
     """

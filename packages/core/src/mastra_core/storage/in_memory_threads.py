@@ -117,7 +117,7 @@ class MemoryThreads(ThreadStore):
     :param max_threads: maximum number of threads, and of notes of working memory.
     :param max_messages: maximum number of messages of one thread.
     :param max_bytes: maximum size of all threads, and of all notes. A single thread takes at most a
-        quarter of it; its oldest messages are removed first.
+        quarter of this size; the thread's oldest messages are removed first.
     """
 
     def __init__(self, max_threads: int, max_messages: int, max_bytes: int) -> None:

@@ -27,7 +27,7 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time. Text that UTF-8 cannot encode is stored with U+FFFD in its place.
+    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -89,18 +89,18 @@ class ThreadStore(Protocol):
         :param after: the position of the thread for which the history was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
-        :raises Conflict: when another thread has a message of that id.
+        :raises Conflict: when another thread has a message with the same id.
         """
 
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
-        """Return a thread and its last messages, in a time that does not depend on its length.
+        """Return a thread and its last messages; the time does not depend on the thread's length.
 
         :param thread_id: id of the thread.
         :param last: maximum number of messages.
-        :param max_bytes: maximum size of the messages in memory, estimated. Older messages are left
-            out. The newest message is returned in any case.
+        :param max_bytes: maximum memory that the messages take, as estimated in bytes. Older
+            messages are left out. The newest message is returned even if it is larger.
         """
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
@@ -117,9 +117,9 @@ class ThreadStore(Protocol):
         :param message_id: id of the message.
         :param before: maximum number of earlier messages.
         :param after: maximum number of later messages.
-        :param max_bytes: maximum size of the messages in memory, estimated.
+        :param max_bytes: maximum memory that the messages take, as estimated in bytes.
         :returns: the messages, empty if there is no such message.
-        :raises InvalidInput: when the messages are larger.
+        :raises InvalidInput: when the messages are larger than ``max_bytes``.
         """
 
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
@@ -132,7 +132,7 @@ class ThreadStore(Protocol):
         """Delete messages, except those of other resources.
 
         :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
+        :param resource: the owner that the threads of the messages must have; ``None`` for any.
         :returns: the number of deleted messages.
         """
 
@@ -141,8 +141,9 @@ class ThreadStore(Protocol):
     ) -> str:
         """Return the notes about a thread or resource.
 
-        A run writes notes before its thread is created. Until then, they belong to the resource of
-        the run. If another resource creates the thread, they are deleted.
+        A run writes notes before its thread is created. Until the thread is created, the notes
+        belong to the resource of the run. If another resource creates the thread, the notes are
+        deleted.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -159,8 +160,9 @@ class ThreadStore(Protocol):
     ) -> str:
         """Replace the notes with ``change(notes)``, in one transaction.
 
-        If ``change`` raises an exception, nothing is stored. A store without such transactions
-        compares the stored notes when it writes, and calls ``change`` again if they differ.
+        If ``change`` raises an exception, nothing is stored. A store that cannot call ``change``
+        within a transaction compares the stored notes when it writes, and calls ``change`` again if
+        the notes have changed.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -168,7 +170,7 @@ class ThreadStore(Protocol):
         :param resource: the caller whose limits the notes count toward, and the owner that an
             existing thread must have; ``None`` for any.
         :returns: the new notes.
-        :raises Conflict: when other callers change the notes at each try.
+        :raises Conflict: when other callers change the notes during every attempt.
         :raises Forbidden: when the thread, or its notes, belong to another resource.
         """
 

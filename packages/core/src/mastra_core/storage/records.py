@@ -58,8 +58,8 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. It
-        need not be stored.
+    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. A
+        storage need not store this field.
     """
 
     id: str
@@ -137,8 +137,8 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
-        ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum memory that a page takes, as estimated in bytes; a larger page is
+        refused with ``InvalidInput``. ``None`` for no maximum.
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
@@ -156,8 +156,8 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated; a larger one is refused with
-        ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum memory that a page takes, as estimated in bytes; a larger page is
+        refused with ``InvalidInput``. ``None`` for no maximum.
     :param thread: id of the thread.
     :param resource: the owner that the thread must have; ``None`` for any.
     :param roles: roles of the messages; empty for any.

@@ -28,7 +28,7 @@ _BUSY_SECONDS = 10
 
 
 class RequestUsage(NamedTuple):
-    """The requests of one caller.
+    """The number of requests of one caller, and whether its latest request is allowed.
 
     :param is_allowed: whether the request is within the limit, and was counted.
     :param requests: estimated number of requests in the moving window.

@@ -15,10 +15,10 @@ class Statement(NamedTuple):
 
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values.
-    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The first row
-        beyond it is returned too.
-    :param limited_sql: the same query with this limit as its last value, for a database that
-        cannot stop reading.
+    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The result
+        includes the first row beyond this maximum.
+    :param limited_sql: the same query, which takes ``max_bytes`` as its last value, for a database
+        that cannot stop reading in the middle of a result.
     """
 
     sql: str
@@ -41,7 +41,7 @@ class Result(NamedTuple):
 class Lock(NamedTuple):
     """A lock that a call holds until the end of its transaction.
 
-    A database that executes one write at a time, such as SQLite, needs none.
+    A database that executes one write at a time, such as SQLite, needs no locks.
 
     :param name: name of the lock.
     :param is_shared: whether several calls may hold the lock at once, if each of them shares it.
@@ -80,6 +80,7 @@ class SqliteDatabase(Protocol):
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: the locks that the call acquires first, in this order.
-        :param is_conditional: whether nothing is stored if the last statement changes no row.
+        :param is_conditional: whether the transaction is rolled back if the last statement changes
+            no row.
         :raises StorageError: when the database cannot be used.
         """

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class SqliteFile:
-    """A connection that opens at its first use, and again after ``close``.
+    """A connection to an SQLite file; a call opens the file if it is closed.
 
     :param path: path of the file; ``:memory:`` for a database in memory.
     :param busy_timeout: seconds to wait while another process writes.

@@ -56,16 +56,16 @@ class SqliteNotes:
     ) -> str:
         """Replace the notes with ``change(notes)``, unless somebody else has changed them.
 
-        A database need not have transactions with code between two statements. The statement that
-        writes therefore compares the notes with those that ``change`` was called with. If they
-        differ, ``change`` is called again.
+        Some databases, such as D1, cannot run code between two statements of a transaction. The
+        statement that writes the new notes therefore compares the stored notes with the notes that
+        ``change`` has received. If the notes differ, ``change`` is called again.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
         :param resource: the owner that an existing thread must have; ``None`` for any.
         :returns: the new notes.
-        :raises Conflict: when other callers change the notes at each try.
+        :raises Conflict: when other callers change the notes during every attempt.
         :raises Forbidden: when the thread belongs to another resource.
         """
         if not _may_use(scope, owner, resource):

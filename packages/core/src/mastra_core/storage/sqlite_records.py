@@ -1,4 +1,4 @@
-"""Records with an age, which all processes that share a database can read."""
+"""Records that expire, in a database that several processes share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SqliteRecords(RecordStore):
     """The records of one kind; each caller has a maximum number of them.
 
     :param database: the database.
-    :param kind: name of the kind.
+    :param kind: name of the kind of records.
     :param max_age: seconds after which a record is removed.
     :param max_per_caller: maximum number of records of a caller; the oldest are removed.
     :param max_bytes_per_caller: maximum size of the records of a caller; the oldest are removed.

@@ -65,7 +65,7 @@ def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:
     if size > maximum:
         raise InvalidInput(
             f"The {name} takes {size} bytes, and the database stores at most {maximum} in a row.",
-            "Shorten it, or store its files elsewhere and pass their URLs.",
+            "Store less content, or store files elsewhere and pass their URLs.",
         )
 
 

@@ -69,7 +69,8 @@ class RowSelect:
         :param limit: maximum number of rows; ``None`` for all.
         :param offset: number of rows to skip.
         :param descending: whether the greatest row is first.
-        :param max_bytes: maximum size of the rows. The first row beyond it is returned too.
+        :param max_bytes: maximum size of the rows; the result includes the first row beyond this
+            maximum.
         """
         sql, limited_sql = self._build_sql(where, descending)
         bounds = (_MAX_NUMBER if limit is None else limit, offset)
@@ -136,7 +137,7 @@ class PagedSelect:
         :param results: the results of the two statements.
         :param parse_row: converts a row to a record.
         :param max_bytes: maximum size of the page; ``None`` for no maximum.
-        :raises InvalidInput: when the page is larger.
+        :raises InvalidInput: when the page is larger than ``max_bytes``.
         """
         size = PageSize(max_bytes)
         items = []

@@ -353,7 +353,7 @@ def _build_creation(query: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=64)
 def _build_condition(count: int) -> tuple[str, str]:
-    """Build the query for message ids of other threads, and the condition that uses this query."""
+    """Build the query for message ids of other threads, and a condition with this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_BOUND_IDS
@@ -366,7 +366,8 @@ def _build_condition(count: int) -> tuple[str, str]:
 class _AppendCondition:
     """The condition of all statements that add messages to a thread.
 
-    The thread must belong to its resource, and no other thread may have a message of these ids.
+    The condition holds if the thread belongs to its resource, and no other thread has a message
+    with one of the ids.
 
     :param thread: the thread.
     :param messages: the messages.
@@ -382,7 +383,7 @@ class _AppendCondition:
         self._values = (thread.id, thread.resource, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
-        """Return the statement that finds an id of another thread's message."""
+        """Return the statement that finds an id which a message of another thread has."""
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:

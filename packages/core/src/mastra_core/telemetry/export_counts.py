@@ -6,9 +6,10 @@ __all__ = ("ExportCounts",)
 
 
 class ExportCounts:
-    """The numbers of the exported and of the lost spans of this process.
+    """The number of spans that this process has exported, and the number that it has lost.
 
-    The attribute ``exported`` is the number of exported spans, and ``dropped`` that of lost spans.
+    The attribute ``exported`` counts the exported spans; the attribute ``dropped`` counts the lost
+    spans.
     """
 
     def __init__(self) -> None:

@@ -137,7 +137,7 @@ def _build_grpc_exporter(endpoint: str | None, headers: Mapping[str, str | Secre
     except ModuleNotFoundError:
         raise ConfigError(
             "OTLP over gRPC needs 'opentelemetry-exporter-otlp-proto-grpc'.",
-            "Install that package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+            "Install the package, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
         ) from None
     return module.OTLPSpanExporter(
         endpoint=endpoint, headers=reveal_all(headers) if headers else None, timeout=5

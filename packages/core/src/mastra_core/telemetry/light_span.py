@@ -164,8 +164,8 @@ class LightSpan(Span):
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a related span.
 
-        :param context: the ids of that span.
-        :param attributes: attributes of the relation.
+        :param context: the ids of the related span.
+        :param attributes: attributes of the link.
         """
         if self.end_time is None and context.is_valid:
             self.links.append(Link(context, attributes))

@@ -54,7 +54,7 @@ class OtlpSettings:
 
     :param endpoint: the URL that receives the spans.
     :param headers: headers of each request.
-    :param timeout: maximum seconds of one request.
+    :param timeout: the time limit of one request, in seconds.
     :param compression: ``none``, ``gzip`` or ``deflate``.
     :param certificate: path of a file with certificate authorities; empty for the usual ones.
     :param client_certificate: paths of the client's certificate and key; ``None`` for none.
@@ -76,7 +76,7 @@ def is_sdk_disabled() -> bool:
 def read_exporter(default: str) -> str:
     """Return the type of the exporter: ``otlp``, ``console`` or ``none``.
 
-    :param default: the type where ``OTEL_TRACES_EXPORTER`` is not set.
+    :param default: the type to return if ``OTEL_TRACES_EXPORTER`` is not set.
     :raises ConfigError: for an unknown type.
     """
     return _read_choice("OTEL_TRACES_EXPORTER", _EXPORTERS) or default
@@ -96,7 +96,7 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the sampling in the form of ``Telemetry(sampling=...)``.
 
     :param default: the sampling where ``OTEL_TRACES_SAMPLER`` is not set.
-    :raises ConfigError: for an unknown sampler, or an argument that is no probability.
+    :raises ConfigError: for an unknown sampler, or an argument that is not a probability.
     """
     name = _read_choice("OTEL_TRACES_SAMPLER", tuple(_SAMPLERS))
     if not name:
@@ -151,8 +151,8 @@ def read_limit(*variables: str, default: int | None) -> int | None:
 def read_record_content(default: bool) -> bool:
     """Return whether inputs and outputs are exported.
 
-    :param default: the value where ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` is not
-        set.
+    :param default: the value to return if ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` is
+        not set.
     :raises ConfigError: for an unknown value.
     """
     value = _read_choice(_CONTENT, _CONTENT_CHOICES)
@@ -199,7 +199,7 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
 
 
 def _list_variables(name: str) -> tuple[str, str]:
-    """Return the variable for traces, and the variable for all signals."""
+    """Return the names of two variables: for traces, and for all signals."""
     return f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"
 
 
@@ -226,7 +226,7 @@ def _read_endpoint() -> str:
 
 
 def _complete_endpoint(endpoint: str) -> str:
-    """Return the configured endpoint with the path of traces."""
+    """Return the configured endpoint, with the path to which traces are sent."""
     base = endpoint.rstrip("/")
     return endpoint if base.endswith("/v1/traces") else f"{base}/v1/traces"
 

@@ -1,7 +1,8 @@
 """Encode spans as an OTLP request in protobuf, without a message object for each attribute.
 
-OpenTelemetry's own encoder creates two protobuf objects for each attribute. It takes several times
-as long. The tests decode the result with OpenTelemetry's messages.
+OpenTelemetry's own encoder creates two protobuf objects for each attribute. The encoder therefore
+takes several times as long as this module. The tests decode the result with OpenTelemetry's
+messages.
 """
 
 from __future__ import annotations

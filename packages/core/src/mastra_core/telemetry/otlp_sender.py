@@ -68,7 +68,8 @@ class OtlpSender(SpanSender):
     def _post(self, body: bytes, deadline: float) -> tuple[str | None, float]:
         """Return why the request failed, and the delay that the collector asks for.
 
-        The delay is in seconds. It is 0 if the collector asks for none, and -1 for no retry.
+        The delay is in seconds. The delay is 0 if the collector asks for no delay, and -1 if the
+        request must not be repeated.
 
         :raises ExportFailure: when the collector accepted a part only.
         """
@@ -103,9 +104,10 @@ class OtlpSender(SpanSender):
 
 
 def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
-    """Read how many spans the collector rejected.
+    """Read from a response how many spans the collector rejected.
 
-    :raises ExportFailure: when it rejected some, or the answer is not one of a collector.
+    :raises ExportFailure: when the collector rejected spans, or when the response does not come
+        from a collector.
     """
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (

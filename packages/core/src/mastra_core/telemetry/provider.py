@@ -1,8 +1,8 @@
 """Connect OpenTelemetry's tracer provider of this process with the recorder.
 
 OpenTelemetry allows one provider in a process, and cannot remove it or its processors again. If the
-application has set a provider, that provider creates all spans. Otherwise the provider here creates
-the spans of other libraries only.
+application has set a provider, that provider creates all spans. Otherwise, this module sets a
+provider that creates only the spans of other libraries.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def warn_about_closed_provider(provider: Any) -> None:
 
 
 class _RecordedProvider(TracerProvider):
-    """The OpenTelemetry provider of this library.
+    """The OpenTelemetry tracer provider that this library sets.
 
-    A span processor of the application must see all spans. If one is added, the recorder also
-    creates its spans with this provider.
+    A span processor that the application adds must see all spans. The recorder therefore creates
+    its spans with this provider as soon as such a processor is added.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""Send spans to an exporter of OpenTelemetry's SDK, and write them as lines of OTLP JSON."""
+"""Send spans to an exporter of OpenTelemetry's SDK, or write spans as lines of OTLP JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ExporterSender(SpanSender):
 
 
 class DirectExport:
-    """Exports each span when it ends, where threads do not exist.
+    """Exports each span when it ends, on platforms without threads.
 
     :param sender: the destination of the spans.
     :param counts: the counts to increase.
@@ -59,7 +59,7 @@ class DirectExport:
         self._counts = counts
 
     def add(self, span: Any) -> None:
-        """Export an ended span; a failure is logged, and does not reach the code of the span.
+        """Export an ended span; a failure is logged, and not raised in the traced code.
 
         :param span: the span.
         """

@@ -34,8 +34,8 @@ class Recorder:
 
     :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
-    :param tracer: creates the spans where the application has a tracer provider of its own;
-        without it, spans are ``LightSpan`` objects.
+    :param tracer: the tracer that creates the spans, if the application has a tracer provider of
+        its own; by default, spans are ``LightSpan`` objects.
     """
 
     def __init__(self, resource: Resource, sampling: Sampling, tracer: Any = None) -> None:
@@ -61,7 +61,7 @@ class Recorder:
         :param name: the name of the span.
         :param attributes: the attributes of the span.
         :param kind: the kind of the span.
-        :param context: the context of its parent; the current context by default.
+        :param context: the context of the parent span; the current context by default.
         :param links: links to other related spans.
         """
         if self.tracer is not None:
@@ -261,7 +261,7 @@ class _UnsampledBlock:
 
 
 def _reset_mark(mark: Token[Headers | None]) -> None:
-    """Reset ``unsampled_headers``; a generator may be closed in another context."""
+    """Reset ``unsampled_headers``; do nothing if a generator was closed in another context."""
     with contextlib.suppress(ValueError):
         unsampled_headers.reset(mark)
 

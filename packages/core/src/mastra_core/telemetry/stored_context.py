@@ -49,7 +49,7 @@ def continue_trace(carrier: Mapping[str, str]) -> Any:
 
 
 def link_trace(carrier: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return a link to an earlier span, for a span that is related to it.
+    """Return a link from a new span to a related earlier span.
 
     :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for no link.
     :returns: OpenTelemetry's link in a tuple; empty for no link.

@@ -2,7 +2,7 @@
 
 Spans are recorded only after a ``Telemetry`` was started or a listener was added. A ``Telemetry``
 exports spans. A listener receives spans in this process. OpenTelemetry's SDK (the extra
-``mastra-core[telemetry]``) is not loaded before.
+``mastra-core[telemetry]``) is not loaded before the recording starts.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ class Telemetry:
         ``OTEL_TRACES_SAMPLER`` the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans have the inputs and outputs of agents, models, tools and
-        steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
-    :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
-        ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
+        steps, cut at 16 KiB and without credentials. By default, spans have this content only under
+        ``mastra dev``.
+    :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
+        and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
+        only ``traceparent``.
     :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
         list.
     """
@@ -117,7 +119,8 @@ class _Process:
     def connect(self, settings: Telemetry) -> Recorder:
         """Return the recorder of this process, and create it if necessary.
 
-        :param settings: service name and sampling; they are used if nothing was started before.
+        :param settings: service name and sampling, which are used if no ``Telemetry`` was started
+            before.
         """
         from opentelemetry import trace
 
@@ -179,10 +182,11 @@ _process = _Process()
 def add_listener(listener: SpanListener, settings: Telemetry | None = None) -> None:
     """Start to pass every span of this process to ``listener``.
 
-    Nothing is passed while the SDK is disabled (``OTEL_SDK_DISABLED``).
+    The listener gets no spans while the SDK is disabled (``OTEL_SDK_DISABLED``).
 
     :param listener: receives the spans.
-    :param settings: service name and sampling; they are used if nothing was started before.
+    :param settings: service name and sampling, which are used if no ``Telemetry`` was started
+        before.
     :raises ConfigError: when the extra ``telemetry`` is not installed.
     """
     if is_sdk_disabled():

@@ -141,8 +141,8 @@ def open_span(
 def extract_parent(headers: Mapping[str, str]) -> Any:
     """Return a caller's ``traceparent`` as the parent context for the request's span.
 
-    The caller chooses the trace id. This process decides whether to sample the trace, as for a
-    trace of its own. A caller can therefore neither hide its trace nor force its export.
+    The header of the caller sets the trace id. This process decides whether to sample the trace, as
+    for a trace of its own. A caller can therefore neither hide its trace nor force its export.
 
     :param headers: the headers of the request.
     :returns: OpenTelemetry's context; ``None`` if nothing is recorded.
@@ -227,9 +227,9 @@ def annotate(
 
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 
-    :param span: the span; nothing happens for ``None``.
-    :param build_content: returns the ``input`` or ``output`` to export, if it differs from that in
-        ``attributes``.
+    :param span: the span; if it is ``None``, the function does nothing.
+    :param build_content: returns the ``input`` or ``output`` to export, if it differs from the
+        value in ``attributes``.
     :param attributes: ``input``, ``output``, ``run``, ``thread``, ``resource``, and ``error`` as a
         message.
     """

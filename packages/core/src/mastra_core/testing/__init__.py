@@ -4,7 +4,7 @@
 
     class TestAcmeStorage(StorageSuite): ...
 
-It needs pytest and hypothesis: ``pip install "mastra-core[testing]"``.
+This package needs pytest and hypothesis: ``pip install "mastra-core[testing]"``.
 """
 
 import pytest

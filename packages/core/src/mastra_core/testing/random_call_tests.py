@@ -117,7 +117,7 @@ class RandomCallTests(StorageFixtures):
     def test_random_calls_agree_with_the_storage_in_memory(
         self, storage: Storage, run: Run
     ) -> None:
-        """Each call of a random sequence has the same result on both storages."""
+        """Each call of a random sequence has the same result as on ``MemoryStorage``."""
 
         async def compare(calls: Sequence[tuple[_Call, bool]]) -> None:
             await _delete_all(storage.threads)

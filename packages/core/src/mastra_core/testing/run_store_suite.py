@@ -172,7 +172,7 @@ class RunStoreSuite:
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
-        """A priority counts as minutes of waiting; runs without priority are claimed in order."""
+        """Each point of priority counts as a minute of waiting; other runs are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(created, "", _EVENT, "{}", priority=priority, fingerprint="f1"))
@@ -183,7 +183,7 @@ class RunStoreSuite:
         assert claimed[0].priority == 2
 
     def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
-        """All processes together, dead ones included, hold at most the maximum of a workflow."""
+        """All processes, including dead ones, hold at most ``concurrency`` runs of a workflow."""
         for number in range(4):
             begun = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(begun, "", _EVENT, "{}", fingerprint=f"f{number % 2}"))
@@ -239,7 +239,7 @@ class RunStoreSuite:
         assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
 
     def test_descriptions_are_stored_once(self, store: RunStore, run: _Await) -> None:
-        """The first description of a fingerprint is kept; the newest one is listed first."""
+        """A stored description is not replaced; descriptions are listed from newest to oldest."""
         known = [
             KnownWorkflow(fingerprint=f"f{each}", workflow="w", description="{}", created_at=each)
             for each in range(2)
@@ -250,7 +250,7 @@ class RunStoreSuite:
         assert not run(store.list_workflows("other"))
 
     def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
-        """Runs wait for a process with their fingerprint, also if their own process has died."""
+        """A run whose process has died waits for a process with the same fingerprint."""
         member, other = _build_member("one", "f1"), _build_member("two", "f2")
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.beat(member, 60))
@@ -275,7 +275,7 @@ class RunStoreSuite:
         assert sorted(row.takeovers for row in claimed) == [0, 1, 1]
 
     def test_stop_may_count_as_takeover(self, store: RunStore, run: _Await) -> None:
-        """A run that stops its processes again and again is found by the count of takeovers."""
+        """A run that makes process after process stop is recognised by its number of takeovers."""
         _begin(store, run)
         member = _build_member("two")
         for counts, expected in ((True, 1), (False, 1), (True, 2)):
@@ -304,7 +304,7 @@ class RunStoreSuite:
         assert answered.fingerprint == "f3"
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: _Await) -> None:
-        """A second execution keeps the named outcomes, and emits the named events again."""
+        """A second execution keeps outcomes in ``keep``, and may repeat the events in ``drop``."""
         row = _begin(store, run)
         batch = Batch(
             outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", _EVENT), ("b:ended", _EVENT)]
@@ -317,7 +317,7 @@ class RunStoreSuite:
         assert (again.attempt, again.sequence) == (2, 4)
 
     def test_run_forgets_its_whole_journal(self, store: RunStore, run: _Await) -> None:
-        """Also an answer that has arrived since the caller has read the run."""
+        """The run also forgets an answer that has arrived after the caller read the run."""
         row = _begin(store, run)
         events = [("a:started", _EVENT)]
         batch = Batch(outcomes=[("a#1", "1")], events=events, wakes=[("b~", 2.5)])
@@ -396,7 +396,7 @@ class RunStoreSuite:
         assert run(store.count("w", query)) == {"pending": 4, "canceled": 3}, "of all pages"
 
     def test_lists_read_the_ends_of_runs(self, store: RunStore, run: _Await) -> None:
-        """A list may read the first event and the last events, and order runs by their changes."""
+        """A list can read only the first and last events, and sort runs by their last change."""
         for number in range(3):
             new = _build_run(f"r{number}")
             new = msgspec.structs.replace(new, thread=f"t{number % 2}", created_at=number)
@@ -421,7 +421,7 @@ class RunStoreSuite:
         assert read(updated_since=2**52) == []
 
     def test_schedule_starts_each_run_once(self, store: RunStore, run: _Await) -> None:
-        """Of two processes that start the run of one time, one succeeds."""
+        """If two processes start the run of the same scheduled time, only one succeeds."""
         run(store.register_schedule(_build_schedule()))
         now, (schedule,) = run(store.read_schedules())
         assert schedule == _build_schedule()
@@ -445,7 +445,7 @@ class RunStoreSuite:
         assert (changed.next_at, changed.last_at, changed.last_run) == (6000, 5000, "sched_5000")
 
     def test_schedule_is_changed(self, store: RunStore, run: _Await) -> None:
-        """A pause outlives a registration, and a new expression replaces the next start."""
+        """Registering a paused schedule keeps the pause; a new expression sets the next start."""
         row = _build_schedule()
         run(store.register_schedule(row))
         run(store.set_schedule_status("wf_w", "paused", 5000))

@@ -76,8 +76,9 @@ class AnswerReader:
 
         :param output: the format of the answer.
         :param response: the response that contains the calls.
-        :param calls: the calls of this tool.
-        :returns: the answer, ``None`` if no call has a valid one; and the results of the calls.
+        :param calls: the calls of the answer tool.
+        :returns: the answer, or ``None`` if no call has a valid answer; and the results of the
+            calls.
         :raises UnexpectedModelBehavior: when the model may not correct its answer again.
         """
         answer: Answer | None = None
@@ -102,7 +103,7 @@ class AnswerReader:
         """Read the answer of a response without calls.
 
         :param response: the response.
-        :returns: the answer, or what the model is asked instead.
+        :returns: the answer, or the request to the model to correct its answer.
         :raises UnexpectedModelBehavior: when the model may not correct its answer again.
         """
         text = "".join(part.content for part in response.parts if isinstance(part, TextPart))

@@ -21,7 +21,7 @@ _MAX_POLLS = 1000  # of one job; a poll costs no tokens
 
 
 class Continuation:
-    """The parts of one response that have arrived so far.
+    """Joins the parts of one response that arrive in several requests.
 
     :param model: the model that answers.
     """
@@ -34,7 +34,7 @@ class Continuation:
 
     @property
     def pending(self) -> ModelResponse | None:
-        """The response, if it must be continued."""
+        """The response, if the provider has suspended it; else ``None``."""
         response = self._response
         return response if response is not None and response.state == "suspended" else None
 

@@ -45,7 +45,7 @@ def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[No
 
 
 def _list_models(model: Model) -> Iterator[Model]:
-    """Yield the models to which a model sends its request."""
+    """Yield the models that a fallback or a wrapper contains, or else the model itself."""
     if isinstance(model, FallbackModel):
         for each in model.models:
             yield from _list_models(each)

@@ -77,7 +77,8 @@ class ModelRequest:
     async def stream(self) -> AsyncGenerator[ModelResponseStreamEvent]:
         """Yield the answer in pieces; after the first piece, no other model is tried.
 
-        :raises ModelAPIError: when the only model fails, or fails after its first piece.
+        :raises ModelAPIError: when the only model fails, or when a model fails after the first
+            piece of its answer.
         :raises FallbackExceptionGroup: when every model fails.
         """
         errors: list[ModelAPIError] = []

@@ -30,7 +30,7 @@ class OutputFormat:
     :param definition: the tool that the model calls with its answer.
     :param object: the same schema, for models that answer in JSON instead of calling a tool.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
-    :param shape: what a stream needs to show an incomplete answer.
+    :param shape: the facts about the answer that a stream needs to show an incomplete answer.
     """
 
     definition: ToolDefinition
@@ -81,7 +81,7 @@ def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputF
 def _decode_text(text: str) -> Any:
     """Decode JSON, or the JSON in a fenced block, or the object in a text.
 
-    :raises msgspec.DecodeError: for a text without JSON.
+    :raises msgspec.DecodeError: when the text contains no JSON.
     """
     try:
         return msgspec.json.decode(text)

@@ -192,7 +192,7 @@ class LoopAgent:
 
 
 def _list_own_models(models: Sequence[Any], permanent: Sequence[Any]) -> list[Any]:
-    """Return the model objects of this run, whose connections are closed after it."""
+    """Return the model objects of this run, whose connections are closed after the run."""
     return [each for each in models if not isinstance(each, str) and each not in permanent]
 
 

@@ -35,8 +35,8 @@ class UsageCounter:
     def check_tool_calls(self, number: int) -> None:
         """Check whether tools may be called.
 
-        :param number: how many calls the model wants.
-        :raises UsageLimitExceeded: when they would exceed a limit.
+        :param number: the number of calls that the model requests.
+        :raises UsageLimitExceeded: when the calls would exceed a limit.
         """
         if self._limits is not None:
             self._counts.tool_calls += number

@@ -29,7 +29,7 @@ class ErrorText(str):
 
 
 class EventConverter:
-    """Converts the events of the SDK, and finds the end of each model turn.
+    """Converts the events of the OpenAI Agents SDK, and finds the end of each model turn.
 
     :param decisions: decisions about the calls of the suspended run, by call id.
     :param pending_calls: the calls that waited for a decision.
@@ -123,7 +123,7 @@ def to_tool_call(raw: Any) -> ToolCall:
 def to_usage(usage: Any) -> Usage:
     """Convert the SDK's token counts; counts that a provider omits are zero.
 
-    :param usage: the SDK's counts, or ``None``.
+    :param usage: the SDK's token counts, or ``None``.
     """
     if usage is None:
         return Usage()

@@ -48,7 +48,7 @@ def _has_own_spans(_: Any) -> bool:
 
 
 class OpenAIAgent(StreamingAgent):
-    """Runs an agent of the SDK and converts its events.
+    """Runs an agent of the OpenAI Agents SDK, and converts the agent's events.
 
     The agent's tools find the request context in ``context.context``, which is a ``ToolContext``.
 

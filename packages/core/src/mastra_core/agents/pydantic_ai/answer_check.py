@@ -1,9 +1,9 @@
 """Check the model's answer against a JSON Schema, which may come from a caller.
 
 A caller's schema must not make the server load an address or spend unlimited time. Therefore the
-server evaluates a copy without patterns, in which each reference is replaced with its target. The
-copy has a maximum size. Parts of the answer that only the rest of the schema describes are not
-checked. The model receives the whole schema.
+server evaluates a copy of the schema without patterns, in which each reference is replaced with its
+target. The copy has a maximum size. If a part of the schema is not in the copy, the server does not
+check what this part requires. The model receives the whole schema.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class _Inliner:
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_key(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Convert a keyword; omit ``not`` and others that would refuse more than they should."""
+        """Convert a keyword; omit ``not`` and the like where they would refuse valid answers."""
         cuts = self._cuts
         converted = self._convert_value(key, value, targets)
         if converted is _OMITTED:

@@ -16,10 +16,10 @@ _GROWTH = 64
 
 
 class AnswerShape(NamedTuple):
-    """What is known of an answer before the model writes it.
+    """The facts about an answer that are known before the model writes the answer.
 
     :param wrapper: the property that contains the answer; empty if the answer is an object itself.
-    :param choices: the texts of which the answer is one, if its type is an enumeration.
+    :param choices: the possible texts of the answer, if its type is an enumeration.
     """
 
     wrapper: str = ""
@@ -29,7 +29,8 @@ class AnswerShape(NamedTuple):
 class AnswerStream:
     """Collects the text of an answer, which is JSON.
 
-    :param shape: the shape; ``None`` if it is unknown, and then only the text becomes events.
+    :param shape: the shape of the answer; if it is ``None``, only the text of the answer becomes
+        events.
     """
 
     def __init__(self, shape: AnswerShape | None) -> None:

@@ -1,4 +1,4 @@
-"""Wrap an answer of another type in an object, because the arguments of a tool are an object."""
+"""Wrap an answer that is not a JSON object in one, because tool arguments must be an object."""
 
 from __future__ import annotations
 

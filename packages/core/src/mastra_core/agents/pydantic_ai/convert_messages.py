@@ -34,7 +34,7 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
     the history, for example after the results of client tools.
 
     :param run_input: the input of the run.
-    :raises InvalidInput: for results of tools without the calls.
+    :raises InvalidInput: when the input contains results of tools, but not the calls.
     """
     messages = run_input.messages
     if messages and not run_input.history and all(each.role == "tool" for each in messages):

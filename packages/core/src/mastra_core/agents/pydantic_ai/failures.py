@@ -114,7 +114,7 @@ def _format_retry_after(seconds: float | None) -> str:
 def _get_kind(error: Exception) -> str:
     """Return the name of the error's category, not of its class.
 
-    A subclass of two categories is named after the HTTP category.
+    If an error belongs to two categories, the name of the HTTP category is returned.
     """
     names: list[Any] = [kind.__name__ for kind, _, _ in _MODEL if isinstance(error, kind)]
     return str(names[0])

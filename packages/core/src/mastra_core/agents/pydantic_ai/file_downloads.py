@@ -1,7 +1,8 @@
 """Refuse to download the files that a caller names by URL.
 
-A provider loads such a file itself, if it can. For other providers, pydantic-ai downloads the file
-in this process. A caller could then make the server send requests to any public address.
+Some providers load a file from its URL themselves. For other providers, pydantic-ai downloads the
+file in this process. With such a download, a caller could make the server send requests to any
+public address.
 
 A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put them beside
 the message of the caller. The identifier of a file says where it came from, also in a history that
@@ -113,7 +114,7 @@ def _mark_message(message: ModelMessage) -> ModelMessage:
 
 
 def _mark_part(part: ModelRequestPart, *, only_input: bool) -> ModelRequestPart:
-    """Mark the files of a part: those of ``AgentInput.messages``, or all."""
+    """Mark the files of a part, or only those of ``AgentInput.messages``."""
     if not isinstance(part, UserPromptPart) or isinstance(part.content, str):
         return part
     content = [

@@ -1,4 +1,4 @@
-"""Cache models that are built from model strings, with open connections."""
+"""Cache the models that are built from model strings, and keep their connections open."""
 
 from __future__ import annotations
 

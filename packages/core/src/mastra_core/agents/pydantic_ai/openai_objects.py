@@ -37,7 +37,7 @@ def build_object(type_: Any, value: Any) -> Any:
 
 @functools.cache
 def _get_converter(type_: Any, *, in_union: bool = False) -> Convert:
-    """Return a function that converts values of a type; it raises if there is no conversion.
+    """Return a function that converts values of a type, or raises if there is no conversion.
 
     :param type_: the type.
     :param in_union: whether the value is part of a union, which the SDK validates.
@@ -85,8 +85,8 @@ class _ObjectBuilder:
     """Builds objects of one class.
 
     :param class_: the class.
-    :param in_union: whether the object is part of a union. The SDK then also counts its unknown
-        properties among those that are set.
+    :param in_union: whether the object is part of a union. For an object in a union, the SDK also
+        counts unknown properties as set fields.
     """
 
     def __init__(self, class_: type[BaseModel], in_union: bool) -> None:

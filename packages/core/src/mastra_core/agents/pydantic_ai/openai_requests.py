@@ -1,4 +1,4 @@
-"""Let OpenAI's SDK spend less time on the requests of models."""
+"""Make OpenAI's SDK spend less time on each request to a model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REQUIRED = "messages"
 
 
 def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
-    """Let the client of a model do less work for each request, and for each piece of a stream.
+    """Make the client of a model do less work for each request, and for each chunk of a stream.
 
     The SDK still sends the requests, repeats them, reads the events of a stream and raises errors.
 
@@ -68,7 +68,7 @@ async def _request(
 
 @functools.cache
 def _replace_stream_class(stream_class: Any) -> Any:
-    """Return the class of a stream whose pieces ``build_object`` builds.
+    """Return a stream class that builds each chunk with ``build_object``.
 
     :param stream_class: ``AsyncStream[T]``.
     """
@@ -76,7 +76,7 @@ def _replace_stream_class(stream_class: Any) -> Any:
     holder = create_model("Holder", __base__=BaseModel, piece=(type_, ...))
 
     class Piece:
-        """A type whose own method ``build`` the SDK calls."""
+        """The chunk type; the SDK builds a chunk by calling this type's method ``build``."""
 
         @classmethod
         def build(cls, *, response: object, data: object) -> Any:  # noqa: ARG003  # the SDK's names

@@ -45,7 +45,7 @@ class OutputDescription(NamedTuple):
     :param schema: the JSON Schema that the model gets, which is always that of an object.
     :param name: name of the type.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
-    :param shape: what a stream needs to show an incomplete answer.
+    :param shape: the facts about the answer that a stream needs to show an incomplete answer.
     """
 
     schema: dict[str, Any]
@@ -88,8 +88,8 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     """Convert an output type to a type of pydantic-ai.
 
     pydantic supports most types. For a JSON Schema or a type that only msgspec supports, pydantic
-    gets a dictionary, and this module validates the answer. The model gets the error and may try
-    again.
+    gets a dictionary, and this module validates the answer. If the answer is invalid, the model
+    gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer.
     :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a

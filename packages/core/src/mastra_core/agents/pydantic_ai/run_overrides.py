@@ -104,7 +104,7 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return ``tool_choice`` in the first turn only; otherwise, the run would never end."""
+        """Return ``tool_choice`` in the first turn only, because a forced call never ends a run."""
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 

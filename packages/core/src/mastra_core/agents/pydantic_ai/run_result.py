@@ -69,7 +69,7 @@ def build_end_events(result: Any, before: Usage, *, is_structured: bool) -> list
     """Build the last events of a run.
 
     :param result: pydantic-ai's result.
-    :param before: the tokens of the closed turns.
+    :param before: the tokens of the turns that have ended.
     :param is_structured: whether a text is a structured answer.
     """
     output, messages = result.output, result.all_messages()
@@ -92,7 +92,7 @@ def build_stop_events(
 
     :param messages: pydantic-ai's messages.
     :param usage: pydantic-ai's token counts.
-    :param before: the tokens of the closed turns.
+    :param before: the tokens of the turns that have ended.
     """
     return _build_tool_calls_end(messages, to_usage(usage), before)
 
@@ -101,7 +101,7 @@ def subtract_usage(total: Usage, before: Usage) -> Usage:
     """Return the tokens that are in ``total`` but not in ``before``.
 
     :param total: the tokens of the run so far.
-    :param before: the tokens of the closed turns.
+    :param before: the tokens of the turns that have ended.
     """
     return Usage(
         input_tokens=total.input_tokens - before.input_tokens,

@@ -138,7 +138,8 @@ class PydanticAgent(StreamingAgent):
         """Yield the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context in which it starts. The override is therefore needed only
-        around the first event. Around a ``yield``, it would also apply to the reader of the events.
+        around the first event. An override around a ``yield`` would also apply to the code that
+        reads the events.
         """
         override = self._agent.override(instructions=instructions)
         with override if instructions else nullcontext():

@@ -17,8 +17,8 @@ __all__ = ("ToolInputConverter", "format_arguments")
 class ToolInputConverter:
     """Converts the arguments of tool calls.
 
-    The arguments of the tool that takes the answer are the text of the answer. Only the first call
-    of this tool in a turn becomes events.
+    If the model gives its answer as a tool call, the arguments of the call are the text of the
+    answer. Only the first call of this tool in a turn becomes events.
 
     :param shape: the shape of the answer; ``None`` if it is unknown.
     """

@@ -33,8 +33,8 @@ _Stream = Callable[[A, AgentInput], AsyncIterator[AgentEvent]]
 def trace_events(has_own_spans: Callable[[A], bool]) -> Callable[[_Stream[A]], _Stream[A]]:
     """Return a decorator for the method ``stream`` of a framework's runner.
 
-    :param has_own_spans: returns whether the user has an instrumentation that traces the runs of a
-        runner.
+    :param has_own_spans: returns whether an instrumentation of the user already traces the runs of
+        the given runner.
     """
 
     def decorate(stream: _Stream[A]) -> _Stream[A]:

@@ -1,4 +1,4 @@
-"""The tables of a PostgreSQL database, with the columns that the tables of SQLite have.
+"""The tables of a PostgreSQL database, with the same columns as the tables of SQLite.
 
 Names sort by bytes, as in SQLite. JSON is stored as bytes, because ``jsonb`` accepts no U+0000 and
 changes the order of keys.

@@ -1,4 +1,4 @@
-"""Write statements and texts of a storage as PostgreSQL expects them.
+"""Convert the statements and texts of a storage to the form that PostgreSQL expects.
 
 The statements are in SQL that SQLite and PostgreSQL both understand, except for the expressions
 that this module replaces. PostgreSQL stores no U+0000 in a text. It is written as U+F8FF and ``0``,

@@ -1,4 +1,4 @@
-"""Decide which runs this process executes, and read what other processes change."""
+"""Decide which runs this process executes, and read the changes that other processes make."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookTimes(msgspec.Struct):
-    """The times of the next rare looks at the store, by the monotonic clock.
+    """The times of the next queries that run rarely, by the monotonic clock.
 
-    :param next_orphans: the next look for the runs of dead processes.
-    :param next_purge: the next look for old runs.
+    :param next_orphans: the time of the next search for the runs of dead processes.
+    :param next_purge: the time of the next search for old runs.
     """
 
     next_orphans: float = 0.0
@@ -167,7 +167,7 @@ class Dispatcher:
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
-        """Yield what ``prepare_holder`` returns, and keep a place for the run until the block ends.
+        """Reserve a place for a run until the block ends; yield what ``prepare_holder`` returns.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -312,7 +312,7 @@ class Dispatcher:
                 await asyncio.wait(pending)
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether runs are due, or were lost, that this process could execute.
+        """Return whether this process could execute a due run, or a run of a dead process.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -413,7 +413,7 @@ class Dispatcher:
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def _follow_runs(self) -> None:
-        """Read the changes of other processes to the runs of this process."""
+        """Read the changes that other processes have made to the runs that this process follows."""
         runs = self._list_followed_runs()
         if not runs:
             return
@@ -473,9 +473,10 @@ class Dispatcher:
     async def _release_lost_runs(self) -> None:
         """Release runs that this process holds but does not execute.
 
-        Such a run remains if the store has committed its start, but the answer was lost or the
-        caller was cancelled. A run whose start is not complete yet looks the same for a moment, so
-        a run is released only if a second look finds it some time after the first one.
+        Such a run exists if the store has committed the start of the run, but the response of the
+        database was lost or the caller was cancelled. A run whose start is not complete yet looks
+        the same for a moment, so a run is released only if a second look finds it some time after
+        the first one.
         """
         attempts = await self._store.list_held(self.member.id)
         now, earlier = time.monotonic(), self._unknown
@@ -525,7 +526,7 @@ class Dispatcher:
                 self.execute(run, row, msgspec.json.decode(row.context))
 
     async def _prepare_claim(self) -> None:
-        """Do what must precede a claim; most processes report all the time, and do nothing."""
+        """Prepare a claim; do nothing in a process that renews its lease all the time."""
 
     def _count_free(self) -> int:
         return self._settings.max_concurrency - len(self._executions) - self._reserved

@@ -19,7 +19,8 @@ __all__ = ("DispatcherProvider",)
 
 
 class DispatcherProvider:
-    """Opens one dispatcher for each event loop, or for each request if its loop ends with it.
+    """Opens one dispatcher for each event loop, or for each request on platforms with request
+    scope.
 
     :param store: the store.
     :param settings: the settings of the dispatchers.
@@ -39,7 +40,7 @@ class DispatcherProvider:
 
     @property
     def present(self) -> Dispatcher | None:
-        """The dispatcher of the event loop that has used the store first, if one is open."""
+        """The dispatcher of the event loop that used the store first; ``None`` if none is open."""
         return next(iter(self._dispatchers.values()), None)
 
     async def get(self) -> Dispatcher:
@@ -76,7 +77,7 @@ class DispatcherProvider:
         return dispatcher
 
     async def close(self) -> None:
-        """Close the store, and the dispatchers of event loops; that of a request ends with it."""
+        """Close the store and the dispatchers of event loops, but no dispatcher of a request."""
         dispatchers, self._dispatchers = [*self._dispatchers.values()], {}
         for dispatcher in dispatchers:
             await dispatcher.close()

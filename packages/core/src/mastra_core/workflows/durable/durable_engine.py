@@ -85,7 +85,8 @@ class DurableEngine:
     :param max_events: the maximum number of events of one run. An endless loop fails there.
     :param max_takeovers: how many processes in sequence may die while they execute a run and
         record no outcome. If one more dies, the run fails.
-    :param park_after: a run that sleeps for more seconds than this leaves the process's memory.
+    :param park_after: if a run sleeps for more seconds than this, the process removes the run from
+        its memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Only JSON
@@ -221,8 +222,9 @@ class DurableEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator is confined, which means that it may access the runs
+            of ``resource_id`` only. A confined creator may use a run id that other creators use for
+            other runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
@@ -261,8 +263,9 @@ class DurableEngine:
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :param priority: from 0 to 1,000. If runs must wait for a free process, a run with the
-            priority 5 overtakes runs with the priority 0 that have waited up to 5 minutes longer.
+        :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
+            process, a run with the priority 5 overtakes runs with the priority 0 that have waited
+            up to 5 minutes longer.
         :raises InvalidInput: when the input or the state does not fit its type, or the priority is
             out of its range. The run is removed.
         :raises Conflict: when the run was started before.
@@ -298,13 +301,14 @@ class DurableEngine:
         """Resume a suspended step, and return when the resumption is stored.
 
         :param run: the run.
-        :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data with which the step is resumed.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended. Of several callers that
             resume the same step, one succeeds.
-        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
+            match.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
@@ -321,11 +325,11 @@ class DurableEngine:
         """Resume several suspended steps with the same data, and return when this data is stored.
 
         :param run: the run.
-        :param data: the data the steps are resumed with.
+        :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises StorageError: when the database cannot be used.
         """
         run = _require_durable_run(run)
@@ -361,7 +365,7 @@ class DurableEngine:
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run that this process did not execute before, or leave it to others."""
+        """Execute a resumed run that this process does not hold, or leave it to other processes."""
         is_own = row.holder == dispatcher.member.id
         if is_own and row.fingerprint in self._workflows.fingerprints:
             dispatcher.execute(run, row, build_context(row.context, context))
@@ -386,11 +390,11 @@ class DurableEngine:
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
-        :param state: the shared state; as it was by default.
-        :param resume_data: the data the step is resumed with.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
+        :param state: the shared state; by default, the last state in the record of the run.
+        :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
         :raises Conflict: when the run is running.
@@ -457,8 +461,8 @@ class DurableEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. If several owners have a run with
+            this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
@@ -498,7 +502,8 @@ class DurableEngine:
         """Return the number of stored runs by status.
 
         :param workflow: the workflow.
-        :param query: selects the runs, whatever their place in the list; all by default.
+        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
+            runs by default.
         :raises StorageError: when the database cannot be used.
         """
         await self._dispatchers.get()
@@ -525,7 +530,7 @@ class DurableEngine:
         await dispatcher.continue_runs()
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether runs are due, or were lost, that this process could execute.
+        """Return whether this process could execute a due run, or a run of a dead process.
 
         :raises StorageError: when the database cannot be used.
         """

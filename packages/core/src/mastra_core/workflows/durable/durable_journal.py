@@ -87,7 +87,7 @@ class DurableJournal:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
         outcome = self._outcomes.get(key)
         if outcome is not None:
@@ -157,8 +157,8 @@ class DurableJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. The first time for each key counts, also
-            after a takeover by another process.
+        :param until: the time in seconds since the epoch. If the method is called again with the
+            same key, also in another process, the first time applies.
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
@@ -228,7 +228,7 @@ class DurableJournal:
         """Continue the steps whose waits this process has resumed.
 
         :param keys: the keys of the waits.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param answer_count: the number of answers in the store.
         """
         if answer_count != self._data.answer_count + len(keys):  # other processes resume waits too
@@ -255,7 +255,7 @@ class DurableJournal:
         if self._free_events <= 0:
             raise MastraError(
                 f"The run {self.run_id!r} has the maximum number of events for one run.",
-                "Split the work into several runs, or raise DurableEngine(max_events=...).",
+                "Split the work into several runs, or increase DurableEngine(max_events=...).",
             )
         self._free_events -= 1
         self._batch.events.append((key, encode(event)))
@@ -286,7 +286,7 @@ class DurableJournal:
             self._flushing = None
 
     async def _rest(self, key: str, event: RunIdle) -> None:
-        """Record that all parts of the run wait, and release the run if it does not go on soon."""
+        """Record that all parts of the run wait; release the run unless a part continues soon."""
         waits = split_idle_key(key)
         if any(wait in self._data.answers for wait in waits):
             return
@@ -323,7 +323,7 @@ class DurableJournal:
             await self.add_answers()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
-        """Release the run, unless a wait was resumed that this execution has not read."""
+        """Release the run, unless there is a resumed wait that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)
         batch.events = [("", encode(event)) for event in events]

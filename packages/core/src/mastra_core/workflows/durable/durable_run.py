@@ -169,7 +169,8 @@ class DurableRun:
         """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
-        :param until_finished: whether to go on until the run has finished.
+        :param until_finished: whether to continue while the run is paused or suspended, until it
+            has finished.
         """
         if not self.is_executed:
             await self.refresh()
@@ -195,7 +196,7 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
     """Build the record of a run.
 
     :param row: the run in the store.
-    :param events: the JSON of its events.
+    :param events: the JSON of the events of the run.
     :raises MastraError: when an event is damaged.
     """
     record = RunRecord(
@@ -216,5 +217,5 @@ def _decode_event(run_id: str, text: str) -> RunEvent:
     except msgspec.DecodeError as error:
         raise MastraError(  # no StorageError, after which callers try again
             f"The events of the run {run_id!r} cannot be read: {error}",
-            "Check whether something else than mastra has changed the tables of the runs.",
+            "Check whether something other than mastra has changed the tables of the runs.",
         ) from None

@@ -138,7 +138,7 @@ class Execution:
         """Continue the steps whose waits this process has resumed.
 
         :param keys: the keys of the waits.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param answer_count: the number of answers in the store.
         """
         if self._journal is not None and not self._journal.closed:
@@ -281,5 +281,5 @@ def build_full_error(max_unfinished: int) -> TooManyRuns:
     """
     return TooManyRuns(
         f"This caller has {max_unfinished} unfinished runs, and may add no more.",
-        "Resume or cancel some runs, or raise DurableEngine(max_unfinished=...).",
+        "Resume or cancel some runs, or increase DurableEngine(max_unfinished=...).",
     )

@@ -80,7 +80,8 @@ class Heartbeat:
 def identify_machine() -> str:
     """Return an id of the machine's boot and process namespace; empty if the system has none.
 
-    Two containers of one machine have different process ids, and therefore different ids.
+    Two containers on one machine number their processes separately, and therefore have different
+    ids.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

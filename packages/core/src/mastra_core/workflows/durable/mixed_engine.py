@@ -172,7 +172,7 @@ class MixedEngine(Engine):
         await self._find_engine(run).delete(run)
 
     async def continue_runs(self) -> None:
-        """Execute the durable runs that are due, until each has ended or waits."""
+        """Execute the durable runs that are due, until each of them has ended or waits."""
         await self.durable.continue_runs()
 
     async def has_waiting_runs(self) -> bool:

@@ -36,10 +36,11 @@ _MAX_FAILED_LOOKS = 5  # failed looks in sequence, after which the request gives
 
 
 class RequestDispatcher(Dispatcher):
-    """Executes runs until each has ended or waits, and follows the runs that somebody watches.
+    """Executes runs until each has ended or waits; follows the runs whose events somebody reads.
 
     Each request counts as a process, because another request can neither wake nor stop its tasks.
-    The first look takes over the runs that are due, and those whose request was lost.
+    When a dispatcher first looks at the store, it takes over due runs, and runs whose request was
+    lost.
 
     :param store: the store.
     :param settings: the settings.
@@ -92,7 +93,7 @@ class RequestDispatcher(Dispatcher):
             keep_alive(self._task)
 
     async def continue_runs(self) -> None:
-        """Execute the runs that are due or were lost, until each run here has ended or waits."""
+        """Execute due runs and lost runs, until each run of this request has ended or waits."""
         self._looks.next_orphans = 0.0
         self.wake()
         if self._task is not None:

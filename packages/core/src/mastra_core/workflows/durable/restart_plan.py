@@ -22,7 +22,7 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
 class RestartPlan(NamedTuple):
-    """The changes of a journal when its run is restarted.
+    """The changes that a restart makes to the journal of a run.
 
     :param event: the first event of the next execution.
     :param keep: the keys of the outcomes that stay.

@@ -18,7 +18,7 @@ def encode_context(
 ) -> str | None:
     """Return the JSON of the request context to store; ``None`` to keep the stored context.
 
-    Secrets and values that are not JSON are left out.
+    Secrets, and values that cannot be encoded as JSON, are left out.
 
     :param context: the request context of the caller.
     :param stored_keys: the keys that are stored; ``None`` for all.

@@ -110,7 +110,7 @@ class RunManager:
         return found[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
-        """Return the run that has started a run, or ``None`` if no stored run has.
+        """Return the parent run, which has started ``run``; ``None`` if none is stored.
 
         :param run: the run.
         """
@@ -118,7 +118,7 @@ class RunManager:
         return None if found is None else found[0]
 
     async def list_children(self, run: StoredRun) -> Sequence[tuple[str, str, str]]:
-        """Return workflow, id and status of the runs that a run has started.
+        """Return the workflow, the id and the status of each child run, which ``run`` has started.
 
         :param run: the run.
         """
@@ -144,11 +144,12 @@ class RunManager:
         """Resume a suspended step. If its workflow is unknown here, the step checks the data.
 
         :param run: the run.
-        :param data: the data, as JSON builtins.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data that resumes the step, as JSON builtins.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the stored one by default.
         :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when several steps match, or the data does not fit.
+        :raises InvalidInput: when several suspended steps match, or the data does not fit the
+            step's type.
         """
         if not run.record.suspended_steps:
             raise _build_conflict(run, "resumed")

@@ -45,7 +45,7 @@ class RunOperations:
 
         :param workflow: the id of the workflow; all by default.
         :param status: the status of the runs; any by default.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
         query = RunQuery(status=status, resource_id=self._resource, limit=limit)
         found = await self._manager.list(workflow, query)
@@ -95,8 +95,8 @@ class RunOperations:
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
-        :param step: the path of the step; may be empty if one step is suspended.
-        :param data: the data, as JSON builtins.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
+        :param data: the data that resumes the step, as JSON builtins.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run, or the step, is not suspended, or the run is of an agent.
         """
@@ -145,14 +145,15 @@ class RunOperations:
         :param run_id: the id of the run; empty with ``source``.
         :param workflow: the id of the workflow.
         :param source: the fingerprint whose unfinished runs are moved; empty with ``run_id``.
-        :param target: the new fingerprint; by default the one that living processes have.
+        :param target: the new fingerprint; by default, the fingerprint that the living processes
+            report.
         :param after: move only runs whose key is greater.
         :raises InvalidInput: when the selection of runs is missing or ambiguous.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """
         if bool(run_id) == bool(source) or (source and not workflow):
             raise InvalidInput(
-                "There is no selection of runs to move.",
+                "The selection of the runs to move is missing or ambiguous.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         if source:

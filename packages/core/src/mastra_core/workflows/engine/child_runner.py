@@ -30,7 +30,7 @@ async def execute_child_step(
     :param step: the step.
     :param value: the input of the run.
     :param address: the address of the step in the present run.
-    :returns: the result of the run, or its id if the step does not wait.
+    :returns: the result of the started run; or the id of that run, if the step does not wait.
     :raises StepFailed: when the run fails and is not retried.
     """
     journal, key = scope.journal, address.key
@@ -55,7 +55,7 @@ async def _run_child(
     try:
         if start is None:
             raise ConfigError(
-                f"The step {step.id!r} starts a separate run, which needs durable runs.",
+                f"The step {step.id!r} starts a separate run, which needs a durable engine.",
                 'Pass engine="durable" to Mastra.',
             )
         run_id, parts = "", scope.journal.parts

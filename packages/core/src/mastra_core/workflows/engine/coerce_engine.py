@@ -22,7 +22,7 @@ def as_engine(
     :param workflows: the workflows. Those with ``durable=True`` get a durable engine beside an
         engine in this process.
     :param has_durable_agents: whether agents need a durable engine.
-    :raises ConfigError: for any other text, or if ``MASTRA_DATABASE_URL`` is invalid.
+    :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
     if value is None or value == "memory":
         value = MemoryEngine()
@@ -56,7 +56,7 @@ def _check_children(workflows: Iterable[Workflow]) -> None:
         for child in (each for step in workflow.iter_steps() for each in step.list_children()):
             if not durable.get(child.id, True):
                 raise ConfigError(
-                    f"The workflow {workflow.id!r} starts runs of {child.id!r}, which is not "
-                    "durable.",
+                    f"The workflow {workflow.id!r} starts runs of {child.id!r}, but {child.id!r} "
+                    "is not durable.",
                     f"Write Workflow({child.id!r}, durable=True).",
                 )

@@ -85,7 +85,7 @@ async def execute_run(
     """Execute a workflow, and return the last event of the execution.
 
     :param workflow: the workflow.
-    :param value: its input, as JSON builtins.
+    :param value: the input of the workflow, as JSON builtins.
     :param journal: the journal of the run.
     :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
     :raises CancelledError: when the execution is cancelled, or a step raises it.
@@ -111,7 +111,7 @@ async def interpret(
     A call whose outcome is in the journal is not executed again.
 
     :param workflow: the workflow.
-    :param value: its input, as JSON builtins.
+    :param value: the input of the workflow, as JSON builtins.
     :param journal: the journal of the run.
     :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
     :returns: the result, as JSON builtins.
@@ -267,7 +267,7 @@ async def _run_nested(
 async def _find_or_run_nested(
     scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
-    """Execute a nested workflow; record an early end, whose canceled steps must not begin again."""
+    """Execute a nested workflow; record that it ended early, so that its canceled steps stay so."""
     parts, key = scope.journal.parts, inner.key.removesuffix(".")
     recorded = None if parts is None else parts.find(key)
     if recorded is not None:

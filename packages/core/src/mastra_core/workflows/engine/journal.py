@@ -35,7 +35,7 @@ class Journal(Protocol):
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
 
     async def wait(self, key: str) -> object:
@@ -55,8 +55,8 @@ class Journal(Protocol):
     async def emit(self, key: str, event: RunEvent) -> None:
         """Record an event and send it to the readers of the run, only once for each ``key``.
 
-        The key of a ``RunIdle`` comes from ``build_idle_key``. If the data for one of its waits
-        has already arrived, the event is dropped.
+        The key of a ``RunIdle`` comes from ``build_idle_key``. A ``RunIdle`` is dropped if the data
+        for one of its waits has already arrived.
 
         :param key: the key of the event.
         :param event: the event.
@@ -81,7 +81,7 @@ class PartJournal(Protocol):
     async def prepare(self, *, events: bool = False) -> None:
         """Store all recorded outcomes, before user code is called that depends on them.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to store the recorded events in addition to the outcomes.
         """
 
     def record(self, key: str, outcome: Outcome) -> None:
@@ -110,7 +110,7 @@ def build_idle_key(waits: Iterable[str]) -> str:
 
 
 def split_idle_key(key: str) -> list[str]:
-    """Return the keys of the waits of a ``RunIdle`` event.
+    """Return the keys of the waits that the key of a ``RunIdle`` event contains.
 
     :param key: the key of the event.
     """

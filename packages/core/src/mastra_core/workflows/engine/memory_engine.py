@@ -61,7 +61,7 @@ _LOST = RunError(message="The platform ended the request of the run before the r
 class MemoryEngine:
     """Stores and executes runs in the memory of this process.
 
-    :param max_finished: the maximum number of finished runs.
+    :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
@@ -118,8 +118,9 @@ class MemoryEngine:
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator is confined, which means that it may access the runs
+            of ``resource_id`` only. A confined creator may use a run id that other creators use for
+            other runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
@@ -197,12 +198,13 @@ class MemoryEngine:
         """Resume a suspended step, and return without waiting for the run.
 
         :param run: the run.
-        :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data with which the step is resumed.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
+            match.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
@@ -221,11 +223,11 @@ class MemoryEngine:
         After each batch of steps, the event loop can do other work.
 
         :param run: the run.
-        :param data: the data the steps are resumed with.
+        :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         run = _require_memory_run(run)
@@ -252,17 +254,18 @@ class MemoryEngine:
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
-        :param state: the shared state; as it was by default.
-        :param resume_data: the data the step is resumed with.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
+        :param state: the shared state; by default, the last state in the record of the run.
+        :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
         :raises Conflict: when the run is running.
         :raises InvalidInput: when the input of the step is neither passed nor recorded.
         :raises NotFound: when there is no such step.
-        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
+            memory.
         """
         run = _require_memory_run(run)
         record = run.record
@@ -280,7 +283,8 @@ class MemoryEngine:
         :param run: the run.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when the run is pending or paused, or has succeeded.
-        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
+            memory.
         """
         run = _require_memory_run(run)
         record = run.record
@@ -314,8 +318,8 @@ class MemoryEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. If several owners have a run with
+            this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         """
         if is_request_scoped():
@@ -360,7 +364,8 @@ class MemoryEngine:
         """Return the number of stored runs by status.
 
         :param workflow: the workflow.
-        :param query: selects the runs, whatever their place in the list; all by default.
+        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
+            runs by default.
         """
         if is_request_scoped():
             await self._follow_requests()
@@ -448,7 +453,7 @@ class MemoryEngine:
             await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout
 
     def _finish_lost_runs(self) -> None:
-        """Let runs fail whose request the platform has ended, because nothing reports their end."""
+        """Mark runs as failed whose request the platform has ended; such runs cannot report it."""
         if not is_request_scoped():
             return
         for run in self._runs.unfinished_runs:

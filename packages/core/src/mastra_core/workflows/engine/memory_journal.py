@@ -23,7 +23,7 @@ class MemoryJournal:
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
-    :param count_bytes: receives the bytes of outcomes that no event contains.
+    :param count_bytes: receives the number of bytes of each outcome that no event contains.
     :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
     :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
     """
@@ -71,7 +71,7 @@ class MemoryJournal:
         """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the bytes of outcomes that no event contains.
+        :param count_bytes: receives the number of bytes of each outcome that no event contains.
         :param outcomes: the outcomes, by key, whose calls are not repeated.
         :param keep_wakes: whether a finished sleep ends at once when it is reached again.
         """
@@ -91,7 +91,7 @@ class MemoryJournal:
         """Return a new journal that continues this closed one.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the bytes of outcomes that no event contains.
+        :param count_bytes: receives the number of bytes of each outcome that no event contains.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
@@ -106,7 +106,7 @@ class MemoryJournal:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
 
         :param key: the key of the call.
-        :param call: calls the function of the user.
+        :param call: a function that calls the user's function.
         """
         outcome = self.outcomes.get(key)
         if outcome is None:
@@ -134,7 +134,7 @@ class MemoryJournal:
         """Store the data that resumes a suspended step.
 
         :param key: the key of the wait.
-        :param data: the data, as JSON builtins.
+        :param data: the data that resumes the step, as JSON builtins.
         """
         self._resume_data[key] = data
 

@@ -120,7 +120,7 @@ class MemoryRun:
         :param event: its first event.
         :param start_point: the step it begins in; ``None`` for the first one.
         :param state: the shared state, unless the event or the record has it.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if start_point is not None or state or self._start_size:
             size = _measure_start(start_point, state)
@@ -133,7 +133,7 @@ class MemoryRun:
         """Replace the request context in place, because the steps hold the same mapping.
 
         :param context: the new request context; the previous one stays if it is empty.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if not context:
             return
@@ -147,11 +147,11 @@ class MemoryRun:
         """Record that suspended steps are resumed, and wake them in batches.
 
         All data is stored before the first step continues. The run is therefore not suspended again
-        in between.
+        between two of these steps.
 
         :param steps: the paths of the steps.
-        :param data: the data, as JSON builtins.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :param data: the data that resumes the steps, as JSON builtins.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         import asyncio
 
@@ -172,7 +172,7 @@ class MemoryRun:
         """Count bytes that the run takes in addition to its events.
 
         :param size: the bytes; negative for those that the run no longer takes.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         size += self.size
         if not self.reserved - BLOCK_SIZE < size <= self.reserved:
@@ -184,13 +184,13 @@ class MemoryRun:
 
         :param event: the event.
         :raises MastraError: when the run has the maximum number of events.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         is_end = type(event) is RunFinished
         if len(self._events) >= self._max_events and not is_end:
             raise MastraError(
                 f"The run has more than {self._max_events} events, the maximum for one run.",
-                "Split the work into several runs, or raise MemoryEngine(max_events=...).",
+                "Split the work into several runs, or increase MemoryEngine(max_events=...).",
             )
         size = self.size + self._measure(event)
         if size > self.reserved and not is_end:  # the end is always recorded
@@ -263,7 +263,8 @@ class MemoryRun:
         """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
-        :param until_finished: whether to go on until the run has finished.
+        :param until_finished: whether to continue while the run is paused or suspended, until it
+            has finished.
         """
         import asyncio
 

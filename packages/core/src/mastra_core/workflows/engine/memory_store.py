@@ -22,7 +22,7 @@ _Key = tuple[str, str, str]
 class MemoryStore:
     """The unfinished runs, and the most recently finished runs.
 
-    :param max_finished: the maximum number of finished runs.
+    :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs.
@@ -108,7 +108,7 @@ class MemoryStore:
 
         :param run: the run.
         :param size: the bytes that the run takes; they are rounded up if there is room.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if run.key in self._unfinished:
             self._reserve(run, size)
@@ -184,12 +184,12 @@ class MemoryStore:
     def _build_error(self) -> TooManyRuns:
         return TooManyRuns(
             f"There are {len(self._unfinished)} unfinished runs, and this caller may add no more.",
-            "Resume or cancel some runs, or raise MemoryEngine(max_unfinished=...).",
+            "Resume or cancel some runs, or increase MemoryEngine(max_unfinished=...).",
         )
 
     def _build_size_error(self) -> TooManyRuns:
         held = self._bytes.capacity - self._bytes.free
         return TooManyRuns(
             f"The unfinished runs take {held} bytes, and this caller may add no more.",
-            "Cancel some runs, or raise MemoryEngine(max_bytes=...).",
+            "Cancel some runs, or increase MemoryEngine(max_bytes=...).",
         )

@@ -32,8 +32,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     :param error: the error of a failure.
     :param kept: the value that ``suspend`` keeps for the resumed step; no caller sees it.
     :param label: another name by which a suspended step can be resumed.
-    :param again: whether the retry policy covers the failure.
-    :param refused: whether the data that resumed the step does not have its type.
+    :param again: whether the retry policy applies to the failure.
+    :param refused: whether the data that resumed the step was refused, because it does not have the
+        declared type.
     :param state: the fields of the shared state that the step changed.
     """
 

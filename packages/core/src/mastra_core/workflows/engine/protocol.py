@@ -37,7 +37,8 @@ class Run(Protocol):
         """Yield the events of the run, until it has ended, is paused or waits for ``resume``.
 
         :param offset: the number of events to skip.
-        :param until_finished: whether to go on until the run has finished.
+        :param until_finished: whether to continue while the run is paused or suspended, until it
+            has finished.
         """
 
 
@@ -49,7 +50,8 @@ class Engine(Protocol):
         """Whether a run is known only to the process that created it."""
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
-        """Begin to execute the stored runs of workflows. The server calls this when it starts.
+        """Begin to execute the stored runs of workflows. The server calls this method when it
+        starts.
 
         :param workflows: the workflows.
         """
@@ -71,8 +73,9 @@ class Engine(Protocol):
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator is confined, which means that it may access the runs
+            of ``resource_id`` only. A confined creator may use a run id that other creators use for
+            other runs.
         :param caller: the caller whose limits the run counts toward, if the engine has bounds;
             empty for the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
@@ -96,8 +99,8 @@ class Engine(Protocol):
         :param context: the request context of the steps.
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node.
-        :param priority: from 0 to 1,000. If runs must wait for a free process, a greater priority
-            starts earlier.
+        :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
+            process, runs with a greater priority start earlier.
         :raises InvalidInput: when the input or the state does not fit its type.
         :raises Conflict: when the run was started before.
         """
@@ -114,11 +117,12 @@ class Engine(Protocol):
         """Resume a suspended step, and return without waiting for the run.
 
         :param run: the run.
-        :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param data: the data with which the step is resumed.
+        :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label the step passed to ``suspend``, instead of ``step``.
-        :raises InvalidInput: when the data does not fit, or several steps match.
+        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
+            match.
         :raises Conflict: when the run, or the step, is not suspended.
         """
 
@@ -132,10 +136,10 @@ class Engine(Protocol):
         """Resume several suspended steps with the same data, and return without waiting for them.
 
         :param run: the run.
-        :param data: the data the steps are resumed with.
+        :param data: the data with which the steps are resumed.
         :param steps: the paths of the steps, or of groups in which one step is suspended.
         :param context: the new request context; the previous one by default.
-        :raises InvalidInput: when the data does not fit.
+        :raises InvalidInput: when the data does not fit the type.
         :raises Conflict: when a step is not suspended.
         """
 
@@ -155,11 +159,11 @@ class Engine(Protocol):
 
         :param run: the run.
         :param step: the path of the step.
-        :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
-        :param state: the shared state; as it was by default.
-        :param resume_data: the data the step is resumed with.
+        :param value: the input of the step; by default, the input in the record of the run.
+        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
+            the record of the run.
+        :param state: the shared state; by default, the last state in the record of the run.
+        :param resume_data: the data with which the step is resumed.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
         :raises InvalidInput: when the input of the step is neither passed nor recorded.
@@ -186,8 +190,8 @@ class Engine(Protocol):
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. If several owners have a run with
+            this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run.
         """
 
@@ -209,7 +213,8 @@ class Engine(Protocol):
         """Return the number of stored runs by status.
 
         :param workflow: the workflow.
-        :param query: selects the runs, whatever their place in the list; all by default.
+        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
+            runs by default.
         """
 
     async def delete(self, run: Run) -> None:

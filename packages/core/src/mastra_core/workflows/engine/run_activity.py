@@ -1,7 +1,7 @@
 """Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts passes its own count to them. The part that ends last returns
-the count.
+A part that starts concurrent parts is not counted in addition to these parts. When the last of
+these parts ends, the part that started them is counted again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ("RunActivity",)
 
 
 class RunActivity:
-    """The number of active parts of one execution, and the waits of the other parts.
+    """Counts the active parts of one execution, and records the waits of the other parts.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
     """

@@ -39,7 +39,7 @@ def check_priority(priority: object) -> None:
     """Check the priority of a run.
 
     :param priority: the priority.
-    :raises InvalidInput: when the priority is no integer from 0 to 1,000.
+    :raises InvalidInput: when the priority is not an integer from 0 to 1,000.
     """
     if type(priority) is not int or not 0 <= priority <= _MAX_PRIORITY:
         raise InvalidInput(
@@ -80,10 +80,10 @@ def is_storable(text: str) -> bool:
 def validate_data(what: str, type_: Any, value: Any) -> None:
     """Check that data of a caller matches the declared type.
 
-    :param what: what the data is, for the message.
+    :param what: a name of the data, for the error message.
     :param type_: the type.
     :param value: the data.
-    :raises InvalidInput: when the data does not fit.
+    :raises InvalidInput: when the data does not fit the type.
     """
     try:
         validate(type_, value)
@@ -99,10 +99,10 @@ async def check_resume_data(
     :param workflow: the workflow; ``None`` to leave the check of the data to the steps.
     :param record: the record of the run.
     :param steps: the paths of the steps, or of groups in which one step is suspended.
-    :param data: the data the steps are resumed with.
+    :param data: the data with which the steps are resumed.
     :returns: the paths of the suspended steps, each once.
     :raises Conflict: when a step is not suspended, or there is none.
-    :raises InvalidInput: when the data does not fit.
+    :raises InvalidInput: when the data does not fit the type.
     """
     import asyncio
 
@@ -141,7 +141,7 @@ def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, A
 
 
 def require_rested(record: RunRecord) -> None:
-    """Check that no step of the run is executed or sleeps.
+    """Check that no step of the run is running or sleeping.
 
     :param record: the record of the run.
     :raises Conflict: when the run is running or waiting.

@@ -44,7 +44,10 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 
 
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
-    """The run is executed again. It forgets ``steps``, and assumes the ``outputs`` by path."""
+    """The run is executed again.
+
+    The run forgets the records of ``steps``. It assumes the ``outputs`` of earlier steps, by path.
+    """
 
     steps: tuple[str, ...] = ()
     outputs: dict[str, Any] = {}
@@ -122,8 +125,8 @@ class StepEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, gc=False,
 class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
     """No step is running.
 
-    The status is ``waiting`` if a step sleeps or waits for another run. It is ``suspended`` if all
-    remaining steps are suspended.
+    The status is ``waiting`` if a step sleeps or waits for another run. The status is ``suspended``
+    if all remaining steps are suspended.
     """
 
     status: Literal["waiting", "suspended"]

@@ -16,10 +16,12 @@ UNSET: Any = msgspec.UNSET  # a missing value; None is a valid one
 class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     """The step in which a run begins, if it is not the first step.
 
-    :param path: the ids down to the step: ``("checkout", "pay")``.
-    :param values: the inputs of the step and of each workflow it is nested in, by path.
+    :param path: the ids of the steps, from the outermost to the step itself: ``("checkout",
+        "pay")``.
+    :param values: the input of the step, and the input of each workflow in which the step is
+        nested, by path.
     :param outputs: the assumed outputs of earlier steps, by path.
-    :param resume_data: the data the step is resumed with.
+    :param resume_data: the data with which the step is resumed.
     """
 
     path: tuple[str, ...]
@@ -30,7 +32,8 @@ class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     def descend(self) -> StartPoint | None:
         """Return the start point for the nested workflow that is first in ``path``.
 
-        :returns: ``None`` if the path ends there, so that the workflow begins normally.
+        :returns: the start point; ``None`` if the path ends at the nested workflow, which then
+            begins at its first step.
         """
         return msgspec.structs.replace(self, path=self.path[1:]) if self.path[1:] else None
 
@@ -43,11 +46,12 @@ class RunOptions(msgspec.Struct, kw_only=True):
     :param start: the step to begin in; the first one by default.
     :param per_step: whether to pause after one node.
     :param resource_id: the owner of the run.
-    :param trace: receives the ids of the execution's span, if it has one.
+    :param trace: a mapping to which the ids of the execution's span are added, if there is a span.
     :param resumed_by: the ids of the span of the request that resumed the run last.
     :param start_child: starts another run, once for each wait, and returns the id of that run;
         ``None`` if the engine cannot. The arguments are a pair (the key of the wait, and whether
-        this run waits for the end of the other), the workflow, and its input.
+        this run waits for the end of the started run), the workflow to start, and the input of that
+        workflow.
     """
 
     context: Mapping[str, Any] = {}

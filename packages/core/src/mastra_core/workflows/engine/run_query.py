@@ -38,21 +38,22 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Selects runs of a workflow, newest first.
 
     :param run_id: the id of the run; any by default.
-    :param run_id_prefix: the beginning of the ids of the runs; any by default.
-    :param run_id_length: the number of characters of the ids of the runs; any by default.
-    :param status: the status; any by default.
-    :param resource_id: the owner of the runs; any by default.
-    :param since: the earliest creation, in milliseconds since the epoch.
-    :param until: the latest creation, in milliseconds since the epoch.
-    :param thread: the thread of the runs of an agent, which only durable engines know; any by
+    :param run_id_prefix: select the runs whose ids begin with this text; all runs by default.
+    :param run_id_length: select the runs whose ids have this number of characters; all runs by
         default.
+    :param status: select the runs with this status; all runs by default.
+    :param resource_id: the owner of the runs; any by default.
+    :param since: the earliest time of creation, in milliseconds since the epoch.
+    :param until: the latest time of creation, in milliseconds since the epoch.
+    :param thread: the thread of agent runs; any by default. Only durable engines know the thread of
+        a run.
     :param updated_since: the earliest time of the last change, in milliseconds since the epoch.
-    :param order: which runs are the newest, for durable engines: those that were created last, or
-        those that have changed last.
-    :param last_events: read only the first event and so many last events of each durable run; all
-        by default. The records then lack what is in between.
-    :param after: list only the runs that follow this place. Unlike with an offset, no run is missed
-        if others leave the list between two pages.
+    :param order: how durable engines sort the runs: by the time of creation, or by the time of the
+        last change.
+    :param last_events: the number of last events to read of each durable run, in addition to the
+        first event; all events are read by default. The records then lack the events in between.
+    :param after: list only the runs that follow this place. Unlike ``offset``, this misses no run
+        if other runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """
@@ -73,7 +74,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
     def matches(self, record: RunRecord) -> bool:
-        """Return whether a run is selected; its place in the list does not matter.
+        """Return whether the query selects a run; ``after``, ``offset`` and ``limit`` have no
+        effect.
 
         :param record: the record of the run.
         """

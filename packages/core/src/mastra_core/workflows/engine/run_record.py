@@ -92,8 +92,8 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     :param path: the paths of the steps in the order of their starts, once for each start.
     :param open: the status of each unfinished step, by path; without groups.
     :param open_groups: the paths of the unfinished groups, in the order of their starts.
-    :param created_at: the creation, in milliseconds since the epoch.
-    :param updated_at: the last event, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
+    :param updated_at: the time of the last event, in milliseconds since the epoch.
     """
 
     run_id: str

@@ -66,7 +66,8 @@ class Scope:
     ) -> StepContext:
         """Build the context for a function that is called at ``address``.
 
-        :param step: the step; the id of a step or sleep for a function that is not a step.
+        :param step: the step; for a function that is not a step, the id of the step or sleep that
+            it belongs to.
         :param address: the address of the step.
         :param fields: further arguments of ``StepContext``.
         """
@@ -117,8 +118,8 @@ class Scope:
         """Return the scope of a nested workflow; it shares the state of this scope.
 
         :param workflow: the nested workflow.
-        :param address: the address of the step that executes it.
-        :param key: the beginning of its journal keys.
+        :param address: the address of the step that executes the nested workflow.
+        :param key: the beginning of the journal keys of the nested workflow.
         :param value: its input.
         """
         inner = Scope(workflow, self.journal, self.options, self.activity, self.state)

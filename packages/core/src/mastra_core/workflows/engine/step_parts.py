@@ -1,6 +1,6 @@
 """Record the finished parts of a step, such as the model calls of an agent.
 
-A step that a crash interrupts is executed again. Recorded parts are then not repeated.
+A step that a crash interrupts is executed again, but its recorded parts are not repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class StepParts:
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call. A retry of the step repeats all parts.
+    :param call_number: the number of the call of the step, from 1. A retry of the step repeats all
+        parts.
     """
 
     __slots__ = ("_journal", "_key", "_path")
@@ -47,7 +48,7 @@ class StepParts:
     async def prepare(self, *, events: bool = False) -> None:
         """Store everything that is recorded so far, before a part begins.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to store the recorded events in addition to the outcomes.
         """
         await self._journal.prepare(events=events)
 
@@ -77,11 +78,11 @@ class StepParts:
 
 
 def open_step_parts(journal: Journal, address: StepAddress, call_number: int) -> StepParts | None:
-    """Return the parts of a call, or ``None`` if the journal does not outlive its process.
+    """Return the parts of a step call, or ``None`` if the journal does not outlive its process.
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call.
+    :param call_number: the number of the call of the step, from 1.
     """
     part_journal = journal.parts
     return None if part_journal is None else StepParts(part_journal, address, call_number)

@@ -71,6 +71,7 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
         )
     if len(matches) > 1:
         raise InvalidInput(
-            f"Several steps are suspended: {', '.join(matches)}.", "Name one of them: step='...'."
+            f"Several steps are suspended: {', '.join(matches)}.",
+            "Name one of these steps: step='...'.",
         )
     return matches[0]

@@ -78,7 +78,7 @@ async def execute_step(
     :param step: the step.
     :param value: its input.
     :param address: its address in the run.
-    :param resume_data: the data it is resumed with, where the run begins in this step.
+    :param resume_data: the data that resumes the step, if the execution begins in this step.
     :returns: the output, as JSON builtins.
     :raises StepFailed: when the step fails and is not retried.
     :raises WorkflowExit: when the step ends its workflow by ``bail``.
@@ -208,7 +208,7 @@ async def wait_for_retry(
     :param outcome: the outcome of the failed attempt.
     :param retry: the retry policy.
     :param attempt: the number of the failed attempt.
-    :param call_number: the number of the call.
+    :param call_number: the number of the call of the step, from 1.
     """
     if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))

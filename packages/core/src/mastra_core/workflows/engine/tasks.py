@@ -20,7 +20,7 @@ class DeadlineExceeded(Exception):
 async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Run coroutines concurrently; raise the first failure, and cancel the other coroutines.
 
-    After it starts each batch of tasks, the event loop can do other work.
+    Tasks are started in batches, and the event loop can do other work between two batches.
 
     :param jobs: the coroutines; each is created when it starts.
     :returns: their results, in order.

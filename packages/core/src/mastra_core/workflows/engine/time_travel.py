@@ -42,14 +42,14 @@ def build_start_point(
     :param step: the path of the step.
     :param value: the input of the step.
     :param outputs: the outputs to assume for earlier steps, by path.
-    :param resume_data: the data the step is resumed with.
+    :param resume_data: the data with which the step is resumed.
     :raises NotFound: when there is no such step.
     :raises InvalidInput: when the input of the step is neither passed nor recorded.
     """
     if "[" in step:
         group = step.partition("[")[0]
         raise InvalidInput(
-            f"A run cannot begin in {step!r}, because this is an item of a foreach.",
+            f"A run cannot begin in {step!r}, which is one item of a foreach.",
             f"Name the step: {group!r}.",
         )
     find_step(workflow, step)
@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure that another call followed, such as a retry, stays.
+    A failure is kept if another attempt, such as a retry, followed it.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
@@ -151,7 +151,7 @@ def _find_previous_step(workflow: WorkflowDefinition, names: tuple[str, ...]) ->
 def _derive_input(
     workflow: WorkflowDefinition, record: RunRecord, path: str, step_outputs: Mapping[str, Any]
 ) -> Any:
-    """Return the known output before the step at ``path``, or else the step's recorded input."""
+    """Return the known output of the node before the step, or else the step's recorded input."""
     prefix, _, name = path.rpartition(".")
     inner = find_step(workflow, prefix).workflow if prefix else workflow
     value = _derive_input(workflow, record, prefix, step_outputs) if prefix else record.input

@@ -31,7 +31,7 @@ def measure_event(workflow: str, run: Any, event: RunEvent) -> None:
     """Record the metrics of an event, for a run that only one process executes.
 
     :param workflow: the id of the workflow.
-    :param run: identifies the run.
+    :param run: any hashable value that identifies the run in this process.
     :param event: the event.
     """
     kind = type(event)
@@ -49,7 +49,7 @@ def measure_start(workflow: str, run: Any) -> None:
     """Record that this process begins to execute a run.
 
     :param workflow: the id of the workflow.
-    :param run: identifies the run.
+    :param run: any hashable value that identifies the run in this process.
     """
     if run in _active or not is_recording():
         return
@@ -63,7 +63,7 @@ def measure_end(workflow: str, run: Any, outcome: str) -> None:
     """Record that this process ends the execution of a run.
 
     :param workflow: the id of the workflow.
-    :param run: identifies the run.
+    :param run: any hashable value that identifies the run in this process.
     :param outcome: the status of the run.
     """
     started_at = _active.pop(run, None)

@@ -27,14 +27,15 @@ def as_child(
 def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any]:
     """Convert a workflow to a step that starts a separate run of the workflow.
 
-    The started run has its own id, status and queue. The run that contains the step is durable, and
-    takes no memory while it waits. If that run is canceled, the started run is canceled too.
+    The started run has its own id, status and queue. The run that contains the step must be
+    durable; it takes no memory while it waits. If that run is canceled, the started run is canceled
+    too.
 
-    :param workflow: the workflow, which must be registered too.
-    :param id: the id of the step; that of the workflow by default.
-    :param wait: whether the step waits for the end of the run. The output of the step is then the
-        result of the run, and otherwise the id of the run.
-    :raises ConfigError: when the value is no workflow, or has no steps.
+    :param workflow: the workflow, which must also be registered with the application.
+    :param id: the id of the step; by default, the id of the workflow.
+    :param wait: whether the step waits for the end of the run. The output of the step is the result
+        of the started run if the step waits, and the id of the started run if it does not.
+    :raises ConfigError: when the value is not a workflow, or has no steps.
     """
     if not isinstance(workflow, WorkflowDefinition) or not workflow.nodes:
         raise ConfigError(

@@ -63,7 +63,8 @@ def as_step(
     :param value: the value to convert.
     :param id: the id of the step; that of ``value`` by default.
     :param output: the output type of an agent; ``{"text": ...}`` by default.
-    :param retry: the retry policy, or the number of retries; by default, that of the workflow.
+    :param retry: the retry policy, or the number of retries; by default, the retry policy of the
+        workflow.
     :param timeout: the seconds that one attempt may take.
     :raises ConfigError: for any other value, or an ``output`` for a value that is not an agent.
     """

@@ -1,4 +1,4 @@
-"""Find the times of cron expressions in a time zone, also when the clock is changed."""
+"""Find the times of cron expressions in a time zone, also when the time zone changes its clock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CronExpression:
 
     :param text: five fields (minute, hour, day of the month, month, day of the week), six fields
         with the second first, or a nickname such as ``@daily``.
-    :raises ConfigError: when the expression is invalid, or describes no time.
+    :raises ConfigError: when the expression is invalid, or matches no time.
     """
 
     def __init__(self, text: str) -> None:
@@ -70,16 +70,17 @@ class CronExpression:
         ]
         if next(self._iter_local_times(dt.datetime(2000, 1, 1)), None) is None:  # noqa: DTZ001  # a local time
             raise ConfigError(
-                f"The cron expression {text!r} describes no time.",
+                f"The cron expression {text!r} matches no time.",
                 "No year has a day that all its fields allow.",
             )
 
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment.
 
-        If the clock skips a time, the time is moved by as much as the clock: 02:30 becomes 03:30. A
-        time that occurs twice counts once. An expression with ``*`` or ``*/n`` as minute or hour is
-        an interval. It omits a skipped time, and has both occurrences of a repeated time.
+        If the clock is set forward over a time, that time is moved by the same amount: 02:30
+        becomes 03:30. If the clock is set back, a time that occurs twice counts once. An expression
+        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits a time that
+        the clock skips, and contains both occurrences of a time that the clock repeats.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.
@@ -109,7 +110,7 @@ class CronExpression:
             start = _find_change(start, moment, zone)
 
     def _iter_local_times(self, start: dt.datetime) -> Iterator[dt.datetime]:
-        """Yield the described times from ``start`` on, without a time zone."""
+        """Yield the times from ``start`` on that match the expression, without a time zone."""
         first = start.time().replace(microsecond=0)
         day, last = start.date(), start.year + _YEARS
         while day.year < last:

@@ -53,11 +53,12 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param output: the type of the output.
     :param resume: the type of the data that ``resume`` must pass.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy; by default, that of the workflow.
+    :param retry: the retry policy; by default, the retry policy of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
-    :param child: the workflow of which the step starts a separate run, instead of ``call``.
-    :param awaits_child: whether the step waits for the end of that run.
+    :param child: the workflow of which the step starts a separate run, instead of executing
+        ``call``.
+    :param awaits_child: whether the step waits for the end of the run of ``child``.
     :param kind: what the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
     :param suspends: whether the step certainly has code, or a tool, that suspends the run.
@@ -206,7 +207,7 @@ class Sleep:
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.
-    :param moment: the end of the wait.
+    :param moment: the time at which the pause ends.
     :param function: returns the duration or the moment.
     :param until: whether the node waits until a moment, instead of for a duration.
     """
@@ -359,7 +360,8 @@ def check_id(what: str, id_: str) -> None:
 
     :param what: the kind of object, for the message: ``step``.
     :param id_: the id.
-    :raises ConfigError: when the id is no text of visible characters, or contains a reserved one.
+    :raises ConfigError: when the id is not a text of visible characters, or contains a reserved
+        character.
     """
     check_name(what, id_)
     if any(character in _RESERVED for character in id_):
@@ -374,7 +376,7 @@ def check_name(what: str, id_: object) -> None:
 
     :param what: the kind of object, for the message: ``workflow``.
     :param id_: the id.
-    :raises ConfigError: when the id is no text of visible characters.
+    :raises ConfigError: when the id is not a text of visible characters.
     """
     if not isinstance(id_, str) or not id_ or not id_.isprintable():
         raise ConfigError(

@@ -30,9 +30,9 @@ _RETRY = StepFinish(reason="retry", continued=True)
 class EventWriter:
     """Sends the events of one run of an agent.
 
-    Events that follow from recorded calls are sent once. If the process has ended while the model
-    answered, the readers have received a part of the answer. They then receive a ``StepFinish``
-    with the reason ``retry``, and the events of another answer.
+    Events that follow from recorded calls are sent once. If a process ends while the model answers,
+    the readers have received only a part of the answer. After such a partial answer, the readers
+    receive a ``StepFinish`` with the reason ``retry``, and then the events of a new answer.
 
     :param agent_id: the id of the agent.
     :param parts: the parts of the step that executes the run.

@@ -23,9 +23,10 @@ class Function:
     :param input: the type of its input.
     :param output: the type of its result.
     :param input_name: the name of the input's parameter; empty if it takes none.
-    :param context_name: the name of the context's parameter; empty if it takes none.
+    :param context_name: the name of the parameter for the context; empty if the function takes no
+        context.
     :param awaits: whether it is a coroutine function.
-    :param input_first: whether the input's parameter comes before the context's.
+    :param input_first: whether the parameter for the input precedes the parameter for the context.
     """
 
     function: Callable[..., Any]
@@ -80,8 +81,8 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
 
     :param function: the function.
     :param require_types: whether the input must have a type.
-    :raises ConfigError: when the function takes more than one input, or an untyped one although
-        ``require_types`` is set.
+    :raises ConfigError: when the function takes more than one input, or when ``require_types`` is
+        set and the input has no type.
     """
     if not callable(function):
         raise ConfigError(
@@ -133,5 +134,5 @@ def _check_inputs(
     if require_types and inputs and inputs[0] not in hints:
         raise ConfigError(
             f"The input {inputs[0]!r} of step {name!r} has no type.",
-            f"Add its type, for example: {inputs[0]}: str",
+            f"Add the type of the input, for example: {inputs[0]}: str",
         )

@@ -15,7 +15,7 @@ def check_seconds(what: str, value: object, *, allows_zero: bool = False) -> Non
     :param what: the setting with its value, for the message: ``The timeout 0 of the step 'pay'``.
     :param value: the number.
     :param allows_zero: whether 0 is valid.
-    :raises ConfigError: when the value is no number, is negative, or is too large.
+    :raises ConfigError: when the value is not a number, is negative, or is too large.
     """
     if (
         not isinstance(value, int | float)
@@ -29,12 +29,12 @@ def check_seconds(what: str, value: object, *, allows_zero: bool = False) -> Non
 
 
 def check_count(name: str, value: object, *, least: int) -> None:
-    """Check a number of things.
+    """Check a number that counts things, such as retries.
 
     :param name: the name of the setting.
     :param value: the number.
     :param least: the smallest valid number.
-    :raises ConfigError: when the value is no integer, or is too small.
+    :raises ConfigError: when the value is not an integer, or is too small.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigError(

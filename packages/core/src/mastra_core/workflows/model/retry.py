@@ -24,7 +24,8 @@ class Retry:
     :param factor: the factor by which each further delay grows.
     :param max_delay: the maximum seconds before a retry.
     :param on: the exceptions after which a step is retried; all by default.
-    :raises ConfigError: for an invalid number, or if ``on`` has a value that is no exception class.
+    :raises ConfigError: for an invalid number, or if ``on`` contains a value that is not an
+        exception class.
     """
 
     count: int = 3

@@ -89,7 +89,7 @@ def as_schedules(value: Any) -> tuple[Schedule, ...]:
     ids = [each.id for each in schedules]
     if len(schedules) > 1 and (len({*ids}) < len(ids) or not all(ids)):
         raise ConfigError(
-            f"The ids of several schedules are {ids!r}.",
+            f"The schedules of one workflow need different ids, but the ids are {ids!r}.",
             "Give each schedule an id of its own: Schedule('0 9 * * *', id='morning').",
         )
     return schedules

@@ -14,7 +14,7 @@ def check_schedules(workflow: Any) -> None:
     """Check that the inputs and states of its schedules fit a workflow.
 
     :param workflow: the workflow.
-    :raises ConfigError: when an input or a state does not fit, or is no JSON value.
+    :raises ConfigError: when an input or a state does not fit its type, or is not a JSON value.
     """
     for schedule in workflow.schedules:
         for what, value, check in (

@@ -63,7 +63,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class KeywordContext(Protocol[T_contra, R_co]):
-    """A function of an input, which gets the context as a keyword argument."""
+    """A function that takes an input, and the context as a keyword argument."""
 
     def __call__(self, value: T_contra, /, *, context: StepContext) -> R_co:
         """Call the function."""

@@ -74,7 +74,8 @@ def step(
     :param description: the description; the docstring of the function by default.
     :param resume: the type of the data that resumes the step.
     :param suspend: the type of the payload of ``suspend``.
-    :param retry: the retry policy, or the number of retries; by default, that of the workflow.
+    :param retry: the retry policy, or the number of retries; by default, the retry policy of the
+        workflow.
     :param timeout: the seconds that one attempt may take.
     :raises ConfigError: when the function takes more than one input, or one without a type.
     """

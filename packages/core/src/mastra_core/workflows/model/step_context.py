@@ -36,11 +36,12 @@ class StepContext:
     """The context of one call of a step, which a parameter of this type receives.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
-    the run no longer waits for the step. A coroutine is then cancelled. A plain function, which
-    runs in a thread, should check ``canceled`` regularly and return if it is true.
+    the run no longer waits for the step. A step that is a coroutine is cancelled at this moment. A
+    plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
+    true.
 
-    ``parts`` records the finished calls of an agent's step. It is ``None`` for other steps, and in
-    runs that end with their process.
+    ``parts`` records the finished calls of an agent's step. ``parts`` is ``None`` for other steps,
+    and in runs that are not durable.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.
@@ -148,8 +149,8 @@ class StepContext:
     def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
-        :param step: the step, for a value of its output type; or its id, for JSON builtins, which
-            are a copy.
+        :param step: the step, which gives a value of its output type; or the id of the step, which
+            gives a copy of the output as JSON builtins.
         :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id

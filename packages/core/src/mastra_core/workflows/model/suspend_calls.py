@@ -16,7 +16,7 @@ __all__ = ("calls_suspend", "iter_suspending_steps")
 def calls_suspend(function: Callable[..., Any]) -> bool:
     """Return whether the code of a function contains a call of a method ``suspend``.
 
-    Functions that it calls are not searched.
+    Functions that the given function calls are not searched.
 
     :param function: the function.
     """

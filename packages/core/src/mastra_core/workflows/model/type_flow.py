@@ -24,7 +24,7 @@ __all__ = ("check_next", "check_result")
 def check_next(workflow: WorkflowDefinition, node: Node) -> None:
     """Check that ``node`` accepts the output of the last node in ``workflow``.
 
-    :param workflow: the workflow before the node.
+    :param workflow: the workflow, without the node that is to follow.
     :param node: the node that is appended.
     :raises ConfigError: when the types are incompatible; the message names both steps.
     """
@@ -44,7 +44,7 @@ def check_result(workflow: WorkflowDefinition) -> None:
     """Check that the last step's output can be the declared output of the workflow.
 
     :param workflow: the workflow.
-    :raises ConfigError: when the types are incompatible; the message names both.
+    :raises ConfigError: when the types are incompatible; the message names both types.
     """
     if workflow.output is None:
         return

@@ -48,8 +48,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param nodes: the nodes; the methods append them.
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
-    :param timeout: the maximum seconds from start to end. The time while the run is suspended
-        counts too.
+    :param timeout: the maximum time from the start of a run to its end, in seconds. The time for
+        which a run is suspended counts toward the timeout.
     :param durable: whether the runs are kept in a database, even if those of other workflows are
         kept in memory.
     :param version: part of the fingerprint; change it if the old runs must not continue with the
@@ -128,8 +128,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append steps with conditions; steps whose condition is true run concurrently.
 
         A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
-        of both. If its parameter has a type, the function gets an instance of that type. The
-        output maps the id of each executed step to its output.
+        of both. If the parameter of a condition has a type, the condition gets an instance of that
+        type. The output maps the id of each executed step to its output.
 
         :param branches: ``(condition, step)`` pairs, or one list of them.
         """
@@ -158,7 +158,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output while a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that gets the output of the step; see ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
@@ -166,7 +166,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output until a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that gets the output of the step; see ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 
@@ -278,7 +278,7 @@ class Workflow(WorkflowDefinition[In, Out]):
             if name in seen:
                 raise ConfigError(
                     f"The workflow {self.id!r} has two steps with the id {name!r}.",
-                    "Set another id for one of them, with as_step(step, id='...').",
+                    "Set another id for one of the steps, with as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)

@@ -30,7 +30,8 @@ _STYLE = (
 class _Element(Protocol):
     """A part of the picture.
 
-    Arrows end at the middle of its top, and start at the middle of its bottom.
+    Incoming arrows end at the middle of the element's top; outgoing arrows start at the middle of
+    its bottom.
     """
 
     width: float
@@ -101,7 +102,7 @@ class _Box:
 
 
 class _Column:
-    """Elements from top to bottom."""
+    """Elements that are arranged from top to bottom."""
 
     def __init__(self, elements: Sequence[_Element]) -> None:
         self.elements = elements
@@ -118,7 +119,7 @@ class _Column:
 
 
 class _Row:
-    """Elements side by side, each with the label of its condition above it."""
+    """Elements that are arranged side by side, each below the label of its condition."""
 
     def __init__(self, elements: Sequence[_Element], labels: Sequence[str]) -> None:
         self.elements, self.labels = elements, labels

@@ -1,1 +1,1 @@
-"""Which process can continue a run: fingerprints of workflows, parked and moved runs."""
+"""Decide by the fingerprints of workflows which process can continue a run."""

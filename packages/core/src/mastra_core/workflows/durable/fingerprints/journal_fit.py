@@ -29,8 +29,9 @@ def check_fit(
 ) -> None:
     """Check that the recorded outcomes have the same meaning with a new description.
 
-    Everything before the last node with a record must be the same in both descriptions. In that
-    node, the steps with a record must be the same. What follows may differ.
+    Everything before the last node with a record must be the same in both descriptions. In the last
+    node with a record, the steps with a record must be the same. Everything after these steps may
+    differ.
 
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
@@ -147,7 +148,7 @@ def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefi
 
 
 def _match_step(rest: str, ids: Collection[str]) -> str:
-    """Return the step id at the beginning of a key; ids may contain ``~`` and ``:``."""
+    """Return the step id with which a key begins; an id may contain ``~`` and ``:``."""
     matches = (
         each for each in ids if rest.startswith(each) and rest[len(each) :][:1] in _SEPARATORS
     )

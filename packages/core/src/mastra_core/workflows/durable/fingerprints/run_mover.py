@@ -1,4 +1,4 @@
-"""Move runs to another fingerprint of their workflow, if their outcomes fit its description."""
+"""Move runs to another fingerprint of their workflow, if the recorded outcomes fit it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class KnownFingerprint(NamedTuple):
     """A fingerprint of a workflow that the database knows.
 
     :param fingerprint: the fingerprint.
-    :param created_at: when a process first had it, in milliseconds since the epoch.
-    :param processes: the names of the living processes that execute its runs.
+    :param created_at: when a process first reported the fingerprint, in milliseconds since the
+        epoch.
+    :param processes: the names of the living processes that execute runs with this fingerprint.
     :param description: the structure of the workflow.
     """
 
@@ -62,9 +63,11 @@ class RunMover:
         """Return the fingerprint to which runs are moved.
 
         :param workflow: the id of the workflow.
-        :param fingerprint: the fingerprint; by default the one that living processes have.
+        :param fingerprint: the fingerprint; by default, the fingerprint that the living processes
+            report.
         :raises NotFound: when the database does not know the fingerprint.
-        :raises Conflict: when no process, or processes of several fingerprints, are alive.
+        :raises Conflict: when no process is alive that executes the workflow, or when the living
+            processes have several fingerprints.
         """
         known = await self.list_fingerprints(workflow)
         hint = f"Look at its fingerprints: mastra runs fingerprints {workflow}"
@@ -82,7 +85,7 @@ class RunMover:
         if len(living) > 1:
             raise Conflict(
                 f"Living processes have {len(living)} fingerprints of the workflow {workflow!r}.",
-                f"Name one of them: --to FINGERPRINT. {hint}",
+                f"Name one of the fingerprints: --to FINGERPRINT. {hint}",
             )
         return living[0]
 
@@ -91,8 +94,8 @@ class RunMover:
 
         :param row: the run.
         :param target: the fingerprint.
-        :raises Conflict: when the recorded outcomes do not fit the other description, or the run
-            has ended, is executed or has changed.
+        :raises Conflict: when the recorded outcomes do not fit the other description, or when the
+            run has ended, is being executed, or has changed.
         """
         _require_movable(row, target)
         journal = await self._store.read_journal(row.id)
@@ -111,7 +114,7 @@ class RunMover:
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
         return await self._store.list_unfinished(fingerprint, after, limit)
 

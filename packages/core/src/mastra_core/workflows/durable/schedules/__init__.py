@@ -1,1 +1,1 @@
-"""Start durable runs at the times of their schedules, each once for all processes together."""
+"""Start each scheduled durable run at its time, once for all processes together."""

@@ -1,4 +1,4 @@
-"""Start the runs of schedules at their times, each once for all processes together."""
+"""Start each run of a schedule at its time, once for all processes together."""
 
 from __future__ import annotations
 
@@ -67,8 +67,9 @@ class Scheduler:
     def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
         """Let schedules be registered again if no process starts runs with their expression.
 
-        If the process of an expression has died, another process with this expression takes its
-        place at its next look. Later, a process with another expression replaces the expression.
+        If the process that registered a schedule has died, another process with the same cron
+        expression registers the schedule when it next reads the schedules. If no such process
+        exists, a process with another cron expression replaces the expression after a delay.
         """
         moment = time.monotonic()
         self._orphans = {
@@ -112,7 +113,7 @@ class Scheduler:
     async def _fire(
         self, workflow: Workflow, schedule: Schedule, row: ScheduleRow, now: int
     ) -> bool:
-        """Start one run for all times since the last look, if servers were down."""
+        """Start the run that is due; if servers were down, start one run for all missed times."""
         state = build_initial_state(workflow, schedule.state)
         event = RunStarted(input=dump(schedule.input), state=state)
         run_id = build_run_id(row.id, row.next_at)

@@ -26,10 +26,10 @@ def start_child(
 ) -> Queries[ChildStart]:
     """Start a run for another run, unless it was started before.
 
-    :param parent: the run that starts it, as its process holds it.
+    :param parent: the run that starts the child run, as the process that executes it has read it.
     :param wait: the key of the parent's wait, and whether the parent waits for the end.
     :param new: the run.
-    :param values: the JSON of its first event and of its settings.
+    :param values: the JSON of the first event of the child run, and the JSON of its settings.
     :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
     :param now: an SQL expression for the present time.
     """
@@ -58,7 +58,7 @@ def start_child(
 
 
 def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
-    """Return the id of the run for a wait; a run that has failed is replaced after a restart."""
+    """Return the id of the child run of a wait; ``None`` if a new child run is needed."""
     rows: Any = yield _select_child(parent, wait)
     if not rows:
         return None

@@ -30,9 +30,9 @@ __all__ = (
 def build_due_condition(now: str) -> str:
     """Return the SQL condition for runs that wait for a process.
 
-    PostgreSQL searches an index only for a value that cannot change, so the time is in a subquery.
-    SQLite searches an index of expressions only for a value without a type, so 0 is added to the
-    time.
+    PostgreSQL searches an index only for a value that is constant in the query, so the time is in a
+    subquery. SQLite searches an index on an expression only for a value without a type, so 0 is
+    added to the time.
 
     :param now: an SQL expression for the present time.
     """
@@ -75,9 +75,9 @@ def claim_runs(
 
     :param holder: the process.
     :param names: the fingerprints of the workflows that the process executes.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to assign.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause that makes the query skip locked rows.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
     selection = _select_claimable(names, now, orphans=orphans)
@@ -126,7 +126,7 @@ def release_runs(member: str, *, counts: bool) -> Queries[None]:
 
 
 def list_held(member: str) -> Queries[dict[int, int]]:
-    """Return the number of the attempt of each run that a process holds, by the key of the run.
+    """Return the attempt number of each run that a process holds, by the key of the run.
 
     :param member: the id of the process.
     """
@@ -135,7 +135,7 @@ def list_held(member: str) -> Queries[dict[int, int]]:
 
 
 def release_run(run: int, member: str, attempt: int) -> Queries[None]:
-    """Give up one run, so that any process can continue it.
+    """Release one run, so that any process can continue it.
 
     :param run: the key of the run.
     :param member: the id of the process.

@@ -1,7 +1,7 @@
 """Runs in a Cloudflare D1 database, which all instances of a Worker share.
 
-D1 has no interactive transactions. A query and its dependents are one batch, which stores
-everything or nothing. All other queries of a transaction are executed on their own.
+D1 has no interactive transactions. D1 executes a query and its dependents as one batch, which
+stores everything or nothing. D1 executes each other query of a transaction on its own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ _LIST = re.compile(r"IN \(\?((?:, \?)*)\)")
 
 
 class D1RunStore(SqlRunStore):
-    """Stores runs in a Cloudflare D1 database. Other instances see changes at their next look.
+    """Stores runs in a Cloudflare D1 database. Other instances see a change when they next query
+    the store.
 
     :param binding: name of the Worker's binding, or an object with the methods of ``D1Binding``.
-    :raises ConfigError: when the name cannot be that of a binding.
+    :raises ConfigError: when the name is not a valid name of a binding.
     """
 
     def __init__(self, binding: str | D1Binding) -> None:
@@ -104,7 +105,7 @@ def _build_statements(query: Query) -> Iterator[Statement]:
 
 
 def _bind_lists(query: Query) -> Statement:
-    """Bind each list of values as one JSON text, because a statement has few values."""
+    """Bind each list of values as one JSON text, because D1 allows few values in a statement."""
     values, sql, position, end = list[Any](), "", 0, 0
     for match in _LIST.finditer(query.sql):
         before, count = query.sql[end : match.start()], 1 + match[1].count("?")

@@ -28,8 +28,8 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
     :param run: the key of the run.
     :param event: the JSON of the event.
     :param now: an SQL expression for the present time.
-    :param has_locks: whether the database locks rows. Without locks, the first query also looks
-        for child runs, so that a run without child runs ends in one batch.
+    :param has_locks: whether the database locks rows. If the database does not lock rows, the first
+        query also looks for child runs, so that a run without child runs ends in one batch.
     """
     children = "SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id"
     has_children = "1" if has_locks else f"EXISTS ({children})"
@@ -70,7 +70,8 @@ def cancel_children(run: int, now: str) -> Queries[None]:
 def report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
     """Report the end of a run to its parent, if the parent waits for the run.
 
-    :param parent: the key of the parent, the key of its wait, and whether it waits.
+    :param parent: the key of the parent run, the key of its wait for this run, and whether the
+        parent waits.
     :param event: the JSON of the last event of the run.
     :param now: an SQL expression for the present time.
     """
@@ -80,7 +81,7 @@ def report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
 
 
 def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
-    """Resume the wait of a run for the end of another run, once.
+    """Resume, at most once, the wait of a parent run for the end of its child run.
 
     :param parent: the key of the run that waits.
     :param wait: the key of the wait.

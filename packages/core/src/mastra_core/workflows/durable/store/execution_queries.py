@@ -87,7 +87,7 @@ def commit_batch(
     """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
-    :param fence: the process, its attempt, and the number of earlier commits of the attempt.
+    :param fence: the process, its attempt, and how many batches the attempt has committed before.
     :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """
@@ -168,7 +168,7 @@ def answer_waits(
     :param run: the key of the run.
     :param holder: the process.
     :param answers: the key of each wait, and the JSON of its event.
-    :param data: the JSON of the data.
+    :param data: the JSON of the data that resumes the waits.
     :param context: the JSON of the new request context; ``None`` if it stays.
     :param now: an SQL expression for the present time.
     """

@@ -77,7 +77,7 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
     :param fingerprint: the fingerprint.
     :param after: return only runs whose key is greater.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to return.
     """
     if not is_storable(fingerprint):
         return []
@@ -92,7 +92,7 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
     """Return the SQL conditions for runs without a living process, and the values of each.
 
-    There is one condition for each index: with OR, SQLite searches all runs that ever existed.
+    There is one condition for each index, because with OR, SQLite would search all stored runs.
     """
     alive = f"lease_until > {now}"
     members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
@@ -118,9 +118,9 @@ def has_unknown(now: str) -> Queries[bool]:
 def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
     """Park due runs, and runs of dead processes, that no living process can execute.
 
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to park.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause that makes the query skip locked rows.
     :returns: the parked runs by fingerprint.
     """
     conditions, known = yield from _list_unknown(now)
@@ -161,8 +161,8 @@ def unpark_runs(fingerprints: Sequence[str], limit: int, locking: str) -> Querie
     """Let processes execute the parked runs again, and return the number of these runs.
 
     :param fingerprints: the fingerprints of the runs.
-    :param limit: the maximum number of runs.
-    :param locking: what the selection adds to skip locked rows.
+    :param limit: the maximum number of runs to unpark.
+    :param locking: the SQL clause that makes the query skip locked rows.
     """
     selection = _select_parked(fingerprints)
     rows = yield Query(

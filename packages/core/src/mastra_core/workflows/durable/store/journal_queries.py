@@ -72,7 +72,8 @@ def build_rewind_queries(run: int, keep: set[str] | None, drop: set[str]) -> Que
 
     :param run: the key of the run.
     :param keep: the keys of the outcomes that stay; ``None`` to remove the whole journal.
-    :param drop: the keys of the events that may be emitted again, and of the answers to remove.
+    :param drop: the keys of the events that may be emitted again, and the keys of the answers to
+        remove.
     """
     if keep is None:
         return [

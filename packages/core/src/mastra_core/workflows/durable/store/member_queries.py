@@ -62,7 +62,8 @@ def remove_members(ids: list[str]) -> Queries[None]:
 
 
 def remove_lost_members(now: str) -> Queries[None]:
-    """Remove processes that have not reported for an hour. A process that returns reports again.
+    """Remove processes that have not reported for an hour. A removed process that still works
+    reports again.
 
     :param now: an SQL expression for the present time.
     """

@@ -23,10 +23,10 @@ _COUNT = f"SELECT count(*) FROM mastra_runs WHERE holder <> '' AND {UNINDEXED_WO
 
 
 class Queue(NamedTuple):
-    """The runs of one workflow with a maximum, or of all workflows without a maximum.
+    """The waiting runs of one workflow with a limit, or of all workflows without a limit.
 
     :param workflow: the id of the workflow; empty for workflows without a maximum.
-    :param fingerprints: the fingerprints of the runs that the process executes.
+    :param fingerprints: the fingerprints of the workflows that the process executes.
     :param maximum: the maximum number of concurrent runs; ``None`` for no maximum.
     """
 
@@ -36,7 +36,7 @@ class Queue(NamedTuple):
 
 
 def group_queues(workflows: Mapping[str, str], concurrency: Mapping[str, int]) -> list[Queue]:
-    """Group fingerprints by the queues of their runs.
+    """Return the queues of workflows, each with its fingerprints.
 
     :param workflows: the ids of the workflows by fingerprint.
     :param concurrency: the maximum number of concurrent runs by the id of the workflow.
@@ -78,9 +78,9 @@ def claim_from_queues(
 
     :param holder: the process.
     :param queues: the queues.
-    :param limit: the maximum number of runs of the process.
+    :param limit: the maximum number of runs to assign to the process.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause that makes the query skip locked rows.
     """
     waiting: list[tuple[int, int]] = []
     for queue in sorted(queues):  # in one order, so that two processes do not wait for each other
@@ -100,7 +100,7 @@ def claim_one_by_one(
 
     :param holder: the process.
     :param queues: the queues.
-    :param limit: the maximum number of runs of the process.
+    :param limit: the maximum number of runs to assign to the process.
     :param now: an SQL expression for the present time.
     """
     claimed: list[RunRow] = []
@@ -134,7 +134,7 @@ def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:
 def _select_due(
     fingerprints: Sequence[str], limit: int, now: str, locking: str
 ) -> Queries[list[tuple[int, int]]]:
-    """Return the ranks and keys of the first waiting runs."""
+    """Return the rank and the key of the waiting runs that are next in order."""
     if limit <= 0:
         return []
     rows = yield Query(

@@ -218,7 +218,7 @@ def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) 
 
     :param finished_before: the time before which finished runs have ended.
     :param pending_before: the time before which pending runs were created.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to delete.
     :param now: an SQL expression for the present time.
     """
     yield from remove_lost_members(now)  # no process checks those of other machines

@@ -30,7 +30,7 @@ AGENT_PREFIX = "agent:"  # of the ids of workflows in which runs of agents are e
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that does not exist yet.
+    """The values of a run that is to be created.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.
@@ -38,7 +38,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
     :param thread: the thread of an agent's run; empty for none.
-    :param created_at: the creation, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
     :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
 
@@ -56,9 +56,10 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """The settings of one execution of a run that the run's events do not contain.
 
     :param state: the shared state at the start.
-    :param start: the step it begins in; the first one by default.
+    :param start: the step in which the execution begins; the first step by default.
     :param per_step: whether to pause after one node.
-    :param trace: the ids of the span that began it, so that another process continues its trace.
+    :param trace: the ids of the span in which the execution began, so that another process
+        continues the trace.
     """
 
     state: dict[str, Any] = {}
@@ -78,13 +79,15 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param caller: the caller that created the run.
     :param status: the status of the run.
     :param sequence: the number of events.
-    :param attempt: how often a process has begun to execute the run. Together with ``holder``, the
-        number is the fence: commits of an earlier attempt are refused.
+    :param attempt: how often a process has begun to execute the run. The store refuses a commit
+        that names another attempt or another ``holder``.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
-    :param takeovers: how often in sequence the run was taken from a dead process, without progress.
-    :param created_at: the creation, in milliseconds since the epoch.
-    :param updated_at: the last change of the status or the events, in milliseconds since the epoch.
+    :param takeovers: how many times in a row the run was taken over from a dead process, without
+        progress in between.
+    :param created_at: the time of creation, in milliseconds since the epoch.
+    :param updated_at: the time of the last change of the status or the events, in milliseconds
+        since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
     :param fingerprint: the fingerprint of the workflow with which the run is executed; empty before
@@ -138,7 +141,8 @@ class JournalData(msgspec.Struct, kw_only=True):
 
     :param outcomes: the JSON of each outcome by key, in the order in which they were recorded.
     :param emitted: the keys of the emitted events.
-    :param answers: the JSON of the data that resumed a wait, by the key of the wait.
+    :param answers: the JSON of the data that each resumed wait has received, by the key of the
+        wait.
     :param wakes: the ends of sleeps by key, in seconds since the epoch.
     :param answer_count: the ``answers`` of the run's row.
     """
@@ -157,10 +161,11 @@ class Batch(msgspec.Struct, kw_only=True):
     :param events: the key and the JSON of each event; events without a key may repeat.
     :param wakes: the key and the end of each sleep.
     :param status: the new status of the run; ``None`` if it stays.
-    :param releases: whether the process gives the run up, because the run rests or has ended.
+    :param releases: whether the process releases the run, because the run waits or has ended.
     :param due_in: the milliseconds after which a released run continues, by the database's clock;
         ``None`` if it does not continue by itself.
-    :param answers: refuse the commit if the run has another number of answers.
+    :param answers: the number of answers that the process has read; the commit is refused if the
+        stored number differs.
     """
 
     outcomes: list[tuple[str, str]] = msgspec.field(default_factory=list)
@@ -175,8 +180,8 @@ class Batch(msgspec.Struct, kw_only=True):
 class CommitResult(msgspec.Struct, frozen=True):
     """The result of a commit.
 
-    :param kind: ``refused`` if the process no longer holds the run, ``answered`` if only the number
-        of answers differs.
+    :param kind: ``refused`` if the process no longer holds the run; ``answered`` if the process
+        holds the run but has not read all answers.
     :param sequence: the number of events after the commit.
     """
 
@@ -185,7 +190,7 @@ class CommitResult(msgspec.Struct, frozen=True):
 
 
 class ChildStart(NamedTuple):
-    """The result of the start of a run by another run.
+    """The result of starting a child run.
 
     :param kind: ``refused`` if the process no longer holds the parent, ``full`` if the caller has
         too many unfinished runs.
@@ -204,13 +209,12 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     :param cron: the cron expression.
     :param timezone: the name of the time zone.
     :param status: whether the schedule starts runs.
-    :param next_at: the next start, in milliseconds since the epoch.
-    :param last_at: the time of the last start that was due; ``None`` before the first one.
-    :param last_run: the id of the last run that was started; empty before the first one.
-    :param member: a living process that has this expression; empty if the process that has
-        registered it last is dead.
-    :param created_at: the creation, in milliseconds since the epoch.
-    :param updated_at: the last change, in milliseconds since the epoch.
+    :param next_at: the time of the next start, in milliseconds since the epoch.
+    :param last_at: the scheduled time of the last started run; ``None`` before the first run.
+    :param last_run: the id of the last started run; empty before the first run.
+    :param member: the process that has last registered the schedule; empty if this process is dead.
+    :param created_at: the time of creation, in milliseconds since the epoch.
+    :param updated_at: the time of the last change, in milliseconds since the epoch.
     """
 
     id: str
@@ -231,7 +235,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     :param id: a new id for each start of the process.
     :param name: the name of the process for people, such as ``web-1``.
-    :param machine: identifies the machine and its process ids; empty if this is unknown.
+    :param machine: an id of the machine or container within which process ids are unique; empty if
+        it is unknown.
     :param process: the process id.
     :param fingerprints: the fingerprints of the workflows that the process executes.
     """
@@ -263,9 +268,9 @@ class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
 
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.
-    :param count: the number of the runs.
-    :param oldest: the last change of the run that has waited longest, in milliseconds since the
-        epoch.
+    :param count: the number of parked runs.
+    :param oldest: the time of the last change of the run that has waited longest, in milliseconds
+        since the epoch.
     """
 
     workflow: str
@@ -278,8 +283,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of a database that wait for a process.
 
     :param due: the number of runs that are due, and that no process executes.
-    :param oldest: since when the first of them waits, in milliseconds since the epoch; ``None`` if
-        there is none.
+    :param oldest: when the run that waits longest began to wait, in milliseconds since the epoch;
+        ``None`` if no run waits.
     :param parked: the runs that no living process can execute.
     """
 

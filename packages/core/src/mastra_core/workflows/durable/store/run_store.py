@@ -1,7 +1,7 @@
 """The protocol of a store for durable runs.
 
-A store is a set of small transactions. Each one is a conditional update, so that several processes
-may use the same store at once.
+A store is a set of small transactions. Each transaction is a conditional update, so that several
+processes may use one store at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class RunStore(Protocol):
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
 
-        :raises StorageError: when the database cannot be used, or is of a newer version of mastra.
+        :raises StorageError: when the database cannot be used, or was written by a newer version of
+            mastra.
         """
 
     async def close(self) -> None:
@@ -50,7 +51,8 @@ class RunStore(Protocol):
     def listen(self) -> AsyncIterator[None]:
         """Yield each time runs may have changed; end at once if the store has no notifications.
 
-        Without notifications, a process notices changes at its next look at the store.
+        If the store has no notifications, a process notices a change when it next queries the
+        store.
 
         :raises StorageError: when the connection is lost.
         """
@@ -69,8 +71,8 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller may access; ``None`` for any. Runs of unconfined
-            creators are then preferred.
+        :param scope: the resource that the caller may access; ``None`` for any. If several runs
+            match, a run whose creator is not confined is preferred.
         """
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
@@ -107,20 +109,20 @@ class RunStore(Protocol):
     ) -> RunRow | None:
         """Begin an execution, unless another caller was faster.
 
-        Earlier executions can commit nothing any more.
+        From then on, the store refuses commits of earlier executions.
 
         :param row: the run as the caller has read it.
-        :param holder: the process that executes the run; empty if any may.
+        :param holder: the process that is to execute the run; empty if any process may execute it.
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole
-            journal, and its child runs are canceled and released.
-        :param drop: the keys of the events that may be emitted again, and of the answers that the
-            run forgets; without effect if ``keep`` is ``None``.
+        :param keep: the keys of the outcomes that are kept. ``None`` removes the whole journal of
+            the run, cancels its child runs, and separates them from the run.
+        :param drop: the keys of the events that may be emitted again, and the keys of the answers
+            that the run forgets; no effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
-        :returns: the new row, or ``None`` if the run has changed since.
+        :returns: the new row, or ``None`` if the run has changed since the caller has read it.
         """
 
     async def commit(
@@ -131,8 +133,8 @@ class RunStore(Protocol):
         :param run: the key of the run.
         :param holder: the id of the process.
         :param attempt: the attempt that commits.
-        :param number: the number of earlier commits of the attempt. A commit that is repeated after
-            a lost connection is stored once.
+        :param number: how many batches the attempt has committed before. A commit that is repeated
+            after a lost connection is stored once.
         :param batch: the batch to store.
         """
 
@@ -144,22 +146,23 @@ class RunStore(Protocol):
         data: str,
         context: str | None = None,
     ) -> tuple[RunRow | None, int]:
-        """Resume waits; each wait is resumed once.
+        """Resume waits; a wait that was resumed before is not resumed again.
 
         :param run: the key of the run.
-        :param holder: the process that executes the run if no other process does; empty if any may.
+        :param holder: the process that is to execute the run, unless another process executes it
+            already; empty if any process may execute it.
         :param answers: the key of each wait, and the JSON of its event.
-        :param data: the JSON of the data.
+        :param data: the JSON of the data that resumes the waits.
         :param context: the JSON of the new request context; the previous one by default.
-        :returns: the new row, and how many waits were resumed; the row is ``None`` if there were
-            none, or the run has ended.
+        :returns: the new row, and how many waits were resumed; the row is ``None`` if no wait was
+            resumed, or if the run has ended.
         """
 
     async def cancel(self, run: int, event: str) -> bool:
         """End a run that has not ended, wherever it is executed.
 
         :param run: the key of the run.
-        :param event: the JSON of its last event.
+        :param event: the JSON of the last event of the run.
         :returns: whether the run had not ended.
         """
 
@@ -176,7 +179,8 @@ class RunStore(Protocol):
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum numbers of concurrent runs, as for ``claim``.
+        :param concurrency: the maximum numbers of concurrent runs, in the form that ``claim``
+            takes.
         """
 
     async def claim(
@@ -195,31 +199,31 @@ class RunStore(Protocol):
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to assign.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
             id of the workflow. Other workflows have no limit.
         """
 
     async def release(self, member: str, *, counts: bool = False) -> None:
-        """Give up all runs of a process that stops; other processes continue them.
+        """Release all runs of a process that stops; other processes continue the runs.
 
         :param member: the id of the process.
         :param counts: whether the stop counts as a takeover, as the death of the process does.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
-        """Return the number of the attempt of each run that a process holds, by the key of the run.
+        """Return the attempt number of each run that a process holds, by the key of the run.
 
         :param member: the id of the process.
         """
 
     async def release_run(self, run: int, member: str, attempt: int) -> None:
-        """Give up one run, so that any process can continue it.
+        """Release one run, so that any process can continue it.
 
         :param run: the key of the run.
         :param member: the id of the process.
-        :param attempt: the attempt that the process holds. Another attempt is not given up.
+        :param attempt: the attempt that the process holds. The method releases no other attempt.
         """
 
     async def beat(self, member: Member, lease: float) -> None:
@@ -274,7 +278,7 @@ class RunStore(Protocol):
 
         :param schedule: the id of the schedule.
         :param status: the new status.
-        :param next_at: the next start, in milliseconds since the epoch.
+        :param next_at: the time of the next start, in milliseconds since the epoch.
         """
 
     async def fire_schedule(
@@ -286,14 +290,15 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
     ) -> bool:
-        """Start the run that is due, unless the schedule has changed since the caller has read it.
+        """Start the due run of a schedule, unless the schedule has changed since the caller has
+        read it.
 
         The start of the run and the change of the schedule are one transaction.
 
         :param schedule: the schedule as the caller has read it.
-        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param next_at: the time of the start after this start, in milliseconds since the epoch.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the request context.
         :returns: whether this caller has started the run.
@@ -315,16 +320,17 @@ class RunStore(Protocol):
         started run is canceled together with its parent. If the parent waits, the end of the
         run and the answer of the wait are one transaction.
 
-        :param parent: the run that starts it, as its process holds it.
+        :param parent: the run that starts the child run, as the process that executes it has read
+            it.
         :param wait: the key of the parent's wait, and whether the parent waits for the end.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
         :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
-        """Return workflow, id and status of the runs that a run has started.
+        """Return the workflow, the id and the status of each child run, which ``run`` has started.
 
         :param run: the key of the run.
         """
@@ -333,7 +339,7 @@ class RunStore(Protocol):
         """Delete a run.
 
         :param run: the key of the run.
-        :param only_pending: keep a run that was started.
+        :param only_pending: delete the run only if it was never started.
         """
 
     async def purge(self, *, finished_before: int, pending_before: int, limit: int) -> int:
@@ -362,16 +368,16 @@ class RunStore(Protocol):
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
         """Park the waiting runs that no living process can execute.
 
-        These are runs that are due, and runs of dead processes. A parked run is not due, until
+        Both due runs and runs of dead processes are parked. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
 
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to park.
         :returns: the parked runs by fingerprint.
         """
 
@@ -379,14 +385,14 @@ class RunStore(Protocol):
         """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to unpark.
         """
 
     async def measure_backlog(self) -> Backlog:
         """Count the runs that wait for a process."""
 
     async def move(self, row: RunRow, fingerprint: str) -> bool:
-        """Let a run continue with another fingerprint, unless it has changed or is executed.
+        """Set the fingerprint of a run, unless the run has changed or a process executes it.
 
         :param row: the run as the caller has read it.
         :param fingerprint: the new fingerprint.

@@ -78,9 +78,10 @@ def fire_schedule(
     """Start the run that is due, unless the schedule has changed.
 
     :param schedule: the schedule as the caller has read it.
-    :param next_at: the start after this one.
+    :param next_at: the time of the start after this start.
     :param new: the run.
-    :param values: the JSON of its first event, of its settings and of its request context.
+    :param values: the JSON of the first event of the run, of its settings and of its request
+        context.
     :param now: an SQL expression for the present time.
     """
     changed = yield Query(

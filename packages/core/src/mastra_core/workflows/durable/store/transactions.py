@@ -1,7 +1,7 @@
 """Transactions as generators of queries, so that one text serves every SQL database.
 
-A transaction yields its queries, and receives the rows of each query. A database executes them: in
-a worker thread for SQLite, with an asynchronous driver for PostgreSQL.
+A transaction yields its queries, and receives the rows of each query. A database executes
+transactions: SQLite in a worker thread, PostgreSQL with an asynchronous driver.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One SQL statement.
 
-    A database without interactive transactions executes a query and its dependents as one batch. A
-    transaction that must store everything or nothing there has only one query with dependents.
+    A database without interactive transactions executes a query and its dependents as one batch. In
+    such a database, a transaction that must store everything or nothing has only one query with
+    dependents.
 
     :param sql: the text, with ``?`` in place of each value.
-    :param values: the values; with ``many``, a sequence of values for each execution.
+    :param values: the values of the statement; if ``many`` is set, one sequence of values for each
+        execution.
     :param many: whether the statement is executed once for each element of ``values``.
     :param dependents: queries that are executed only if this query returns a row.
     """
@@ -76,7 +78,7 @@ class RunDatabase(Protocol):
     notification: str
 
     def copy(self) -> RunDatabase:
-        """Return the same database with connections of its own, for another thread."""
+        """Return a copy for another thread, which opens its own connections to the database."""
 
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
