@@ -42,7 +42,7 @@ _IMPORT_LOCK = threading.RLock()
 class Agent:
     """An agent with instructions, a model and tools.
 
-    :param name: display name, and the id where ``id`` is empty.
+    :param name: display name; also the id if ``id`` is empty.
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list

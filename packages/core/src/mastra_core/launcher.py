@@ -106,7 +106,7 @@ def parse_libc(wheels):
 
 
 def is_compatible_libc(libc):
-    """Return whether this Python's C library is the same, and for glibc not older."""
+    """Return whether this Python's C library can run code that was compiled for a C library."""
     if libc is None or not is_glibc():
         return libc is None or libc[0] != "glibc"
     return libc[0] == "glibc" and int(platform.libc_ver()[1].split(".")[1]) >= libc[1]
@@ -301,9 +301,10 @@ def serve_one(config, listener, announce="", mixins=()):
 
 
 def end_imports():
-    """Turn garbage collection on, and exclude the imported objects, which are never freed.
+    """Turn garbage collection on, and exclude the imported objects from it.
 
-    Looking at them again and again would delay requests.
+    The imported objects are never freed. If each collection examined them, requests would be
+    delayed.
     """
     gc.freeze()
     gc.enable()
@@ -455,7 +456,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port; macOS would let a second process bind it."""
+    """Return whether a process listens on a port, because macOS lets two processes bind one."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

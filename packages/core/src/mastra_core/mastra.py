@@ -41,9 +41,10 @@ class Mastra:
 
     Nested settings are dataclasses or plain mappings with the same keys.
 
-    :param agents: by registration key; an ``Agent``, a function, or an agent of another framework.
-    :param workflows: by registration key.
-    :param tools: by registration key; a ``Tool`` or a typed function.
+    :param agents: the agents by registration key; each is an ``Agent``, a function, or an agent of
+        another framework.
+    :param workflows: the workflows by registration key.
+    :param tools: the tools by registration key; each is a ``Tool`` or a typed function.
     :param logger: a logger of ``create_logger`` or the standard library; ``False`` logs nothing.
     :param telemetry: ``Telemetry(...)``; without it nothing is traced.
     :param memory: the memory of every agent that has none of its own.
@@ -105,7 +106,7 @@ class Mastra:
         """Return the agent with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when nothing is registered with this key or id.
         """
         return self.agents.find(name)
 
@@ -113,7 +114,7 @@ class Mastra:
         """Return the workflow with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when nothing is registered with this key or id.
         """
         return self.workflows.find(name)
 
@@ -121,7 +122,7 @@ class Mastra:
         """Return the tool with a registration key or id.
 
         :param name: the registration key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when nothing is registered with this key or id.
         """
         return self.tools.find(name)
 
@@ -163,10 +164,11 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
 
 
 def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert each value to an agent; an agent without a name gets its key as the name.
+    """Convert each value to an agent; an agent without an id gets its registration key as the id.
 
-    If the ``__name__`` of a plain function is already taken, the function gets its key as well.
-    Functions of several modules often have the same name.
+    The id of a plain function is its ``__name__``. If another agent has the same id or key, the
+    function's registration key becomes its id. Functions of several modules often have the same
+    name.
     """
     agents = _convert_each(items, "agents", as_agent)
     names = Counter(name for key, agent in agents.items() for name in {key, agent.id})

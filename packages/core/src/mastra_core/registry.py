@@ -41,7 +41,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return the item with a key or id.
 
         :param name: the key or the id.
-        :raises NotFound: when there is none.
+        :raises NotFound: when nothing is registered with this key or id.
         """
         for items in (self._items, self._by_id):
             if name in items:

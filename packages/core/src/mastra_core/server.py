@@ -120,8 +120,8 @@ class Server:
     :param auth: authenticates callers: an object with ``authenticate(token, request)``.
     :param public: paths that need no ``auth``, in the format of ``Middleware.path``.
     :param api_routes: custom endpoints: ``ApiRoute(...)``, or handlers of Litestar.
-    :param on_error: ``on_error(error, request)``, which may return a response in place of the
-        server's.
+    :param on_error: ``on_error(error, request)``, which may return a response to send in place of
+        the server's error.
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
         by default only under ``mastra dev``.
     :param model_settings: names of further settings of the model that a caller may pass, in

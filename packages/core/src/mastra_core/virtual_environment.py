@@ -136,8 +136,8 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 def _find_loader() -> tuple[str, str] | None:
     """Return the loader that was started by name, and its libraries; ``None`` if there is none.
 
-    If a loader was started by name, it is the program of the process, and the command line contains
-    its arguments. The system's loader is never the program of a process.
+    A loader that was started by name is the program of the process, and the command line contains
+    the arguments of the loader. The system's loader is never the program of a process.
     """
     try:
         loader = os.readlink("/proc/self/exe")
@@ -191,7 +191,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Lock an environment until the process ends, and complete its files.
 
-    :raises OSError: if it cannot be written, or belongs to another user.
+    :raises OSError: if the environment cannot be written, or belongs to another user.
     """
     if _locks.get(root, (0, 0))[1] == os.getpid():
         return

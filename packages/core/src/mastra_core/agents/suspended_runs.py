@@ -44,8 +44,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param agent_id: id of the agent.
     :param waiting: the calls that a person must decide.
     :param history: the framework's own serialised messages.
-    :param run_input: the options of the run that are needed to resume it in another process. They
-        contain no request context, which may hold secrets, and nothing that is code.
+    :param run_input: the options of the run that are needed to resume it in another process. The
+        request context is omitted, because it may contain secrets, and so are functions.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
     :param resumed: whether the run was suspended and resumed before. Such a run is stored even if
         its caller has too many runs, because the run would be lost otherwise.
@@ -61,7 +61,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """The caller toward whose limits the run counts; empty for the application itself."""
+        """The caller whose limits apply to the run; empty for the application itself."""
         return self.run_input.caller
 
     @classmethod
@@ -192,7 +192,7 @@ class SuspendedRuns(Protocol):
         :param agent_id: id of the agent.
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such suspended run.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
@@ -202,7 +202,7 @@ class SuspendedRuns(Protocol):
         :param agent_id: id of the agent.
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
-        :raises NotFound: when there is none.
+        :raises NotFound: when there is no such suspended run.
         :raises Conflict: when the resource is ``None``, and several resources have such a run.
         """
 
@@ -321,7 +321,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
     """Return the runs of a page, or raise an error if they are too large together.
 
     :param runs: the runs.
-    :param query: the query, which has the maximum size.
+    :param query: the query, whose ``max_bytes`` is the maximum size.
     :raises InvalidInput: when the page is larger than the query allows.
     """
     size = PageSize(query.max_bytes)
@@ -331,7 +331,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a caller that names no resource, if several have a run with the id.
+    """Build the error for a call without a resource, if several resources have such a run.
 
     :param run_id: id of the run.
     """

@@ -47,7 +47,7 @@ def describe_database(url: DatabaseUrl) -> TracedDatabase:
 def trace_transaction(database: TracedDatabase, texts: Iterable[str] = ()) -> _Block:
     """Start a span around one transaction.
 
-    There is a span only inside of the span of a request or a run. The texts of the statements have
+    A span is recorded only inside the span of a request or a run. The texts of the statements have
     no values, because all values are bound.
 
     :param database: the database.

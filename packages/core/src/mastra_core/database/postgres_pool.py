@@ -91,7 +91,7 @@ class PostgresPool:
         await pool.close()
 
     async def _end_check(self) -> None:
-        """End the check of connections, which waits for each lost connection."""
+        """End the check of connections, which otherwise waits for each lost connection."""
         checker, self._checker = self._checker, None
         if checker is not None and not checker.done():
             await asyncio.wait([checker], timeout=_CHECK_SECONDS)
@@ -238,7 +238,7 @@ class PostgresPool:
         return pool
 
     async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
-        """Open one connection outside the pool, because its errors name their cause."""
+        """Open one connection outside the pool, so that an error names its cause."""
         psycopg = _import_psycopg()
         options = self._get_options(seconds)
         try:
@@ -287,8 +287,8 @@ def _raise_lost_cancellation(count: int) -> None:
 async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
     """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
-    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
-    an event loop in which nobody has called ``close``, it would wait for ever.
+    A worker of the pool that is connecting takes its own cancellation for a failure. If an event
+    loop ended before ``close`` was called, such a worker would wait forever.
     """
     try:
         await asyncio.get_running_loop().create_future()

@@ -39,7 +39,7 @@ def migrate_sqlite(connection: Connection, schema: Schema, path: str) -> None:
 
 
 def read_sqlite_version(connection: Connection, schema: Schema) -> int:
-    """Return the version of tables; 0 if there are none.
+    """Return the version of a group of tables; 0 if the database does not have the tables.
 
     :param connection: the connection.
     :param schema: the tables.

@@ -54,7 +54,7 @@ class Schema(NamedTuple):
         :param version: the version of the tables.
         :param database: the database, for the message.
         :param cure: the alternative to an update of mastra, for the hint.
-        :raises StorageError: when this mastra does not know the version.
+        :raises StorageError: when this version of mastra does not know the version of the tables.
         """
         if version > self.newest:
             raise StorageError(

@@ -1,4 +1,4 @@
-"""Find the suspended runs of durable agents in the engine, and those of other agents elsewhere."""
+"""Find the suspended runs of durable agents in the engine, and of other agents in the storage."""
 
 from __future__ import annotations
 

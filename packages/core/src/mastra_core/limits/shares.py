@@ -36,7 +36,7 @@ class Shares:
         return remaining >= 0 and (not caller or not held or held + amount <= remaining)
 
     def try_acquire(self, caller: str, amount: int = 1) -> bool:
-        """Take a part of the capacity, and return whether the caller may hold it.
+        """Take a part of the capacity if the caller may have it, and return whether it was taken.
 
         :param caller: the caller that holds the part; empty for the application itself.
         :param amount: the size of the part.

@@ -108,7 +108,7 @@ def mask_nested_secrets(value: Any) -> Any:
 
     An object whose text shows one is replaced by this text with ``****``.
 
-    :param value: data, of which ``mask_credentials`` has made a copy.
+    :param value: a copy of data that ``mask_credentials`` has made.
     """
     kind = type(value)
     if kind is str:

@@ -30,9 +30,9 @@ class LinesLost(Exception):
 class LogTransport:
     """A destination of log lines.
 
-    While a server runs, ``write`` is called in the thread of the log, with all lines that arrived
-    meanwhile. A ``format`` of your own is called where a line is logged. JSON lines are formatted
-    in the thread, unless a field is an object that may change.
+    While a server runs, a separate thread calls ``write`` with all lines that were logged since the
+    last call. If you override ``format``, it is called where a line is logged. JSON lines are
+    formatted in the separate thread, unless a field is an object that may change.
 
     :param formatter: formats the lines; JSON by default.
     """

@@ -11,8 +11,8 @@ __all__ = ("Wakeup",)
 class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
-    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may run in
-    the middle of such a method. If it sets the same event, it waits forever.
+    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may
+    interrupt a method of the event. If the handler sets the same event, it waits forever.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Wakeup:
     def wait(self, seconds: float = -1) -> None:
         """Wait until the flag is set, and clear it.
 
-        :param seconds: how long to wait; without end by default.
+        :param seconds: how long to wait; without a limit by default.
         """
         self._lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 

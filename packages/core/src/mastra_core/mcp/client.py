@@ -34,10 +34,10 @@ _MAX_PAGES = 100  # of a list of tools; a faulty server could name a next page f
 class McpClient:
     """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
-    The client connects when the first run needs a tool, and again after a lost connection. Where
-    connections belong to one request, each request that needs a tool connects by itself. The
-    server of the application closes the client. In other programs, use the client in ``async
-    with``, or call ``aclose``.
+    The client connects when the first run needs a tool, and again after a lost connection. On a
+    platform where connections belong to one request, each request that needs a tool opens its own
+    connection. The server of the application closes the client. In other programs, use the client
+    in ``async with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.

@@ -1,7 +1,7 @@
 """A connection to an MCP server that a separate task keeps open.
 
 The SDK requires that the task that opens a connection also closes it. The task of an agent's run
-cannot do so, because it ends earlier than the connection.
+cannot close the connection, because the task ends earlier than the connection.
 """
 
 from __future__ import annotations

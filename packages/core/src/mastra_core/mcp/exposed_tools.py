@@ -32,9 +32,10 @@ class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
     """The caller of a tool of the server.
 
     :param context: the request context of the run that the call starts.
-    :param resource: owner of that run, empty if the caller is not restricted to a resource.
-    :param thread: conversation of that run, empty for none.
-    :param name: who that run is counted for; empty for the application itself, which has no limit.
+    :param resource: owner of the run, empty if the caller is not restricted to a resource.
+    :param thread: conversation of the run, empty for none.
+    :param name: the caller whose limits apply to the run; empty for the application itself, which
+        has no limits.
     """
 
     context: dict[str, Any] = {}

@@ -26,8 +26,8 @@ class McpResource:
 
     :param uri: the URI, such as ``docs://terms``.
     :param name: name of the document.
-    :param content: text or bytes, or a function, sync or async, of the ``McpCaller`` that returns
-        text, bytes or JSON builtins.
+    :param content: text or bytes, or a function that takes the ``McpCaller`` and returns text,
+        bytes or JSON builtins; the function may be sync or async.
     :param description: text that says what the document is for.
     :param mime_type: MIME type of the content; by default, that of its Python type.
     :raises ConfigError: for a URI without a scheme, or a content of another type.

@@ -32,8 +32,8 @@ class Memory:
     thread belongs to one resource. If a method gets a ``resource``, it rejects threads of other
     resources. Without a ``resource``, it accepts every thread.
 
-    :param last_messages: how many stored messages a run receives; all that an agent does in one run
-        is one message. 0 for none.
+    :param last_messages: how many of the last stored messages a run receives; 0 for none.
+        Everything that an agent does in one run is one message.
     :param working_memory: notes that the model itself updates: a template as text, a type, or
         ``True`` for a template about a user.
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
@@ -101,7 +101,7 @@ class Memory:
         :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
-        :param caller: the caller toward whose limits the thread counts; by default the resource.
+        :param caller: the caller whose limits apply to the thread; by default the resource.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(
@@ -120,8 +120,8 @@ class Memory:
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
-        :raises NotFound: when there is none.
-        :raises Forbidden: when it belongs to another resource.
+        :raises NotFound: when there is no such thread.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.storage.threads.get(thread_id)
         if thread is None:
@@ -162,7 +162,7 @@ class Memory:
         :param metadata: replaces the metadata.
         :param new_resource: the new owner.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
         changed = msgspec.structs.replace(
@@ -182,7 +182,7 @@ class Memory:
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
         if not await self.storage.threads.delete(thread_id, thread.resource):
@@ -196,7 +196,7 @@ class Memory:
         :param query: the query.
         :param resource: the owner that the thread must have; ``None`` for any.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(query.thread, resource)
         return await self.storage.threads.list_messages(_restrict_query(query, thread))
@@ -211,7 +211,7 @@ class Memory:
 
         :param messages: the messages, with their thread ids.
         :param resource: owner of the threads.
-        :param caller: the caller toward whose limits new threads count; by default the resource.
+        :param caller: the caller whose limits apply to new threads; by default the resource.
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message of that id.
         """
@@ -234,7 +234,7 @@ class Memory:
         :param message_ids: ids of the messages.
         :param resource: the owner that their threads must have; ``None`` for any.
         :returns: how many messages were deleted.
-        :raises Forbidden: when one belongs to another resource; nothing is deleted then.
+        :raises Forbidden: when a message belongs to another resource; then no message is deleted.
         """
         known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:
@@ -260,7 +260,7 @@ class Memory:
         :param only: ids of the messages to copy, among those of the query.
         :returns: the new thread, and the new messages by the ids of the originals.
         :raises NotFound: when there is no such thread.
-        :raises Forbidden: when it belongs to another resource.
+        :raises Forbidden: when the thread belongs to another resource.
         :raises Conflict: when the id of ``into`` is taken.
         """
         source = await self.get_thread(thread_id, resource)

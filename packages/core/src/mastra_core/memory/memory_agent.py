@@ -33,7 +33,8 @@ def get_memory(agent: AgentLike) -> Memory | None:
 class AgentWithMemory(AgentWrapper):
     """Runs an agent with the earlier messages of its thread, and stores the new messages.
 
-    Runs without a thread are passed on unchanged. Every other attribute is read from the agent.
+    Runs without a thread are passed to the agent unchanged. Every other attribute is read from the
+    agent.
 
     :param agent: the agent to run.
     :param memory: the memory.

@@ -32,9 +32,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One metric.
 
     :param name: name of OpenTelemetry's convention, with dots.
-    :param kind: ``counter``; ``active``, a number that goes up and down; ``level``, of which the
-        greatest value of all processes counts; ``oldest``, of which the smallest value counts; or
-        ``duration``, a histogram of seconds.
+    :param kind: ``counter``; ``active``, a number that rises and falls; ``level``, a number whose
+        greatest value among all processes is reported; ``oldest``, a time whose smallest value is
+        reported; or ``duration``, a histogram of seconds.
     :param help: what is measured.
     :param labels: names of the labels.
     """

@@ -39,13 +39,13 @@ class DeployRequest:
     :param git: state of the git repository, ``None`` outside of one.
     :param env: values of the app's variables, which the platform stores as secrets.
     :param wait: whether to wait until the deployment is live.
-    :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
-        example for a canary.
+    :param promote: whether this deploy also publishes the new deployment; ``False`` leaves a draft,
+        for example for a canary.
     :param previous: the last deployment known on this machine, ``None`` if there is none.
     :param fingerprint: a keyed hash of the bundle and the values in ``env``. The key is derived
-        from the credentials, so the platform may store the hash in the open. A deployer that can
-        store it returns it in ``Deployment.fingerprint``; then an unchanged deploy can be skipped
-        on any machine.
+        from the credentials, so the platform may store the hash in the open. If the deployer can
+        store the hash on the platform, it returns the stored hash in ``Deployment.fingerprint``.
+        Any machine can then skip an unchanged deploy.
     """
 
     environment: Stage

@@ -66,21 +66,22 @@ class Target:
     :param platforms: the platforms that a build may be staged for, the preferred one first.
     :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
         ``Platform.index``; an empty value means that no such index is used.
-    :param requirements: requirements of the runtime beside those of the app.
+    :param requirements: packages that the platform's runtime needs in addition to the app's own.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
-        this machine. Without it a preview is refused if no platform of the target runs.
+        this machine. If false, a preview is refused on a machine that can run none of
+        ``platforms``.
     :param emulated_previews: whether ``mastra_preview`` emulates the platform, and therefore runs a
         bundle for the platform on any machine.
-    :param stores_env: whether the platform stores the values of the app's variables. Where it does
-        not, no values are asked for and ``DeployRequest.env`` is empty.
-    :param persistent_disk: whether files that the app writes still exist at its next start. Where
-        they do not, the check warns about a database in a file.
+    :param stores_env: whether the platform stores the values of the app's variables. If the
+        platform does not, no values are asked for and ``DeployRequest.env`` is empty.
+    :param persistent_disk: whether files that the app writes still exist at its next start. If such
+        files are lost, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
-        persistent disk. The check then also suggests a volume.
-    :param short_lived: whether the app runs as many instances that end at any time. Where it does,
-        the check warns about runs and threads that are kept in the memory of one process.
+        persistent disk. The check of a database in a file then suggests a volume.
+    :param short_lived: whether the app runs as many instances that end at any time. For such a
+        platform, the check warns about runs and threads that are kept in the memory of one process.
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
         ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports other
         ones.
@@ -89,12 +90,13 @@ class Target:
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
         ``None`` for all of ``env_stages``. Each deploy to another stage brings its own values, and
         ``mastra env`` refuses that stage.
-    :param remote: whether the app runs on another machine than the one that deploys it. Where it
-        does, the check warns about values that point at this machine.
+    :param remote: whether the app runs on another machine than the one that deploys it. For such a
+        target, the check warns about values that point at the deploying machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
         refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
     :param alternatives: what to do in place of a command that the platform cannot do, by the verb
-        of the missing hook: ``{"canary": "Deploy a draft, ..."}``. It is the hint of the error.
+        of the missing hook: ``{"canary": "Deploy a draft, ..."}``. The text is the hint of the
+        error that refuses the command.
     """
 
     name: str

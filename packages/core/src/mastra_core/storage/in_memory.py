@@ -13,8 +13,9 @@ class MemoryStorage:
     """Stores everything in this process; the data is lost when the process ends.
 
     :param max_threads: maximum number of threads, and of notes of working memory. The least
-        recently changed one is removed first.
-    :param max_messages: maximum number of messages of one thread. The oldest are removed first.
+        recently changed thread or note is removed first.
+    :param max_messages: maximum number of messages of one thread. The oldest messages are removed
+        first.
     :param max_bytes: maximum size of all threads together, and of all notes together.
     """
 

@@ -141,8 +141,8 @@ class ThreadStore(Protocol):
     ) -> str:
         """Return the notes about a thread or resource.
 
-        A run writes notes before its thread is created. Until then, they belong to the resource of
-        the run. If another resource creates the thread, they are deleted.
+        A run writes notes before its thread is created. Until then, the notes belong to the
+        resource of the run. If another resource creates the thread, the notes are deleted.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
@@ -165,8 +165,8 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits the notes count toward, and the owner that an
-            existing thread must have; ``None`` for any.
+        :param resource: the caller whose limits apply to the notes, and the owner that an existing
+            thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Conflict: when other callers change the notes at each try.
         :raises Forbidden: when the thread, or its notes, belong to another resource.
@@ -174,7 +174,7 @@ class ThreadStore(Protocol):
 
 
 class RecordStore(Protocol):
-    """A store for records with an age, such as the responses of the Responses API.
+    """A store for records that expire, such as the responses of the Responses API.
 
     Each caller has a maximum number of records; the oldest are removed.
     """
@@ -184,7 +184,7 @@ class RecordStore(Protocol):
 
         :param record_id: the id.
         :param owner: the owner, who alone may read the record.
-        :param caller: the caller whose limits the record counts toward.
+        :param caller: the caller whose limits apply to the record.
         :param data: the record.
         :raises InvalidInput: when the record is too large for the store.
         :raises StorageError: when the store cannot be used.

@@ -15,8 +15,8 @@ class Statement(NamedTuple):
 
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values.
-    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The first row
-        beyond it is returned too.
+    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The first row that
+        exceeds the maximum is also returned.
     :param limited_sql: the same query with this limit as its last value, for a database that
         cannot stop reading.
     """
@@ -31,7 +31,7 @@ class Result(NamedTuple):
     """The result of one statement.
 
     :param rows: the rows that it returned.
-    :param changes: number of rows that it inserted, updated or deleted.
+    :param changes: number of rows that the statement inserted, updated or deleted.
     """
 
     rows: Sequence[tuple[Any, ...]]
@@ -73,8 +73,8 @@ class SqliteDatabase(Protocol):
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
-        A database may commit before ``convert`` is called. An exception in ``convert`` therefore
-        need not undo the statements.
+        A database may commit before ``convert`` is called. If ``convert`` raises, the statements
+        may therefore stay committed.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.

@@ -58,7 +58,7 @@ class LightSpan(Span):
 
     :param name: the name.
     :param kind: the kind.
-    :param parent: the span that contains it, or its context; ``None`` for a new trace.
+    :param parent: the parent span, or the context of the parent span; ``None`` for a new trace.
     :param attributes: the attributes; the span changes this dictionary.
     :param links: links to other related spans.
     :param resource: the OpenTelemetry resource of the process.

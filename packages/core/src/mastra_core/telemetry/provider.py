@@ -62,8 +62,8 @@ def warn_about_closed_provider(provider: Any) -> None:
 class _RecordedProvider(TracerProvider):
     """The OpenTelemetry provider of this library.
 
-    A span processor of the application must see all spans. If one is added, the recorder also
-    creates its spans with this provider.
+    A span processor of the application must see all spans. If the application adds a span
+    processor, the recorder also creates its spans with this provider.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:

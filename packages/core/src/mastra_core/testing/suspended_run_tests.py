@@ -78,7 +78,7 @@ class SuspendedRunTests(StorageFixtures):
         assert find(since=moment + 1, until=moment + 2) == ([2, 1], 2)
 
     def test_old_suspended_run_is_removed(self, storage: Storage, run: Run) -> None:
-        """A run that waits for too long is gone."""
+        """A run that was suspended for longer than the maximum age is removed."""
         run(storage.suspended_runs.put(build_suspended_run(at=1)))
         assert _list_runs(storage, run).items == ()
         with pytest.raises(NotFound):

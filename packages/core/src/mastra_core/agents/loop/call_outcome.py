@@ -1,4 +1,4 @@
-"""A tool call without a result, and the outcome of a tool call."""
+"""The types of a pending tool call and of the outcome of a tool call."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputF
     """Build the format of a type or a JSON Schema.
 
     :param type_: the type or the schema; ``None`` for text.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if type_ is None:

@@ -27,7 +27,7 @@ class UsageCounter:
     def check_request(self) -> None:
         """Check whether another request may be sent.
 
-        :raises UsageLimitExceeded: when it would exceed a limit.
+        :raises UsageLimitExceeded: when the request would exceed a limit.
         """
         if self._limits is not None:
             self._limits.check_before_request(self._counts)

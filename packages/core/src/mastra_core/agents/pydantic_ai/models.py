@@ -38,7 +38,7 @@ class ModelCache:
         """Return ``models`` with each model string replaced by a model.
 
         :param models: model strings and model objects.
-        :param permanent: the model objects whose connections also stay open.
+        :param permanent: the model objects whose connections stay open after a run.
         :raises ConfigError: when a provider is unknown, not installed or has no key.
         """
         return [

@@ -58,8 +58,8 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
     """Describe the structured answer of a type or a JSON Schema.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     description = _describe_type(type_, enforce_patterns=enforce_patterns)
@@ -72,7 +72,7 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
 
 
 def _describe_type(type_: Any, *, enforce_patterns: bool) -> OutputDescription:
-    """Describe an answer without a wrapper.
+    """Describe an answer that is not wrapped in an object.
 
     :raises InvalidInput: for an invalid JSON Schema.
     """
@@ -92,8 +92,8 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     again.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if not isinstance(type_, dict) and not _is_checked_by_msgspec(type_):

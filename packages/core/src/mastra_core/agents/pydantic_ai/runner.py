@@ -137,8 +137,9 @@ class PydanticAgent(StreamingAgent):
     async def _iter_events(self, run: Any, instructions: str) -> AsyncGenerator[Any]:
         """Yield the events of ``run``; the run starts when the first event is read.
 
-        The run's task copies the context in which it starts. The override is therefore needed only
-        around the first event. Around a ``yield``, it would also apply to the reader of the events.
+        The run's task copies the context in which it starts. The override of the instructions is
+        therefore needed only around the first event. Around a ``yield``, the override would also
+        apply to the reader of the events.
         """
         override = self._agent.override(instructions=instructions)
         with override if instructions else nullcontext():

@@ -18,7 +18,7 @@ class ToolInputConverter:
     """Converts the arguments of tool calls.
 
     The arguments of the tool that takes the answer are the text of the answer. Only the first call
-    of this tool in a turn becomes events.
+    of this tool in a turn is converted to events.
 
     :param shape: the shape of the answer; ``None`` if it is unknown.
     """

@@ -1,7 +1,7 @@
 """Trace model calls and tools of other frameworks by the events of their runs.
 
-The events are the same for all frameworks. The spans therefore need no instrumentation of a
-framework, and an application that has one gets no second span.
+The events are the same for all frameworks, so no instrumentation of a framework is needed. If an
+application has such an instrumentation, each call still gets only one span.
 """
 
 from __future__ import annotations

@@ -69,10 +69,10 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookTimes(msgspec.Struct):
-    """The times of the next rare looks at the store, by the monotonic clock.
+    """The times of the next rare searches of the store, by the monotonic clock.
 
-    :param next_orphans: the next look for the runs of dead processes.
-    :param next_purge: the next look for old runs.
+    :param next_orphans: the time of the next search for runs of dead processes.
+    :param next_purge: the time of the next search for old runs to delete.
     """
 
     next_orphans: float = 0.0
@@ -312,7 +312,7 @@ class Dispatcher:
                 await asyncio.wait(pending)
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether runs are due, or were lost, that this process could execute.
+        """Return whether this process could execute a run that is due or was lost.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -360,7 +360,7 @@ class Dispatcher:
                 self._heartbeat.request_stop()
 
     async def _look(self) -> bool:
-        """Check the store once for changes of other processes and for runs to execute.
+        """Check the store once for changes by other processes and for runs to execute.
 
         :returns: whether the store could be used.
         """

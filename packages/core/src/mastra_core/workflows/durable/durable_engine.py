@@ -301,7 +301,7 @@ class DurableEngine:
         :param data: the data the step is resumed with.
         :param step: the path of the step; may be empty if one step is suspended.
         :param context: the new request context; the previous one by default.
-        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises Conflict: when the run, or the step, is not suspended. Of several callers that
             resume the same step, one succeeds.
         :raises InvalidInput: when the data does not fit, or several steps match.
@@ -387,8 +387,8 @@ class DurableEngine:
         :param run: the run.
         :param step: the path of the step.
         :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
+        :param outputs: the outputs to assume for earlier steps, by path; by default those in the
+            run's record.
         :param state: the shared state; as it was by default.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
@@ -479,7 +479,7 @@ class DurableEngine:
         return (await self.list_page(workflow, query or RunQuery())).records
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the place after which the next page begins.
+        """Return the records that ``list`` returns, and the position where the next page begins.
 
         :param workflow: the workflow.
         :param query: selects the runs; its ``limit`` is the size of the page.
@@ -547,7 +547,7 @@ class DurableEngine:
         fingerprint: str = "",
         priority: int | None = None,
     ) -> bool:
-        """Begin an execution; return ``False`` if another process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run meanwhile."""
         dispatcher = await self._dispatchers.get()
         mark = fingerprint or run.row.fingerprint
         async with dispatcher.reserve(run.workflow, mark) as holder:

@@ -25,8 +25,8 @@ class RunLoad(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of a database that wait for a process, as measured a few seconds ago.
 
     :param queued: the number of runs that are due, and that no process executes.
-    :param oldest: since when the first of them waits, in milliseconds since the epoch; ``None`` if
-        no run waits.
+    :param oldest: the time at which the longest-waiting run began to wait, in milliseconds since
+        the epoch; ``None`` if no run waits.
     :param parked: the number of runs that no living process can execute.
     :param takeovers: how many runs this process has taken over from processes that had ended.
     """

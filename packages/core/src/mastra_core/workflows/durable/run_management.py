@@ -39,7 +39,7 @@ class StoredRun(NamedTuple):
 
 
 class RunManager:
-    """Reads and changes the runs of a store. Servers on the same database execute them.
+    """Reads and changes the runs of a store. Servers that use the same database execute the runs.
 
     :param store: the store.
     :param context_keys: the keys of a request context that are stored; all keys by default.
@@ -141,7 +141,7 @@ class RunManager:
         step: str = "",
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume a suspended step. If its workflow is unknown here, the step checks the data.
+        """Resume a suspended step. The step checks the data if the workflow is unknown here.
 
         :param run: the run.
         :param data: the data, as JSON builtins.

@@ -98,7 +98,8 @@ class RunOperations:
         :param step: the path of the step; may be empty if one step is suspended.
         :param data: the data, as JSON builtins.
         :raises NotFound: when there is no such run.
-        :raises Conflict: when the run, or the step, is not suspended, or the run is of an agent.
+        :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of
+            an agent.
         """
         run = await self._find(run_id, workflow)
         if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision

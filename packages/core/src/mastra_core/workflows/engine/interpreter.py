@@ -85,7 +85,7 @@ async def execute_run(
     """Execute a workflow, and return the last event of the execution.
 
     :param workflow: the workflow.
-    :param value: its input, as JSON builtins.
+    :param value: the input of the workflow, as JSON builtins.
     :param journal: the journal of the run.
     :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
     :raises CancelledError: when the execution is cancelled, or a step raises it.
@@ -111,7 +111,7 @@ async def interpret(
     A call whose outcome is in the journal is not executed again.
 
     :param workflow: the workflow.
-    :param value: its input, as JSON builtins.
+    :param value: the input of the workflow, as JSON builtins.
     :param journal: the journal of the run.
     :param options: the options of this execution; ``state`` and ``trace`` are changed in place.
     :returns: the result, as JSON builtins.
@@ -294,7 +294,7 @@ async def _select_steps(
 ) -> list[Step[Any, Any]]:
     """Return the steps whose condition is true.
 
-    If the run begins in one of the steps, no condition is evaluated. That step is executed. The
+    If the run begins in one of the steps, no condition is evaluated, and that step is executed. The
     other steps count as executed if their output is known.
     """
     if start is not None:

@@ -23,7 +23,7 @@ class MemoryJournal:
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
-    :param count_bytes: receives the bytes of outcomes that no event contains.
+    :param count_bytes: receives the size, in bytes, of each outcome that is not part of an event.
     :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
     :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
     """
@@ -71,7 +71,8 @@ class MemoryJournal:
         """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the bytes of outcomes that no event contains.
+        :param count_bytes: receives the size, in bytes, of each outcome that is not part of an
+            event.
         :param outcomes: the outcomes, by key, whose calls are not repeated.
         :param keep_wakes: whether a finished sleep ends at once when it is reached again.
         """
@@ -91,7 +92,8 @@ class MemoryJournal:
         """Return a new journal that continues this closed one.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the bytes of outcomes that no event contains.
+        :param count_bytes: receives the size, in bytes, of each outcome that is not part of an
+            event.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
@@ -161,7 +163,8 @@ class MemoryJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. The first time for each key counts.
+        :param until: the time in seconds since the epoch. If the method is called again with the
+            same key, the first time is used.
         """
         import asyncio
 
@@ -175,7 +178,7 @@ class MemoryJournal:
 
     @property
     def is_due(self) -> bool:
-        """Whether a sleep or a timeout has ended, although the journal was closed."""
+        """Whether the time of a sleep or a timeout has come since the journal was closed."""
         return any(self._wake_times[key] <= time.time() for key in self._sleeping)
 
     async def emit(self, key: str, event: RunEvent) -> None:

@@ -81,8 +81,8 @@ class MemoryStore:
         """Add a run that has not started yet.
 
         :param run: the run.
-        :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
-            large ones.
+        :raises TooManyRuns: when the unfinished runs that the caller has started are too many or
+            too large.
         """
         try:
             self._acquire(run)

@@ -73,8 +73,8 @@ class Engine(Protocol):
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
             creator and others may use the same run ids for different runs.
-        :param caller: the caller whose limits the run counts toward, if the engine has bounds;
-            empty for the application itself.
+        :param caller: the caller whose limits apply to the run, if the engine has bounds; empty for
+            the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
@@ -117,7 +117,7 @@ class Engine(Protocol):
         :param data: the data the step is resumed with.
         :param step: the path of the step; may be empty if one step is suspended.
         :param context: the new request context; the previous one by default.
-        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises InvalidInput: when the data does not fit, or several steps match.
         :raises Conflict: when the run, or the step, is not suspended.
         """
@@ -156,8 +156,8 @@ class Engine(Protocol):
         :param run: the run.
         :param step: the path of the step.
         :param value: the input of the step; from the record by default.
-        :param outputs: the outputs to assume for earlier steps, by path; from the record by
-            default.
+        :param outputs: the outputs to assume for earlier steps, by path; by default those in the
+            run's record.
         :param state: the shared state; as it was by default.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
@@ -199,7 +199,7 @@ class Engine(Protocol):
         """
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the place after which the next page begins.
+        """Return the records that ``list`` returns, and the position where the next page begins.
 
         :param workflow: the workflow.
         :param query: selects the runs; its ``limit`` is the size of the page.
@@ -219,7 +219,7 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """Stop all runs of this process. The server calls this when it stops.
+        """Stop all runs of this process. The server calls this method when the server stops.
 
-        Runs that are known to this process only are canceled. Other processes continue the others.
+        Runs that only this process knows are canceled. Other processes continue the other runs.
         """

@@ -77,7 +77,7 @@ async def execute_step(
     :param scope: the scope of the step's workflow.
     :param step: the step.
     :param value: its input.
-    :param address: its address in the run.
+    :param address: the address of the step in the run.
     :param resume_data: the data it is resumed with, where the run begins in this step.
     :returns: the output, as JSON builtins.
     :raises StepFailed: when the step fails and is not retried.

@@ -104,7 +104,7 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
 
 
 def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the events that a next execution does not emit again.
+    """Return the keys of the events that the next execution does not emit again.
 
     These are the events of the steps that are not executed again.
 

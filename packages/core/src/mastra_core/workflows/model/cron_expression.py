@@ -77,9 +77,10 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment.
 
-        If the clock skips a time, the time is moved by as much as the clock: 02:30 becomes 03:30. A
-        time that occurs twice counts once. An expression with ``*`` or ``*/n`` as minute or hour is
-        an interval. It omits a skipped time, and has both occurrences of a repeated time.
+        If the clock skips a time, the time is moved by as much as the clock: 02:30 becomes 03:30.
+        If the clock repeats a time, only its first occurrence is used. An expression with ``*`` or
+        ``*/n`` as minute or hour is an interval. An interval omits a skipped time, and uses both
+        occurrences of a repeated time.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

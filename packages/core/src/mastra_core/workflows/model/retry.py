@@ -91,7 +91,7 @@ def as_retry(value: object) -> Retry | None:
     """Convert a value to a retry policy.
 
     :param value: a policy, the number of retries, or ``None``.
-    :raises ConfigError: for any other value.
+    :raises ConfigError: for a value of another type.
     """
     if value is None or isinstance(value, Retry):
         return value

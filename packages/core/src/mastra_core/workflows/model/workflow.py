@@ -37,7 +37,7 @@ __all__ = ("Workflow",)
 
 @dataclasses.dataclass(frozen=True)
 class Workflow(WorkflowDefinition[In, Out]):
-    """A workflow; each method returns a new workflow, so workflows can share a beginning.
+    """A workflow; each method returns a new workflow, so several workflows can share first steps.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
@@ -50,15 +50,15 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end. The time while the run is suspended
         counts too.
-    :param durable: whether the runs are kept in a database, even if those of other workflows are
+    :param durable: whether the runs are kept in a database, even if the runs of other workflows are
         kept in memory.
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
     :param previous: earlier descriptions of the workflow, with which its old durable runs continue.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
-        time. Further runs wait. The workflow is then durable.
-    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
-        of them. The workflow is then durable.
+        time. Further runs wait. A workflow with this setting is durable.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several of
+        them. A workflow with a schedule is durable.
     :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
         earlier description.
     """
@@ -127,9 +127,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Append steps with conditions; steps whose condition is true run concurrently.
 
-        A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
-        of both. If its parameter has a type, the function gets an instance of that type. The
-        output maps the id of each executed step to its output.
+        A condition is a sync or async function that takes the previous output, a ``StepContext``,
+        or both. If its parameter has a type, the function gets an instance of that type. The output
+        maps the id of each executed step to its output.
 
         :param branches: ``(condition, step)`` pairs, or one list of them.
         """
@@ -158,7 +158,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output while a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that takes the output of the step, with the parameters of a
+            condition of ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
@@ -166,7 +167,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Append a step that repeats on its own output until a condition is true.
 
         :param body: the step; it is executed at least once.
-        :param condition: a function of the output of the step; see ``branch``.
+        :param condition: a function that takes the output of the step, with the parameters of a
+            condition of ``branch``.
         """
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=True))
 
@@ -186,9 +188,10 @@ class Workflow(WorkflowDefinition[In, Out]):
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Append a step that builds a value from the previous output and other values.
 
-        :param mapping: a function, see ``branch``; or for each field a step (for its output), a
-            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (the input
-            of the workflow), ``{"state": "a"}``, ``{"request_context": "a"}``, ``{"value": 1}``.
+        :param mapping: a function with the parameters of a condition of ``branch``; or a mapping of
+            each field to a step (for its output), a function, or one of ``{"step": step, "path":
+            "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
+            ``{"request_context": "a"}``, ``{"value": 1}``.
         :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
         """
         from mastra_core.workflows.model.mapping import create_mapping_step
@@ -200,7 +203,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause of some seconds, which passes on the previous output.
 
-        :param duration: the seconds, or a function that returns them; see ``branch``.
+        :param duration: the seconds, or a function that returns them. The function has the
+            parameters of a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -211,7 +215,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause until a moment, which passes on the previous output.
 
-        :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
+        :param moment: a datetime with a time zone, or a function that returns one. The function has
+            the parameters of a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")

@@ -77,7 +77,7 @@ def claim_runs(
     :param names: the fingerprints of the workflows that the process executes.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause with which the selection skips locked rows.
     :param orphans: select the runs of dead processes, instead of the runs that are due.
     """
     selection = _select_claimable(names, now, orphans=orphans)

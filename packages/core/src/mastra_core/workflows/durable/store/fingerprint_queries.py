@@ -104,7 +104,7 @@ def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
 
 
 def has_unknown(now: str) -> Queries[bool]:
-    """Return whether runs wait that no living process can execute.
+    """Return whether there are waiting runs that no living process can execute.
 
     :param now: an SQL expression for the present time.
     """
@@ -120,7 +120,7 @@ def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
 
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause with which the selection skips locked rows.
     :returns: the parked runs by fingerprint.
     """
     conditions, known = yield from _list_unknown(now)
@@ -162,7 +162,7 @@ def unpark_runs(fingerprints: Sequence[str], limit: int, locking: str) -> Querie
 
     :param fingerprints: the fingerprints of the runs.
     :param limit: the maximum number of runs.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause with which the selection skips locked rows.
     """
     selection = _select_parked(fingerprints)
     rows = yield Query(

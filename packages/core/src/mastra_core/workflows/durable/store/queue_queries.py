@@ -80,7 +80,7 @@ def claim_from_queues(
     :param queues: the queues.
     :param limit: the maximum number of runs of the process.
     :param now: an SQL expression for the present time.
-    :param locking: what the selection adds to skip locked rows.
+    :param locking: the SQL clause with which the selection skips locked rows.
     """
     waiting: list[tuple[int, int]] = []
     for queue in sorted(queues):  # in one order, so that two processes do not wait for each other
@@ -118,8 +118,8 @@ def claim_one_by_one(
 def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:
     """Lock the queue of a workflow until the end of the transaction, and count the held runs.
 
-    The statement that counts begins after the lock, and therefore sees what the previous owner of
-    the lock has claimed.
+    The statement that counts begins after the lock was acquired, and therefore sees the runs that
+    the previous owner of the lock claimed.
     """
     yield Query(
         "INSERT INTO mastra_run_queues (workflow, concurrency) VALUES (?, ?) "

@@ -207,7 +207,7 @@ def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
     """Delete a run.
 
     :param run: the key of the run.
-    :param only_pending: keep a run that was started.
+    :param only_pending: whether to keep a run that was started.
     """
     condition = " AND status = 'pending'" if only_pending else ""
     yield Query(f"DELETE FROM mastra_runs WHERE id = ?{condition}", (run,))  # noqa: S608  # no values

@@ -53,12 +53,13 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings of one execution of a run that the run's events do not contain.
+    """The settings of one execution of a run, which are not in the events of the run.
 
     :param state: the shared state at the start.
-    :param start: the step it begins in; the first one by default.
+    :param start: the step in which the execution begins; the first step by default.
     :param per_step: whether to pause after one node.
-    :param trace: the ids of the span that began it, so that another process continues its trace.
+    :param trace: the ids of the span that began the execution, so that another process continues
+        the trace.
     """
 
     state: dict[str, Any] = {}
@@ -139,7 +140,7 @@ class JournalData(msgspec.Struct, kw_only=True):
     :param outcomes: the JSON of each outcome by key, in the order in which they were recorded.
     :param emitted: the keys of the emitted events.
     :param answers: the JSON of the data that resumed a wait, by the key of the wait.
-    :param wakes: the ends of sleeps by key, in seconds since the epoch.
+    :param wakes: the times at which sleeps end, by key, in seconds since the epoch.
     :param answer_count: the ``answers`` of the run's row.
     """
 
@@ -156,7 +157,7 @@ class Batch(msgspec.Struct, kw_only=True):
     :param outcomes: the key and the JSON of each outcome.
     :param events: the key and the JSON of each event; events without a key may repeat.
     :param wakes: the key and the end of each sleep.
-    :param status: the new status of the run; ``None`` if it stays.
+    :param status: the new status of the run; ``None`` if the status does not change.
     :param releases: whether the process gives the run up, because the run rests or has ended.
     :param due_in: the milliseconds after which a released run continues, by the database's clock;
         ``None`` if it does not continue by itself.
@@ -244,7 +245,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
-    """A description of a workflow that a process has, or had earlier.
+    """A description of a workflow, from a process that executes or executed the workflow.
 
     :param fingerprint: the fingerprint of the description.
     :param workflow: the id of the workflow.

@@ -58,8 +58,8 @@ class RunStore(Protocol):
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the creator's existing run with this id.
 
-        :param new: the run. A confined creator also gets an existing run of its resource that an
-            unconfined creator has created.
+        :param new: the run. If the creator is confined to a resource, an existing run of that
+            resource is also returned if an unconfined creator has created it.
         :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
         """
@@ -190,8 +190,8 @@ class RunStore(Protocol):
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
-        Of the runs that are due, the run that has waited longest is assigned first. Each point of
-        its priority counts as a further minute of waiting.
+        Of the runs that are due, the run that has waited longest is assigned first. Each point of a
+        run's priority counts as a further minute of waiting.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
@@ -291,7 +291,7 @@ class RunStore(Protocol):
         The start of the run and the change of the schedule are one transaction.
 
         :param schedule: the schedule as the caller has read it.
-        :param next_at: the start after this one, in milliseconds since the epoch.
+        :param next_at: the time of the start after this one, in milliseconds since the epoch.
         :param new: the run.
         :param event: the JSON of its first event.
         :param settings: the JSON of ``ExecutionSettings``.
