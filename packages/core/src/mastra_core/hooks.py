@@ -100,7 +100,8 @@ class DeployerSpec:
     def mastra_target(self) -> Target:
         """Describe the platform.
 
-        This hook is called first, and often. It must not use the network or import heavy modules.
+        This hook is called first, and often. The hook must not use the network or import heavy
+        modules.
         """
 
     @hookspec(firstresult=True)

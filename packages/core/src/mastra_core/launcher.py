@@ -7,7 +7,8 @@
 `python index.py --check` starts no server: it imports the app and prints its registry as JSON.
 
 This file needs only the standard library, so that a wrong Python version gets an error message
-instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
+instead of a traceback. In the source tree, the file is `mastra_core/launcher.py`; a build copies it
+unchanged.
 """
 
 import contextlib

@@ -56,8 +56,8 @@ class Mastra:
         or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
-    :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
-        source code and never reach a bundle.
+    :param deployer: settings of the deployer that ``mastra deploy`` uses. The command reads these
+        settings from the source code; no bundle contains them.
     :raises ConfigError: for an invalid or duplicate name, or a value of the wrong type.
     """
 
@@ -136,7 +136,7 @@ class Mastra:
         return agent
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
-        """Return the agents; the engine stores the runs of durable agents."""
+        """Return the agents, with durable agents wrapped so that the engine stores their runs."""
         by_default = getattr(self.engine, "is_durable", False) and not is_request_scoped()
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:

@@ -81,7 +81,7 @@ class ToolResultPart(_Part, frozen=True, tag="tool-result", kw_only=True):
     :param id: id of the call.
     :param name: name of the tool.
     :param result: the result, JSON builtins.
-    :param failed: whether the tool failed; ``result`` is then the message.
+    :param failed: whether the tool failed; if so, ``result`` is the error message.
     """
 
     id: str

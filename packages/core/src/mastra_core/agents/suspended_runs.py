@@ -174,8 +174,8 @@ class SuspendedRunPage(msgspec.Struct, frozen=True, kw_only=True):
 class SuspendedRuns(Protocol):
     """The protocol of a store of suspended runs.
 
-    The key of a run consists of its agent, its resource and its id. Callers choose ids. Two
-    resources may therefore use the same id.
+    The key of a run consists of its agent, its resource and its id. Callers choose ids, so two
+    resources may use the same run id.
     """
 
     async def put(self, run: SuspendedRun) -> None:

@@ -264,7 +264,7 @@ async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     """Let the server end sessions of a process that the network cuts off, or that is stopped.
 
     Otherwise, the locks of their transactions block all other processes until the server notices
-    the loss, which takes minutes or hours. A limit that the administrator has set stays.
+    the loss, which takes minutes or hours. A limit that the administrator has set is not changed.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 

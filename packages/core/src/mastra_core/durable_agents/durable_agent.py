@@ -122,7 +122,7 @@ class DurableAgent(AgentWrapper):
             await save_canceled_run(self._agent, run)
 
     async def store_canceled_run(self, run_id: str, resource: str = "") -> None:
-        """Store the events of a run that others have canceled in the thread of the run.
+        """Store the events of a run in its thread, after another caller has canceled the run.
 
         :param run_id: the id of the run.
         :param resource: the owner of the run; any by default.

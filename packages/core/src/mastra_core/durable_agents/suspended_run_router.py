@@ -22,7 +22,7 @@ class SuspendedRunRouter(SuspendedRuns):
 
     The engine also stores these runs, and removes each run at its resume.
 
-    :param others: the store for the other agents.
+    :param others: the store for the agents that are not durable.
     :param agents: the durable agents by id.
     """
 

@@ -117,7 +117,7 @@ class BackgroundWriter:
     ) -> list[str | None]:
         """Return the line of each entry; count an entry that cannot be formatted as lost.
 
-        The line of such an entry is ``None``.
+        The line of a lost entry is ``None``.
         """
         try:
             return [*format_entries([entry for _, entry in pairs])]

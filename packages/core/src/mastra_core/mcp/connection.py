@@ -60,7 +60,7 @@ class Connection:
     async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
         """Send a request, and wait for the response.
 
-        :param send: sends the request by the SDK's client.
+        :param send: sends the request with the SDK's client.
         :raises McpFailed: when the connection is lost, or the response does not come in time.
         """
         request = asyncio.ensure_future(send(self._client.result()))

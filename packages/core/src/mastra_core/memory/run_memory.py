@@ -327,8 +327,8 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    It is the message with the calls that ``run_input`` decides, or the last message that the caller
-    sends.
+    If ``run_input`` has decisions, the message contains the calls that wait for these decisions.
+    Otherwise, the caller has sent the message as the last one of the conversation.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":
@@ -383,7 +383,7 @@ def _find_native_history(
 
     This agent must have written the history, and the thread must have no later message. The run may
     add only one message, from the user. A history with too many turns is shortened. If the agent
-    cannot shorten it, the history is not used.
+    cannot shorten the history, the run does not use it.
     """
     history = recall.history
     if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):

@@ -22,7 +22,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
     :param shares_responses: whether all processes know the responses of the Responses API.
-    :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
+    :param body_limit: maximum bytes of a request body, if the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
 
@@ -49,7 +49,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param app: ASGI import string (``mastra_asgi:app``).
     :param paths: directories for ``sys.path``, relative to the bundle, the dependencies last.
     :param python: Python version that the dependencies were installed for (``3.12``).
-    :param wheels: platform that they were installed for, as uv names it.
+    :param wheels: platform that the dependencies were installed for, as uv names the platform.
     :param pure: whether there is no compiled code, so that any machine and any newer Python 3 fits.
     :param kind: ``mastra``, ``asgi`` for an app of another framework, or ``wsgi`` for an app of
         another framework that is served through an adapter.

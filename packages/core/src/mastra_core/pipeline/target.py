@@ -62,7 +62,7 @@ class Target:
     :param credentials: environment variables that the deploy hooks receive as secrets.
     :param optional_credentials: names among ``credentials`` that a deploy can do without, or that
         the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not warn
-        where they have no value.
+        if one of these has no value.
     :param platforms: the platforms that a build may be staged for, the preferred one first.
     :param index_setting: the field of ``settings`` with the URL of a package index. It replaces
         ``Platform.index``; an empty value means that no such index is used.
@@ -93,7 +93,7 @@ class Target:
     :param remote: whether the app runs on another machine than the one that deploys it. For such a
         target, the check warns about values that point at the deploying machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
-        refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
+        refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set these variables.
     :param alternatives: what to do in place of a command that the platform cannot do, by the verb
         of the missing hook: ``{"canary": "Deploy a draft, ..."}``. The text is the hint of the
         error that refuses the command.

@@ -29,12 +29,12 @@ _OWN_SCHEMES = ("memory", "sqlite", "d1", "postgresql", "postgres")
 def as_storage(value: Any) -> Storage:
     """Convert a value to a storage.
 
-    The path in ``sqlite:///file.db`` is relative to the working directory. Under ``mastra dev``,
-    ``mastra start`` and ``python .mastra/index.py``, this is the project's directory. The path in
+    The path in ``sqlite:///file.db`` is relative to the working directory, which is the project's
+    directory under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``. The path in
     ``sqlite:////data/file.db`` is absolute.
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value that is neither a storage nor the URL of one.
     :raises PluginError: when the package that defines the scheme is defective.
     """
     if value is None:

@@ -142,7 +142,7 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
-    :param descending: whether the newest is first.
+    :param descending: whether the newest record is first.
     """
 
     resource: str | None = None
@@ -164,7 +164,7 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
     :param since: earliest time, milliseconds since the epoch, inclusive.
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param metadata: keys that must have exactly these values.
-    :param descending: whether the newest is first.
+    :param descending: whether the newest record is first.
     """
 
     thread: str

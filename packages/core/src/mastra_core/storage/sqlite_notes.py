@@ -57,8 +57,8 @@ class SqliteNotes:
         """Replace the notes with ``change(notes)``, unless somebody else has changed them.
 
         A database need not have transactions with code between two statements. The statement that
-        writes therefore compares the notes with those that ``change`` was called with. If they
-        differ, ``change`` is called again.
+        writes therefore compares the stored notes with the notes that ``change`` was called with.
+        If the notes differ, ``change`` is called again.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -1,7 +1,7 @@
 """A span that costs little to record.
 
 A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` stores
-its attributes unchecked. The thread of the export checks and encodes them.
+its attributes unchecked; the thread that exports the span checks and encodes the attributes.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def read_protocol(default: str) -> str:
 def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the sampling in the form of ``Telemetry(sampling=...)``.
 
-    :param default: the sampling where ``OTEL_TRACES_SAMPLER`` is not set.
+    :param default: the sampling if ``OTEL_TRACES_SAMPLER`` is not set.
     :raises ConfigError: for an unknown sampler, or an argument that is no probability.
     """
     name = _read_choice("OTEL_TRACES_SAMPLER", tuple(_SAMPLERS))

@@ -60,7 +60,8 @@ class Telemetry:
     :param record_content: whether spans have the inputs and outputs of agents, models, tools and
         steps, cut at 16 KiB and without credentials. By default only under ``mastra dev``.
     :param propagate_to: the hosts of models whose requests have ``traceparent``, ``tracestate`` and
-        ``baggage``, with ``*`` for any characters. By default every host gets ``traceparent`` only.
+        ``baggage``, with ``*`` for any characters. By default every host gets only the header
+        ``traceparent``.
     :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
         list.
     """
@@ -207,7 +208,7 @@ def remove_listener(listener: SpanListener) -> None:
 def flush_spans(seconds: float = 2.0) -> bool:
     """Export all ended spans now, before the platform freezes the process.
 
-    The call blocks. It may be made in a worker thread.
+    The call blocks. A worker thread may call this function.
 
     :param seconds: how long to wait.
     :returns: whether every span was exported or dropped in time.

@@ -101,7 +101,7 @@ class SuspendedRunTests(StorageFixtures):
     def test_resumed_run_is_stored_again_in_a_full_store(
         self, bounded_storage: Storage, run: Run
     ) -> None:
-        """A resumed run is stored even if its caller has too many."""
+        """A resumed run is stored even if its caller has too many suspended runs."""
         runs = bounded_storage.suspended_runs
         for number in range(5):
             run(runs.put(build_suspended_run(f"ann{number}", caller="ann")))

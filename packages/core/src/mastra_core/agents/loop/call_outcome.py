@@ -20,7 +20,7 @@ class PendingCall:
     """A tool call without a result.
 
     :param part: the model's call.
-    :param approved: whether a person has approved it.
+    :param approved: whether a person has approved the call.
     :param resume_data: the data that a suspended tool waited for.
     """
 

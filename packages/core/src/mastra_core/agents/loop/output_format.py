@@ -28,7 +28,8 @@ class OutputFormat:
     """The format of a structured answer.
 
     :param definition: the tool that the model calls with its answer.
-    :param object: the same schema, for models that answer in JSON instead of calling a tool.
+    :param object: the schema of the answer, for models that answer in JSON instead of calling the
+        tool.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
     :param shape: what a stream needs to show an incomplete answer.
     """

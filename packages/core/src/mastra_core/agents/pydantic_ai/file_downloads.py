@@ -3,9 +3,9 @@
 A provider loads such a file itself, if it can. For other providers, pydantic-ai downloads the file
 in this process. A caller could then make the server send requests to any public address.
 
-A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put them beside
-the message of the caller. The identifier of a file says where it came from, also in a history that
-was stored and read again.
+A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put these files
+into the caller's message. The identifier of a file says whether the file came from the caller, even
+in a history that was stored and read again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def build_file_identifier(url: str) -> str:
 def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:
     """Return messages in which no file of a caller is downloaded by pydantic-ai.
 
-    Files of tools, and files in runs of the application itself, are downloaded as before.
+    pydantic-ai still downloads the files that tools name, and the files in runs that the
+    application itself starts.
 
     :param messages: the messages of a request to a model; they are not changed.
     :param run_input: the input of the run.

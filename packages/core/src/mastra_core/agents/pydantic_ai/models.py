@@ -25,9 +25,9 @@ __all__ = ("ModelCache",)
 class ModelCache:
     """The models of one agent.
 
-    For every run, pydantic-ai builds a new model from a string, with a new HTTP client. The client
-    takes 30 ms to read certificates, and has no open connection to reuse. This cache builds the
-    model once for each event loop, and closes its client when that loop ends.
+    For every run, pydantic-ai builds a new model from a string, with a new HTTP client. A new
+    client takes 30 ms to read certificates, and must open a new connection. This cache builds the
+    model once for each event loop, and closes the model's client when that loop ends.
     """
 
     def __init__(self) -> None:

@@ -61,7 +61,8 @@ async def _trace(events: Any, run_input: AgentInput) -> AsyncGenerator[AgentEven
 class _RunSpans:
     """The spans of one run; each span is recorded when its work has ended.
 
-    :param run_input: the input of the run. Its tools are traced where they are called.
+    :param run_input: the input of the run. The tools in it are traced where they are called, not
+        here.
     """
 
     def __init__(self, run_input: AgentInput) -> None:

@@ -60,9 +60,9 @@ class PostgresDatabase:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: the locks that the call acquires first, in this order.
-        :param is_conditional: whether nothing is stored if the last statement changes no row. This
-            is necessary because each statement sees what other transactions have committed before
-            it.
+        :param is_conditional: whether nothing is stored if the last statement changes no row. Each
+            statement sees what other transactions have committed, so the last statement alone
+            decides.
         :raises StorageError: when the database cannot be used.
         """
 

@@ -85,8 +85,9 @@ class Dispatcher:
     :param store: the store.
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
-    :param runs: the handles of runs that somebody holds, by key.
-    :param looks: the times of rare looks at the store; of this dispatcher alone by default.
+    :param runs: the handles of runs that callers still use, by key.
+    :param looks: the times of the next rare searches of the store; by default not shared with other
+        dispatchers.
     """
 
     def __init__(
@@ -128,9 +129,10 @@ class Dispatcher:
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run must wait in each of these cases: the process does not have its fingerprint, the
-        process executes as many runs as it may, other runs wait already, the workflow has a maximum
-        of concurrent runs, or the request leaves its runs to the background function.
+        A run must wait in each of these cases: the process has no workflow with the run's
+        fingerprint, the process executes as many runs as it may, other runs wait already, the
+        workflow has a maximum of concurrent runs, or the request leaves its runs to the background
+        function.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -156,7 +158,7 @@ class Dispatcher:
         self._claim_before_freeze()
 
     def _claim_before_freeze(self) -> None:
-        """Claim runs before the current response is complete, if the process is frozen then."""
+        """Claim runs before the current response is complete, if the process freezes afterwards."""
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
@@ -474,8 +476,8 @@ class Dispatcher:
         """Release runs that this process holds but does not execute.
 
         Such a run remains if the store has committed its start, but the answer was lost or the
-        caller was cancelled. A run whose start is not complete yet looks the same for a moment, so
-        a run is released only if a second look finds it some time after the first one.
+        caller was cancelled. A run that is about to start also looks like this for a moment.
+        Therefore, a run is released only if two checks, some time apart, find it in this state.
         """
         attempts = await self._store.list_held(self.member.id)
         now, earlier = time.monotonic(), self._unknown

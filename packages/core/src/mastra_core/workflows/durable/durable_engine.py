@@ -81,10 +81,12 @@ class DurableEngine:
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs. On Cloudflare Workers, each request counts as a process.
-    :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_takeovers: how many processes in sequence may die while they execute a run and
-        record no outcome. If one more dies, the run fails.
+        processes continue the runs of a dead process. On Cloudflare Workers, each request counts as
+        a process.
+    :param max_events: the maximum number of events of one run. A run with an endless loop fails
+        when it reaches this number.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and record
+        no outcome. If a further process dies, the run fails.
     :param park_after: a run that sleeps for more seconds than this leaves the process's memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
@@ -221,8 +223,9 @@ class DurableEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator may access only the runs of ``resource_id``. A
+            creator that is confined in this way and other creators may use the same run ids for
+            different runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
@@ -389,7 +392,7 @@ class DurableEngine:
         :param value: the input of the step; from the record by default.
         :param outputs: the outputs to assume for earlier steps, by path; by default those in the
             run's record.
-        :param state: the shared state; as it was by default.
+        :param state: the shared state; by default the present shared state of the run.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
@@ -439,8 +442,9 @@ class DurableEngine:
     async def cancel(self, run: Run) -> None:
         """Cancel a run, wherever it is executed; do nothing if it has finished.
 
-        When this method returns, the run has ended. Another process stops its steps within a
-        second. If a step ignores the cancellation, its result is discarded.
+        When this method returns, the run has ended. If another process executes the run, that
+        process stops the steps within a second. If a step ignores the cancellation, its result is
+        discarded.
 
         :param run: the run.
         :raises StorageError: when the database cannot be used.
@@ -457,8 +461,8 @@ class DurableEngine:
 
         :param workflow: the workflow.
         :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. A run whose creator is not
-            confined is then preferred.
+        :param resource_id: the owner of the run; any by default. Without an owner, a run whose
+            creator is not confined to a resource is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises StorageError: when the database cannot be used.
         """
@@ -517,7 +521,7 @@ class DurableEngine:
         """Execute the runs that are due or whose process died, until each has ended or waits.
 
         A process that lives between requests executes such runs by itself. On other platforms, each
-        request for workflows executes them, and a cron trigger may call this method.
+        request for workflows executes such runs, and a cron trigger may call this method.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -587,7 +591,7 @@ def _refuse_on_d1(workflow: Workflow) -> None:
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",
-            "Start its runs in a cron trigger of the platform, or use PostgreSQL.",
+            "Start the runs from a cron trigger of the platform, or use PostgreSQL.",
         )
     if any(step.list_children() for step in workflow.iter_steps()):
         raise ConfigError(

@@ -42,8 +42,9 @@ class DurableJournal:
 
     :param run_id: the id of the run.
     :param data: the stored journal.
-    :param commit: stores a batch and its events; returns whether the number of answers was right.
-        The function raises ``CancelledError`` if the process no longer holds the run.
+    :param commit: stores a batch and its events; returns ``False`` if the store has more answers
+        than this execution has read. The function raises ``CancelledError`` if the process no
+        longer holds the run.
     :param read_journal: reads the journal again.
     :param stop: called when the run was released, so that its steps can be stopped.
     :param position: the number of stored events.
@@ -119,7 +120,7 @@ class DurableJournal:
     async def prepare(self, *, events: bool = False) -> None:
         """Store all recorded outcomes, before a function of the user is called.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
         if self._batch.outcomes or self._flushing is not None or (events and self._batch.events):
             await self.flush()

@@ -31,7 +31,7 @@ class StoredRun(NamedTuple):
     """A run in a database.
 
     :param row: the run in the store.
-    :param record: its present state.
+    :param record: the record with the present state of the run.
     """
 
     row: RunRow
@@ -94,7 +94,7 @@ class RunManager:
         :param workflow: the id of the workflow, if several workflows have such a run.
         :param resource: the owner of the run; any by default.
         :raises NotFound: when there is no such run.
-        :raises InvalidInput: when there are several.
+        :raises InvalidInput: when there are several such runs.
         """
         found = await self.list(
             workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)

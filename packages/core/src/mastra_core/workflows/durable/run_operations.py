@@ -147,7 +147,7 @@ class RunOperations:
         :param workflow: the id of the workflow.
         :param source: the fingerprint whose unfinished runs are moved; empty with ``run_id``.
         :param target: the new fingerprint; by default the one that living processes have.
-        :param after: move only runs whose key is greater.
+        :param after: move only runs whose key is greater than this number.
         :raises InvalidInput: when the selection of runs is missing or ambiguous.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """
@@ -182,7 +182,7 @@ class RunOperations:
         return {"to": known.fingerprint, "moved": moved, "refused": refused, "next": following}
 
     def _choose_context(self, run: StoredRun) -> Mapping[str, Any] | None:
-        """Return the new context; what an operator does not replace, such as a tenant, stays."""
+        """Return the new context, with the stored values that the operator does not replace."""
         if self._resource or not self._context:  # a confined caller gets no values of others
             return self._context
         return {**msgspec.json.decode(run.row.context), **self._context}

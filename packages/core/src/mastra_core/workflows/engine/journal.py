@@ -81,7 +81,7 @@ class PartJournal(Protocol):
     async def prepare(self, *, events: bool = False) -> None:
         """Store all recorded outcomes, before user code is called that depends on them.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
 
     def record(self, key: str, outcome: Outcome) -> None:

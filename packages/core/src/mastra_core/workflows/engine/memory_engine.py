@@ -118,8 +118,9 @@ class MemoryEngine:
         :param resource_id: the owner of the run.
         :param caller: the caller whose limits apply to the run; empty for the application itself.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator may access only the runs of ``resource_id``. A
+            creator that is confined in this way and other creators may use the same run ids for
+            different runs.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
@@ -255,7 +256,7 @@ class MemoryEngine:
         :param value: the input of the step; from the record by default.
         :param outputs: the outputs to assume for earlier steps, by path; by default those in the
             run's record.
-        :param state: the shared state; as it was by default.
+        :param state: the shared state; by default the present shared state of the run.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.
@@ -427,7 +428,7 @@ class MemoryEngine:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     def _continue_execution(self, run: MemoryRun) -> None:
-        """Execute a run again that was parked, in the request that resumes it."""
+        """Execute a parked run again, in the request that resumes the run."""
         if run.replay_options is None or run.task is not None or run.journal.closed:
             return
         initial = dict(run.replay_options.state)

@@ -117,9 +117,9 @@ class MemoryRun:
     ) -> None:
         """Record the beginning of an execution.
 
-        :param event: its first event.
-        :param start_point: the step it begins in; ``None`` for the first one.
-        :param state: the shared state, unless the event or the record has it.
+        :param event: the first event of the execution.
+        :param start_point: the step in which the execution begins; ``None`` for the first step.
+        :param state: the shared state, unless the event or the record contains the state.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if start_point is not None or state or self._start_size:
@@ -132,7 +132,7 @@ class MemoryRun:
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
         """Replace the request context in place, because the steps hold the same mapping.
 
-        :param context: the new request context; the previous one stays if it is empty.
+        :param context: the new request context; if empty, the previous context stays.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         if not context:
@@ -171,7 +171,7 @@ class MemoryRun:
     def count_bytes(self, size: int) -> None:
         """Count bytes that the run takes in addition to its events.
 
-        :param size: the bytes; negative for those that the run no longer takes.
+        :param size: the number of bytes; negative if the run takes fewer bytes than before.
         :raises TooManyRuns: when the unfinished runs of the caller are too large.
         """
         size += self.size

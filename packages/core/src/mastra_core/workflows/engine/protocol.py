@@ -71,8 +71,9 @@ class Engine(Protocol):
             workflow with this id, that run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
-            creator and others may use the same run ids for different runs.
+        :param is_confined: whether the creator may access only the runs of ``resource_id``. A
+            creator that is confined in this way and other creators may use the same run ids for
+            different runs.
         :param caller: the caller whose limits apply to the run, if the engine has bounds; empty for
             the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
@@ -158,7 +159,7 @@ class Engine(Protocol):
         :param value: the input of the step; from the record by default.
         :param outputs: the outputs to assume for earlier steps, by path; by default those in the
             run's record.
-        :param state: the shared state; as it was by default.
+        :param state: the shared state; by default the present shared state of the run.
         :param resume_data: the data the step is resumed with.
         :param context: the new request context; the previous one by default.
         :param per_step: whether to pause after one node.

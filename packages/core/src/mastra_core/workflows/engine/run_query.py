@@ -42,17 +42,17 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id_length: the number of characters of the ids of the runs; any by default.
     :param status: the status; any by default.
     :param resource_id: the owner of the runs; any by default.
-    :param since: the earliest creation, in milliseconds since the epoch.
-    :param until: the latest creation, in milliseconds since the epoch.
+    :param since: the earliest time of creation, in milliseconds since the epoch.
+    :param until: the latest time of creation, in milliseconds since the epoch.
     :param thread: the thread of the runs of an agent, which only durable engines know; any by
         default.
     :param updated_since: the earliest time of the last change, in milliseconds since the epoch.
     :param order: which runs are the newest, for durable engines: those that were created last, or
         those that have changed last.
     :param last_events: read only the first event and so many last events of each durable run; all
-        by default. The records then lack what is in between.
-    :param after: list only the runs that follow this place. Unlike with an offset, no run is missed
-        if others leave the list between two pages.
+        by default. With this option, the records lack the events in between.
+    :param after: list only the runs after this position. If runs leave the list between two pages,
+        a list with a position misses no run, and a list with an offset may miss some.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """

@@ -118,7 +118,7 @@ class Scope:
         """Return the scope of a nested workflow; it shares the state of this scope.
 
         :param workflow: the nested workflow.
-        :param address: the address of the step that executes it.
+        :param address: the address of the step that executes the nested workflow.
         :param key: the beginning of its journal keys.
         :param value: its input.
         """

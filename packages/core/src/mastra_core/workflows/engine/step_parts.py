@@ -47,7 +47,7 @@ class StepParts:
     async def prepare(self, *, events: bool = False) -> None:
         """Store everything that is recorded so far, before a part begins.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
         await self._journal.prepare(events=events)
 
@@ -99,7 +99,8 @@ def get_part_owner(key: str) -> str:
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the model answers that made a step fail, so that the model answers again.
 
-    Without this, a step that failed because of an invalid answer would fail at each restart.
+    If the answer stayed, a step that failed because of an invalid answer would fail at each
+    restart.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

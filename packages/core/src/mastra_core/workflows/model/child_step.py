@@ -28,9 +28,10 @@ def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any
     """Convert a workflow to a step that starts a separate run of the workflow.
 
     The started run has its own id, status and queue. The run that contains the step is durable, and
-    takes no memory while it waits. If that run is canceled, the started run is canceled too.
+    takes no memory while it waits. If the run that contains the step is canceled, the started run
+    is also canceled.
 
-    :param workflow: the workflow, which must be registered too.
+    :param workflow: the workflow, which must also be registered with the application.
     :param id: the id of the step; that of the workflow by default.
     :param wait: whether the step waits for the end of the run. The output of the step is then the
         result of the run, and otherwise the id of the run.

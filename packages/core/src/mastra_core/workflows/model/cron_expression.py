@@ -71,7 +71,7 @@ class CronExpression:
         if next(self._iter_local_times(dt.datetime(2000, 1, 1)), None) is None:  # noqa: DTZ001  # a local time
             raise ConfigError(
                 f"The cron expression {text!r} describes no time.",
-                "No year has a day that all its fields allow.",
+                "No day of any year matches all fields of the expression.",
             )
 
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
@@ -194,7 +194,7 @@ def _get_offset(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
 
 
 def _find_change(low: dt.datetime, high: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-    """Return the first second between two moments with another offset than the first of them."""
+    """Return the first second after ``low`` whose UTC offset differs from that of ``low``."""
     offset = _get_offset(low, zone)
     while high - low > _SECOND:
         middle = low + dt.timedelta(seconds=(high - low) // _SECOND // 2)

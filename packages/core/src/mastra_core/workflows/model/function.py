@@ -20,11 +20,11 @@ class Function:
     """A callable that takes an input, a ``StepContext``, both or neither.
 
     :param function: the callable.
-    :param input: the type of its input.
-    :param output: the type of its result.
+    :param input: the type of the input.
+    :param output: the type of the result.
     :param input_name: the name of the input's parameter; empty if it takes none.
     :param context_name: the name of the context's parameter; empty if it takes none.
-    :param awaits: whether it is a coroutine function.
+    :param awaits: whether the callable is a coroutine function.
     :param input_first: whether the input's parameter comes before the context's.
     """
 

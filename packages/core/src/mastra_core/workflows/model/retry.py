@@ -48,7 +48,7 @@ class Retry:
         if not isinstance(on, tuple) or not all(_is_exception(each) for each in on):
             raise ConfigError(
                 f"The value on={on!r} of Retry is not a tuple of exceptions.",
-                "Write their classes: on=(OSError, TimeoutError).",
+                "Write a tuple of exception classes: on=(OSError, TimeoutError).",
             )
 
     def covers(self, error: str) -> bool:

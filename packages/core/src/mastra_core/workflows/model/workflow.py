@@ -257,7 +257,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
-        :raises ConfigError: for any other form.
+        :raises ConfigError: when ``form`` is another value.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render

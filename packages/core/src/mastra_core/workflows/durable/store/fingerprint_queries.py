@@ -197,7 +197,7 @@ def measure_backlog(now: str) -> Queries[Backlog]:
 
 
 def move_run(row: RunRow, fingerprint: str) -> Queries[bool]:
-    """Let a run continue with another fingerprint, unless it has changed or is executed.
+    """Let a run continue with another fingerprint, unless the run has changed or is executed.
 
     :param row: the run as the caller has read it.
     :param fingerprint: the new fingerprint.

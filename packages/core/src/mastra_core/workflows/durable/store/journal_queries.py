@@ -109,7 +109,7 @@ def select_open_waits(run: int, keys: Sequence[str]) -> Queries[set[str]]:
 
 
 def _select_keys(table: str, run: int, keys: Sequence[str]) -> Queries[set[str]]:
-    """Return those of the keys that a table has for a run."""
+    """Return the given keys for which a table has a row of a run."""
     found: set[str] = set()
     for chunk in split_values(keys):
         rows = yield Query(

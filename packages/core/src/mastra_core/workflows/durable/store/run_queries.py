@@ -67,7 +67,8 @@ def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
     """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
-    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+    :param max_unfinished: the maximum number of unfinished runs of a caller; the application itself
+        has no maximum.
     """
     existing = yield from find_run(new.workflow, new.run_id, new.scope)
     if existing is not None:
@@ -216,8 +217,8 @@ def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
 def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
     """Delete old runs, and return their number.
 
-    :param finished_before: the time before which finished runs have ended.
-    :param pending_before: the time before which pending runs were created.
+    :param finished_before: runs that ended before this time are deleted.
+    :param pending_before: pending runs that were created before this time are deleted.
     :param limit: the maximum number of runs.
     :param now: an SQL expression for the present time.
     """

@@ -38,7 +38,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     :param resource_id: the owner of the run.
     :param caller: the caller that created the run; empty for the application itself.
     :param thread: the thread of an agent's run; empty for none.
-    :param created_at: the creation, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
     :param fingerprint: the fingerprint of the workflow, if the run begins at once.
     """
 
@@ -84,7 +84,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
     :param takeovers: how often in sequence the run was taken from a dead process, without progress.
-    :param created_at: the creation, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
     :param updated_at: the last change of the status or the events, in milliseconds since the epoch.
     :param settings: the JSON of ``ExecutionSettings``.
     :param context: the JSON of the request context.
@@ -210,8 +210,8 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     :param last_run: the id of the last run that was started; empty before the first one.
     :param member: a living process that has this expression; empty if the process that has
         registered it last is dead.
-    :param created_at: the creation, in milliseconds since the epoch.
-    :param updated_at: the last change, in milliseconds since the epoch.
+    :param created_at: the time of creation, in milliseconds since the epoch.
+    :param updated_at: the time of the last change, in milliseconds since the epoch.
     """
 
     id: str

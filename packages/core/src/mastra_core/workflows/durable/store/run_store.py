@@ -60,7 +60,8 @@ class RunStore(Protocol):
 
         :param new: the run. If the creator is confined to a resource, an existing run of that
             resource is also returned if an unconfined creator has created it.
-        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :param max_unfinished: the maximum number of unfinished runs of a caller; the application
+            itself has no maximum.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
         """
 
@@ -175,7 +176,8 @@ class RunStore(Protocol):
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
-        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param orphans: whether to select the runs of dead processes instead of the runs that are
+            due.
         :param concurrency: the maximum numbers of concurrent runs, as for ``claim``.
         """
 
@@ -196,16 +198,17 @@ class RunStore(Protocol):
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs.
-        :param orphans: select the runs of dead processes, instead of the runs that are due.
+        :param orphans: whether to select the runs of dead processes instead of the runs that are
+            due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
-            id of the workflow. Other workflows have no limit.
+            id of the workflow. A workflow without an entry has no limit.
         """
 
     async def release(self, member: str, *, counts: bool = False) -> None:
         """Give up all runs of a process that stops; other processes continue them.
 
         :param member: the id of the process.
-        :param counts: whether the stop counts as a takeover, as the death of the process does.
+        :param counts: whether the stop counts as a takeover, like the death of a process.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
@@ -308,19 +311,20 @@ class RunStore(Protocol):
         settings: str,
         max_unfinished: int,
     ) -> ChildStart:
-        """Start a run for another run, unless it was started before.
+        """Start a child run for a parent run, unless the child run was started before.
 
         The key of the wait ends with ``!`` and the number of the attempt. A restart counts attempts
-        from 1 again, so a run of a later attempt that has not failed counts as started too. The
-        started run is canceled together with its parent. If the parent waits, the end of the
-        run and the answer of the wait are one transaction.
+        from 1 again, so a child run of a later attempt also counts as started, unless the child run
+        has failed. The child run is canceled together with its parent. If the parent waits, one
+        transaction stores the end of the child run and the answer of the wait.
 
         :param parent: the run that starts it, as its process holds it.
         :param wait: the key of the parent's wait, and whether the parent waits for the end.
         :param new: the run.
         :param event: the JSON of its first event.
         :param settings: the JSON of ``ExecutionSettings``.
-        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :param max_unfinished: the maximum number of unfinished runs of a caller; the application
+            itself has no maximum.
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
