@@ -60,7 +60,7 @@ class Agent:
     :param limits: the usage limits of a run.
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
         the error as the result of its call.
-    :param memory: the memory of conversations; by default that of the ``Mastra``.
+    :param memory: the memory of conversations; by default the memory of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs that
         ``Mastra.get_agent`` and the server start are stored.

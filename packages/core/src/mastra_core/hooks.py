@@ -163,7 +163,7 @@ class DeployerSpec:
     def mastra_verify(self, bundle: Bundle, settings: Any, report: Report) -> Iterable[Problem]:
         """Run the finished bundle on this machine, and find problems that only a run shows.
 
-        Only ``mastra check`` calls this hook, because a run may take long.
+        Only ``mastra check`` calls this hook, because a run of the bundle may take long.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.

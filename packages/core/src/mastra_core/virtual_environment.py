@@ -5,10 +5,10 @@ therefore get a virtual environment: a link to the interpreter, and the paths of
 environment also works for a process that is started with other environment variables or with
 ``-I``. Nothing changes for other programs.
 
-If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
-script replaces the link. The script also starts the interpreter through the loader. If the console
-scripts of a bundle have lost their executable bits, the environment also contains scripts that run
-them.
+The interpreter may have been started through a dynamic loader that was called by name, with
+libraries of its own. In this case, a shell script replaces the link. The script also starts the
+interpreter through the loader. If the console scripts of a bundle have lost their executable bits,
+the environment also contains scripts that run them.
 
 A bundle may be read-only, and its path is known only at the start. The environment is therefore in
 a directory for temporary files. Processes that run the same bundle share the environment, and the

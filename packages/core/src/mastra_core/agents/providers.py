@@ -86,8 +86,8 @@ def parse_models(model: Any) -> tuple[Any, ...]:
             raise ConfigError(
                 f"The model is a {type(each).__name__!r}, which is neither a model string nor a "
                 "model object.",
-                'Write model="openai:gpt-5". If the model comes from an environment variable, check '
-                "whether it is set.",
+                'Write model="openai:gpt-5". If the model comes from an environment variable, set '
+                "the variable.",
             )
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(

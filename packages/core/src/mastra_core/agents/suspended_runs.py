@@ -104,7 +104,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             if call not in waiting_ids:
                 raise InvalidInput(
                     f"The run {self.run_id!r} is not waiting for the call {call!r}.",
-                    f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
+                    f"The run waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
             self.run_input,

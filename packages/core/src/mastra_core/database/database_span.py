@@ -52,8 +52,8 @@ def trace_transaction(database: TracedDatabase, texts: Iterable[str] = ()) -> _B
 
     :param database: the database.
     :param texts: the statements of the transaction, as far as they are known.
-    :returns: a context manager that yields the list of the statements, to which the block may add
-        further ones, or ``None`` if nothing is traced.
+    :returns: a context manager that yields the list of the statements, or ``None`` if nothing is
+        traced. The block may add statements to the list.
     """
     if not is_recording() or get_current_span() is None:
         return contextlib.nullcontext()

@@ -49,7 +49,7 @@ class PostgresPool:
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
-    :param max_connections: maximum number of connections.
+    :param max_connections: maximum number of connections that the pool opens.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -146,8 +146,8 @@ class PostgresPool:
     async def listen(self, *channels: str) -> AsyncIterator[str]:
         """Yield the payloads that ``NOTIFY`` sends to channels.
 
-        Each call has a connection of its own. The first value is empty: from then on, every
-        notification is received.
+        Each call of this method opens its own connection. The first value is empty: from then on,
+        every notification is received.
 
         :param channels: names of the channels, identifiers in lower case.
         :raises StorageError: when the connection is lost.

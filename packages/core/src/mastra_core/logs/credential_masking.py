@@ -1,4 +1,4 @@
-"""Replace credentials in log lines; names of fields and known values identify them."""
+"""Replace credentials in log lines: fields with the name of a credential, and known values."""
 
 from __future__ import annotations
 

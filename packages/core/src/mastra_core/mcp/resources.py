@@ -101,7 +101,7 @@ def build_resources(mastra: Mastra) -> dict[str, McpResource]:
         if resource.uri in by_uri:
             raise ConfigError(
                 f"Two resources of the MCP server have the URI {resource.uri!r}.",
-                "Use another URI for one of them.",
+                "Use another URI for one of the resources.",
             )
         by_uri[resource.uri] = resource
     return by_uri

@@ -77,7 +77,7 @@ class Memory:
         return self._storage
 
     def use_storage(self, storage: Any) -> None:
-        """Use the storage of ``Mastra``, unless this memory has its own.
+        """Use the storage of ``Mastra``, unless this memory has its own storage.
 
         :param storage: a storage or its URL.
         """
@@ -129,7 +129,7 @@ class Memory:
         return require_access(thread, resource)
 
     async def check_access(self, thread_id: str, resource: str) -> None:
-        """Check before a run whether it may use its thread.
+        """Check before a run whether the run may use its thread.
 
         :param thread_id: id of the thread, which may not exist yet.
         :param resource: the resource of the run.

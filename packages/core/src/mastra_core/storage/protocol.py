@@ -85,7 +85,7 @@ class ThreadStore(Protocol):
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
-        :param history: the framework's own history of the thread.
+        :param history: the history of the thread in the format of the agent's framework.
         :param after: the position of the thread for which the history was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
@@ -129,10 +129,10 @@ class ThreadStore(Protocol):
         """
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages, except those of other resources.
+        """Delete messages, except messages that belong to other resources.
 
         :param message_ids: ids of the messages.
-        :param resource: the owner that their threads must have; ``None`` for any.
+        :param resource: the owner that the threads of the messages must have; ``None`` for any.
         :returns: the number of deleted messages.
         """
 
@@ -199,7 +199,7 @@ class RecordStore(Protocol):
         """
 
     async def delete(self, record_id: str, owner: str) -> bool:
-        """Delete a record, and return whether this owner had it.
+        """Delete a record of an owner, and return whether there was such a record.
 
         :param record_id: the id.
         :param owner: the owner.

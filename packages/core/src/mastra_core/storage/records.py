@@ -111,7 +111,8 @@ class Recall(_Record, frozen=True, kw_only=True):
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
-    :param history: the framework's own history; ``None`` if it does not cover the latest message.
+    :param history: the history in the format of the agent's framework; ``None`` if the history
+        lacks the latest message.
     :param position: a number that grows with each change of a message; see ``ThreadStore.append``.
     """
 

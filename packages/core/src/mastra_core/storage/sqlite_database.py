@@ -30,7 +30,7 @@ class Statement(NamedTuple):
 class Result(NamedTuple):
     """The result of one statement.
 
-    :param rows: the rows that it returned.
+    :param rows: the rows that the statement returned.
     :param changes: number of rows that the statement inserted, updated or deleted.
     """
 

@@ -156,7 +156,7 @@ class GraphAgent(StreamingAgent):
             ids = ", ".join(map(repr, interrupts)) or "nothing"
             raise InvalidInput(
                 f"The run waits for a decision about {ids}.",
-                "Send a decision for one of these ids.",
+                "Send a decision for one of the ids that the run waits for.",
             )
         return Command(resume=answers)
 

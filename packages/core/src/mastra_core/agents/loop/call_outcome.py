@@ -34,7 +34,7 @@ class CallOutcome:
     """The outcome of a tool call: its result, or the event that says what the call waits for.
 
     :param part: the model's call.
-    :param result: the part of the next request; ``None`` for a call that waits.
+    :param result: the result as a part of the next request; ``None`` for a call that waits.
     :param waiting: the event of a call that waits.
     """
 

@@ -37,10 +37,11 @@ _PREFIX = "input-file-"  # of the identifiers of files in ``AgentInput.messages`
 class _Refusal(int):
     """A value of ``FileUrl.force_download`` that refuses the download.
 
-    It is ``0``, so that pydantic can serialise the messages, for a span for example.
+    The value is ``0``, so that pydantic can serialise messages that contain it, for example for a
+    span.
 
-    pydantic-ai uses the value as a boolean to decide who loads the file. It compares the value with
-    ``allow-local`` only if it is about to download the file.
+    pydantic-ai uses the value as a boolean to decide who loads the file. pydantic-ai compares the
+    value with ``allow-local`` only when it is about to download the file.
 
     :param url: the URL of the file.
     """

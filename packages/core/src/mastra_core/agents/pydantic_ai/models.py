@@ -58,7 +58,7 @@ class ModelCache:
         return models[key]
 
     async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-        """Keep a model open until its event loop closes its asynchronous generators."""
+        """Keep a model open until the event loop closes its asynchronous generators."""
         async with model:
             try:
                 yield

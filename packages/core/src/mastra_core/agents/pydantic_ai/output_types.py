@@ -34,7 +34,7 @@ def get_run_output_type(run_input: AgentInput) -> Any:
     """Return the type or schema of this run's answer.
 
     :param run_input: the input of the run.
-    :returns: the type or schema; ``None`` for the agent's own.
+    :returns: the type or schema; ``None`` for the agent's own type.
     """
     return run_input.output_schema if run_input.output is None else run_input.output
 
@@ -42,7 +42,7 @@ def get_run_output_type(run_input: AgentInput) -> Any:
 class OutputDescription(NamedTuple):
     """A structured answer.
 
-    :param schema: the JSON Schema that the model gets, which is always that of an object.
+    :param schema: the JSON Schema that the model gets, which always describes an object.
     :param name: name of the type.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
     :param shape: what a stream needs to show an incomplete answer.
@@ -112,7 +112,7 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
 def get_answer_shape(type_: Any) -> AnswerShape | None:
     """Return the shape of the answer that a model writes for ``to_native_output``.
 
-    :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own.
+    :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own type.
     :returns: the shape; ``None`` for a type that pydantic-ai converts.
     """
     if isinstance(type_, dict):

@@ -307,14 +307,14 @@ class Dispatcher:
         return execution if is_present else None
 
     async def continue_runs(self) -> None:
-        """Execute the runs that are due or were lost, until each has ended or waits."""
+        """Execute the runs that are due or whose process died, until each has ended or waits."""
         with collect_tasks() as tasks:
             await self._claim_runs(now=True)
             while pending := [task for task in tasks if not task.done()]:
                 await asyncio.wait(pending)
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether this process could execute a run that is due or was lost.
+        """Return whether this process could execute a run that is due or whose process died.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -302,7 +302,7 @@ class DurableEngine:
 
         :param run: the run.
         :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if only one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises Conflict: when the run, or the step, is not suspended. Of several callers that
@@ -529,7 +529,7 @@ class DurableEngine:
         await dispatcher.continue_runs()
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether runs are due, or were lost, that this process could execute.
+        """Return whether this process could execute a run that is due or whose process died.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -93,7 +93,7 @@ class RequestDispatcher(Dispatcher):
             keep_alive(self._task)
 
     async def continue_runs(self) -> None:
-        """Execute the runs that are due or were lost, until each run here has ended or waits."""
+        """Execute the runs that are due or whose process died, until all have ended or wait."""
         self._looks.next_orphans = 0.0
         self.wake()
         if self._task is not None:

@@ -145,7 +145,7 @@ class RunManager:
 
         :param run: the run.
         :param data: the data, as JSON builtins.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if only one step is suspended.
         :param context: the new request context; the stored one by default.
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when several steps match, or the data does not fit.

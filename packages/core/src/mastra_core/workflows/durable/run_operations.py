@@ -45,7 +45,7 @@ class RunOperations:
 
         :param workflow: the id of the workflow; all by default.
         :param status: the status of the runs; any by default.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
         query = RunQuery(status=status, resource_id=self._resource, limit=limit)
         found = await self._manager.list(workflow, query)
@@ -95,7 +95,7 @@ class RunOperations:
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if only one step is suspended.
         :param data: the data, as JSON builtins.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of

@@ -199,7 +199,7 @@ class MemoryEngine:
 
         :param run: the run.
         :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if only one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises Conflict: when the run, or the step, is not suspended.

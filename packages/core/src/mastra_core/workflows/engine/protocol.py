@@ -116,7 +116,7 @@ class Engine(Protocol):
 
         :param run: the run.
         :param data: the data the step is resumed with.
-        :param step: the path of the step; may be empty if one step is suspended.
+        :param step: the path of the step; may be empty if only one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises InvalidInput: when the data does not fit, or several steps match.

@@ -1,7 +1,7 @@
 """Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts passes its own count to them. The part that ends last returns
-the count.
+A part that starts concurrent parts is not counted itself until they have ended. The part that ends
+last gives its count back to the part that started it.
 """
 
 from __future__ import annotations

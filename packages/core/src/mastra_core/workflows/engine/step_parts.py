@@ -63,7 +63,7 @@ class StepParts:
         """Send a value to the readers of the run.
 
         :param chunk: JSON builtins.
-        :param name: a value with this name is sent once; without a name, it may be sent again.
+        :param name: a value with this name is sent once; a value without a name may be sent again.
         """
         key = f"{self._key}{name}:wrote" if name else ""
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))

@@ -133,5 +133,5 @@ def _check_inputs(
     if require_types and inputs and inputs[0] not in hints:
         raise ConfigError(
             f"The input {inputs[0]!r} of step {name!r} has no type.",
-            f"Add its type, for example: {inputs[0]}: str",
+            f"Add the type of the input, for example: {inputs[0]}: str",
         )

@@ -45,7 +45,7 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param input: the type of the input; by default, the input type of the first step.
     :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
-    :param nodes: the nodes; the methods append them.
+    :param nodes: the nodes; methods such as ``then`` append nodes.
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum seconds from start to end. The time while the run is suspended
@@ -227,7 +227,7 @@ class Workflow(WorkflowDefinition[In, Out]):
     def check(self) -> None:
         """Check the last step's output against the declared ``output``, and check the schedules.
 
-        ``Mastra`` calls this when the workflow is registered.
+        ``Mastra`` calls this method when the workflow is registered.
 
         :raises ConfigError: when the types are incompatible, or the input, the state or the context
             of a schedule does not fit.

@@ -111,7 +111,7 @@ class RunMover:
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
         return await self._store.list_unfinished(fingerprint, after, limit)
 

@@ -130,7 +130,7 @@ class ScheduleManager:
         """Return the runs that a schedule has started, newest first.
 
         :param id: the id of the schedule.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)

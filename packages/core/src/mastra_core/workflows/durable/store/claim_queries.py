@@ -75,7 +75,7 @@ def claim_runs(
 
     :param holder: the process.
     :param names: the fingerprints of the workflows that the process executes.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to assign.
     :param now: an SQL expression for the present time.
     :param locking: the SQL clause with which the selection skips locked rows.
     :param orphans: whether to select the runs of dead processes instead of the runs that are due.

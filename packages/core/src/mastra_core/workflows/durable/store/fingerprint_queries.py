@@ -77,7 +77,7 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
     :param fingerprint: the fingerprint.
     :param after: return only runs whose key is greater.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to return.
     """
     if not is_storable(fingerprint):
         return []
@@ -118,7 +118,7 @@ def has_unknown(now: str) -> Queries[bool]:
 def park_runs(limit: int, now: str, locking: str) -> Queries[list[ParkedRuns]]:
     """Park due runs, and runs of dead processes, that no living process can execute.
 
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to park.
     :param now: an SQL expression for the present time.
     :param locking: the SQL clause with which the selection skips locked rows.
     :returns: the parked runs by fingerprint.
@@ -161,7 +161,7 @@ def unpark_runs(fingerprints: Sequence[str], limit: int, locking: str) -> Querie
     """Let processes execute the parked runs again, and return the number of these runs.
 
     :param fingerprints: the fingerprints of the runs.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to unpark.
     :param locking: the SQL clause with which the selection skips locked rows.
     """
     selection = _select_parked(fingerprints)

@@ -78,7 +78,7 @@ def claim_from_queues(
 
     :param holder: the process.
     :param queues: the queues.
-    :param limit: the maximum number of runs of the process.
+    :param limit: the maximum number of runs to assign.
     :param now: an SQL expression for the present time.
     :param locking: the SQL clause with which the selection skips locked rows.
     """
@@ -100,7 +100,7 @@ def claim_one_by_one(
 
     :param holder: the process.
     :param queues: the queues.
-    :param limit: the maximum number of runs of the process.
+    :param limit: the maximum number of runs to assign.
     :param now: an SQL expression for the present time.
     """
     claimed: list[RunRow] = []

@@ -219,7 +219,7 @@ def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) 
 
     :param finished_before: runs that ended before this time are deleted.
     :param pending_before: pending runs that were created before this time are deleted.
-    :param limit: the maximum number of runs.
+    :param limit: the maximum number of runs to delete.
     :param now: an SQL expression for the present time.
     """
     yield from remove_lost_members(now)  # no process checks those of other machines

@@ -197,7 +197,7 @@ class RunStore(Protocol):
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to assign.
         :param orphans: whether to select the runs of dead processes instead of the runs that are
             due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
@@ -265,7 +265,7 @@ class RunStore(Protocol):
         """Add a schedule, or replace the process of a stored schedule.
 
         If the expression or the time zone of the stored schedule differs, the expression, the time
-        zone and the next start are replaced too.
+        zone and the next start are replaced.
 
         :param schedule: the schedule.
         """
@@ -296,7 +296,7 @@ class RunStore(Protocol):
         :param schedule: the schedule as the caller has read it.
         :param next_at: the time of the start after this one, in milliseconds since the epoch.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the run's first event.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the request context.
         :returns: whether this caller has started the run.
@@ -321,7 +321,7 @@ class RunStore(Protocol):
         :param parent: the run that starts it, as its process holds it.
         :param wait: the key of the parent's wait, and whether the parent waits for the end.
         :param new: the run.
-        :param event: the JSON of its first event.
+        :param event: the JSON of the run's first event.
         :param settings: the JSON of ``ExecutionSettings``.
         :param max_unfinished: the maximum number of unfinished runs of a caller; the application
             itself has no maximum.
@@ -366,7 +366,7 @@ class RunStore(Protocol):
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to return.
         """
 
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
@@ -375,7 +375,7 @@ class RunStore(Protocol):
         These are runs that are due, and runs of dead processes. A parked run is not due, until
         ``unpark``, ``move`` or another change of the run makes it due.
 
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to park.
         :returns: the parked runs by fingerprint.
         """
 
@@ -383,7 +383,7 @@ class RunStore(Protocol):
         """Let processes execute the parked runs again, and return the number of these runs.
 
         :param fingerprints: the fingerprints of the runs.
-        :param limit: the maximum number of runs.
+        :param limit: the maximum number of runs to unpark.
         """
 
     async def measure_backlog(self) -> Backlog:
