@@ -21,7 +21,8 @@ class Cors:
     """The settings for pages of other origins that call the server.
 
     :param origins: allowed origins; ``*`` allows every origin.
-    :param credentials: whether browsers may send cookies and credentials; needs named origins.
+    :param credentials: whether browsers may send cookies and credentials; not allowed with the
+        origin ``*``.
     :param headers: request headers to allow in addition to the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
     :raises ConfigError: for credentials together with the origin ``*``, or for text in place of a

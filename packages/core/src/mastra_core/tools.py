@@ -280,7 +280,7 @@ def tool(
     """Convert a typed function to a ``Tool``; use it as ``@tool`` or ``@tool(...)``.
 
     :param function: a sync or async function whose parameters have types.
-    :param id: the name that a model calls the tool by; by default the function's name.
+    :param id: the name by which a model calls the tool; by default the function's name.
     :param description: text that tells the model when to call the tool; by default the function's
         docstring.
     :param requires_approval: whether a person must approve each call; or a sync or async function
@@ -333,7 +333,7 @@ def as_tool(value: Any) -> Tool:
     """Convert a value to a ``Tool``.
 
     :param value: a ``Tool``, or a typed function.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of another type.
     """
     if isinstance(value, Tool):
         return value

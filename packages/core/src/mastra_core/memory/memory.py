@@ -37,8 +37,8 @@ class Memory:
     :param working_memory: notes that the model itself updates: a template as text, a type, or
         ``True`` for a template about a user.
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
-    :param generate_title: how threads are titled: ``True`` asks the agent itself; or an agent or
-        async function that generates a title from the user's first message.
+    :param generate_title: what generates the titles of threads from the user's first message:
+        ``True`` for the agent itself, another agent, or an async function; no titles by default.
     :param storage: the storage of the threads and notes; by default the storage of the ``Mastra``.
     :raises ConfigError: for a value of the wrong type.
     """
@@ -322,7 +322,7 @@ def as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     """Convert a value to a ``Memory``.
 
     :param value: a ``Memory``, or a mapping of its settings.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of another type.
     """
     if isinstance(value, Memory):
         return value

@@ -59,7 +59,7 @@ def as_title_generator(value: Any) -> TitleGenerator | None:
 
     :param value: ``True`` for the agent of the thread, an agent or function, or ``False``.
     :returns: the generator, ``None`` for ``False``.
-    :raises ConfigError: for anything else.
+    :raises ConfigError: for a value of another type.
     """
     if value is False or value is None:
         return None

@@ -36,7 +36,7 @@ _MAX_FAILED_LOOKS = 5  # failed looks in sequence, after which the request gives
 
 
 class RequestDispatcher(Dispatcher):
-    """Executes runs until each has ended or waits, and follows the runs that somebody watches.
+    """Executes runs until each has ended or waits, and follows the runs that a caller watches.
 
     Each request counts as a process, because another request can neither wake nor stop its tasks.
     The first look takes over the runs that are due, and those whose request was lost.
