@@ -42,7 +42,7 @@ _IMPORT_LOCK = threading.RLock()
 class Agent:
     """An agent with instructions, a model and tools.
 
-    :param name: display name, and the id where ``id`` is empty.
+    :param name: display name; also the id if ``id`` is empty.
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
@@ -60,7 +60,7 @@ class Agent:
     :param limits: the usage limits of a run.
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
         the error as the result of its call.
-    :param memory: the memory of conversations; by default that of the ``Mastra``.
+    :param memory: the memory of conversations; by default the memory of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
         that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.

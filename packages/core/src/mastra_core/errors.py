@@ -188,7 +188,7 @@ class DeployTimeout(DeployError):
 
 
 class AgentFailed(MastraError):
-    """A run of an agent failed. A caller may see the message.
+    """A run of an agent failed. The message may be shown to a caller.
 
     :param message: what went wrong, in one sentence.
     :param hint: the cure; empty if there is none.

@@ -23,8 +23,8 @@ _OTHERS = (
 def summarize_exception(error: BaseException) -> tuple[str, tuple[str, ...]]:
     """Return one line for an exception, and the frames of the user's code that led to it.
 
-    The line contains the innermost frame. The other frames follow, from the inside out. Frames of
-    the framework and of other packages are left out.
+    The line contains the innermost frame. The other frames are returned from the innermost to the
+    outermost. Frames of the framework and of other packages are left out.
 
     :param error: the exception.
     """
@@ -73,7 +73,7 @@ def _is_own(file: str) -> bool:
 
 
 def _shorten(file: str) -> str:
-    """Shorten a path to the part below the working directory, if it is there."""
+    """Make a path relative to the working directory, if the path is below it."""
     try:
         return str(Path(file).resolve().relative_to(Path.cwd()))
     except (OSError, ValueError):

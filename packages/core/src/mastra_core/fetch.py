@@ -39,8 +39,8 @@ async def fetch(
 ) -> FetchedResponse:
     """Send a request, and return the response with any status.
 
-    In Pyodide, the platform's ``fetch`` sends the request. Elsewhere a thread sends it. Only a
-    ``GET`` request follows redirects, because its headers have no credentials.
+    In Pyodide, the platform's ``fetch`` sends the request; in other Pythons, a thread sends it.
+    Only a ``GET`` request follows redirects, because its headers have no credentials.
 
     :param url: the URL.
     :param method: the HTTP method.

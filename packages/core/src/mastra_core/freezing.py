@@ -52,9 +52,9 @@ def freezes_between_requests() -> bool:
 def get_background_role() -> BackgroundRole:
     """Return the role of this process, if a background function executes long runs.
 
-    A ``caller`` handles requests. It leaves the runs that no client waits for to the background
-    function. A ``worker`` is a process of the background function. The role is empty if the
-    deployment has no background function.
+    A ``caller`` is a process that handles requests; if no client waits for a run, the process
+    leaves the run to the background function. A ``worker`` is a process of the background function.
+    The role is empty if the deployment has no background function.
     """
     role = os.environ.get(_ROLE_VARIABLE, "")
     return cast("BackgroundRole", role) if role in ("caller", "worker") else ""
@@ -83,7 +83,8 @@ def get_deferral() -> Deferral | None:
 def collect_tasks() -> Iterator[list[asyncio.Task[Any]]]:
     """Collect the tasks of the block that must end before the process is frozen.
 
-    The server does so for each request, and completes the response when the tasks have ended.
+    The server uses such a block for each request, and completes the response when the tasks have
+    ended.
 
     :returns: a context manager that gives the list of the tasks.
     """

@@ -5,12 +5,12 @@
     @hookimpl
     def mastra_target() -> Target: ...
 
-This module loads pluggy, so only the tool imports it, never an app. A deployer is a module, or any
-other object, that implements ``DeployerSpec``. An entry point of the group ``mastra.deployers``
-names the deployer. An ambient plugin implements only ``PluginSpec``. An entry point of the group
-``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook would return a
-coroutine, never ``None``, so it could not decline.) An implementation has only the parameters that
-it needs.
+This module loads pluggy, so only the ``mastra`` command imports it, never an app. A deployer is a
+module, or any other object, that implements ``DeployerSpec``. An entry point of the group
+``mastra.deployers`` names the deployer. An ambient plugin implements only ``PluginSpec``. An entry
+point of the group ``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook
+would return a coroutine, never ``None``, so it could not decline.) An implementation has only the
+parameters that it needs.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -100,7 +100,8 @@ class DeployerSpec:
     def mastra_target(self) -> Target:
         """Describe the platform.
 
-        This hook is called first, and often. It must not use the network or import heavy modules.
+        This hook is called first, and often. The hook must not use the network or import heavy
+        modules.
         """
 
     @hookspec(firstresult=True)
@@ -110,7 +111,7 @@ class DeployerSpec:
         """Stage the app for one platform in the empty ``directory``.
 
         Mastra's own implementation is called last. A deployer implements this hook only for an
-        unusual platform. It may return ``None`` to use Mastra's implementation.
+        unusual platform. An implementation may return ``None`` to use Mastra's implementation.
 
         :param project: the user's project.
         :param target: the platform, as ``mastra_target`` describes it.
@@ -136,7 +137,7 @@ class DeployerSpec:
     def mastra_bundle(self, build: Build, directory: Path, settings: Any, report: Report) -> Bundle:
         """Arrange the build's files in the empty ``directory`` as the platform expects.
 
-        An implementation ends with ``Bundle.seal``. The hook gets no credentials, so a bundle
+        An implementation calls ``Bundle.seal`` last. The hook gets no credentials, so a bundle
         cannot contain any.
 
         :param build: the staged app.
@@ -163,7 +164,7 @@ class DeployerSpec:
     def mastra_verify(self, bundle: Bundle, settings: Any, report: Report) -> Iterable[Problem]:
         """Run the finished bundle on this machine, and find problems that only a run shows.
 
-        Only ``mastra check`` calls this hook, because a run may take long.
+        Only ``mastra check`` calls this hook, because a run of the bundle may take long.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -260,8 +261,8 @@ class DeployerSpec:
 
         :param settings: an instance of ``Target.settings``.
         :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
-        :param id: the platform's id of the deployment; empty for the one that was live before the
-            present one, or, while a canary runs, for the live one.
+        :param id: the platform's id of the deployment that gets the traffic. If empty, the traffic
+            goes to the previous live deployment, or, while a canary runs, to the live one.
         :param report: receives progress and notes.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no earlier deployment.
@@ -322,7 +323,7 @@ class DeployerSpec:
     def mastra_doctor(self, settings: Any, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
         """Check on the platform whether a deploy would succeed: token, scopes, names and quotas.
 
-        The hook only reads. It is also called before every deploy, so that a wrong token is
+        The hook only reads. The hook is also called before every deploy, so that a wrong token is
         reported before the build. An ``error`` stops the deploy. An app that does not exist yet is
         no error.
 

@@ -29,9 +29,9 @@ def repair_data(data: Any) -> Any:
 
 
 def repair_text(text: str) -> str:
-    """Return text that UTF-8 can encode: U+FFFD replaces each surrogate without its other half.
+    """Return text that UTF-8 can encode: U+FFFD replaces each unpaired surrogate.
 
-    The two halves of a pair become one character.
+    The two halves of a surrogate pair become one character.
 
     :param text: any text.
     """

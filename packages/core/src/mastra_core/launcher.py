@@ -7,7 +7,8 @@
 `python index.py --check` starts no server: it imports the app and prints its registry as JSON.
 
 This file needs only the standard library, so that a wrong Python version gets an error message
-instead of a traceback. In the source tree it is `mastra_core/launcher.py`, copied as it is.
+instead of a traceback. In the source tree, the file is `mastra_core/launcher.py`; a build copies it
+unchanged.
 """
 
 import contextlib
@@ -113,7 +114,7 @@ def parse_libc(wheels):
 
 
 def is_compatible_libc(libc):
-    """Return whether this Python's C library is the same, and for glibc not older."""
+    """Return whether this Python's C library can run code that was compiled for a C library."""
     if libc is None or not is_glibc():
         return libc is None or libc[0] != "glibc"
     return libc[0] == "glibc" and int(platform.libc_ver()[1].split(".")[1]) >= libc[1]
@@ -308,7 +309,7 @@ def serve_one(config, listener, announce="", mixins=()):
 
 
 def end_imports():
-    """Turn garbage collection on, and exclude the imported objects, which are never freed.
+    """Turn garbage collection on, and exclude the imported objects from it.
 
     Looking at them again and again would delay requests. A threshold that the app has set is kept.
     """
@@ -464,7 +465,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port; macOS would let a second process bind it."""
+    """Return whether a process listens on a port, because macOS lets two processes bind one."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

@@ -96,7 +96,8 @@ def _convert_transports(
 def _convert_transport(name: str, transport: LogTransport | logging.Handler) -> LogTransport:
     if name in _RESERVED:
         raise ConfigError(
-            f"The name {name!r} of a log transport is reserved.", 'Use another one, such as "file".'
+            f"The name {name!r} of a log transport is reserved.",
+            'Use another name, such as "file".',
         )
     if isinstance(transport, LogTransport):
         return transport

@@ -56,8 +56,8 @@ class Mastra:
         or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
-    :param deployer: settings of the deployer that ``mastra deploy`` uses. They are read from the
-        source code and never reach a bundle.
+    :param deployer: settings of the deployer that ``mastra deploy`` uses. The command reads these
+        settings from the source code; no bundle contains them.
     :raises ConfigError: for an invalid or duplicate name, or a value of the wrong type.
     """
 
@@ -136,7 +136,7 @@ class Mastra:
         return agent
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
-        """Return the agents; the engine stores the runs of durable agents."""
+        """Return the agents, with durable agents wrapped so that the engine stores their runs."""
         by_default = getattr(self.engine, "is_durable", False) and not is_request_scoped()
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
@@ -164,10 +164,11 @@ def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> d
 
 
 def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Convert each value to an agent; an agent without a name gets its key as the name.
+    """Convert each value to an agent; an agent without an id gets its registration key as the id.
 
-    If the ``__name__`` of a plain function is already taken, the function gets its key as well.
-    Functions of several modules often have the same name.
+    The id of a plain function is its ``__name__``. If another agent has the same id or key, the
+    function's registration key becomes its id. Functions of several modules often have the same
+    name.
     """
     agents = _convert_each(items, "agents", as_agent)
     names = Counter(name for key, agent in agents.items() for name in {key, agent.id})

@@ -14,7 +14,7 @@ def build_resource(
     """Return the resource of this process; the variables of OpenTelemetry have priority.
 
     :param service_name: ``service.name``, unless ``OTEL_SERVICE_NAME`` or
-        ``OTEL_RESOURCE_ATTRIBUTES`` has it.
+        ``OTEL_RESOURCE_ATTRIBUTES`` sets it.
     :param attributes: further attributes.
     :param has_threads: whether the platform has threads; without threads, this function does not
         call the SDK's function, which starts threads.

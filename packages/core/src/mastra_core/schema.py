@@ -121,7 +121,8 @@ def validate(type_: Any, value: Any) -> Any:
 def _fill_defaults(value: Any) -> Any:
     """Set the defaults of dataclasses on the instance.
 
-    msgspec leaves the defaults on the class, and does not encode them there.
+    msgspec does not copy the defaults from the class to the instance, and encodes only the values
+    of the instance.
     """
     if isinstance(value, list | dict):
         for item in value.values() if isinstance(value, dict) else value:
@@ -137,7 +138,7 @@ def _fill_defaults(value: Any) -> Any:
 def dump(value: Any) -> Any:
     """Convert a value to JSON builtins, for a response or the journal.
 
-    Text and numbers that JSON cannot contain are replaced. The result can therefore be encoded.
+    Text and numbers that JSON cannot contain are replaced, so the result can be encoded as JSON.
 
     :param value: any JSON-able value.
     """

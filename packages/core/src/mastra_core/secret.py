@@ -121,7 +121,7 @@ def count_secrets() -> int:
 
 
 def iter_secret_values() -> Iterator[str]:
-    """Yield the value of each existing secret, also if an environment variable has the value."""
+    """Yield the value of each existing secret, including values of environment variables."""
     for secret in list(_secrets.values()):
         yield secret._value or os.environ.get(secret._name, "")  # noqa: SLF001  # of this module
 

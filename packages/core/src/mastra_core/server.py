@@ -21,8 +21,9 @@ class Cors:
     """The settings for pages of other origins that call the server.
 
     :param origins: allowed origins; ``*`` allows every origin.
-    :param credentials: whether browsers may send cookies and credentials; needs named origins.
-    :param headers: request headers to allow beside the default ones.
+    :param credentials: whether browsers may send cookies and credentials; not allowed with the
+        origin ``*``.
+    :param headers: request headers to allow in addition to the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
     :raises ConfigError: for credentials together with the origin ``*``, or for text in place of a
         list.
@@ -120,14 +121,15 @@ class Server:
     :param auth: authenticates callers: an object with ``authenticate(token, request)``.
     :param public: paths that need no ``auth``, in the format of ``Middleware.path``.
     :param api_routes: custom endpoints: ``ApiRoute(...)``, or handlers of Litestar.
-    :param on_error: ``on_error(error, request)``, which may return a response in place of the
-        server's.
+    :param on_error: ``on_error(error, request)``, which may return a response to send in place of
+        the server's error.
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
         by default only under ``mastra dev``.
     :param model_settings: names of further settings of the model that a caller may pass, in
         snake_case (``parallel_tool_calls``). With ``extra_body``, a caller can choose the model.
-    :param cors: ``False`` omits the headers.
-    :param rate_limit: how many requests one client may send; the server answers others with 429.
+    :param cors: ``False`` omits the CORS headers.
+    :param rate_limit: how many requests one client may send; the server answers further requests
+        with 429.
     :param logs: whether the latest log lines are kept and served at ``/logs`` below the prefix; by
         default only under ``mastra dev``.
     :param traces: whether the latest traces, with the inputs and outputs of agents and workflows,

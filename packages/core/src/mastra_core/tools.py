@@ -124,8 +124,8 @@ class Tool(Generic[P, R_co]):
     :param function: a sync or async function, whose parameters are the input of the tool.
     :param input: type of the input, a struct with one field for each parameter; or a JSON Schema.
     :param output: type of the result; ``Any`` if the function has no return annotation.
-    :param requires_approval: whether a person must approve each call; or a function, sync or async,
-        of the tool's parameters that decides for one call.
+    :param requires_approval: whether a person must approve each call; or a sync or async function
+        that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :param context_names: names of the parameters that receive the ``ToolContext``.
     :param remote: attributes of the spans of a tool that another process executes; ``None`` for a
@@ -281,11 +281,11 @@ def tool(
     """Convert a typed function to a ``Tool``; use it as ``@tool`` or ``@tool(...)``.
 
     :param function: a sync or async function whose parameters have types.
-    :param id: the name that a model calls the tool by; by default the function's name.
+    :param id: the name by which a model calls the tool; by default the function's name.
     :param description: text that tells the model when to call the tool; by default the function's
         docstring.
-    :param requires_approval: whether a person must approve each call; or a function, sync or async,
-        of the tool's parameters that decides for one call.
+    :param requires_approval: whether a person must approve each call; or a sync or async function
+        that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :raises ConfigError: when a parameter has no type, or a type whose values JSON cannot express.
     """

@@ -5,9 +5,10 @@ therefore get a virtual environment: a link to the interpreter, and the paths of
 environment also works for a process that is started with other variables or with ``-I``. Child
 programs other than Python are not affected.
 
-If a dynamic loader was started by name to run the interpreter, with libraries of its own, a shell
-script replaces the link. The script starts the interpreter in the same way. If the console scripts
-of a bundle have lost their executable bits, the environment also contains scripts that run them.
+The interpreter may have been started through a dynamic loader that was called by name, with
+libraries of its own. In this case, a shell script replaces the link. The script also starts the
+interpreter through the loader. If the console scripts of a bundle have lost their executable bits,
+the environment also contains scripts that run them.
 
 A bundle may be read-only, and its path is known only at the start. The environment is therefore in
 a directory for temporary files. Processes that run the same bundle share the environment, and the
@@ -192,7 +193,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
 def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
     """Lock an environment until the process ends, and complete its files.
 
-    :raises OSError: if it cannot be written, or belongs to another user.
+    :raises OSError: if the environment cannot be written, or belongs to another user.
     """
     if _locks.get(root, (0, 0))[1] == os.getpid():
         return

@@ -26,8 +26,8 @@ class RunTimedOut(RequestError):
 async def iter_with_timeout(events: AsyncIterator[T], seconds: float | None) -> AsyncGenerator[T]:
     """Yield the events of a stream; raise an error when its time is over.
 
-    The timeout interrupts only the wait for an event. It never interrupts the reader of the events.
-    The stream is closed when its time is over, or when the reader stops.
+    The timeout interrupts only the wait for an event, never the reader of the events. The stream is
+    closed when its time is over, or when the reader stops.
 
     :param events: the stream.
     :param seconds: the timeout; ``None`` for no timeout.

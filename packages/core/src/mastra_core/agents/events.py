@@ -2,7 +2,7 @@
 
 A run begins with ``Start``. Each model turn has deltas, tool calls and results, and ends with a
 ``StepFinish``. The run ends with one ``Finish``; a failed run ends with ``Failure`` instead. A run
-may wait for a person. It then reports the calls that wait (``ApprovalRequired``,
+may wait for a person. Such a run reports the calls that wait (``ApprovalRequired``,
 ``ToolSuspended``), and ends with a ``Finish`` whose reason is ``suspended``.
 """
 

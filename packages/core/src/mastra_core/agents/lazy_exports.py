@@ -161,7 +161,7 @@ def _find_clash(exports: Mapping[str, _Export], package: str, submodules: set[st
 
     :param exports: the exports of a package.
     :param package: the name of the package.
-    :param submodules: the names of its submodules.
+    :param submodules: the names of the package's submodules.
     """
     return any(exports[name] != _Export(package, name) for name in exports.keys() & submodules)
 

@@ -81,7 +81,7 @@ class ToolResultPart(_Part, frozen=True, tag="tool-result", kw_only=True):
     :param id: id of the call.
     :param name: name of the tool.
     :param result: the result, JSON builtins.
-    :param failed: whether the tool failed; ``result`` is then the message.
+    :param failed: whether the tool failed; if so, ``result`` is the error message.
     """
 
     id: str
@@ -98,8 +98,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
     :param parts: the content.
-    :param id: id of the message in the memory, which creates one if it is empty. Messages with the
-        same id are parts of one message.
+    :param id: id of the message in the memory; if empty, the memory creates an id. Messages with
+        the same id are parts of one message.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -181,8 +181,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id: id of the run.
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
-    :param fallback: the structured answer if the model gives no valid one. The run then ends
-        with this answer instead of failing; its text is that of the model.
+    :param fallback: the structured answer if the model gives no valid one. The run then ends with
+        this answer instead of failing, and the text of the answer is what the model wrote.
     :param model: the model to use in place of the agent's.
     :param instructions: the instructions to use in place of the agent's.
     :param extra_instructions: text to add after the instructions.
@@ -195,8 +195,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: the caller whose limits the run counts toward, if a store has bounds; empty
-        for the application itself.
+    :param caller: the caller whose limits apply to the run, if a store has bounds; empty for the
+        application itself.
     :param trace: the ids of the span of a suspended run; the span of the resumed run links to it.
     :param journal: records the finished calls of a durable run; set by the framework.
     """

@@ -23,8 +23,9 @@ class _Application(Protocol):
 def preload(mastra: _Application) -> None:
     """Import the frameworks and the model clients of all registered agents.
 
-    Otherwise, the first call of each agent imports them. No network is used, and no model is
-    created. If an agent cannot be prepared, its first call reports the error.
+    Without this function, the first call of each agent imports its framework and clients. No
+    network is used, and no model is created. If an agent cannot be prepared, its first call reports
+    the error.
 
     :param mastra: the application.
     """

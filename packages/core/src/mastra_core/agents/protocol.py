@@ -44,7 +44,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     :param provider: the model's provider (``openai``), empty if unknown.
     :param model: name of the model without the provider.
     :param tools: the tools.
-    :param agents: the agents that it can call, by key.
+    :param agents: the agents that this agent can call, by key.
     :param output_schema: JSON Schema of the structured answer, ``None`` for text.
     :param requires: modules that are imported at run time.
     :param variables: environment variables, one of which the provider needs at run time.
@@ -171,7 +171,7 @@ def build_agent_error(failure: Failure, events: Sequence[AgentEvent]) -> AgentFa
     """Build the error that ``generate`` raises for a failed run.
 
     :param failure: the last event of the run.
-    :param events: the events before it.
+    :param events: the events before the failure.
     """
     return AgentFailed(
         failure.message, kind=failure.kind, status=failure.status, events=tuple(events)

@@ -86,7 +86,8 @@ def parse_models(model: Any) -> tuple[Any, ...]:
             raise ConfigError(
                 f"The model is a {type(each).__name__!r}, which is neither a model string nor a "
                 "model object.",
-                'Write model="openai:gpt-5", and check the variable if the name comes from one.',
+                'Write model="openai:gpt-5". If the model comes from an environment variable, set '
+                "the variable.",
             )
         if isinstance(each, str) and ":" not in each and each != "test":
             raise ConfigError(

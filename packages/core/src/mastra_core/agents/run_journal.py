@@ -19,7 +19,7 @@ class Parts(Protocol):
     async def prepare(self, *, events: bool = False) -> None:
         """Store everything that is recorded so far, before a part begins.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
 
     def record(self, name: str, value: Any) -> None:
@@ -77,7 +77,7 @@ class RunJournal:
     async def prepare(self, *, events: bool = False) -> None:
         """Store everything that is recorded so far, before a call begins.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
         await self._parts.prepare(events=events)
 

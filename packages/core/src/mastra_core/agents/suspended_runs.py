@@ -61,7 +61,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """The caller toward whose limits the run counts; empty for the application itself."""
+        """The caller whose limits apply to the run; empty for the application itself."""
         return self.run_input.caller
 
     @classmethod
@@ -104,7 +104,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             if call not in waiting_ids:
                 raise InvalidInput(
                     f"The run {self.run_id!r} is not waiting for the call {call!r}.",
-                    f"It waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
+                    f"The run waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
             self.run_input,
@@ -174,8 +174,8 @@ class SuspendedRunPage(msgspec.Struct, frozen=True, kw_only=True):
 class SuspendedRuns(Protocol):
     """The protocol of a store of suspended runs.
 
-    The key of a run consists of its agent, its resource and its id. Callers choose ids. Two
-    resources may therefore use the same id.
+    The key of a run consists of its agent, its resource and its id. Callers choose ids, so two
+    resources may use the same run id.
     """
 
     async def put(self, run: SuspendedRun) -> None:
@@ -321,7 +321,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
     """Return the runs of a page, or raise an error if they are too large together.
 
     :param runs: the runs.
-    :param query: the query, which has the maximum size.
+    :param query: the query, whose ``max_bytes`` is the maximum size.
     :raises InvalidInput: when the page is larger than the query allows.
     """
     size = PageSize(query.max_bytes)
@@ -331,7 +331,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a caller that names no resource, if several have a run with the id.
+    """Build the error for a call without a resource, if several resources have such a run.
 
     :param run_id: id of the run.
     """

@@ -47,13 +47,13 @@ def describe_database(url: DatabaseUrl) -> TracedDatabase:
 def trace_transaction(database: TracedDatabase, texts: Iterable[str] = ()) -> _Block:
     """Start a span around one transaction.
 
-    There is a span only inside of the span of a request or a run. The texts of the statements have
+    A span is recorded only inside the span of a request or a run. The texts of the statements have
     no values, because all values are bound.
 
     :param database: the database.
     :param texts: the statements of the transaction, as far as they are known.
-    :returns: a context manager that yields the list of the statements, to which the block may add
-        further ones, or ``None`` if nothing is traced.
+    :returns: a context manager that yields the list of the statements, or ``None`` if nothing is
+        traced. The block may add statements to the list.
     """
     if not is_recording() or get_current_span() is None:
         return contextlib.nullcontext()

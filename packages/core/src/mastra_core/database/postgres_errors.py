@@ -109,7 +109,10 @@ def _find_message(error: Error) -> tuple[str, str]:
         if code.startswith(prefix):
             return message
     if code or not isinstance(error, OperationalError | InterfaceError):
-        return ("{source} has refused a statement: {error}.", "Update mastra-core, or report it.")
+        return (
+            "{source} has refused a statement: {error}.",
+            "Update mastra-core, or report the error.",
+        )
     text = str(error)
     if "FATAL:" in text:
         reason = text.partition("FATAL:")[2]

@@ -19,7 +19,7 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 async def migrate_postgres(connection: AsyncConnection[Any], schema: Schema, source: str) -> None:
     """Migrate tables to the newest version, under an advisory lock of the transaction.
 
-    :param connection: a connection without an open transaction, in the mode of autocommit.
+    :param connection: a connection in autocommit mode, without an open transaction.
     :param schema: the tables.
     :param source: the database without its secrets, for messages.
     :raises StorageError: when a newer version of mastra wrote the tables.

@@ -50,7 +50,7 @@ class PostgresPool:
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
-    :param max_connections: maximum number of connections.
+    :param max_connections: maximum number of connections that the pool opens.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -92,7 +92,7 @@ class PostgresPool:
         await pool.close()
 
     async def _end_check(self) -> None:
-        """End the check of connections, which waits for each lost connection."""
+        """End the check of connections, which otherwise waits for each lost connection."""
         checker, self._checker = self._checker, None
         if checker is not None and not checker.done():
             await asyncio.wait([checker], timeout=_CHECK_SECONDS)
@@ -147,8 +147,8 @@ class PostgresPool:
     async def listen(self, *channels: str) -> AsyncIterator[str]:
         """Yield the payloads that ``NOTIFY`` sends to channels.
 
-        Each call has a connection of its own. The first value is empty: from then on, every
-        notification is received.
+        Each call of this method opens its own connection. The first value is empty: from then on,
+        every notification is received.
 
         :param channels: names of the channels, identifiers in lower case.
         :raises StorageError: when the connection is lost.
@@ -239,7 +239,7 @@ class PostgresPool:
         return pool
 
     async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
-        """Open one connection outside the pool, because its errors name their cause."""
+        """Open one connection outside the pool, so that an error names its cause."""
         psycopg = _import_psycopg()
         options = self._get_options(seconds)
         try:

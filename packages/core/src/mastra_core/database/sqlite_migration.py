@@ -17,7 +17,7 @@ _TABLES = "SELECT 1 FROM sqlite_master WHERE name = ?"
 def migrate_sqlite(connection: Connection, schema: Schema, path: str) -> None:
     """Migrate tables to the newest version, under the write lock of the file.
 
-    :param connection: a connection without an open transaction, in the mode of autocommit.
+    :param connection: a connection in autocommit mode, without an open transaction.
     :param schema: the tables.
     :param path: path of the file, for messages.
     :raises StorageError: when a newer version of mastra wrote the tables.

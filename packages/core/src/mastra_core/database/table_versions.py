@@ -18,8 +18,8 @@ class Schema(NamedTuple):
     """A group of tables.
 
     :param table: name of the table that holds the version: ``mastra_schema``.
-    :param versions: the statements of each version. Those at index N migrate the tables from
-        version N to N + 1.
+    :param versions: the statements of each version. The statements at index N migrate the tables
+        from version N to N + 1.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""Durable runs of an agent: any process on the database can continue them."""
+"""Durable runs of an agent, which any process that uses the database can continue."""
 
 from mastra_core.durable_agents.agent_workflow import build_agent_workflow
 from mastra_core.durable_agents.durable_agent import DurableAgent

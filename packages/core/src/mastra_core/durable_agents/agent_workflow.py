@@ -45,7 +45,7 @@ class _Resumed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
-    """Build the workflow that runs an agent. It is not part of the application's workflows.
+    """Build the workflow that runs an agent, which is not among the application's workflows.
 
     :param agent: the agent.
     """
@@ -131,5 +131,5 @@ def _build_input(value: Any, context: StepContext) -> tuple[AgentInput, bool]:
 def _build_error(name: str) -> InvalidInput:
     return InvalidInput(
         f"A durable run cannot have the option {name!r}, because code cannot be stored.",
-        "Pass it to the Agent. The type of one answer can be passed as output_schema.",
+        "Pass the option to Agent(...). To set the type of one answer, pass output_schema.",
     )

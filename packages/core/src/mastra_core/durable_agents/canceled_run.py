@@ -25,7 +25,7 @@ __all__ = ("save_canceled_run",)
 
 
 async def save_canceled_run(agent: AgentLike, run: Run) -> None:
-    """Store the events of a canceled run in its thread, if it has one.
+    """Store the events of a canceled run in the thread of the run, if there is one.
 
     The process that executed the run stores nothing, because it cannot know whether the run is
     canceled or another process continues it.

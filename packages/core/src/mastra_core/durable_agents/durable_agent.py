@@ -122,7 +122,7 @@ class DurableAgent(AgentWrapper):
             await save_canceled_run(self._agent, run)
 
     async def store_canceled_run(self, run_id: str, resource: str = "") -> None:
-        """Store the events of a run that others have canceled in the thread of the run.
+        """Store the events of a run in its thread, after another caller has canceled the run.
 
         :param run_id: the id of the run.
         :param resource: the owner of the run; any by default.
@@ -143,7 +143,7 @@ class DurableAgent(AgentWrapper):
         return read_suspended_run(self.id, record)
 
     async def find_suspended_runs(self, run_id: str) -> list[SuspendedRun]:
-        """Return the waiting runs with an id; several resources may have one each.
+        """Return the waiting runs with an id; several resources may each have such a run.
 
         :param run_id: the id of the runs.
         """
@@ -209,7 +209,7 @@ class DurableAgent(AgentWrapper):
             part = msgspec.structs.replace(part, after=cursor, offset=0)
 
     async def _find(self, run_id: str, resource: str) -> Run:
-        """Return a run. If no resource is named, prefer the run without a resource."""
+        """Return a run. If the caller names no resource, prefer the run without a resource."""
         try:
             run = await self._engine.get(self.workflow, run_id, resource)
         except NotFound:

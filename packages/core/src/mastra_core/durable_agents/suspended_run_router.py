@@ -1,4 +1,4 @@
-"""Find the suspended runs of durable agents in the engine, and those of other agents elsewhere."""
+"""Find the suspended runs of durable agents in the engine, and of other agents in the storage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SuspendedRunRouter(SuspendedRuns):
     The engine itself stores the runs of durable agents, so this store does not store or remove
     them.
 
-    :param others: the store for the other agents.
+    :param others: the store for the agents that are not durable.
     :param agents: the durable agents by id.
     """
 

@@ -36,8 +36,8 @@ def estimate_size(value: Any) -> int:
 def estimate_context_size(context: Mapping[str, Any]) -> int:
     """Estimate the bytes that a request context takes in memory.
 
-    An object that a middleware stores in the context belongs to the application. It counts as one
-    value.
+    An object that a middleware stores in the context belongs to the application, so the object
+    counts as one value.
 
     :param context: the request context.
     """

@@ -1,7 +1,8 @@
 """Write log lines in a thread, so that a slow destination never delays a request.
 
 The queue handlers of the standard library write each line by itself, have no limit in bytes, and
-wait without end for a destination that hangs. They also load 4 ms of modules at a cold start.
+wait without end for a destination that hangs. They import further modules, which adds 4 ms to a
+cold start.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class BackgroundWriter:
     ) -> list[str | None]:
         """Return the line of each entry; count an entry that cannot be formatted as lost.
 
-        The line of such an entry is ``None``.
+        The line of a lost entry is ``None``.
         """
         try:
             return [*format_entries([entry for _, entry in pairs])]

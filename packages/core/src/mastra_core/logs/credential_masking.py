@@ -1,4 +1,4 @@
-"""Replace credentials in log lines; names of fields and known values identify them."""
+"""Replace credentials in log lines: fields with the name of a credential, and known values."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def mask_nested_secrets(value: Any) -> Any:
     An object whose text shows a secret is replaced by its text, with ``****`` in place of the
     secret.
 
-    :param value: data, of which ``mask_credentials`` has made a copy.
+    :param value: a copy of data that ``mask_credentials`` has made.
     """
     kind = type(value)
     if kind is str:

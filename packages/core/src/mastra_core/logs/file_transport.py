@@ -25,7 +25,7 @@ class FileTransport(LogTransport):
 
     :param path: path of the file; missing directories are created.
     :param max_bytes: the size at which a new file begins.
-    :param backups: number of earlier files to keep.
+    :param backups: number of full, renamed files to keep.
     :param level: records below this level of ``logging`` are not written.
     :raises ConfigError: for a size or a number below 1.
     """

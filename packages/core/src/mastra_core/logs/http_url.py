@@ -14,9 +14,10 @@ __all__ = ("parse_http_url",)
 def parse_http_url(url: Any, sender: str) -> SplitResult:
     """Return the parts of a URL to which data is sent.
 
-    :param url: the URL; any other value raises the error.
+    :param url: the URL; may be any value, because the setting comes from a user.
     :param sender: what sends the data, for the message.
-    :raises ConfigError: when it is not a URL with ``http`` or ``https``, a host and a valid port.
+    :raises ConfigError: when ``url`` is not a URL with ``http`` or ``https``, a host and a valid
+        port.
     """
     if not isinstance(url, str):
         raise ConfigError(

@@ -24,8 +24,8 @@ _REQUEST_LOGGERS = (
 class LibraryLoggers:
     """Attaches a handler to the root logger, unless the application has configured that logger.
 
-    Levels that are set stay as they are. The root logger gets the level of the application. Some
-    libraries log each request; they get the level ``warn``.
+    A level that the application has set does not change. The root logger gets the level of the
+    application. Some libraries log each request; they get the level ``warn``.
 
     :param handler: the handler of the application's logger.
     :param level: the level of the application's logger.

@@ -18,7 +18,7 @@ _step: contextvars.ContextVar[str] = contextvars.ContextVar("log_step", default=
 
 @contextlib.contextmanager
 def bind_log_fields(**fields: Any) -> Iterator[None]:
-    """Add fields to the lines that are logged within a block, also by its tasks and threads.
+    """Add fields to the lines that a block logs, and that the tasks and threads it starts log.
 
     A field shows ``****`` if its name is the name of a credential.
 

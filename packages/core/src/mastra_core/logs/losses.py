@@ -66,7 +66,8 @@ class Losses:
     def take_reports(self, *, is_final: bool = False) -> Iterator[Loss]:
         """Yield the losses to report now: the first at once, later losses once a minute.
 
-        :param is_final: whether no later report is possible.
+        :param is_final: whether this is the last report, which also contains losses that are not
+            due.
         """
         now = time.monotonic()
         with self._lock:

@@ -26,7 +26,7 @@ _NANOSECONDS = 1_000_000_000
 class OtlpTransport(LogTransport):
     """Exports lines by OTLP over HTTP; ``OTEL_*`` variables set defaults of the arguments.
 
-    It needs the extra ``mastra-core[telemetry]``.
+    The transport needs the extra ``mastra-core[telemetry]``.
 
     :param endpoint: the URL of the collector, without a path for the signal.
     :param headers: headers for the collector; a value may be a ``Secret``.

@@ -156,7 +156,7 @@ class LogPipeline(logging.Handler):
         transports: Sequence[LogTransport],
         writer: BackgroundWriter,
     ) -> None:
-        """Queue a record for transports of JSON; the thread formats it, unless it may change."""
+        """Queue a record for JSON transports; the thread formats a record that cannot change."""
         try:
             entry = read_entry(record)
             size = measure_entry(entry)

@@ -16,8 +16,8 @@ __all__ = ("StreamTransport",)
 class StreamTransport(LogTransport):
     """Writes lines to a text stream.
 
-    Lines for the standard streams are written to their file descriptor. A thread that waits for
-    the reader of a pipe then holds no lock that the interpreter needs at its exit.
+    Lines for the standard streams are written to their file descriptors. Therefore, a thread that
+    waits for the reader of a pipe holds no lock that the interpreter needs at its exit.
 
     :param stream: the stream.
     :param formatter: formats the lines.

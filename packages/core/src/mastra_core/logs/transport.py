@@ -65,7 +65,7 @@ class LogTransport:
         """Write lines.
 
         :param lines: the lines, as ``format`` returned them.
-        :raises LinesLost: when some lines could not be written. After any other exception, all
+        :raises LinesLost: when some lines could not be written. If another exception is raised, all
             lines are counted as lost.
         """
         raise NotImplementedError

@@ -27,7 +27,7 @@ class Wakeup:
     def wait(self, seconds: float = -1) -> None:
         """Wait until the flag is set, and clear it.
 
-        :param seconds: how long to wait; without end by default.
+        :param seconds: how long to wait; without a limit by default.
         """
         self._lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
 

@@ -276,7 +276,7 @@ class McpClient:
 
 
 def _get_import_variables() -> dict[str, str]:
-    """Return the variables by which a Python program finds the application's modules."""
+    """Return the environment variables with which Python finds the application's modules."""
     return {name: os.environ[name] for name in _IMPORT_VARIABLES if name in os.environ}
 
 

@@ -1,7 +1,7 @@
 """A connection to an MCP server that a separate task keeps open.
 
 The SDK requires that the task that opens a connection also closes it. The task of an agent's run
-cannot do so, because it ends earlier than the connection.
+cannot close the connection, because the task ends earlier than the connection.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Connection:
     async def request(self, send: Callable[[Any], Awaitable[T]]) -> T:
         """Send a request, and wait for the response.
 
-        :param send: sends the request by the SDK's client.
+        :param send: sends the request with the SDK's client.
         :raises McpFailed: when the connection is lost, or the response does not come in time.
         """
         request = asyncio.ensure_future(send(self._client.result()))

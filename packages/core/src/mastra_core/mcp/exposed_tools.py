@@ -84,8 +84,8 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if item.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {item.name!r}.",
-                "Agents are exposed as ask_KEY and workflows as run_KEY. Use another key for one "
-                "of them.",
+                "Agents are exposed as ask_KEY and workflows as run_KEY. Register one of the two "
+                "with another key.",
             )
         by_name[item.name] = item
     return by_name

@@ -21,7 +21,7 @@ async def open_http_client(
 
     :param url: URL of the server.
     :param headers: headers of every request.
-    :param connect_timeout: seconds to connect and to send.
+    :param connect_timeout: seconds that connecting and sending may take.
     """
     httpx2, transport = import_sdk_module("httpx2"), import_sdk_module("mcp.client.streamable_http")
     timeouts = httpx2.Timeout(connect_timeout, read=_READ_TIMEOUT)

@@ -26,8 +26,8 @@ class McpResource:
 
     :param uri: the URI, such as ``docs://terms``.
     :param name: name of the document.
-    :param content: text or bytes, or a function, sync or async, of the ``McpCaller`` that returns
-        text, bytes or JSON builtins.
+    :param content: text or bytes, or a function that takes the ``McpCaller`` and returns text,
+        bytes or JSON builtins; the function may be sync or async.
     :param description: text that says what the document is for.
     :param mime_type: MIME type of the content; by default, a type that fits the Python type of the
         content.
@@ -102,7 +102,7 @@ def build_resources(mastra: Mastra) -> dict[str, McpResource]:
         if resource.uri in by_uri:
             raise ConfigError(
                 f"Two resources of the MCP server have the URI {resource.uri!r}.",
-                "Use another URI for one of them.",
+                "Use another URI for one of the resources.",
             )
         by_uri[resource.uri] = resource
     return by_uri

@@ -38,5 +38,5 @@ def _require_version() -> None:
         raise ConfigError(
             f"The package mcp {version} is installed, but mastra needs mcp 2.3 or newer.",
             "Install the extra: pip install --upgrade 'mastra-core[mcp]'. If another package "
-            "requires mcp<2, use a version of it that does not.",
+            "requires mcp<2, install a version of that package that allows mcp 2.",
         )

@@ -41,7 +41,8 @@ SUSPENSIONS = "suspendedTools"
 class AssistantMessageBuilder:
     """Collects the events of a run, and builds the parts of its stored message.
 
-    :ivar finish: the end of the run; ``None`` before it, and for a failed or aborted run.
+    :ivar finish: the event that ended the run; ``None`` while the run continues, and for a failed
+        or aborted run.
     """
 
     def __init__(self) -> None:

@@ -32,13 +32,13 @@ class Memory:
     thread belongs to one resource. If a method gets a ``resource``, it rejects threads of other
     resources. A method that gets no ``resource`` accepts every thread.
 
-    :param last_messages: how many stored messages a run receives; all that an agent does in one run
-        is one message. 0 for none.
+    :param last_messages: how many of the last stored messages a run receives; 0 for none.
+        Everything that an agent does in one run is one message.
     :param working_memory: notes that the model itself updates: a template as text, a type, or
         ``True`` for a template about a user.
     :param scope: what the notes are about: the ``resource``, or only the ``thread``.
-    :param generate_title: how threads are titled: ``True`` asks the agent itself; or an agent or
-        async function that generates a title from the user's first message.
+    :param generate_title: what generates the titles of threads from the user's first message:
+        ``True`` for the agent itself, another agent, or an async function; no titles by default.
     :param storage: the storage of the threads and notes; by default the storage of the ``Mastra``.
     :raises ConfigError: for a value of the wrong type.
     """
@@ -77,7 +77,7 @@ class Memory:
         return self._storage
 
     def use_storage(self, storage: Any) -> None:
-        """Use the storage of ``Mastra``, unless this memory has its own.
+        """Use the storage of ``Mastra``, unless this memory has its own storage.
 
         :param storage: a storage or its URL.
         """
@@ -129,7 +129,7 @@ class Memory:
         return require_access(thread, resource)
 
     async def check_access(self, thread_id: str, resource: str) -> None:
-        """Check before a run whether it may use its thread.
+        """Check before a run whether the run may use its thread.
 
         :param thread_id: id of the thread, which may not exist yet.
         :param resource: the resource of the run.
@@ -211,7 +211,7 @@ class Memory:
 
         :param messages: the messages, with their thread ids.
         :param resource: owner of the threads.
-        :param caller: the caller toward whose limits new threads count; by default the resource.
+        :param caller: the caller whose limits apply to new threads; by default the resource.
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message with the same id.
         """
@@ -234,7 +234,7 @@ class Memory:
         :param message_ids: ids of the messages.
         :param resource: the owner that the threads of the messages must have; ``None`` for any.
         :returns: how many messages were deleted.
-        :raises Forbidden: when one belongs to another resource; nothing is deleted then.
+        :raises Forbidden: when a message belongs to another resource; then no message is deleted.
         """
         known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:

@@ -305,9 +305,9 @@ class RunMemory:
 async def _check_ids(
     threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Remove message ids of other threads from the input; also return the thread's own ids.
+    """Remove ids of other threads' messages from the input, and return the thread's own ids.
 
-    Messages of ``recall`` are not loaded again.
+    The messages that ``recall`` contains are not loaded again.
     """
     recalled = {message.id for message in recall.messages}
     ids = dict.fromkeys(message.id for message in run_input.messages if message.id)
@@ -327,8 +327,8 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    It is the message with the calls that ``run_input`` decides, or the last message that the caller
-    sends.
+    If ``run_input`` has decisions, the message contains the calls that wait for these decisions.
+    Otherwise, the caller has sent the message as the last one of the conversation.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":
@@ -366,7 +366,7 @@ def _take_last(recall: Recall, number: int) -> Recall:
 
 
 def _select_earlier(recall: Recall, conversation: SentConversation) -> Sequence[StoredMessage]:
-    """Return the stored messages before the new messages, which may be stored already."""
+    """Return the messages that were stored before the first of the new messages."""
     if not conversation.is_repeated:
         return recall.messages
     repeated = {message.id for message in conversation.new}

@@ -19,8 +19,8 @@ class SentConversation(msgspec.Struct, frozen=True, kw_only=True):
     """The messages of a caller, in two parts.
 
     :param earlier: the messages that are stored already, or that precede stored messages.
-    :param new: the messages of this run. A message of the user that the caller sends again, edited
-        or not, is one of them.
+    :param new: the messages of this run. They include a user's message that the caller sends again,
+        edited or not.
     :param is_repeated: whether the first of the new messages is stored already.
     """
 

@@ -60,7 +60,7 @@ class WorkingMemory:
         """Build the instructions that contain the current notes.
 
         :param notes: the current notes.
-        :param can_change: whether the run has the tool.
+        :param can_change: whether the run has the tool that changes the notes.
         """
         how = (_TEXT_INSTRUCTION if self.type is None else _TYPE_INSTRUCTION).format(tool=TOOL)
         change = f" When you learn something that belongs there, {how}." if can_change else ""

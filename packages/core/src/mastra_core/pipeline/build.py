@@ -56,7 +56,7 @@ class Build:
     def move_to(self, directory: Path) -> None:
         """Move the whole build to ``directory``; moving is faster than ``copy_to``.
 
-        On another file system the build is copied.
+        If ``directory`` is on another file system, the build is copied.
 
         :param directory: an empty directory.
         """

@@ -39,8 +39,8 @@ class DeployRequest:
     :param git: state of the git repository, ``None`` outside of one.
     :param env: values of the app's variables, which the platform stores as secrets.
     :param wait: whether to wait until the deployment is live.
-    :param promote: whether this deploy publishes a draft; ``False`` leaves it unpublished, for
-        example for a canary.
+    :param promote: whether this deploy also publishes the new deployment; ``False`` leaves a draft,
+        for example for a canary.
     :param previous: the last deployment known on this machine, ``None`` if there is none.
     :param fingerprint: a keyed hash of the bundle and the values in ``env``. The hash reveals no
         value, because its key is derived from the credentials. A deployer that stores the hash on

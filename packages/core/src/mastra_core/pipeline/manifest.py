@@ -22,7 +22,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
     :param shares_responses: whether all processes know the responses of the Responses API.
-    :param body_limit: maximum bytes of a request body, where the app sets it; 0 for the default.
+    :param body_limit: maximum bytes of a request body, if the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
 

@@ -14,8 +14,9 @@ __all__ = ("Environment", "Project")
 class Environment:
     """Names of the environment variables that the app declares, without values.
 
-    :param required: without these the app does not start, and nothing is uploaded.
-    :param optional: set on the platform where they have a value.
+    :param required: variables that the app needs. If one of them is missing, the app does not start
+        and a deploy uploads nothing.
+    :param optional: variables that a deploy sets on the platform if they have a value.
     """
 
     required: tuple[str, ...] = ()

@@ -70,13 +70,14 @@ class Target:
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
-        this machine. Without it a preview is refused if no platform of the target runs.
+        this machine. If false, a preview is refused on a machine that can run none of
+        ``platforms``.
     :param emulated_previews: whether ``mastra_preview`` emulates the platform, and therefore runs a
         bundle for the platform on any machine.
-    :param stores_env: whether the platform stores the values of the app's variables. Where it does
-        not, no values are asked for and ``DeployRequest.env`` is empty.
-    :param persistent_disk: whether files that the app writes still exist at its next start. Where
-        they do not, the check warns about a database in a file.
+    :param stores_env: whether the platform stores the values of the app's variables. If the
+        platform does not, no values are asked for and ``DeployRequest.env`` is empty.
+    :param persistent_disk: whether files that the app writes still exist at its next start. If such
+        files are lost, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
         persistent disk. The check then also suggests a volume.
     :param short_lived: whether the app runs as many instances, each of which may end at any time.

@@ -22,7 +22,7 @@ _current: ContextVar[RequestLifetime | None] = ContextVar("mastra_request", defa
 class RequestLifetime:
     """A request, which lasts until its response is complete and its kept tasks have ended.
 
-    :ivar values: what parts of the application store for this request, such as connections.
+    :ivar values: objects that parts of the application keep for this request, such as connections.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class RequestLifetime:
 def enter_request() -> Iterator[RequestLifetime]:
     """Make the block, and the tasks that it creates, one request.
 
-    The server does so for each request, where the mode is enabled.
+    If the request scope is enabled, the server enters such a block for each request.
 
     :returns: a context manager that gives the request.
     """
@@ -95,7 +95,7 @@ def get_current_request() -> RequestLifetime | None:
 
 
 def keep_alive(task: asyncio.Future[Any]) -> None:
-    """Let a task run to its end, even if the response of its request is complete before.
+    """Let a task run to its end, even if the response of its request is complete earlier.
 
     :param task: the task, which the current request created.
     """

@@ -63,8 +63,8 @@ def is_task_done(task: asyncio.Task[Any]) -> bool:
 def is_being_cancelled() -> bool:
     """Return whether the current task was cancelled.
 
-    A loop that never ends by itself must ask. Before Python 3.12, ``asyncio.wait_for`` can lose a
-    cancellation, and libraries for databases call ``wait_for``.
+    A loop that never ends by itself must call this function. Before Python 3.12,
+    ``asyncio.wait_for`` can lose a cancellation, and database libraries call ``wait_for``.
     """
     import asyncio
 

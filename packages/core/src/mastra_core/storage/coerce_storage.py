@@ -29,8 +29,8 @@ _OWN_SCHEMES = ("memory", "sqlite", "d1", "postgresql", "postgres")
 def as_storage(value: Any) -> Storage:
     """Convert a value to a storage.
 
-    The path in ``sqlite:///file.db`` is relative to the working directory. Under ``mastra dev``,
-    ``mastra start`` and ``python .mastra/index.py``, this is the project's directory. The path in
+    The path in ``sqlite:///file.db`` is relative to the working directory, which is the project's
+    directory under ``mastra dev``, ``mastra start`` and ``python .mastra/index.py``. The path in
     ``sqlite:////data/file.db`` is absolute.
 
     :param value: a storage, a URL, or ``None`` for a storage in this process.

@@ -52,9 +52,9 @@ def set_environment(environment: Any) -> None:
     be used in another one. If the function is not called, the environment of the current request is
     used, which the module ``cloudflare:workers`` provides.
 
-    :param environment: the environment: an object, or a mapping, with the bindings by name. Prefer
-        the object of JavaScript to the wrapper of Cloudflare's SDK, which converts each value once
-        more.
+    :param environment: the Worker's environment, an object or a mapping that contains the bindings
+        by name. Prefer the JavaScript object to the wrapper from Cloudflare's SDK, because the
+        wrapper converts each value a second time.
     """
     _environment.set(environment)
 

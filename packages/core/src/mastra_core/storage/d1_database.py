@@ -39,7 +39,7 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 class D1Database:
     """A D1 database of a Worker.
 
-    :param binding: name of the binding, or an object with its methods.
+    :param binding: name of the binding, or an object with the methods of a binding.
     :param schema: the tables.
     :param blob_columns: names of the columns whose values are bytes.
     :raises ConfigError: when the name is not a valid name of a binding.
@@ -90,8 +90,8 @@ class D1Database:
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
-        :param locks: not needed, because there is one writer at a time.
-        :param is_conditional: not needed, because all conditions of a batch agree.
+        :param locks: ignored, because there is one writer at a time.
+        :param is_conditional: ignored, because all conditions of a batch have the same result.
         :raises StorageError: when the database cannot be used.
         """
         traced = TracedDatabase("sqlite", self.name)

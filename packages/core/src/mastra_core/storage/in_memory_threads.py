@@ -299,7 +299,7 @@ class MemoryThreads(ThreadStore):
         return text
 
     def _get_owner(self, scope: Scope, owner: str, resource: str | None) -> str:
-        """Return the resource that the notes belong to, and whose limits count them."""
+        """Return the resource that owns the notes, and whose limits apply to them."""
         if scope == "resource":
             return owner
         entry = self._threads.get(owner)

@@ -85,7 +85,7 @@ class ThreadStore(Protocol):
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
-        :param history: the framework's own history of the thread.
+        :param history: the history of the thread in the format of the agent's framework.
         :param after: the position of the thread for which the history was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
@@ -129,7 +129,7 @@ class ThreadStore(Protocol):
         """
 
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
-        """Delete messages, except those of other resources.
+        """Delete messages, except messages that belong to other resources.
 
         :param message_ids: ids of the messages.
         :param resource: the owner that the threads of the messages must have; ``None`` for any.
@@ -167,8 +167,8 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits the notes count toward, and the owner that an
-            existing thread must have; ``None`` for any.
+        :param resource: the caller whose limits apply to the notes, and the owner that an existing
+            thread must have; ``None`` for any.
         :returns: the new notes.
         :raises Conflict: when other callers change the notes during every attempt.
         :raises Forbidden: when the thread, or its notes, belong to another resource.
@@ -176,7 +176,7 @@ class ThreadStore(Protocol):
 
 
 class RecordStore(Protocol):
-    """A store for records with an age, such as the responses of the Responses API.
+    """A store for records that expire, such as the responses of the Responses API.
 
     Each caller has a maximum number of records; the oldest are removed.
     """
@@ -186,7 +186,7 @@ class RecordStore(Protocol):
 
         :param record_id: the id.
         :param owner: the owner, who alone may read the record.
-        :param caller: the caller whose limits the record counts toward.
+        :param caller: the caller whose limits apply to the record.
         :param data: the record.
         :raises InvalidInput: when the record is too large for the store.
         :raises StorageError: when the store cannot be used.
@@ -201,7 +201,7 @@ class RecordStore(Protocol):
         """
 
     async def delete(self, record_id: str, owner: str) -> bool:
-        """Delete a record, and return whether this owner had it.
+        """Delete a record of an owner, and return whether there was such a record.
 
         :param record_id: the id.
         :param owner: the owner.

@@ -111,7 +111,8 @@ class Recall(_Record, frozen=True, kw_only=True):
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
-    :param history: the framework's own history; ``None`` if it does not cover the latest message.
+    :param history: the history in the format of the agent's framework; ``None`` if the history
+        lacks the latest message.
     :param position: a number that grows with each change of a message; see ``ThreadStore.append``.
     """
 
@@ -142,7 +143,7 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
-    :param descending: whether the newest is first.
+    :param descending: whether the newest record is first.
     """
 
     resource: str | None = None
@@ -164,7 +165,7 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
     :param since: earliest time, milliseconds since the epoch, inclusive.
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param metadata: keys that must have exactly these values.
-    :param descending: whether the newest is first.
+    :param descending: whether the newest record is first.
     """
 
     thread: str

@@ -30,8 +30,8 @@ class Statement(NamedTuple):
 class Result(NamedTuple):
     """The result of one statement.
 
-    :param rows: the rows that it returned.
-    :param changes: number of rows that it inserted, updated or deleted.
+    :param rows: the rows that the statement returned.
+    :param changes: number of rows that the statement inserted, updated or deleted.
     """
 
     rows: Sequence[tuple[Any, ...]]
@@ -73,8 +73,8 @@ class SqliteDatabase(Protocol):
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
-        A database may commit before ``convert`` is called. An exception in ``convert`` therefore
-        need not undo the statements.
+        A database may commit before ``convert`` is called. If ``convert`` raises, the statements
+        may therefore stay committed.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.

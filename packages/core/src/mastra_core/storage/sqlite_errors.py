@@ -56,4 +56,6 @@ def to_storage_error(error: Error, path: str) -> StorageError:
     for prefix, (message, hint) in _MESSAGES.items():
         if name.startswith(prefix):
             return StorageError(message.format(path=path, error=error), hint)
-    return StorageError(f"SQLite refused {path!r}: {error}.", "Update mastra-core, or report it.")
+    return StorageError(
+        f"SQLite refused {path!r}: {error}.", "Update mastra-core, or report the error."
+    )

@@ -62,8 +62,9 @@ class SqliteFile:
         :param statements: the statements.
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
-        :param locks: not needed, because there is one writer at a time.
-        :param is_conditional: not needed, because all conditions of a transaction agree.
+        :param locks: ignored, because there is one writer at a time.
+        :param is_conditional: ignored, because all conditions of a transaction have the same
+            result.
         :raises StorageError: when the file cannot be used.
         """
 

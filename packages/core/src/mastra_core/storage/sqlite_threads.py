@@ -387,7 +387,7 @@ class _AppendCondition:
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:
-        """Return a statement that is executed only if this condition holds too.
+        """Return a copy of a statement that is executed only if this condition holds.
 
         :param statement: the statement.
         """

@@ -1,7 +1,7 @@
 """A span that costs little to record.
 
 A span of OpenTelemetry's SDK checks and copies its attributes under a lock. A ``LightSpan`` stores
-its attributes unchecked. The thread of the export checks and encodes them.
+its attributes unchecked; the thread that exports the span checks and encodes the attributes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class LightSpan(Span):
 
     :param name: the name.
     :param kind: the kind.
-    :param parent: the span that contains it, or its context; ``None`` for a new trace.
+    :param parent: the parent span, or the context of the parent span; ``None`` for a new trace.
     :param attributes: the attributes; the span changes this dictionary.
     :param links: links to other related spans.
     :param resource: the OpenTelemetry resource of the process.

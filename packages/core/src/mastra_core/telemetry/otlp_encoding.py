@@ -59,8 +59,8 @@ def encode_spans(
 
     :param spans: ``LightSpan`` objects and ended spans of OpenTelemetry's SDK.
     :param limits: the limits of each span.
-    :param failures: a list to which spans that cannot be encoded are added. Without the list, such
-        a span raises an exception.
+    :param failures: a list to which spans that cannot be encoded are added. If ``None``, a span
+        that cannot be encoded raises an exception.
     """
     groups: dict[int, tuple[Any, dict[Any, list[bytes]]]] = {}
     for span in spans:

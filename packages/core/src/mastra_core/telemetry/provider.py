@@ -86,7 +86,7 @@ class _RecordedProvider(TracerProvider):
 
 
 class _DuplicateTracer(trace.NoOpTracer):
-    """Creates no spans, and keeps its library from sending the ids of other spans."""
+    """Creates no spans, so that a library with this tracer sends no ids of other spans."""
 
     def start_span(self, *_rest: Any, **_options: Any) -> Any:
         return trace.INVALID_SPAN

@@ -58,9 +58,9 @@ class Sampling:
         return self.probability == 1 or self._draw() < self.probability
 
     def decide_for_parent(self, is_sampled: bool) -> bool:
-        """Return whether to sample a span inside of a span that this library did not start.
+        """Return whether to sample a span whose parent span this library did not start.
 
-        :param is_sampled: the sampling flag of that span.
+        :param is_sampled: the sampling flag of the parent span.
         """
         return is_sampled or (self.probability == 1 and not self.trusts_callers)
 

@@ -111,7 +111,7 @@ def _open_privately(path: str, flags: int) -> int:
 
 
 def to_readable_span(span: Any) -> ReadableSpan:
-    """Convert a span to one of OpenTelemetry's SDK.
+    """Convert a span to a span of OpenTelemetry's SDK.
 
     :param span: a ``LightSpan``, or a span of the SDK, which is returned as it is.
     """

@@ -58,7 +58,7 @@ class SpanQueue:
     when spans begin to be lost, and one line when the export works again.
 
     :param sender: the destination of the spans.
-    :param counts: the counts to increase.
+    :param counts: counts the exported and the lost spans.
     :param max_size: maximum number of spans that wait. ``MAX_BYTES`` limits their memory.
     :param batch_size: maximum number of spans in one export.
     :param delay: seconds between exports.

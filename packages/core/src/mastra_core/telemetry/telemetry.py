@@ -211,7 +211,7 @@ def remove_listener(listener: SpanListener) -> None:
 def flush_spans(seconds: float = 2.0) -> bool:
     """Export all ended spans now, before the platform freezes the process.
 
-    The call blocks. It may be made in a worker thread.
+    The call blocks. A worker thread may call this function.
 
     :param seconds: how long to wait.
     :returns: whether every span was exported or dropped in time.

@@ -361,7 +361,7 @@ class RunStoreSuite:
     def test_text_that_no_database_stores_selects_no_run(
         self, store: RunStore, run: _Await
     ) -> None:
-        """Such an id of a request is no failure of the database."""
+        """A request with a text that no database can store finds nothing, and raises no error."""
         run(store.create(_build_run(), 10))
         for text in ("r\0", "r\ud800"):
             assert run(store.find("w", text, None)) is None
@@ -467,7 +467,7 @@ class RunStoreSuite:
         assert not run(store.fire_schedule(row, 8000, _build_run(), _EVENT, "{}")), "another cron"
 
     def test_child_is_started_once(self, store: RunStore, run: _Await) -> None:
-        """A parent that starts a child again finds it; a process without the parent is refused."""
+        """A child is started once, and only by the process that holds the parent."""
         parent = _begin(store, run)
 
         def start(run_id: str, row: RunRow = parent, key: str = "c!1") -> Any:

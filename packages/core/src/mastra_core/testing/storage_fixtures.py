@@ -26,7 +26,7 @@ Run = Callable[[Awaitable[Any]], Any]
 
 
 class StorageFixtures:
-    """Fixtures and numbers, which authors override for their storage.
+    """Fixtures and numbers that the author of a storage may override.
 
     :cvar concurrent_changes: number of callers that change the same working memory at once.
     :cvar random_examples: number of random sequences of calls that are compared with

@@ -78,7 +78,7 @@ class SuspendedRunTests(StorageFixtures):
         assert find(since=moment + 1, until=moment + 2) == ([2, 1], 2)
 
     def test_old_suspended_run_is_removed(self, storage: Storage, run: Run) -> None:
-        """A run that waits for too long is gone."""
+        """A run that was suspended for longer than the maximum age is removed."""
         run(storage.suspended_runs.put(build_suspended_run(at=1)))
         assert _list_runs(storage, run).items == ()
         with pytest.raises(NotFound):
@@ -101,7 +101,7 @@ class SuspendedRunTests(StorageFixtures):
     def test_resumed_run_is_stored_again_in_a_full_store(
         self, bounded_storage: Storage, run: Run
     ) -> None:
-        """A resumed run is stored even if its caller has too many."""
+        """A resumed run is stored even if its caller has too many suspended runs."""
         runs = bounded_storage.suspended_runs
         for number in range(5):
             run(runs.put(build_suspended_run(f"ann{number}", caller="ann")))

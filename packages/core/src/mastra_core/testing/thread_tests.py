@@ -33,7 +33,7 @@ class ThreadTests(StorageFixtures):
     """Test that threads are stored, changed, listed and deleted."""
 
     def test_storage_protocol(self, storage: Storage) -> None:
-        """The storage has the members of both protocols."""
+        """The storage and its suspended runs have all members of their protocols."""
         assert isinstance(storage, Storage)
         assert isinstance(storage.suspended_runs, SuspendedRuns)
 

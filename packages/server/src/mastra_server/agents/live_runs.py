@@ -74,8 +74,7 @@ class LiveRuns:
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
         :param owner: the resource that the caller is restricted to; empty for none.
-        :param caller: the caller whose limits the run counts toward; empty for the application
-            itself.
+        :param caller: the caller whose limits apply to the run; empty for the application itself.
         :param size: the bytes of the run's input.
         :param memory: the resource and the thread of the run's input.
         :param convert: converts each chunk to those that the readers receive.

@@ -146,8 +146,8 @@ class GraphAgent(StreamingAgent):
     async def _build_resume_command(self, run_input: AgentInput, thread: str) -> Command[Any]:
         """Build the answers to the interrupts that the graph waits for.
 
-        For an unknown id, LangGraph would use the answer for any interrupt. A decision with a wrong
-        id could then approve another call.
+        For an unknown id, LangGraph would use the answer for any interrupt, so a decision with a
+        wrong id could approve another call.
         """
         interrupts = await self._list_interrupts(thread)
         decisions = run_input.decisions
@@ -156,7 +156,7 @@ class GraphAgent(StreamingAgent):
             ids = ", ".join(map(repr, interrupts)) or "nothing"
             raise InvalidInput(
                 f"The run waits for a decision about {ids}.",
-                "Send a decision for one of these ids.",
+                "Send a decision for one of the ids that the run waits for.",
             )
         return Command(resume=answers)
 

@@ -100,7 +100,7 @@ class AnswerReader:
         return answer, results
 
     def read_text(self, response: ModelResponse) -> Answer | RetryFeedbackPart:
-        """Read the answer of a response without calls.
+        """Read the answer from the text of a response that has no tool calls.
 
         :param response: the response.
         :returns: the answer, or the request to the model to correct its answer.

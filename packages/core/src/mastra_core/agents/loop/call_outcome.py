@@ -1,4 +1,4 @@
-"""A tool call without a result, and the outcome of a tool call."""
+"""The types of a pending tool call and of the outcome of a tool call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PendingCall:
     """A tool call without a result.
 
     :param part: the model's call.
-    :param approved: whether a person has approved it.
+    :param approved: whether a person has approved the call.
     :param resume_data: the data that a suspended tool waited for.
     """
 
@@ -34,7 +34,7 @@ class CallOutcome:
     """The outcome of a tool call: its result, or the event that says what the call waits for.
 
     :param part: the model's call.
-    :param result: the part of the next request; ``None`` for a call that waits.
+    :param result: the result as a part of the next request; ``None`` for a call that waits.
     :param waiting: the event of a call that waits.
     """
 

@@ -1,7 +1,7 @@
 """Continue a response that the provider has suspended, until it is complete.
 
 Anthropic suspends a long turn (``pause_turn``), and the next request continues it. OpenAI's
-background mode answers with a job, and the next request asks for its result.
+background mode answers with a job, and the next request asks for the job's result.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ class OutputFormat:
     """The format of a structured answer.
 
     :param definition: the tool that the model calls with its answer.
-    :param object: the same schema, for models that answer in JSON instead of calling a tool.
+    :param object: the schema of the answer, for models that answer in JSON instead of calling the
+        tool.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
     :param shape: the facts about the answer that a stream needs to show an incomplete answer.
     """
@@ -59,8 +60,8 @@ def build_output_format(type_: Any, *, enforce_patterns: bool = True) -> OutputF
     """Build the format of a type or a JSON Schema.
 
     :param type_: the type or the schema; ``None`` for text.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if type_ is None:

@@ -45,7 +45,7 @@ def build_resumption(run_input: AgentInput, history: list[ModelMessage]) -> Resu
     :param run_input: the input of the run.
     :param history: pydantic-ai's messages.
     :returns: the decisions; ``None`` if no call waits.
-    :raises InvalidInput: for a decision about another call, or a missing decision.
+    :raises InvalidInput: for a decision about a call that does not wait, or a missing decision.
     """
     results = build_deferred_results(run_input, history, allow_partial=True)
     if results is None:

@@ -79,7 +79,7 @@ class RunPlan:
     def get_settings(self, *, is_first: bool) -> dict[str, Any]:
         """Return the settings of one turn; only the first turn may force a tool call.
 
-        :param is_first: whether it is the first turn of a run that is not resumed.
+        :param is_first: whether the turn is the first of a run that is not resumed.
         """
         settings = self.run_input.settings
         return settings if is_first else remove_forced_choice(settings)

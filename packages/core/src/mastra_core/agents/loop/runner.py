@@ -140,7 +140,7 @@ class LoopAgent:
         return Start(model=model, provider=provider)
 
     async def _build_plan_or_fail(self, run_input: AgentInput) -> RunPlan:
-        """Build the plan of a run; convert what a function or toolbox of the user raises.
+        """Build the plan of a run; convert an error that a function or toolbox of the user raises.
 
         :raises AgentFailed: when code of the user raises an exception.
         """

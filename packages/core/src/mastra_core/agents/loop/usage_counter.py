@@ -27,7 +27,7 @@ class UsageCounter:
     def check_request(self) -> None:
         """Check whether another request may be sent.
 
-        :raises UsageLimitExceeded: when it would exceed a limit.
+        :raises UsageLimitExceeded: when the request would exceed a limit.
         """
         if self._limits is not None:
             self._limits.check_before_request(self._counts)
@@ -46,7 +46,7 @@ class UsageCounter:
         """Add the tokens of a response of the model.
 
         :param usage: pydantic-ai's counts.
-        :raises UsageLimitExceeded: when they exceed a limit.
+        :raises UsageLimitExceeded: when the tokens of the run exceed a limit.
         """
         self.add(to_usage(usage))
         if self._limits is not None:

@@ -1,7 +1,7 @@
 """Agents of the OpenAI Agents SDK.
 
-This package imports the SDK. It is imported only when a user registers an agent of the SDK, so the
-user has already imported the SDK.
+This package imports the SDK. The package is imported only when a user registers an agent of the
+SDK, so the user has already imported the SDK.
 """
 
 from __future__ import annotations

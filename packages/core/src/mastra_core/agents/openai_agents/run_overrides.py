@@ -26,7 +26,7 @@ def override_agent(agent: Any, run_input: AgentInput) -> Any:
 
     :param agent: the SDK's agent.
     :param run_input: the input of the run.
-    :returns: the agent itself where the run changes nothing.
+    :returns: the agent; the same object if the run changes nothing.
     """
     changes: dict[str, Any] = {}
     tools = [*agent.tools, *(_to_function_tool(as_tool(each)) for each in run_input.tools)]

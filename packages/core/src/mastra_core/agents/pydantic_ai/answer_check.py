@@ -86,7 +86,7 @@ def _compile(schema: Any) -> Callable[[Any], Any]:
 def _check_nesting(schema: Any) -> None:
     """Raise an error for a schema that is nested too deeply.
 
-    :raises InvalidInput: for such a schema.
+    :raises InvalidInput: for a schema that is nested too deeply.
     """
     values, depth = [schema], 0
     while values:
@@ -148,7 +148,7 @@ class _Inliner:
         self._max_depth = max_depth
 
     def inline(self) -> Any:
-        """Return the schema to evaluate."""
+        """Return a copy of the schema without references and patterns."""
         return self._convert(self._root, ())
 
     def _convert(self, schema: Any, targets: tuple[str, ...]) -> Any:

@@ -77,7 +77,7 @@ def _read_part(text: str, shape: AnswerShape) -> Any:
 
 
 def _parse(text: str) -> tuple[Any, bool]:
-    """Return the value of a text, and whether the text is complete."""
+    """Return the value of a JSON text, and whether the text is complete."""
     try:
         return from_json(text), True
     except ValueError:

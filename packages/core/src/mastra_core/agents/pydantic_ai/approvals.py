@@ -41,7 +41,7 @@ def build_deferred_results(
     :param allow_partial: whether a call without a decision may wait again; else each call needs a
         decision.
     :returns: the results; ``None`` if no call waits.
-    :raises InvalidInput: for a decision about another call, or a missing decision.
+    :raises InvalidInput: for a decision about a call that does not wait, or a missing decision.
     """
     pending = find_pending_calls(history) if run_input.history else {}
     decisions = _read_client_results(run_input) | run_input.decisions

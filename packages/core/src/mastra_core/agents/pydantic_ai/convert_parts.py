@@ -52,7 +52,7 @@ def parse_arguments(part: native.ToolCallPart) -> dict[str, Any]:
     """Return the arguments of a tool call.
 
     :param part: pydantic-ai's part.
-    :returns: the arguments; ``{"raw": text}`` where the model wrote no JSON object.
+    :returns: the arguments; ``{"raw": text}`` if the model wrote no JSON object.
     """
     try:
         return load_arguments(part)

@@ -4,9 +4,9 @@ Some providers load a file from its URL themselves. For other providers, pydanti
 file in this process. With such a download, a caller could make the server send requests to any
 public address.
 
-A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put them beside
-the message of the caller. The identifier of a file says where it came from, also in a history that
-was stored and read again.
+A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put these files
+into the caller's message. The identifier of a file says whether the file came from the caller, even
+in a history that was stored and read again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ _PREFIX = "input-file-"  # of the identifiers of files in ``AgentInput.messages`
 class _Refusal(int):
     """A value of ``FileUrl.force_download`` that refuses the download.
 
-    It is ``0``, so that pydantic can serialise the messages, for a span for example.
+    The value is ``0``, so that pydantic can serialise messages that contain it, for example for a
+    span.
 
-    pydantic-ai uses the value as a boolean to decide who loads the file. It compares the value with
-    ``allow-local`` only if it is about to download the file.
+    pydantic-ai uses the value as a boolean to decide who loads the file. pydantic-ai compares the
+    value with ``allow-local`` only when it is about to download the file.
 
     :param url: the URL of the file.
     """
@@ -76,7 +77,8 @@ def build_file_identifier(url: str) -> str:
 def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:
     """Return messages in which no file of a caller is downloaded by pydantic-ai.
 
-    Files of tools, and files in runs of the application itself, are downloaded as before.
+    pydantic-ai still downloads the files that tools name, and the files in runs that the
+    application itself starts.
 
     :param messages: the messages of a request to a model; they are not changed.
     :param run_input: the input of the run.

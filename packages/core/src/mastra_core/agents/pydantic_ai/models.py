@@ -25,9 +25,9 @@ __all__ = ("ModelCache",)
 class ModelCache:
     """The models of one agent.
 
-    For every run, pydantic-ai builds a new model from a string, with a new HTTP client. The client
-    takes 30 ms to read certificates, and has no open connection to reuse. This cache builds the
-    model once for each event loop, and closes its client when that loop ends.
+    For every run, pydantic-ai builds a new model from a string, with a new HTTP client. A new
+    client takes 30 ms to read certificates, and must open a new connection. This cache builds the
+    model once for each event loop, and closes the model's client when that loop ends.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class ModelCache:
         """Return ``models`` with each model string replaced by a model.
 
         :param models: model strings and model objects.
-        :param permanent: the model objects whose connections also stay open.
+        :param permanent: the model objects whose connections stay open after a run.
         :raises ConfigError: when a provider is unknown, not installed or has no key.
         """
         return [
@@ -58,7 +58,7 @@ class ModelCache:
         return models[key]
 
     async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-        """Keep a model open until its event loop closes its asynchronous generators."""
+        """Keep a model open until the event loop closes its asynchronous generators."""
         async with model:
             try:
                 yield

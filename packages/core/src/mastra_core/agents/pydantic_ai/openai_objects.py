@@ -19,7 +19,7 @@ _UNIONS = (Union, types.UnionType)
 
 
 class UnexpectedShape(Exception):
-    """The value cannot be built exactly as the SDK does it."""
+    """The value is one that only the SDK builds correctly."""
 
 
 def build_object(type_: Any, value: Any) -> Any:

@@ -34,7 +34,7 @@ def get_run_output_type(run_input: AgentInput) -> Any:
     """Return the type or schema of this run's answer.
 
     :param run_input: the input of the run.
-    :returns: the type or schema; ``None`` for the agent's own.
+    :returns: the type or schema; ``None`` for the agent's own type.
     """
     return run_input.output_schema if run_input.output is None else run_input.output
 
@@ -42,7 +42,7 @@ def get_run_output_type(run_input: AgentInput) -> Any:
 class OutputDescription(NamedTuple):
     """A structured answer.
 
-    :param schema: the JSON Schema that the model gets, which is always that of an object.
+    :param schema: the JSON Schema that the model gets, which always describes an object.
     :param name: name of the type.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
     :param shape: the facts about the answer that a stream needs to show an incomplete answer.
@@ -58,8 +58,8 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
     """Describe the structured answer of a type or a JSON Schema.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     description = _describe_type(type_, enforce_patterns=enforce_patterns)
@@ -72,7 +72,7 @@ def describe_output(type_: Any, *, enforce_patterns: bool = True) -> OutputDescr
 
 
 def _describe_type(type_: Any, *, enforce_patterns: bool) -> OutputDescription:
-    """Describe an answer without a wrapper.
+    """Describe an answer that is not wrapped in an object.
 
     :raises InvalidInput: for an invalid JSON Schema.
     """
@@ -92,8 +92,8 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
     gets the error and may try again.
 
     :param type_: the type or the JSON Schema of the answer.
-    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema of a
-        caller.
+    :param enforce_patterns: whether patterns in a JSON Schema are checked; false for a schema that
+        a caller sent.
     :raises InvalidInput: for an invalid JSON Schema.
     """
     if not isinstance(type_, dict) and not _is_checked_by_msgspec(type_):
@@ -112,7 +112,7 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
 def get_answer_shape(type_: Any) -> AnswerShape | None:
     """Return the shape of the answer that a model writes for ``to_native_output``.
 
-    :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own.
+    :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own type.
     :returns: the shape; ``None`` for a type that pydantic-ai converts.
     """
     if isinstance(type_, dict):

@@ -64,7 +64,7 @@ def build_stop_conditions(
 ) -> list[AbstractCapability[Any]]:
     """Build the capability that ends a run at a stop condition or at its last step.
 
-    :param conditions: functions of the events so far.
+    :param conditions: functions that take the events so far; the run ends when one returns true.
     :param max_steps: maximum number of model turns, ``None`` for no maximum.
     :param previous_count: number of messages before the run.
     """

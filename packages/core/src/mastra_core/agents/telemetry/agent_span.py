@@ -68,7 +68,7 @@ def record_agent_failure(span: Span, message: str) -> None:
     """Record the failure of a run in the run's span.
 
     :param span: the span of the run, ``None`` without tracing.
-    :param message: why it failed.
+    :param message: why the run failed.
     """
     if span is None:
         return

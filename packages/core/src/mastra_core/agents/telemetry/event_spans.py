@@ -1,7 +1,7 @@
 """Trace model calls and tools of other frameworks by the events of their runs.
 
-The events are the same for all frameworks. The spans therefore need no instrumentation of a
-framework, and an application that has one gets no second span.
+The events are the same for all frameworks, so no instrumentation of a framework is needed. If an
+application has such an instrumentation, each call still gets only one span.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ async def _trace(events: Any, run_input: AgentInput) -> AsyncGenerator[AgentEven
 class _RunSpans:
     """The spans of one run; each span is recorded when its work has ended.
 
-    :param run_input: the input of the run. Its tools are traced where they are called.
+    :param run_input: the input of the run. The tools in it are traced where they are called, not
+        here.
     """
 
     def __init__(self, run_input: AgentInput) -> None:

@@ -57,8 +57,8 @@ def measure_events(
     """Yield the events of a run, and measure the run while metrics are on.
 
     :param agent: the id of the agent.
-    :param start: the first event, which ``events`` does not have.
-    :param events: the further events; an exception means that the run failed.
+    :param start: the first event, which ``events`` does not contain.
+    :param events: the events after ``start``; an exception means that the run failed.
     """
     return _measure(agent, events, start) if is_recording() else events
 

@@ -85,8 +85,9 @@ class Dispatcher:
     :param store: the store.
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
-    :param runs: the handles of runs that somebody holds, by key.
-    :param looks: the times of rare looks at the store; of this dispatcher alone by default.
+    :param runs: the handles of runs that callers still use, by key.
+    :param looks: the times of the next rare searches of the store; by default not shared with other
+        dispatchers.
     """
 
     def __init__(
@@ -128,9 +129,10 @@ class Dispatcher:
     def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
         """Return the id of this process, or an empty text if a run must wait in the queue.
 
-        A run must wait in each of these cases: the process does not have its fingerprint, the
-        process executes as many runs as it may, other runs wait already, the workflow has a maximum
-        of concurrent runs, or the request leaves its runs to the background function.
+        A run must wait in each of these cases: the process has no workflow with the run's
+        fingerprint, the process executes as many runs as it may, other runs wait already, the
+        workflow has a maximum of concurrent runs, or the request leaves its runs to the background
+        function.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -156,7 +158,7 @@ class Dispatcher:
         self._claim_before_freeze()
 
     def _claim_before_freeze(self) -> None:
-        """Claim runs before the current response is complete, if the process is frozen then."""
+        """Claim runs before the current response is complete, if the process freezes afterwards."""
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
@@ -305,7 +307,7 @@ class Dispatcher:
         return execution if is_present else None
 
     async def continue_runs(self) -> None:
-        """Execute the runs that are due or were lost, until each has ended or waits."""
+        """Execute the runs that are due or whose process died, until each has ended or waits."""
         with collect_tasks() as tasks:
             await self._claim_runs(now=True)
             while pending := [task for task in tasks if not task.done()]:
@@ -360,7 +362,7 @@ class Dispatcher:
                 self._heartbeat.request_stop()
 
     async def _look(self) -> bool:
-        """Check the store once for changes of other processes and for runs to execute.
+        """Check the store once for changes by other processes and for runs to execute.
 
         :returns: whether the store could be used.
         """

@@ -304,7 +304,7 @@ class DurableEngine:
         :param data: the data with which the step is resumed.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
-        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises Conflict: when the run, or the step, is not suspended. Of several callers that
             resume the same step, one succeeds.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
@@ -443,8 +443,9 @@ class DurableEngine:
     async def cancel(self, run: Run) -> None:
         """Cancel a run, wherever it is executed; do nothing if it has finished.
 
-        When this method returns, the run has ended. Another process stops its steps within a
-        second. If a step ignores the cancellation, its result is discarded.
+        When this method returns, the run has ended. If another process executes the run, that
+        process stops the steps within a second. If a step ignores the cancellation, its result is
+        discarded.
 
         :param run: the run.
         :raises StorageError: when the database cannot be used.
@@ -483,7 +484,7 @@ class DurableEngine:
         return (await self.list_page(workflow, query or RunQuery())).records
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the place after which the next page begins.
+        """Return the records that ``list`` returns, and the position where the next page begins.
 
         :param workflow: the workflow.
         :param query: selects the runs; its ``limit`` is the size of the page.
@@ -522,7 +523,7 @@ class DurableEngine:
         """Execute the runs that are due or whose process died, until each has ended or waits.
 
         A process that lives between requests executes such runs by itself. On other platforms, each
-        request for workflows executes them, and a cron trigger may call this method.
+        request for workflows executes such runs, and a cron trigger may call this method.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -552,7 +553,7 @@ class DurableEngine:
         fingerprint: str = "",
         priority: int | None = None,
     ) -> bool:
-        """Begin an execution; return ``False`` if another process has changed the run before."""
+        """Begin an execution; return ``False`` if another process has changed the run meanwhile."""
         dispatcher = await self._dispatchers.get()
         mark = fingerprint or run.row.fingerprint
         async with dispatcher.reserve(run.workflow, mark) as holder:
@@ -592,7 +593,7 @@ def _refuse_on_d1(workflow: Workflow) -> None:
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",
-            "Start its runs in a cron trigger of the platform, or use PostgreSQL.",
+            "Start the runs from a cron trigger of the platform, or use PostgreSQL.",
         )
     if any(step.list_children() for step in workflow.iter_steps()):
         raise ConfigError(

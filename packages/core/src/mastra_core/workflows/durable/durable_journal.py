@@ -1,4 +1,4 @@
-"""The journal of one execution in this process. Its commits are in order, and have a fence."""
+"""The journal of one execution in this process, which commits in order and with a fence."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class DurableJournal:
 
     :param run_id: the id of the run.
     :param data: the stored journal.
-    :param commit: stores a batch and its events; returns whether the number of answers was right.
-        It raises ``CancelledError`` if the process no longer holds the run.
+    :param commit: stores a batch and its events; returns ``False`` if the store has more answers
+        than this execution has read. The function raises ``CancelledError`` if the process no
+        longer holds the run.
     :param read_journal: reads the journal again.
     :param stop: called when the run was released, so that its steps can be stopped.
     :param position: the number of stored events.
@@ -119,7 +120,7 @@ class DurableJournal:
     async def prepare(self, *, events: bool = False) -> None:
         """Store all recorded outcomes, before a function of the user is called.
 
-        :param events: whether to store the events so far, too.
+        :param events: whether to also store the events so far.
         """
         if self._batch.outcomes or self._flushing is not None or (events and self._batch.events):
             await self.flush()
@@ -311,7 +312,7 @@ class DurableJournal:
             await self._park(self._idle_waits, [])
 
     async def _park(self, waits: list[str], events: list[RunEvent]) -> None:
-        """Release a run whose parts all wait, unless one of its waits was resumed in between."""
+        """Release a run whose parts all wait, unless one of its waits was resumed meanwhile."""
         await self.flush()
         # No answer can come between this look at the waits and the number of answers in the batch.
         while not any(wait in self._data.answers for wait in waits):
@@ -356,10 +357,10 @@ def _get_status(event: RunEvent) -> Status | None:
 
 
 def _retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Retrieve the exception of a task, which is reported in another place."""
+    """Retrieve the exception of a task; another place reports the exception."""
     if not task.cancelled():
         task.exception()
 
 
 def _do_nothing() -> None:
-    """Stop nothing; a closed journal uses this callback."""
+    """Do nothing, as the callback of a closed journal."""

@@ -123,7 +123,7 @@ class DurableRun:
     def fail(self, error: Exception) -> None:
         """Raise an error in all calls that wait for the run.
 
-        :param error: the reason why its changes cannot be read any more.
+        :param error: the error, such as one that prevents reading the changes of the run.
         """
         self._failure = error
         self._notify()

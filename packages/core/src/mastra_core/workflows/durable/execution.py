@@ -277,7 +277,7 @@ class Execution:
 def build_full_error(max_unfinished: int) -> TooManyRuns:
     """Return the error for a caller with too many unfinished runs.
 
-    :param max_unfinished: the maximum number of its unfinished runs.
+    :param max_unfinished: the maximum number of unfinished runs of the caller.
     """
     return TooManyRuns(
         f"This caller has {max_unfinished} unfinished runs, and may add no more.",

@@ -45,7 +45,8 @@ class RequestDispatcher(Dispatcher):
     :param store: the store.
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
-    :param looks: the times of rare looks, which all requests of the process share.
+    :param looks: the times of the next rare searches of the store, which all requests of the
+        process share.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class StoredRun(NamedTuple):
     """A run in a database.
 
     :param row: the run in the store.
-    :param record: its present state.
+    :param record: the record with the present state of the run.
     """
 
     row: RunRow
@@ -39,7 +39,7 @@ class StoredRun(NamedTuple):
 
 
 class RunManager:
-    """Reads and changes the runs of a store. Servers on the same database execute them.
+    """Reads and changes the runs of a store. Servers that use the same database execute the runs.
 
     :param store: the store.
     :param context_keys: the keys of a request context that are stored; all keys by default.
@@ -94,7 +94,7 @@ class RunManager:
         :param workflow: the id of the workflow, if several workflows have such a run.
         :param resource: the owner of the run; any by default.
         :raises NotFound: when there is no such run.
-        :raises InvalidInput: when there are several.
+        :raises InvalidInput: when there are several such runs.
         """
         found = await self.list(
             workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)
@@ -141,7 +141,7 @@ class RunManager:
         step: str = "",
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume a suspended step. If its workflow is unknown here, the step checks the data.
+        """Resume a suspended step. The step checks the data if the workflow is unknown here.
 
         :param run: the run.
         :param data: the data that resumes the step, as JSON builtins.

@@ -98,7 +98,8 @@ class RunOperations:
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param data: the data that resumes the step, as JSON builtins.
         :raises NotFound: when there is no such run.
-        :raises Conflict: when the run, or the step, is not suspended, or the run is of an agent.
+        :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of
+            an agent.
         """
         run = await self._find(run_id, workflow)
         if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision
@@ -182,7 +183,7 @@ class RunOperations:
         return {"to": known.fingerprint, "moved": moved, "refused": refused, "next": following}
 
     def _choose_context(self, run: StoredRun) -> Mapping[str, Any] | None:
-        """Return the new context; what an operator does not replace, such as a tenant, stays."""
+        """Return the new context, with the stored values that the operator does not replace."""
         if self._resource or not self._context:  # a confined caller gets no values of others
             return self._context
         return {**msgspec.json.decode(run.row.context), **self._context}

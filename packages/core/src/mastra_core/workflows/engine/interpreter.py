@@ -294,7 +294,7 @@ async def _select_steps(
 ) -> list[Step[Any, Any]]:
     """Return the steps whose condition is true.
 
-    If the run begins in one of the steps, no condition is evaluated. That step is executed. The
+    If the run begins in one of the steps, no condition is evaluated, and that step is executed. The
     other steps count as executed if their output is known.
     """
     if start is not None:

@@ -102,7 +102,7 @@ class PartJournal(Protocol):
 def build_idle_key(waits: Iterable[str]) -> str:
     """Return the key of a ``RunIdle`` event.
 
-    Each wait happens once, so the key is unique among the idle moments of a run.
+    The key of a wait is used once in a run, so each ``RunIdle`` event of the run gets its own key.
 
     :param waits: the keys of all waits of the run.
     """

@@ -1,8 +1,8 @@
 """The default engine, which keeps its runs in the memory of this process.
 
-The memory of the engine is limited. Finished runs are removed by number, bytes and age. If the
-engine is full of unfinished runs, new runs are refused. No caller can fill the engine alone. The
-cost of a run is independent of the number of runs.
+The memory of the engine is limited. Finished runs are removed when they exceed a limit of number,
+bytes or age. If the engine is full of unfinished runs, new runs are refused. No caller can fill the
+engine alone. The cost of a run is independent of the number of runs.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class MemoryEngine:
     :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
-    :param max_events: the maximum number of events of one run. An endless loop fails there.
+    :param max_events: the maximum number of events of one run. A run with an endless loop fails
+        when it reaches this number.
     :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs. A run
         that exceeds the size fails.
     :raises ConfigError: for an invalid number.
@@ -112,11 +113,10 @@ class MemoryEngine:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
-            workflow with this id, that run is returned.
+        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
+            with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
-        :param caller: the caller whose limits the run counts toward; empty for the application
-            itself.
+        :param caller: the caller whose limits apply to the run; empty for the application itself.
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator is confined, which means that it may access the runs
             of ``resource_id`` only. A confined creator may use a run id that other creators use for
@@ -201,7 +201,7 @@ class MemoryEngine:
         :param data: the data with which the step is resumed.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
-        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
@@ -341,7 +341,7 @@ class MemoryEngine:
         return (await self.list_page(workflow, query or RunQuery())).records
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the place after which the next page begins.
+        """Return the records that ``list`` returns, and the position where the next page begins.
 
         :param workflow: the workflow.
         :param query: selects the runs; its ``limit`` is the size of the page.
@@ -432,7 +432,7 @@ class MemoryEngine:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     def _continue_execution(self, run: MemoryRun) -> None:
-        """Execute a run again that was parked, in the request that resumes it."""
+        """Execute a parked run again, in the request that resumes the run."""
         if run.replay_options is None or run.task is not None or run.journal.closed:
             return
         initial = dict(run.replay_options.state)

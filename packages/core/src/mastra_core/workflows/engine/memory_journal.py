@@ -161,7 +161,8 @@ class MemoryJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. The first time for each key counts.
+        :param until: the time in seconds since the epoch. If the method is called again with the
+            same key, the first time is used.
         """
         import asyncio
 
@@ -175,7 +176,7 @@ class MemoryJournal:
 
     @property
     def is_due(self) -> bool:
-        """Whether a sleep or a timeout has ended, although the journal was closed."""
+        """Whether the time of a sleep or a timeout has come since the journal was closed."""
         return any(self._wake_times[key] <= time.time() for key in self._sleeping)
 
     async def emit(self, key: str, event: RunEvent) -> None:

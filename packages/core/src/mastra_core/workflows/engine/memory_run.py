@@ -57,7 +57,7 @@ class MemoryRun:
     :param workflow: the workflow.
     :param record: the record of the run, which its events change.
     :param max_events: the maximum number of events.
-    :param caller: the caller whose limits the run counts toward; empty for the application itself.
+    :param caller: the caller whose limits apply to the run; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
     :param reserve: called with the new number of bytes of the run; raises if they are too many.
 
@@ -220,7 +220,7 @@ class MemoryRun:
     def park(self) -> None:
         """End the present execution of a suspended run, so that its request can end.
 
-        The next ``resume`` executes the run again from its journal, which repeats no call.
+        The next ``resume`` executes the run again from its journal, so that no call is repeated.
         """
         self.journal.close()
         task, self.task = self.task, None

@@ -66,7 +66,7 @@ class MemoryStore:
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller is confined to; empty for a creator that is not
+        :param scope: the resource that the caller is confined to; empty for a caller that is not
             confined.
         """
         if run := self._get((workflow_id, run_id, scope)):
@@ -81,8 +81,8 @@ class MemoryStore:
         """Add a run that has not started yet.
 
         :param run: the run.
-        :raises TooManyRuns: when the caller has too many unfinished runs that have started, or too
-            large ones.
+        :raises TooManyRuns: when the unfinished runs that the caller has started are too many or
+            too large.
         """
         try:
             self._acquire(run)
@@ -95,7 +95,7 @@ class MemoryStore:
         """Count a run as unfinished, at its start or at a later execution.
 
         :param run: the run.
-        :raises TooManyRuns: when the caller has too many unfinished runs, or too large ones.
+        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
         """
         self._remove_from_pending(run)
         if run.key in self._unfinished:

@@ -203,7 +203,7 @@ class Engine(Protocol):
         """
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the place after which the next page begins.
+        """Return the records that ``list`` returns, and the position where the next page begins.
 
         :param workflow: the workflow.
         :param query: selects the runs; its ``limit`` is the size of the page.
@@ -224,7 +224,7 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """Stop all runs of this process. The server calls this when it stops.
+        """Stop all runs of this process. The server calls this method when the server stops.
 
-        Runs that are known to this process only are canceled. Other processes continue the others.
+        Runs that only this process knows are canceled. Other processes continue the other runs.
         """

@@ -56,7 +56,7 @@ class RunActivity:
         """Run several parts concurrently; raise the first failure, and cancel the other parts.
 
         :param jobs: the parts.
-        :returns: their results, in order.
+        :returns: the results of the parts, in the order of ``jobs``.
         """
         held = len(jobs)
 

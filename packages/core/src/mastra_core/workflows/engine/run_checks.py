@@ -1,4 +1,4 @@
-"""What every engine checks before it changes a run, and the values that it fills in."""
+"""The checks that every engine makes before it changes a run, and the values that it fills in."""
 
 from __future__ import annotations
 

@@ -85,7 +85,8 @@ class StepResumed(_Event, frozen=True, kw_only=True, gc=False, tag="step-resumed
 class StepWaiting(_Event, frozen=True, kw_only=True, gc=False, tag="step-waiting"):
     """A step sleeps or waits for a retry, until ``wakes_at`` (milliseconds since the epoch).
 
-    A step that waits for the end of another run has the ``run_id`` of this run instead.
+    If the step waits for the end of another run, ``run_id`` names that run, and ``wakes_at`` is
+    ``None``.
     """
 
     step: str
@@ -111,8 +112,8 @@ class StepWrote(_Event, frozen=True, kw_only=True, gc=False, tag="step-wrote"):
 class StepEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="step-ended"):
     """A step ended with an output or an error.
 
-    ``bailed`` means that it ended its workflow. ``cancels_steps`` means that the step is a group
-    whose unfinished steps were canceled.
+    ``bailed`` means that the step ended its workflow. ``cancels_steps`` means that the step is a
+    group whose unfinished steps were canceled.
     """
 
     step: str

@@ -12,7 +12,7 @@ __all__ = ("RunCursor", "RunPage", "RunQuery")
 
 
 class RunCursor(NamedTuple):
-    """The place of a run in a list. The place stays valid when other runs leave the list.
+    """The position of a run in a list. The place stays valid when other runs leave the list.
 
     :param time: the time by which the list is ordered, in milliseconds since the epoch.
     :param key: the key of the run in its store, which orders runs of the same time.
@@ -26,8 +26,8 @@ class RunPage(NamedTuple):
     """A part of a list of runs.
 
     :param records: the records of the runs.
-    :param cursor: the place of the last run, after which the next page begins; ``None`` if the page
-        is not full, so that no run follows.
+    :param cursor: the position of the last run of this page, after which the next page begins;
+        ``None`` if the page is not full, because no run follows then.
     """
 
     records: list[RunRecord]

@@ -40,13 +40,13 @@ class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     :param payload: the input.
     :param output: the output.
     :param error: the error of a failed step.
-    :param started_at: the start of the first attempt.
+    :param started_at: the time at which the first attempt started.
     :param ended_at: the end.
     :param suspend_payload: the payload that the step passed to ``suspend``.
     :param suspended_at: the time of the last suspend.
     :param resume_payload: the data of the last resume.
     :param resumed_at: the time of the last resume.
-    :param wakes_at: the end of a sleep, or of the wait for a retry.
+    :param wakes_at: the time at which a sleep, or the wait for a retry, ends.
     :param retries: the number of retries.
     :param group: whether the step contains others: a nested workflow or a ``foreach``.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
@@ -90,7 +90,7 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     :param error: the error of a failed run.
     :param steps: the records of the steps, by path.
     :param path: the paths of the steps in the order of their starts, once for each start.
-    :param open: the status of each unfinished step, by path; without groups.
+    :param open: the status of each unfinished step, by path; groups are left out.
     :param open_groups: the paths of the unfinished groups, in the order of their starts.
     :param created_at: the time of creation, in milliseconds since the epoch.
     :param updated_at: the time of the last event, in milliseconds since the epoch.

@@ -106,7 +106,8 @@ class Scope:
     def join(self, forks: Iterable[Scope]) -> None:
         """Merge the changes and outputs of concurrent parts.
 
-        :param forks: the scopes of the parts, in order of declaration; the last one wins.
+        :param forks: the scopes of the parts, in order of declaration; if parts change the same
+            key, the last part wins.
         """
         for fork in forks:
             self.update_state(fork.changes)

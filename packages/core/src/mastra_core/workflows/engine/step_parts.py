@@ -64,7 +64,7 @@ class StepParts:
         """Send a value to the readers of the run.
 
         :param chunk: JSON builtins.
-        :param name: a value with this name is sent once; without a name, it may be sent again.
+        :param name: a value with this name is sent once; a value without a name may be sent again.
         """
         key = f"{self._key}{name}:wrote" if name else ""
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))
@@ -100,7 +100,8 @@ def get_part_owner(key: str) -> str:
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the model answers that made a step fail, so that the model answers again.
 
-    Without this, a step that failed because of an invalid answer would fail at each restart.
+    If the answer stayed, a step that failed because of an invalid answer would fail at each
+    restart.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

@@ -45,9 +45,9 @@ def find_suspended_step(record: RunRecord, step: str = "", label: str = "") -> s
     """Find the suspended step that a caller means, and return its path.
 
     :param record: the record of the run.
-    :param step: the path of the step, or of a group in which one step is suspended; may be empty
-        if one step of the run is suspended.
-    :param label: the label that the step passed to ``suspend``, instead of ``step``.
+    :param step: the path of the step, or of a group in which one step is suspended; may be empty if
+        only one step of the run is suspended.
+    :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
     :raises Conflict: when the run, or the step, is not suspended.
     :raises InvalidInput: when several steps match.
     """

@@ -104,9 +104,9 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
 
 
 def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the events that a next execution does not emit again.
+    """Return the keys of the events that the next execution does not emit again.
 
-    These are the events of the steps that are not executed again.
+    The next execution does not execute the steps of these events again.
 
     :param event_keys: the keys of all events so far.
     :param outcomes: the outcomes by key that the next execution keeps.

@@ -194,7 +194,7 @@ def _get_offset(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
 
 
 def _find_change(low: dt.datetime, high: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-    """Return the first second between two moments with another offset than the first of them."""
+    """Return the first second after ``low`` whose UTC offset differs from that of ``low``."""
     offset = _get_offset(low, zone)
     while high - low > _SECOND:
         middle = low + dt.timedelta(seconds=(high - low) // _SECOND // 2)

@@ -1,7 +1,7 @@
 """The data of a workflow: its steps, and its nodes in order.
 
-Workflows contain nodes, nodes contain steps, and a step may contain a nested workflow. Therefore
-all three classes are in one module.
+The classes of workflows, nodes and steps are in one module, because they refer to each other:
+workflows contain nodes, nodes contain steps, and a step may contain a nested workflow.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class Function:
     """A callable that takes an input, a ``StepContext``, both or neither.
 
     :param function: the callable.
-    :param input: the type of its input.
-    :param output: the type of its result.
+    :param input: the type of the input.
+    :param output: the type of the result.
     :param input_name: the name of the input's parameter; empty if it takes none.
     :param context_name: the name of the parameter for the context; empty if the function takes no
         context.

@@ -49,7 +49,7 @@ class Retry:
         if not isinstance(on, tuple) or not all(_is_exception(each) for each in on):
             raise ConfigError(
                 f"The value on={on!r} of Retry is not a tuple of exceptions.",
-                "Write their classes: on=(OSError, TimeoutError).",
+                "Write a tuple of exception classes: on=(OSError, TimeoutError).",
             )
 
     def covers(self, error: str) -> bool:
@@ -92,7 +92,7 @@ def as_retry(value: object) -> Retry | None:
     """Convert a value to a retry policy.
 
     :param value: a policy, the number of retries, or ``None``.
-    :raises ConfigError: for any other value.
+    :raises ConfigError: for a value of another type.
     """
     if value is None or isinstance(value, Retry):
         return value

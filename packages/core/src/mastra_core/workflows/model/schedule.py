@@ -25,7 +25,8 @@ class Schedule:
     :param state: the initial shared state of each run.
     :param context: the request context of each run.
     :param metadata: values for people, which the API shows.
-    :param id: the id, if the workflow has several schedules. It must stay the same.
+    :param id: the id, which is needed if the workflow has several schedules. The id of a schedule
+        must not change between deploys.
     :raises ConfigError: when the expression or the time zone is invalid.
     """
 
@@ -73,7 +74,8 @@ def as_schedules(value: Any) -> tuple[Schedule, ...]:
     """Convert a setting to schedules.
 
     :param value: a cron expression, a schedule, several schedules, or ``None``.
-    :raises ConfigError: when the value is none of these, or several schedules have one id or none.
+    :raises ConfigError: when the value has another type, when two schedules have the same id, or
+        when one of several schedules has no id.
     """
     if value is None:
         return ()

@@ -11,7 +11,7 @@ __all__ = ("check_schedules",)
 
 
 def check_schedules(workflow: Any) -> None:
-    """Check that the inputs and states of its schedules fit a workflow.
+    """Check that the inputs and states of a workflow's schedules fit the workflow.
 
     :param workflow: the workflow.
     :raises ConfigError: when an input or a state does not fit its type, or is not a JSON value.

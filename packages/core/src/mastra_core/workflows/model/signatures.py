@@ -1,6 +1,6 @@
 """Define the types of the arguments of steps and workflows, for type checkers.
 
-No application imports this module at run time, so the module does not slow it down.
+No application imports this module at run time, so the module delays no application.
 """
 
 from __future__ import annotations

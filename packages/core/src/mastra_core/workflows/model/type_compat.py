@@ -42,7 +42,7 @@ def explain_mismatch(source: Any, target: Any) -> str:
     """Explain why no value of ``source`` is valid for ``target``.
 
     :param source: the type of the values.
-    :param target: the type that they must fit.
+    :param target: the type that the values must fit.
     :returns: the reason, such as ``total: number is not string``; empty if a value can be valid.
     """
     from msgspec.inspect import type_info

@@ -37,7 +37,7 @@ __all__ = ("Workflow",)
 
 @dataclasses.dataclass(frozen=True)
 class Workflow(WorkflowDefinition[In, Out]):
-    """A workflow; each method returns a new workflow, so workflows can share a beginning.
+    """A workflow; each method returns a new workflow, so several workflows can share first steps.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
@@ -45,7 +45,7 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param input: the type of the input; by default, the input type of the first step.
     :param output: the type of the result; by default, the output type of the last step.
     :param description: the description.
-    :param nodes: the nodes; the methods append them.
+    :param nodes: the nodes; methods such as ``then`` append nodes.
     :param state: the type of the state that the steps share; any mapping by default.
     :param retry: the retry policy, or the number of retries, for steps without their own.
     :param timeout: the maximum time from the start of a run to its end, in seconds. The time for
@@ -56,9 +56,9 @@ class Workflow(WorkflowDefinition[In, Out]):
         new functions.
     :param previous: earlier descriptions of the workflow, with which its old durable runs continue.
     :param concurrency: the maximum number of runs that all processes of the database execute at a
-        time. Further runs wait. The workflow is then durable.
-    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several
-        of them. The workflow is then durable.
+        time. Further runs wait. A workflow with this setting is durable.
+    :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several of
+        them. A workflow with a schedule is durable.
     :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
         earlier description.
     """
@@ -186,9 +186,10 @@ class Workflow(WorkflowDefinition[In, Out]):
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Append a step that builds a value from the previous output and other values.
 
-        :param mapping: a function, see ``branch``; or for each field a step (for its output), a
-            function, or one of ``{"step": step, "path": "a.b"}``, ``{"input": "a.b"}`` (the input
-            of the workflow), ``{"state": "a"}``, ``{"request_context": "a"}``, ``{"value": 1}``.
+        :param mapping: a function with the parameters of a condition of ``branch``; or a mapping of
+            each field to a step (for its output), a function, or one of ``{"step": step, "path":
+            "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
+            ``{"request_context": "a"}``, ``{"value": 1}``.
         :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
         """
         from mastra_core.workflows.model.mapping import create_mapping_step
@@ -200,7 +201,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause of some seconds, which passes on the previous output.
 
-        :param duration: the seconds, or a function that returns them; see ``branch``.
+        :param duration: the seconds, or a function that returns them. The function has the
+            parameters of a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -211,7 +213,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause until a moment, which passes on the previous output.
 
-        :param moment: a datetime with a time zone, or a function that returns one; see ``branch``.
+        :param moment: a datetime with a time zone, or a function that returns one. The function has
+            the parameters of a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -222,7 +225,7 @@ class Workflow(WorkflowDefinition[In, Out]):
     def check(self) -> None:
         """Check the last step's output against the declared ``output``, and check the schedules.
 
-        ``Mastra`` calls this when the workflow is registered.
+        ``Mastra`` calls this method when the workflow is registered.
 
         :raises ConfigError: when the types are incompatible, or the input, the state or the context
             of a schedule does not fit.
@@ -252,7 +255,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
-        :raises ConfigError: for any other form.
+        :raises ConfigError: when ``form`` is another value.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render

@@ -49,7 +49,7 @@ class KnownWorkflows:
         return len(self._stored) == len(self._workflows)
 
     def add(self, workflow: Workflow) -> None:
-        """Add a workflow, its earlier descriptions, and the workflows of which it starts runs.
+        """Add a workflow, its earlier descriptions, and the child workflows whose runs it starts.
 
         :param workflow: the workflow.
         :raises ConfigError: when another workflow has a schedule with the same id.

@@ -79,7 +79,7 @@ class ScheduleManager:
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
-        """Let the schedule start no runs until ``resume``, also after a restart.
+        """Prevent the schedule from starting runs until ``resume``; a restart does not change that.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.

@@ -84,7 +84,7 @@ class Scheduler:
                 self._registered.discard(row.id)
 
     async def _register(self, schedules: Schedules, now: int) -> None:
-        """Store schedules, so that their first start is after this moment."""
+        """Store schedules; the first start of each schedule is after this moment."""
         for id_, (workflow, schedule) in schedules.items():
             row = ScheduleRow(
                 id=id_,

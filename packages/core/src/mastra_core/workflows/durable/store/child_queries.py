@@ -24,7 +24,7 @@ def start_child(
     max_unfinished: int,
     now: str,
 ) -> Queries[ChildStart]:
-    """Start a run for another run, unless it was started before.
+    """Start a child run for a parent run, unless the child run was started before.
 
     :param parent: the run that starts the child run, as the process that executes it has read it.
     :param wait: the key of the parent's wait, and whether the parent waits for the end.

@@ -62,7 +62,7 @@ def has_claimable(holder: str, names: list[str], now: str, *, orphans: bool) -> 
     :param holder: the process.
     :param names: the fingerprints of the workflows that the process executes.
     :param now: an SQL expression for the present time.
-    :param orphans: select the runs of dead processes, instead of the runs that are due.
+    :param orphans: whether to select the runs of dead processes instead of the runs that are due.
     """
     values = (*([holder] if orphans else ()), *names, 1)
     return bool((yield Query(_select_claimable(names, now, orphans=orphans), values)))

@@ -85,7 +85,7 @@ def deliver_end(parent: int, wait: str, event: str, now: str) -> Queries[None]:
 
     :param parent: the key of the run that waits.
     :param wait: the key of the wait.
-    :param event: the JSON of the last event of the other run.
+    :param event: the JSON of the last event of the run that has ended.
     :param now: an SQL expression for the present time.
     """
     # The lock of the row comes first: a parent that rests at this moment must see the answer.

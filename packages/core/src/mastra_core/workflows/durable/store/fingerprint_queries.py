@@ -104,7 +104,7 @@ def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
 
 
 def has_unknown(now: str) -> Queries[bool]:
-    """Return whether runs wait that no living process can execute.
+    """Return whether there are waiting runs that no living process can execute.
 
     :param now: an SQL expression for the present time.
     """
@@ -197,7 +197,7 @@ def measure_backlog(now: str) -> Queries[Backlog]:
 
 
 def move_run(row: RunRow, fingerprint: str) -> Queries[bool]:
-    """Let a run continue with another fingerprint, unless it has changed or is executed.
+    """Let a run continue with another fingerprint, unless the run has changed or is executed.
 
     :param row: the run as the caller has read it.
     :param fingerprint: the new fingerprint.

@@ -38,7 +38,7 @@ def read_journal(run: int) -> Queries[JournalData]:
 
 
 def build_event_query(run: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events, whose number was added to the row of the run before.
+    """Build the query that stores events. An earlier query has added their number to the run's row.
 
     :param run: the key of the run.
     :param events: the key and the JSON of each event.
@@ -110,7 +110,7 @@ def select_open_waits(run: int, keys: Sequence[str]) -> Queries[set[str]]:
 
 
 def _select_keys(table: str, run: int, keys: Sequence[str]) -> Queries[set[str]]:
-    """Return those of the keys that a table has for a run."""
+    """Return the given keys for which a table has a row of a run."""
     found: set[str] = set()
     for chunk in split_values(keys):
         rows = yield Query(

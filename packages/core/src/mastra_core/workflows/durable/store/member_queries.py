@@ -34,7 +34,7 @@ def report_member(member: Member, until: str) -> Queries[None]:
 def list_members(since: str) -> Queries[list[Member]]:
     """List the processes that have reported.
 
-    :param since: an SQL expression; the leases of the processes end later.
+    :param since: an SQL expression for a time; only processes whose lease ends later are listed.
     """
     rows = yield Query(
         f"SELECT {_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values

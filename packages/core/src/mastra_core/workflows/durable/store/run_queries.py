@@ -67,7 +67,8 @@ def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
     """Create a run, or return the creator's existing run with this id.
 
     :param new: the run.
-    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+    :param max_unfinished: the maximum number of unfinished runs of a caller; the application itself
+        has no maximum.
     """
     existing = yield from find_run(new.workflow, new.run_id, new.scope)
     if existing is not None:
@@ -207,7 +208,7 @@ def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
     """Delete a run.
 
     :param run: the key of the run.
-    :param only_pending: keep a run that was started.
+    :param only_pending: whether to keep a run that was started.
     """
     condition = " AND status = 'pending'" if only_pending else ""
     yield Query(f"DELETE FROM mastra_runs WHERE id = ?{condition}", (run,))  # noqa: S608  # no values

@@ -53,7 +53,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings of one execution of a run that the run's events do not contain.
+    """The settings of one execution of a run, which are not in the events of the run.
 
     :param state: the shared state at the start.
     :param start: the step in which the execution begins; the first step by default.
@@ -249,7 +249,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
-    """A description of a workflow that a process has, or had earlier.
+    """A description of a workflow, from a process that executes or executed the workflow.
 
     :param fingerprint: the fingerprint of the description.
     :param workflow: the id of the workflow.

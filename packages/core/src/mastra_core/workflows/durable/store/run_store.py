@@ -60,9 +60,10 @@ class RunStore(Protocol):
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the creator's existing run with this id.
 
-        :param new: the run. A confined creator also gets an existing run of its resource that an
-            unconfined creator has created.
-        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :param new: the run. If the creator is confined to a resource, an existing run of that
+            resource is also returned if an unconfined creator has created it.
+        :param max_unfinished: the maximum number of unfinished runs of a caller; the application
+            itself has no maximum.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
         """
 
@@ -194,22 +195,22 @@ class RunStore(Protocol):
     ) -> list[RunRow]:
         """Assign runs to a process that executes them.
 
-        Of the runs that are due, the run that has waited longest is assigned first. Each point of
-        its priority counts as a further minute of waiting.
+        Of the runs that are due, the run that has waited longest is assigned first. Each point of a
+        run's priority counts as a further minute of waiting.
 
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs to assign.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
         :param concurrency: the maximum number of runs that all processes may hold at a time, by the
-            id of the workflow. Other workflows have no limit.
+            id of the workflow. A workflow without an entry has no limit.
         """
 
     async def release(self, member: str, *, counts: bool = False) -> None:
         """Release all runs of a process that stops; other processes continue the runs.
 
         :param member: the id of the process.
-        :param counts: whether the stop counts as a takeover, as the death of the process does.
+        :param counts: whether the stop counts as a takeover, like the death of a process.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
@@ -266,7 +267,7 @@ class RunStore(Protocol):
         """Add a schedule, or replace the process of a stored schedule.
 
         If the expression or the time zone of the stored schedule differs, the expression, the time
-        zone and the next start are replaced too.
+        zone and the next start are replaced.
 
         :param schedule: the schedule.
         """
@@ -313,12 +314,12 @@ class RunStore(Protocol):
         settings: str,
         max_unfinished: int,
     ) -> ChildStart:
-        """Start a run for another run, unless it was started before.
+        """Start a child run for a parent run, unless the child run was started before.
 
         The key of the wait ends with ``!`` and the number of the attempt. A restart counts attempts
-        from 1 again, so a run of a later attempt that has not failed counts as started too. The
-        started run is canceled together with its parent. If the parent waits, the end of the
-        run and the answer of the wait are one transaction.
+        from 1 again, so a child run of a later attempt also counts as started, unless the child run
+        has failed. The child run is canceled together with its parent. If the parent waits, one
+        transaction stores the end of the child run and the answer of the wait.
 
         :param parent: the run that starts the child run, as the process that executes it has read
             it.
@@ -326,7 +327,8 @@ class RunStore(Protocol):
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
-        :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+        :param max_unfinished: the maximum number of unfinished runs of a caller; the application
+            itself has no maximum.
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:

@@ -59,7 +59,7 @@ def set_schedule_status(
 
     :param schedule: the id of the schedule.
     :param status: the new status.
-    :param next_at: the next start.
+    :param next_at: the time of the next start.
     """
     yield Query(
         "UPDATE mastra_run_schedules SET status = ?, next_at = ?, updated_at = ? "

@@ -41,7 +41,7 @@ def record_queries(queries: Queries[T], texts: list[str] | None) -> Queries[T]:
     """Return a transaction that also adds the texts of its queries to a list.
 
     :param queries: the transaction.
-    :param texts: the list, which begins anew; ``None`` to record nothing.
+    :param texts: the list, which is emptied first; ``None`` to record nothing.
     """
     return queries if texts is None else _record_queries(queries, texts)
 
@@ -62,10 +62,11 @@ class RunDatabase(Protocol):
     """A database that executes transactions.
 
     :ivar kind: the kind of the database, such as ``postgresql``.
-    :ivar has_locks: whether a transaction locks the rows that it changes. Without locks, only a
-        query and its dependents are atomic.
+    :ivar has_locks: whether a transaction locks the rows that it changes. In a database without
+        locks, only a query and its ``dependents`` are atomic.
     :ivar now: an SQL expression for the present time, in milliseconds since the epoch.
-    :ivar skip_locked: what a subquery adds to skip rows that other transactions have locked.
+    :ivar skip_locked: the SQL clause with which a subquery skips rows that other transactions have
+        locked.
     :ivar notification: an SQL statement that tells all processes that runs have changed; empty if
         the database cannot tell them.
     """
