@@ -53,7 +53,7 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
 
     :param trees: the directories, in the order of the import path.
     :param roots: dotted names to start from, whose ends may be attributes.
-    :param whole: numbers of the trees whose modules are all imported.
+    :param whole: numbers of the trees of which every module counts as imported.
     :param all: whether the modules that are not imported are compiled too.
     :param protect: whether the bytecode is read-only.
     :param library: whether the only tree is the standard library.

@@ -71,7 +71,7 @@ class ModulePlaces:
     def get_imports(self, imports) -> dict:
         """Return what is known of the imports of each module, by dotted name.
 
-        :param imports: what is known, by file, for each tree.
+        :param imports: the known imports of each file, for each tree.
         """
         return {
             module: imports[number][file]
@@ -194,7 +194,7 @@ class StartWalk(Walk):
     imports such a module only if the app uses the feature.
 
     :param index: the modules of the bundle.
-    :param imports: what is known of the imports of each module.
+    :param imports: the known imports of each module.
     :param broken: modules that cannot be imported.
     :param start_modules: the modules that the start imported.
     :param is_feature: returns whether a module belongs to an optional feature.

@@ -57,7 +57,7 @@ class State(NamedTuple):
 
     :param required: whether the module cannot be imported if one of them fails.
     :param tried: whether they run with the module, or their failure is caught.
-    :param typed: whether only a type checker reads them.
+    :param typed: whether only a type checker reads the statements.
     :param inside: whether they are in a function, or run only in exceptional cases.
     """
 
@@ -184,7 +184,7 @@ def is_type_checking(test):
 
 
 def has_type_checking(test):
-    """Return whether a condition is true for type checkers and in other cases."""
+    """Return whether a condition is an ``or`` with ``TYPE_CHECKING`` as an operand."""
     is_any = type(test) is ast.BoolOp and type(test.op) is ast.Or
     return is_any and any(map(is_type_checking, test.values))
 

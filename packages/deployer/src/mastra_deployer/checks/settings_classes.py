@@ -34,7 +34,7 @@ def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[Var
     with values. Its variables are then known only at run time.
 
     :param code: the module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
     constructed = {
         get_dotted_name(node.func)

@@ -66,7 +66,7 @@ def check_values(
 def describe_lost_file(target: Target) -> str:
     """Return the end of a sentence that says how long a target keeps a file.
 
-    :param target: without a persistent disk.
+    :param target: a target without a persistent disk.
     """
     if target.volumes:
         return f"{target.name!r} keeps only on a volume, and only for one instance."

@@ -120,7 +120,7 @@ class Options:
     :param app: ``module:attribute`` of the app; empty to find it.
     :param as_json: print the result as one JSON object.
     :param python: version to build for, or path of an interpreter; empty for the project's Python.
-    :param platform: platform to build for, as uv names it; empty for that of the target.
+    :param platform: platform to build for, as uv names it; empty for the target's own platform.
     :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
     :param env: name of the overlay of the target's settings; empty for none.

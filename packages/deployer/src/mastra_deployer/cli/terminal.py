@@ -69,7 +69,7 @@ class Terminal:
         """Report the progress of a step; without a terminal, print a line at each quarter.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)

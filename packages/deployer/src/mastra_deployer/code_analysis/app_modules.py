@@ -19,7 +19,7 @@ class AppModule(NamedTuple):
     :param name: the dotted name; for an ``__init__``, the name of its package.
     :param package: the package that its relative imports start from.
     :param code: the parsed module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
 
     path: str

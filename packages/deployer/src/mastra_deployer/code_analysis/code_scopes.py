@@ -174,7 +174,7 @@ class _Visitor(ast.NodeVisitor):
 
 
 def _is_skipped(test: ast.expr) -> bool:
-    """Return whether a condition is false where a server imports the module."""
+    """Return whether a condition is false when a server imports the module."""
     if isinstance(test, ast.Compare):
         return get_dotted_name(test.left) == "__name__" and isinstance(test.ops[0], ast.Eq)
     return get_dotted_name(test).rpartition(".")[2] == "TYPE_CHECKING"

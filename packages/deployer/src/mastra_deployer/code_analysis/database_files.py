@@ -50,7 +50,7 @@ def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[Dat
     """Yield the databases that a module names without doubt, at most one for each line.
 
     :param code: the module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
     fallbacks = dict(_iter_fallbacks(code, names))
     ignored = set(_iter_ignored(code))

@@ -23,7 +23,7 @@ def is_library(name: str) -> bool:
 def find_foreign_libraries(directory: Path) -> Iterator[Path]:
     """Yield the compiled libraries below a directory that are not WebAssembly, sorted by path.
 
-    A wheel that claims to be pure may contain such a library.
+    Even a wheel that claims to be pure Python may contain a compiled library.
 
     :param directory: such as that of a staged app.
     """

@@ -88,7 +88,7 @@ class ActiveVersion:
             await asyncio.wait(self._tasks)
 
     def kill_all(self) -> None:
-        """Kill all versions that drain."""
+        """Kill the process of each version that is still draining."""
         for version in self._retiring:
             self._spawn(version.kill())
 

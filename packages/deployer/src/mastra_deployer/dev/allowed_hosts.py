@@ -17,7 +17,7 @@ def parse_hosts(names: Iterable[str], where: str) -> tuple[str, ...]:
 
     :param names: host names or addresses, without scheme and port.
     :param where: the option or the key, for the error.
-    :raises ConfigError: when one is not the name of a host.
+    :raises ConfigError: when a given host is not a valid host name.
     """
     return tuple(_parse_host(name, where) for name in names)
 

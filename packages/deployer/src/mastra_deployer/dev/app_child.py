@@ -191,7 +191,7 @@ class App:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
     def request_shutdown(self, order):
-        """Accept no more requests; end when the active requests end or their time is over."""
+        """Accept no more requests; end after the active requests, or when their time is over."""
         self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
 

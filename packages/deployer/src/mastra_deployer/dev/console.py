@@ -43,7 +43,7 @@ class Screen:
         """Ignore progress of a step.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts.
         """
 

@@ -78,8 +78,8 @@ class LocalAccess:
     def _is_server_name(self, name: str) -> bool:
         """Return whether a host is a name or an address of the server.
 
-        A site can make its own name, but not an address, resolve to this machine. If the server
-        listens on all addresses, it therefore accepts every address as its name.
+        A website can make its own host name, but not an IP address, resolve to this machine. If the
+        server listens on all addresses, it therefore accepts every address as its name.
         """
         return name in self._server_names or (self._any_address and _is_address(name))
 

@@ -116,7 +116,7 @@ class DevOptions:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
 
         :param project: the project as it is saved now.
-        :raises ConfigError: when one is not the name of a host.
+        :raises ConfigError: when a given host is not a valid host name.
         """
         configured = parse_hosts(get_config(project).dev.hosts, "[tool.mastra.dev] hosts")
         return (*self.allow_hosts, *configured)

@@ -30,7 +30,7 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If so, the first import of the app would fail, and is left out.
+    If so, the app cannot be imported without the installed server, so the first attempt is skipped.
 
     :param interpreter: the interpreter of the project.
     """

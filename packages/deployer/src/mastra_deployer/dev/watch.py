@@ -131,7 +131,7 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch with their subdirectories, and the directories without.
+        """Return the directories to watch: those with all their subdirectories, and the others.
 
         Each path comes with the inode, because another directory may get the same path.
         """

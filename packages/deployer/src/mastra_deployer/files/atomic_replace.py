@@ -102,7 +102,8 @@ def needs_repair(destination: Path) -> bool:
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
     """Return a directory for temporary files that will become ``destination``.
 
-    The directory is on the same file system, because a rename needs that.
+    The directory is on the file system of ``destination``, because a rename works only within a
+    file system.
 
     :param destination: the directory that will be replaced.
     :param default: the directory to return if it is on that file system.

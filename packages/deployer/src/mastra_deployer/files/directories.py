@@ -89,10 +89,10 @@ def get_local_file(project: Project, *names: str) -> Path:
 
 
 def get_vendor_reuse_directory(project: Project) -> Path:
-    """Return the path for the dependencies of a replaced bundle, even if it does not exist.
+    """Return the path for the dependencies of a replaced bundle; the path may not exist.
 
     :param project: the project.
-    :raises ConfigError: if a link would lead the dependencies to another place.
+    :raises ConfigError: if the path contains a symbolic link.
     """
     directory = project.local_directory / "spare"
     refuse_links(project.root, directory)
@@ -148,11 +148,11 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
 def publish_directory(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
-    The path depends on the content. If another process was faster, its directory is the same, and
-    this one is deleted.
+    The path depends on the content. If another process has published the same directory before,
+    ``source`` is deleted.
 
     :param source: the finished directory, on the cache's file system.
-    :param destination: its path in the cache.
+    :param destination: the directory's path in the cache.
     """
     try:
         source.rename(destination)

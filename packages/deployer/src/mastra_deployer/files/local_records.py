@@ -38,7 +38,7 @@ def change_record(project: Project, name: str, change: Callable[[bytes], bytes])
 
     :param project: the project.
     :param name: the name of the file.
-    :param change: returns the new content for the present content, which may be empty.
+    :param change: receives the present content, which may be empty, and returns the new content.
     :raises ConfigError: if the file cannot be written, or a link would lead to another place.
     """
     file = get_local_file(project, name)

@@ -72,7 +72,7 @@ def _create_locked(
 def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> None:
     """Remove the directories that killed processes left behind.
 
-    :param parent: the directory they are in.
+    :param parent: the directory that contains the temporary directories.
     :param prefix: the prefix of their names.
     """
     with os.scandir(parent) as entries:

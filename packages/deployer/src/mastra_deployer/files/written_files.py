@@ -24,7 +24,7 @@ def keep_written_files(project: Project, old: Path, new: Path, report: Report) -
 
     :param project: the app.
     :param old: the bundle that is about to be replaced; may be missing.
-    :param new: the bundle that replaces it.
+    :param new: the bundle that replaces ``old``.
     :param report: receives a note that names the files.
     """
     names = sorted(_iter_written_files(old, new))

@@ -32,7 +32,7 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return monotonic seconds with virtual time; only a difference of two has a meaning."""
+    """Return the seconds of a monotonic clock with virtual time; use only differences."""
     return time.monotonic() + _virtual.ahead
 
 

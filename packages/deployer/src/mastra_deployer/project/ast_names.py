@@ -137,8 +137,8 @@ class NameResolver:
     def resolve_strings(self, node: ast.expr) -> list[str]:
         """Return all strings that an expression may stand for.
 
-        There are several in a loop over strings, such as ``for name in ("A", "B"):
-        os.environ[name]``.
+        In a loop such as ``for name in ("A", "B"): os.environ[name]``, an expression stands for
+        several strings.
 
         :param node: the expression.
         :returns: an empty list where this is not certain.

@@ -117,7 +117,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     """Read pyproject.toml; return an empty table if there is no such file.
 
     :param root: the project's directory.
-    :raises ConfigError: when it is not TOML, or has another value in place of a table.
+    :raises ConfigError: when pyproject.toml is not TOML, or has another value in place of a table.
     """
     file = root / "pyproject.toml"
     document = read_toml(file) if file.is_file() else {}

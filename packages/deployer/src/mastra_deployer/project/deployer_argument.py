@@ -78,7 +78,7 @@ def find_server_settings(tree: ast.Module) -> list[str]:
     """Return the names of the settings in ``server=`` of ``Mastra(...)``, sorted.
 
     :param tree: the module.
-    :returns: the names; the expression itself where it is neither a call nor a mapping.
+    :returns: the names; for a server that is neither a call nor a mapping, the expression itself.
     """
     words = [word for call in find_mastra_calls(tree) for word in call.keywords]
     servers = [word.value for word in words if word.arg == "server"]

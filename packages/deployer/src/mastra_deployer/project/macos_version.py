@@ -33,7 +33,8 @@ def is_macos(wheels: str) -> bool:
 def get_macos_version() -> tuple[int, int]:
     """Return the oldest version of macOS that a bundle for macOS must run on.
 
-    ``MACOSX_DEPLOYMENT_TARGET`` sets the version. Without it, the version is that of this machine.
+    ``MACOSX_DEPLOYMENT_TARGET`` sets the version. If this variable is not set, the version is that
+    of this machine.
 
     :raises ConfigError: when the variable is no version.
     """

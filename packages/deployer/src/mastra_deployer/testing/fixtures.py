@@ -107,7 +107,7 @@ class SuiteFixtures:
             harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context without waits of the kit; override it to skip an SDK's waits too."""
+        """Return a context in which the kit does not wait; an override can skip an SDK's waits."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:

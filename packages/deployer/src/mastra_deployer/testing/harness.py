@@ -44,7 +44,7 @@ _METHODS = {
 class HarnessOptions:
     """The configuration of a deployer for the proxy.
 
-    :param url_settings: the fields of its settings that take an address of the platform.
+    :param url_settings: the fields of the deployer's settings that take an address of the platform.
     :param url_env: an environment variable that takes the address; empty for none.
     :param credentials: values of all credentials but the first, by name.
     :param skip_waits: returns a context in which waits take no time.
@@ -161,7 +161,7 @@ class Harness:
         message: str = "",
         wait: bool = True,
     ) -> Deployment:
-        """Deploy like the command, and promote a production deployment that is not live.
+        """Deploy as ``mastra deploy`` does, and promote a production deployment that is not live.
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.

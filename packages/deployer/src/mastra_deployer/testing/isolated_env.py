@@ -161,7 +161,7 @@ def block_network() -> Iterator[list[str]]:
 def read_files(directory: Path) -> dict[str, bytes]:
     """Return the content of every file below a directory, by relative path.
 
-    :param directory: read with all its subdirectories.
+    :param directory: the directory to read, with all its subdirectories.
     """
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()

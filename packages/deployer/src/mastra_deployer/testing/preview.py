@@ -21,7 +21,7 @@ __all__ = ("PreviewTests",)
 
 
 class PreviewTests(SuiteFixtures):
-    """The modules that a deployer adds to the app work."""
+    """Test the modules that a deployer adds to the app."""
 
     def test_added_modules_parse(self, harness: Harness) -> None:
         """Every Python file that the deployer adds to the app parses."""

@@ -16,8 +16,8 @@ _HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 def format_host(url: str) -> str:
     """Return the host of an address, with the port unless it is the scheme's default.
 
-    The address is parsed as in the HTTP client. Letters beyond ASCII are encoded (``xn--...``), so
-    that no host looks like another host.
+    This function parses the address as the HTTP client does. Letters beyond ASCII are encoded
+    (``xn--...``), so that no host looks like another host.
 
     :param url: an absolute address.
     :raises ConfigError: when the address has no host.

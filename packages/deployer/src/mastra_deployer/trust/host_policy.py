@@ -106,7 +106,7 @@ class _Current:
 def set_host_policy(policy: HostPolicy | None) -> None:
     """Set the policy for all calls of ``require_consent`` in this process.
 
-    :param policy: that of the command that runs; ``None`` allows every host.
+    :param policy: the policy of the command that is running; ``None`` allows every host.
     """
     _Current.policy = policy
 

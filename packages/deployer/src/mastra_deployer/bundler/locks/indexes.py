@@ -44,7 +44,7 @@ class Indexes:
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:
-        """Return variables for uv; lists of indexes and links end with the user's own values."""
+        """Return variables for uv; the user's own indexes and links come last in each list."""
         variables = {
             # An entry for PyPI itself must not override the user's own mirror of PyPI.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
@@ -82,7 +82,7 @@ def expand_variables(text: str, where: str) -> str:
     """Replace each ``${NAME}`` with an environment variable, as pip, pdm and pipenv do.
 
     :param text: any text.
-    :param where: the file it comes from, for the error.
+    :param where: the file that contains the text; errors name this file.
     :raises ConfigError: for a variable that is not set.
     """
 

@@ -77,7 +77,7 @@ class LockSource:
     :param locked: whether the files decide every version.
     :param update: the command that creates or updates the lock.
     :param requires_python: the project's specifier of Python versions.
-    :param indexes: sources of packages that the files name.
+    :param indexes: the package indexes that the files name.
     """
 
     name: str

@@ -41,7 +41,7 @@ class Pins:
         :param name: the name of the package.
         :param version: locked version.
         :param marker: where it applies; empty for everywhere.
-        :param hashes: ``algorithm:digest`` of its files.
+        :param hashes: the ``algorithm:digest`` of each file of the package.
         """
         self.versions.setdefault(canonicalize_name(name), []).append((version, marker))
         self.hashes.append((name, hashes))

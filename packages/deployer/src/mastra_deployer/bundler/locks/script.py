@@ -54,7 +54,7 @@ def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> Loc
 
     :param request: the project, the target and the selected groups.
     :param entry: the script.
-    :param block: its ``# /// script`` block.
+    :param block: the ``# /// script`` block of the script.
     :raises ConfigError: when extras or groups are selected, because a script has none.
     """
     lock = get_script_lock(entry)

@@ -26,7 +26,8 @@ def build_missing_wheels_error(
 
     :param packages: the packages of a lock for every platform.
     :param platform: the platform of the target.
-    :param requirements: the same packages as requirement lines with ``# via`` comments.
+    :param requirements: the packages of the lock as lines of a requirements file with ``# via``
+        comments.
     :returns: ``None`` if every package has a wheel.
     """
     via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(requirements)}

@@ -1,8 +1,8 @@
 """Resolve for Pyodide (CPython as WebAssembly).
 
-uv resolves for all platforms at once. The lock is then reduced to the packages that Pyodide needs,
-each with the one wheel that fits. The wheel's file name is replaced by one that claims to fit any
-platform. uv then fetches, checks and unpacks the wheels as usual.
+uv resolves for all platforms at once. mastra then reduces the lock to the packages that Pyodide
+needs, with one suitable wheel for each. The wheel's file name is replaced by one that claims to fit
+any platform. uv then fetches, checks and unpacks the wheels as usual.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def fit_lock(
     """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
 
     :param text: the lock.
-    :param root: the directory that its paths are relative to.
+    :param root: the directory that the paths in the lock are relative to.
     :param platform: the platform to build for.
     :param requirers: who requires each package, for the error.
     :raises BuildError: naming every package without a wheel that runs there.
@@ -177,7 +177,7 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 
 
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
-    """Render a package of the lock; the name of its wheel claims any platform.
+    """Render a package of the lock; the new name of its wheel fits any platform.
 
     The build number distinguishes this wheel in uv's cache from wheels that really have that name.
     """

@@ -1,8 +1,8 @@
 """Choose versions that have a wheel for Pyodide.
 
-uv does not know the tags of Pyodide's wheels and resolves the newest versions. Therefore versions
-without a wheel are excluded here, and uv resolves again. If the project's indexes have no wheel of
-a package, the package may come from another index, such as Pyodide's own.
+uv does not know the tags of Pyodide's wheels and resolves the newest versions. Therefore this
+module excludes versions without a wheel, and lets uv resolve again. If the project's indexes have
+no wheel of a package, the package may come from another index, such as Pyodide's own.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class PyodideVersions:
             return None
 
     def _read_platform_index(self, name: str) -> set[Version]:
-        """Return the matching versions on the platform's own index."""
+        """Return the matching versions of a package from the platform's own package index."""
         index = self.platform.index
         return self._find_fitting(read_wheel_versions(index, name)) if index else set()
 

@@ -148,7 +148,7 @@ class Resolver:
         return text
 
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
-        """Raise an error if the project would get a version that is incompatible with the newest.
+        """Raise an error if the project would get a version incompatible with the newest version.
 
         An old version of a requirer may not need the package that has no wheel.
         """

@@ -53,7 +53,7 @@ class AppSources:
             target.chmod(0o755 if name in self.executables else 0o644)
 
     def compute_digest(self) -> str:
-        """Return the SHA-256 of the present names, contents and executable bits."""
+        """Return the SHA-256 of the names, contents and executable bits that the files have now."""
         return _hash_files(self.files, self.executables)
 
     def compute_written_digest(self, directory: Path) -> str:

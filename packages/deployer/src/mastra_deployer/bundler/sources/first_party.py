@@ -182,7 +182,7 @@ class _FileCollector:
         return selected
 
     def _find_used_tests(self) -> list[Path]:
-        """Return the directories of tests in packages that other code in the bundle uses."""
+        """Return the test directories that other code in the bundle uses."""
         used = {folder for module in self._modules for folder in iter_test_directories(module)}
         return [self._tests[folder] for folder in used if folder in self._tests]
 

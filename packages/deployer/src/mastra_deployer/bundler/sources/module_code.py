@@ -61,8 +61,8 @@ def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
     If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python, or be nested too deeply. Whether it can be imported is for the app's own Python
-    to decide.
+    a newer Python, or be nested too deeply. Only the app's own Python can decide whether such a
+    file can be imported.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.

@@ -30,7 +30,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
     :param source: the entry file's content.
     :param tree: its syntax tree.
     :param deployer: the argument to remove.
-    :raises BuildError: when it cannot be removed.
+    :raises BuildError: when the deployer cannot be removed from the code.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     # Split where Python ends a line; str.splitlines would also split at a form feed.

@@ -103,7 +103,7 @@ def iter_test_directories(module: str) -> Iterator[str]:
 def is_test_directory(parts: Sequence[str]) -> bool:
     """Return whether a directory of a distribution contains only tests, or code for tests.
 
-    :param parts: the parts of its path. The first is the package itself, which may be called
+    :param parts: the parts of its path. The first part is the package itself, which may be called
         ``test``.
     """
     return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)

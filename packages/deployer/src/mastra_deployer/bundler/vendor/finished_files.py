@@ -22,7 +22,7 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     :param size: in bytes.
     :param mtime: in nanoseconds; with the size it shows whether the file was written to since.
     :param sha256: the SHA-256 of its content, in hexadecimal digits.
-    :param executable: whether its owner may execute it.
+    :param executable: whether the owner of the file may execute it.
     """
 
     name: str

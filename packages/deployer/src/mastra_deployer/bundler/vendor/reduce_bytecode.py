@@ -33,7 +33,7 @@ _CORE, _SERVER = "mastra-core", "mastra-server"
 
 
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
-    """The modules of a bundle that the start in isolation shows to be used, by dotted name.
+    """The dotted names of the modules that a bundle uses, as its start in isolation shows.
 
     :param imported: what the start imported; empty if that is unknown.
     :param tried: what the start imported or tried to import.
@@ -133,7 +133,8 @@ class _ImportedFiles:
     def _make_feature_check(self) -> Callable[[str], bool]:
         """Return a function that checks whether the imports in functions of a module count.
 
-        They count in the app's own distributions, and in features of mastra that the app uses.
+        Such imports count in the app's own distributions, and in features of mastra that the app
+        uses.
         """
         base = self._follow(_BASE)
 

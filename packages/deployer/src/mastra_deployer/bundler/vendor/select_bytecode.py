@@ -1,7 +1,7 @@
 """Select the modules of the dependencies that have bytecode in a bundle, and compile them.
 
-The selection follows the import statements from the app, and starts nothing: it is the same on
-every machine, also for a platform that this machine cannot run.
+The selection follows the import statements from the app, and runs no code. Therefore it is the same
+on every machine, even for a platform that the machine cannot run.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     :param standard: modules of the standard library that are imported.
     :param modules: number of all modules; 0 unless only imported modules have bytecode.
     :param stored: the stored facts about each wheel's modules, by the path of the stored wheel.
-    :param roots: dotted names from which the imports were followed.
+    :param roots: dotted names of the modules at which the search for imports began.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
     :param servers: canonical names of the distributions that the target requires to serve.
     """

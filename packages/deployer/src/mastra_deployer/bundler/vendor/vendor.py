@@ -130,7 +130,7 @@ def _link_wheels(
 def _link_bytecode(
     result: VendoredDependencies, target: Path, names: AbstractSet[str] | None
 ) -> list[Path]:
-    """Link bytecode, all files or those with given names; return directories that are damaged."""
+    """Link all bytecode files, or those with given names; return the damaged directories."""
     damaged = []
     for path, files in result.bytecode.files.items():
         chosen = [file for file in files if names is None or file.name in names]

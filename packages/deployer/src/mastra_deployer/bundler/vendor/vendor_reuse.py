@@ -43,7 +43,7 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 def reuse_vendor_directory(
     previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> frozenset[str] | None:
-    """Move the kept dependencies to ``target``, if they are the given wheels.
+    """Move the dependencies of the replaced bundle to ``target``, if they are the given wheels.
 
     Bytecode may be missing, because a bundle has the bytecode of imported modules only.
 

@@ -81,7 +81,7 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     :param tree: the directory in which it is installed; its files are moved from there.
     :param path: the path at which it is stored.
     :param rule: the files of the distribution that always ship.
-    :param strip: whether its libraries ship without symbols.
+    :param strip: whether the distribution's libraries ship without symbols.
     """
 
     distribution: Distribution
@@ -96,7 +96,7 @@ def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
 
     :param key: identifies the wheel.
     :param rule: the files of the distribution that always ship.
-    :param strip: whether its libraries ship without symbols.
+    :param strip: whether the distribution's libraries ship without symbols.
     """
     facts = "\n".join((_VERSION, key, repr(rule), f"strip={strip}"))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]

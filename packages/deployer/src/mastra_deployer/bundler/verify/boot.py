@@ -244,7 +244,7 @@ def _suggest_application(kind: str) -> str:
 
 
 def _has_explicit_entry(project: Project) -> bool:
-    """Return whether the user named the object, so that other objects have no effect."""
+    """Return whether the user named the app's object; if so, other objects have no effect."""
     return bool(project.config.get("entry")) or not project.module.startswith("mastra")
 
 

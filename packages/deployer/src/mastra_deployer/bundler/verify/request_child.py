@@ -105,8 +105,8 @@ def import_server(app):
 def send_request(launcher, bundle, app, path):
     """Return the status of an app's response, and the exception that reached the server.
 
-    The lifespan of the app runs only if the request fails without it. Its startup may need services
-    that the build machine does not have.
+    The lifespan of the app runs only if the request fails without it. The startup of the app may
+    need services that the build machine does not have.
     """
     stack = app if bundle["kind"] == "mastra" else build_stack(app)
     loop = asyncio.new_event_loop()  # never closed: the process ends without waiting for the app

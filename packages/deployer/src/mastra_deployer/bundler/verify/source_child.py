@@ -80,7 +80,7 @@ def get_callable_kind(entry):
 
 
 def get_class_kind(entry):
-    """Return the kind of a class, of which an ASGI server makes an instance for each request."""
+    """Return the kind of a class; an ASGI server makes an instance of it for each request."""
     if hasattr(entry, "__await__") or "scope" in get_parameters(entry):
         return "asgi"
     return f"the class {entry.__qualname__}"

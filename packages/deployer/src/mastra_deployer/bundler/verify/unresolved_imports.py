@@ -134,7 +134,7 @@ class _BundledModules:
         return ""
 
     def _find_missing_portion(self, item: StaticImport) -> str:
-        """Return the missing module of a namespace package, which several distributions share.
+        """Return the missing module of a namespace package that several distributions share.
 
         Other packages may create modules at run time, so their modules are not reported.
         """

@@ -35,8 +35,8 @@ def find_kind(
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: an interpreter of the target's version; without one the kind is that of the
-        build.
+    :param interpreter: an interpreter of the target's version; without one, the result is the kind
+        in the manifest of the build.
     :param inventory: the inventory of the build, with what was left out.
     """
     manifest = build.manifest

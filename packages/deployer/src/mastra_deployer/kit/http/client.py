@@ -200,7 +200,7 @@ def _remove_attempt_headers(following: httpx.Request) -> None:
 
 
 def _remove_sensitive_headers(following: httpx.Request) -> None:
-    """Remove credentials that the redirected request carries in headers of its own."""
+    """Remove the headers with credentials from a request that follows a redirect."""
     for name in [name for name in following.headers if _is_sensitive(name)]:
         del following.headers[name]
 

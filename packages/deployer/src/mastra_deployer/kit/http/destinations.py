@@ -23,7 +23,7 @@ def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def check_destination(home: httpx.URL, url: httpx.URL) -> None:
-    """Raise an error for an address that a platform's response must not send the client to.
+    """Raise an error if a platform's response sends the client to an address that is not allowed.
 
     A platform on the internet may refer to other https addresses on the internet. It must not refer
     to this machine, its network, or the metadata service of a cloud.

@@ -48,7 +48,7 @@ def limit_time(seconds: float | None) -> Iterator[None]:
 
 
 def enforce_deadlines(transport: httpx.HTTPTransport) -> None:
-    """Make the reads of a transport end at the deadline of ``limit_time``.
+    """Make each read of a transport stop at the deadline that ``limit_time`` sets.
 
     :param transport: a transport that has not opened a connection yet.
     """

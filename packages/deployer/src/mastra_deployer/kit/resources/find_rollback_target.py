@@ -29,7 +29,7 @@ def find_rollback_target(
         ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.
     :param was_live: whether a deployment was ever live in production, if the platform tells it. A
-        draft can be promoted only.
+        rollback cannot make a draft live: a draft can only be promoted.
     :raises DeployError: when there is no such deployment, or it was never live.
     """
     target = require_deployed(

@@ -46,8 +46,8 @@ def follow_history(
     Each call of ``read`` begins one minute before the newest line, so that calls stay short and
     late lines are not lost. All lines of this minute are known, so none of them is repeated.
 
-    :param read: returns the lines since a time, each with the platform's id for it, or with an
-        empty id as for ``follow_logs``.
+    :param read: returns the lines since a time, each with the platform's id for the line. The id
+        may be empty, as in ``follow_logs``.
     :param since: time of the first line.
     :param interval: seconds between two calls.
     """
@@ -73,7 +73,7 @@ def _follow(
     after: dt.datetime | None = None,
     interval: float,
 ) -> Iterator[LogLine]:
-    """Yield new lines; ``get_start`` returns the time from which ``read`` repeats lines."""
+    """Yield new lines; ``read`` repeats the lines since the time that ``get_start`` returns."""
     shown: collections.OrderedDict[Hashable, dt.datetime | None] = collections.OrderedDict()
     while True:
         counts: collections.OrderedDict[LogLine, int] = collections.OrderedDict()

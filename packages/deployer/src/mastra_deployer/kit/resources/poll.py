@@ -28,7 +28,8 @@ def poll(
 ) -> T:
     """Call ``fetch`` until ``is_done`` accepts its result, and return this result.
 
-    ``is_done`` must also accept a failed state. Check the returned value for a failure.
+    ``is_done`` must also accept a failed state. Check afterwards whether the returned value is a
+    failed state.
 
     :param fetch: asks the platform for the current value.
     :param is_done: whether a value is final.

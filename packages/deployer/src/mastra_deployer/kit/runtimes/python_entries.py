@@ -63,7 +63,7 @@ def iter_python_entries(
     may be for another machine.
 
     :param python: the interpreter.
-    :param prefix: its directory in the bundle, such as ``usr/local``.
+    :param prefix: the directory of the interpreter in the bundle, such as ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
     :param modules: names of modules of the standard library, such as ``Build.standard``. Only these
         modules and the modules that they import get bytecode; ``None`` for all modules.

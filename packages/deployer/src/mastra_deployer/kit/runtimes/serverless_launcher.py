@@ -6,7 +6,7 @@
 
 The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
 lifespan event or at the first request. If the app cannot start, the response has status 500, and
-the traceback is printed to stderr. The next request tries again.
+the traceback is printed to stderr. The next request tries to start the app again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
 bundle, with the constants below.
@@ -114,7 +114,7 @@ class Instance:
         return operator.attrgetter(attribute)(importlib.import_module(name))
 
     async def start(self):
-        """Return the started app; requests that arrive during the start wait for its end."""
+        """Return the started app; requests wait while the app starts."""
         if self.lifespan is None:
             async with self.lock:
                 if self.lifespan is None:

@@ -54,7 +54,8 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.
-    :raises BundleError: when the app or a dependency has a module with one of the two names.
+    :raises BundleError: when the app or a dependency has a module with the name of the handler or
+        of the launcher.
     """
     _check_name(file, manifest)
     launcher = file.with_name(f"{file.stem}_app.py")

@@ -35,7 +35,7 @@ def upload(
 
     :param items: the items, which are sent in this order.
     :param send: sends one item; it runs in threads, and its client retries.
-    :param report: receives the number of bytes that were sent as progress.
+    :param report: receives the number of sent bytes, as progress.
     :param size: returns the number of bytes of an item, for progress; if left out, each item counts
         as 1.
     :param concurrency: the number of calls at a time, at most 25.

@@ -79,6 +79,6 @@ class AppFixtures:
             pytest.skip(f"{type(self).__name__} says shared_memory = False")
 
     def require_streams(self) -> None:
-        """Skip the test if the platform sends a response as a whole."""
+        """Skip the test if the platform sends each response as a whole, and not in chunks."""
         if not self.streams:
             pytest.skip(f"{type(self).__name__} says streams = False")
