@@ -6,7 +6,7 @@ EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_
 class ModuleIndex:
     """The modules that can be imported, by dotted name.
 
-    :param modules: those with a source, each with any value of the caller.
+    :param modules: the modules that have a source; their values are left to the caller.
     :param extensions: extension modules.
     :param standard: names of the standard library at the top level.
     """
@@ -87,7 +87,7 @@ class Walk:
 
     :param index: the modules of the bundle.
     :param imports: what is known of the imports of each module; may grow between two calls.
-    :param broken: modules that cannot be imported. Such a module counts only if it is imported
+    :param broken: modules that cannot be imported. A broken module counts only if it is imported
         together with another module, or by an import whose failure is caught.
     :param is_library: whether the modules are the standard library. Few of its functions that
         import modules are called.
@@ -137,7 +137,7 @@ class Walk:
         self.follow_attributes(module)
 
     def follow_pairs(self, pairs):
-        """Add what imports lead to that run with a module, or whose failure is caught."""
+        """Add the targets of imports that run with their module, or whose failure is caught."""
         for pair in pairs:
             self.add_import(*pair, is_tried=True)
 
@@ -158,7 +158,7 @@ class Walk:
             self._add_attribute(module, name)
 
     def add_root(self, name) -> None:
-        """Add a dotted name whose end may be an attribute."""
+        """Add the module of a dotted name, whose last parts may be attributes."""
         while name and not self.index.has_module(name) and "." in name:
             name, _, attribute = name.rpartition(".")
             self.add_import(name, attribute)

@@ -155,7 +155,7 @@ class Reader:
 
 
 def iter_pairs(statement, package):
-    """Yield a pair of module and name for each import, and the name that it is bound to."""
+    """Yield, for each import, the pair of module and name, and the name that the import binds."""
     if type(statement) is ast.Import:
         for alias in statement.names:
             yield (alias.name, ""), alias.asname or alias.name

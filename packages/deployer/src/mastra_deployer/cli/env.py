@@ -187,7 +187,8 @@ def _apply(
 ) -> list[EnvEffect | None]:
     """Change variables, and return the effects.
 
-    The change is recorded first. If the command is killed, the next deploy is not skipped.
+    The change is recorded before it is made. If the command is killed, the next deploy is not
+    skipped.
     """
     if not changes:
         return []

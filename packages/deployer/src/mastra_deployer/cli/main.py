@@ -94,7 +94,7 @@ def _open_closed_streams() -> None:
     """Open the null device in place of each standard stream that the parent process has closed.
 
     Python sets such a stream to ``None``. The next file or socket would get the number of the
-    stream, and child processes would write to it.
+    stream, and child processes would write to that file or socket.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

@@ -164,7 +164,8 @@ class Options:
         :param terminal: shows progress and asks for consent.
         :param resolve: whether settings that refer to environment variables get their values.
         :param sources: whether there must be an application.
-        :param check_file: raises for a deployer of the project that must not run.
+        :param check_file: raises an error for a file of the project that must not run as a
+            deployer.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:

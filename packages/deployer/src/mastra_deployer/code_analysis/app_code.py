@@ -21,9 +21,9 @@ _MAX_ALIASES = 10  # modules that pass a name on
 class EvaluatedExpression(NamedTuple):
     """An expression of the app, and when it is evaluated.
 
-    :param module: the module that contains it.
+    :param module: the module that contains the expression.
     :param node: the expression.
-    :param at_import: whether it is evaluated while the app is imported.
+    :param at_import: whether the expression is evaluated while the app is imported.
     """
 
     module: AppModule

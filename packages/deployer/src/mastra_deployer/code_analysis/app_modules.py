@@ -56,7 +56,7 @@ class AppModules:
                 yield AppModule(self.format_path(path), name, package, code, names)
 
     def format_path(self, path: Path) -> str:
-        """Return a path as it is reported.
+        """Return a path in the form that problems have: relative to the root.
 
         :param path: the path of a file.
         """

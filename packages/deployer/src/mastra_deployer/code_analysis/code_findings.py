@@ -75,7 +75,7 @@ class CodeFinding:
     :param path: the path of the file, relative to the root of the code.
     :param line: the line of the source.
     :param text: what is there, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
-    :param at_import: whether it runs while the app is imported.
+    :param at_import: whether the code runs while the app is imported.
     """
 
     path: str
@@ -85,7 +85,7 @@ class CodeFinding:
 
     @property
     def where(self) -> str:
-        """The place as a ``Problem`` names it."""
+        """The file and the line, in the form that a ``Problem`` has."""
         return f"{self.path}:{self.line}"
 
 

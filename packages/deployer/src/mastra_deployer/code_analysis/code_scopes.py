@@ -38,7 +38,8 @@ class ModuleScopes:
     :param module: the module.
     :param scopes: the scopes by dotted name; the scope of the module itself runs at import.
     :param bases: dotted names of the base classes, by the dotted name of a class.
-    :param names: origins of the names that the module imports, which others may import from it.
+    :param names: origins of the names that the module imports, and that other modules may import
+        from this module.
     """
 
     module: AppModule

@@ -11,7 +11,7 @@ _replaced = {}
 
 
 class FirstPartyLoader(machinery.SourceFileLoader):
-    """Python's own loader, with two differences.
+    """Python's own loader, but with other rules for new bytecode and for the entry file.
 
     A file that was just saved gets no bytecode. A second save in the same second could have the
     same size, and the bytecode would seem to be current. The entry file is read without its

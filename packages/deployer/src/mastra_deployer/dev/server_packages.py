@@ -42,7 +42,7 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """Return a directory with the server's packages; install them once per interpreter.
 
-    The directory is like ``vendor`` in a bundle of a project without dependencies.
+    The directory has the form of ``vendor`` in the bundle of a project without dependencies.
 
     :param interpreter: the interpreter of the project.
     :param report: receives progress.

@@ -93,7 +93,8 @@ class _Supervisor:
     async def _run_attempts(self) -> int:
         """Try the saved version now and at every save.
 
-        A save during an attempt cancels the attempt. The next attempt covers both saves.
+        A save during an attempt cancels the attempt. The next attempt includes the changes of both
+        saves.
         """
         watcher = FileWatcher(self._project, self._options.env_file, self._screen)
         saved: set[str] = set()

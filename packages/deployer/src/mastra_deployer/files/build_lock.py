@@ -25,8 +25,7 @@ def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
 
     :param project: the project.
     :param report: receives a step when another build or start has to be waited for.
-    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
-        place.
+    :raises ConfigError: if the project cannot be written, or the path contains a symbolic link.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
         if not lock_file(file, wait=False):

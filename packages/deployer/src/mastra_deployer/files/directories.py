@@ -56,8 +56,7 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 
     :param project: the project.
     :param names: the names of the directory, relative to ``.mastra-local``.
-    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
-        place.
+    :raises ConfigError: if the project cannot be written, or the path contains a symbolic link.
     """
     local = project.local_directory
     directory, ignore = local.joinpath(*names), local / ".gitignore"
@@ -75,7 +74,8 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 def get_local_file(project: Project, *names: str) -> Path:
     """Return the path of a file in a project's ``.mastra-local``.
 
-    Its directory is created if possible. Otherwise writing the file fails.
+    The directory of the file is created if possible. If the directory cannot be created, a later
+    write to the file fails.
 
     :param project: the project.
     :param names: the names of the file, relative to ``.mastra-local``.

@@ -43,7 +43,7 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
 
 
 def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock the first byte of a file; the system itself would stop waiting after ten seconds."""
+    """Lock the first byte of a file without waiting; Windows itself would wait ten seconds only."""
     import msvcrt
 
     del wait

@@ -26,7 +26,7 @@ def require_utf8(path: Path, subject: str, hint: str) -> None:
     """Raise an error if a path is not UTF-8.
 
     :param path: the path.
-    :param subject: what the path belongs to, for the message.
+    :param subject: what the path belongs to; the message names it.
     :param hint: the cure.
     :raises ConfigError: when the path is not UTF-8.
     """

@@ -50,7 +50,7 @@ def wrap_message(text: str, hint: str, width: int, *, label: str = "") -> str:
     :param text: the message.
     :param hint: the cure; may be empty.
     :param width: columns; 0 to wrap nothing.
-    :param label: what is printed before the message, and not part of the result.
+    :param label: a text that the caller prints before the message; the result does not contain it.
     """
     space = " " * len(label)
     message = wrap_text(text, width, first=space, indent=space if width else "")

@@ -63,7 +63,7 @@ def deploy_bundle(
     :param session: project, target and settings.
     :param bundle: the bundle to deploy.
     :param request: environment, variables, options and fingerprint of the deploy.
-    :param options: smoke test, rollback and skipping.
+    :param options: the options of the smoke test, of the rollback and of skipping.
     :raises DeploymentFailed: if the smoke test fails; the error says which deployment is live.
     """
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):

@@ -290,7 +290,7 @@ def open_session(
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
     :param resolve: whether settings that refer to the environment are looked up.
-    :param check_file: raises for a deployer of the project that must not run.
+    :param check_file: raises an error for a file of the project that must not run as a deployer.
     :param confirm: asks the user whether credentials may go to a host that a setting of the
         project names; ``None`` if nobody can be asked.
     :raises ConsentError: for a deployer of the project that the user does not trust.

@@ -23,7 +23,7 @@ class TargetChoice:
 
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
-    :param table: the target's settings in pyproject.toml, with those of ``--env`` applied.
+    :param table: the target's settings in pyproject.toml, with the settings of ``--env`` applied.
     :param call: ``deployer=`` of the entry file, if it is for this deployer.
     :param python: the Python version to build for, if the table sets one.
     :param platform: the platform to build for, in uv's notation, if the table sets one.

@@ -228,7 +228,7 @@ class HookCaller(UntypedHookCaller):
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
-        :param fingerprint: the fingerprint of the deploy to production that made the deployment;
+        :param fingerprint: the fingerprint of the production deploy that created the deployment;
             empty if unknown.
         """
         arguments = {**access._asdict(), "id": id, "report": report, "fingerprint": fingerprint}

@@ -41,7 +41,8 @@ class UntypedHookCaller:
         """Raise an error if the deployer does not implement a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
-        :raises ConfigError: when it does not, naming the target and the verb.
+        :raises ConfigError: when the deployer does not implement the hook; the error names the
+            target and the verb.
         """
         if not self.has_hook(verb):
             raise ConfigError(
@@ -104,7 +105,7 @@ class UntypedHookCaller:
                 )
 
     def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Yield the name of each ambient plugin with the hook, and a caller of this plugin only.
+        """Yield the name of each ambient plugin that has a hook, and a caller of only this plugin.
 
         In one call of all plugins, the first failure would keep the others from being called.
         """

@@ -23,7 +23,8 @@ class ParsedModule(NamedTuple):
     """A parsed module with its nodes.
 
     :param tree: the syntax tree.
-    :param nodes: all its nodes in the order of ``ast.walk``, which is too slow to repeat.
+    :param nodes: all nodes of the module in the order of ``ast.walk``; a repeated walk would be too
+        slow.
     """
 
     tree: ast.Module

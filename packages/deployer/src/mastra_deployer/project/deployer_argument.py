@@ -48,7 +48,7 @@ class DeployerCall:
 
     :param module: the module that the class is imported from (``mastra_deployer_acme``).
     :param class_name: the class's name.
-    :param settings: literal values, secrets and ``EnvReference`` by keyword.
+    :param settings: the settings by keyword: literal values, secrets and ``EnvReference``.
     :param keyword: the ``deployer=...`` argument.
     :param assignment: the statement that assigns the call to a name, if a name was used.
     :param line: the line of the call.
@@ -97,7 +97,7 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
     """Return the call in ``deployer=`` of the entry file, or ``None``.
 
     :param path: the entry file.
-    :param tree: its syntax tree.
+    :param tree: the syntax tree of the file.
     :raises ConfigError: with file and line, when it cannot be read without running the file.
     """
     keywords = [

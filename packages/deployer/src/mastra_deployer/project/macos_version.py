@@ -1,7 +1,8 @@
 """Choose the version of macOS that a build may need.
 
 uv assumes an older version for every Mac, but a Python may compile only for the newest version.
-Both get the same version, so that a wheel that is compiled here works in the bundle.
+mastra gives uv and the Python the same version, so that a wheel that is compiled here works in the
+bundle.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Pipeline:
         ``deployer=`` refers to.
     :param secrets: the credentials and the app's variables, which a deploy sets on the platform.
     :param install: commands that create ``.venv`` with the project, its tests and the tools.
-    :param test: the command that tests.
+    :param test: the command that runs the tests.
     :param smoke: path of the smoke test; empty if Mastra does not serve the app.
     :param previews: whether the target has previews.
     :param rollback: whether the target can roll back.

@@ -25,7 +25,7 @@ _MAX_LENGTH = 40  # leaves room for what clusters append to a name of at most 63
 class Hosting:
     """The facts about an app that a host's configuration needs.
 
-    :param name: valid in DNS: small letters, digits and '-'.
+    :param name: a name that is valid in DNS: small letters, digits and '-'.
     :param python: version that the bundle is for.
     :param port: the port that the app listens on.
     :param drain: seconds that running requests get after SIGTERM.

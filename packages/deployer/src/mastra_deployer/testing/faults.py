@@ -38,7 +38,7 @@ class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
     def test_deploy_retries_after_429(self, harness: Harness) -> None:
-        """Each request gets one 429 with Retry-After: this deploy or the next one succeeds."""
+        """If each request gets one 429 with Retry-After, this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_rate_limit())
 
     def test_deploy_retries_after_503(self, harness: Harness) -> None:

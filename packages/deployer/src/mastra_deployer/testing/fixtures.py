@@ -140,7 +140,7 @@ class SuiteFixtures:
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
         """Return whether all files of a bundle, no other files, and the given variables are live.
 
-        :param live: what users see.
+        :param live: the deployment that users see.
         :param bundle: the bundle that was deployed.
         :param env: the variables that were deployed.
         """

@@ -2,8 +2,8 @@
 
 The project's files must not decide alone where credentials are sent. If pyproject.toml,
 ``deployer=`` of the entry file or ``.env`` names a host, the host needs the user's consent. Hosts
-in the deployer's own code need no consent. Neither do hosts from the command line or the real
-environment.
+in the deployer's own code need no consent. Hosts from the command line and from the real
+environment need no consent.
 """
 
 from __future__ import annotations

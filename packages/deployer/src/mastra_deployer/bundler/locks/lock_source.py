@@ -107,8 +107,8 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
 
     :param requires: the specifier; may be empty.
     :param platform: the platform of the target.
-    :param where: what the specifier belongs to, for the error.
-    :raises BuildError: when it does not.
+    :param where: the place of the specifier; errors name this place.
+    :raises BuildError: when the specifier does not include the target's version.
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 

@@ -25,7 +25,7 @@ class Pins:
     """The versions of a lock as constraints, which fix versions but install no package.
 
     :param name: the name of the lock, for errors.
-    :param update: the command that updates it.
+    :param update: the command that updates the lock.
     :param versions: pairs of version and marker by canonical name.
     :param hashes: pairs of a name and its hashes.
     """
@@ -40,7 +40,7 @@ class Pins:
 
         :param name: the name of the package.
         :param version: locked version.
-        :param marker: where it applies; empty for everywhere.
+        :param marker: where the version applies; empty for everywhere.
         :param hashes: the ``algorithm:digest`` of each file of the package.
         """
         self.versions.setdefault(canonicalize_name(name), []).append((version, marker))

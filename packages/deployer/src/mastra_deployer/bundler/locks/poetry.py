@@ -155,7 +155,7 @@ def _iter_group_lines(
 def _add_address(
     line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
 ) -> str:
-    """Return a requirement of [project] with its URL.
+    """Return a requirement of [project], with the URL of the package if it has one.
 
     The URL comes from [tool.poetry.dependencies] or from the lock.
     """

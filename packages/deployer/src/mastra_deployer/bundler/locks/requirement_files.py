@@ -35,7 +35,7 @@ def read_unlocked_requirements(request: LockRequest, file: Path | None = None) -
     """Read requirements without a lock; the resolver chooses the versions.
 
     :param request: the project, the target and the selected groups.
-    :param file: in place of requirements.txt.
+    :param file: the file to read in place of requirements.txt.
     """
     root, pyproject = request.root, read_pyproject(request.root)
     if poetry.is_poetry(pyproject) and file is None:

@@ -56,7 +56,7 @@ def compute_build_fingerprint(sources: str, closure: str) -> str:
     """Compute the fingerprint of a build.
 
     :param sources: digest of the app's own files.
-    :param closure: fingerprint of its dependencies.
+    :param closure: fingerprint of the build's dependencies.
     """
     return hashlib.sha256(f"{sources}\n{closure}".encode()).hexdigest()
 

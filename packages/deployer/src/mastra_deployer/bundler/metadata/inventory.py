@@ -30,11 +30,12 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One distribution of the closure.
 
     :param version: the version of the distribution.
-    :param requirers: who requires it; an empty name is the project itself or its target.
-    :param tops: names of its modules and packages at the top level.
-    :param reason: why it does not ship; empty if it ships.
+    :param requirers: the requirers of the distribution; an empty name is the project itself or its
+        target.
+    :param tops: names of the distribution's modules and packages at the top level.
+    :param reason: why the distribution does not ship; empty if it ships.
     :param size: the size of the files that ship, in bytes.
-    :param dropped: its files that do not ship, by reason.
+    :param dropped: the distribution's files that do not ship, by reason.
     """
 
     version: str

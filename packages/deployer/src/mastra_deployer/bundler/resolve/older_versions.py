@@ -98,7 +98,7 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
     """Return the packages whose version in a lock is older than the newest version.
 
     :param newest: versions by name.
-    :param text: the lock that is used.
+    :param text: the lock whose versions are compared with the newest versions.
     :param lacks: what the target lacks.
     """
     return [
@@ -111,7 +111,7 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
 def list_breaking_versions(items: Iterable[OlderVersion]) -> list[OlderVersion]:
     """Return the packages whose version is incompatible with the newest by semantic versioning.
 
-    :param items: packages with an older version.
+    :param items: packages whose version is older than the newest one.
     """
     return [item for item in items if _get_series(item.version) != _get_series(item.newest)]
 

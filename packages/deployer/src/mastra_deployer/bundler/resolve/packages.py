@@ -29,7 +29,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
     :param name: the canonical name.
     :param key: identifies the wheel of the distribution.
-    :param text: its table in the lock; empty for a local project.
+    :param text: the package's table in the lock; empty for a local project.
     :param wheel: the wheel of a local project.
     """
 

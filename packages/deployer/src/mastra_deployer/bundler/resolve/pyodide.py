@@ -98,7 +98,7 @@ def fit_lock(
     :param text: the lock.
     :param root: the directory that the paths in the lock are relative to.
     :param platform: the platform to build for.
-    :param requirers: who requires each package, for the error.
+    :param requirers: the requirers of each package; the error names them.
     :raises BuildError: naming every package without a wheel that runs there.
     """
     head, *chunks = text.split("[[packages]]\n")

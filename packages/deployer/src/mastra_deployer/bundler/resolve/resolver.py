@@ -98,7 +98,7 @@ class Resolver:
         return head + text
 
     def _compile_newest(self) -> str:
-        """Return the lock that plain uv makes, with sources for packages without a wheel."""
+        """Return uv's own lock, which has source distributions for packages without a wheel."""
         try:
             return self._compile_lock()
         except BuildError as error:

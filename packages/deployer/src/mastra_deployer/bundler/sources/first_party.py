@@ -231,7 +231,7 @@ class _FileCollector:
         return files
 
     def _is_named(self, path: Path, pattern: str) -> bool:
-        """Return whether a pattern has a part with a leading dot for each hidden part of a path."""
+        """Return whether each hidden part of a path matches a hidden part of the pattern."""
         patterns = [part for part in Path(pattern).parts if part.startswith(".")]
         parts = path.relative_to(self._project.root).parts
         hidden = [part for part in parts if part.startswith(".") and part != _WELL_KNOWN]

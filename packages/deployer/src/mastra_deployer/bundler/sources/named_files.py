@@ -27,7 +27,8 @@ _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "
 class NamedFiles:
     """The files and directories that the code names outside of its packages.
 
-    :param shipped: directories and files that ship for this reason, with the place that names them.
+    :param shipped: directories and files that ship because the code names them, each with the place
+        that names it.
     :param problems: a warning for each other path, and for each path that depends on the working
         directory.
     """
@@ -39,7 +40,7 @@ class NamedFiles:
 def find_named_files(
     project: Project, code: Mapping[Path, ModuleCode], is_shipped: Callable[[Path], bool]
 ) -> NamedFiles:
-    """Find files that the code names and that are not in its packages.
+    """Find files that the code names and that are not in the app's packages.
 
     :param project: the app.
     :param code: the modules that ship, by their path.

@@ -134,7 +134,7 @@ class _PathReader:
         return parts
 
     def iter_locations(self, node: ast.AST) -> Iterator[_Location]:
-        """Yield the paths that a node itself names, without the paths of its parts."""
+        """Yield the paths that a node names itself, but not the paths that its child nodes name."""
         found: list[ast.expr] = []
         if isinstance(node, ast.BinOp | ast.JoinedStr):
             found = [node]
@@ -246,7 +246,7 @@ def _iter_assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
-    """Return a call if it builds a path, and all arguments that are paths."""
+    """Return the call itself if it builds a path, and all of its arguments that are paths."""
     name = _get_name(node)
     if name in _SAME | _JOINS:
         yield node

@@ -28,7 +28,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
     """Return ``source`` without the deployer, and without imports that only the deployer used.
 
     :param source: the entry file's content.
-    :param tree: its syntax tree.
+    :param tree: the syntax tree of the file.
     :param deployer: the argument to remove.
     :raises BuildError: when the deployer cannot be removed from the code.
     """
@@ -73,7 +73,7 @@ def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str])
     """Check that a file imports no deployer package.
 
     :param path: the file, for the error.
-    :param tree: its syntax tree.
+    :param tree: the syntax tree of the file.
     :param packages: import names of deployer packages.
     :raises BuildError: with file and line of the first import.
     """

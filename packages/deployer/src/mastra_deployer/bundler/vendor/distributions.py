@@ -28,7 +28,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     :param version: the version in its metadata.
     :param info: name of its ``.dist-info`` directory.
     :param requires: its ``Requires-Dist`` lines.
-    :param license: its SPDX expression, if any.
+    :param license: the SPDX expression of the license, if any.
     :param tool: whether it offers deployers or plugins. The app may require deployers that are not
         installed in mastra's environment.
     :param tops: names of its modules and packages at the top level, without suffixes.
@@ -98,7 +98,7 @@ def _read_usage(
 
 
 def _read_metadata(file: Path) -> str:
-    """Read a metadata file, even if it is not UTF-8 or is missing."""
+    """Read a metadata file, even if it is not UTF-8; raise an error if the file is missing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

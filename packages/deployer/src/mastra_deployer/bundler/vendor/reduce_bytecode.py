@@ -1,7 +1,8 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
 Import statements in functions lead to all features of a package, and an app uses a few of them. The
-start in isolation shows which ones. Python compiles the other modules when they are used.
+start in isolation shows which features the app uses. Python compiles the other modules when they
+are used.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _read_digests(
 ) -> tuple[dict[Identity, str], frozenset[str]] | None:
     """Return the digests of all files, and the names of missing files with bytecode.
 
-    Return ``None`` if another file is missing, or a file is additional or changed.
+    Return ``None`` if a file other than bytecode is missing, or if a file is additional or changed.
     """
     found: dict[Identity, str] = {}
     missing = set(files)

@@ -55,10 +55,10 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
 
     :param name: the canonical name.
     :param version: the version of the distribution.
-    :param license: its SPDX expression, if any.
+    :param license: the SPDX expression of the license, if any.
     :param files: the files that ship.
-    :param dropped: its files that do not ship, by reason.
-    :param stripped: its files that ship without symbols.
+    :param dropped: the distribution's files that do not ship, by reason.
+    :param stripped: the distribution's files that ship without symbols.
     """
 
     name: str
@@ -78,8 +78,9 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to store.
 
     :param distribution: the installed distribution.
-    :param tree: the directory in which it is installed; its files are moved from there.
-    :param path: the path at which it is stored.
+    :param tree: the directory in which the distribution is installed; its files are moved to the
+        store.
+    :param path: the path of the distribution in the store.
     :param rule: the files of the distribution that always ship.
     :param strip: whether the distribution's libraries ship without symbols.
     """
@@ -149,7 +150,7 @@ def link_files(
 ) -> bool:
     """Link files of the store into a directory, and skip existing files.
 
-    :param source: the directory of the files.
+    :param source: the directory that contains the files.
     :param files: their descriptions.
     :param target: the directory.
     :param digests: receives the SHA-256 of each file by its identity.

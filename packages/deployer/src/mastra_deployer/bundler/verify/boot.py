@@ -60,7 +60,7 @@ def boot_source(
 
     :param project: the app.
     :param interpreter: the Python in which the project's dependencies are installed.
-    :param references: variables that ``deployer=`` reads; they get a placeholder too, since a build
+    :param references: variables that ``deployer=`` reads; they get placeholders, since a build
         needs no credentials.
     :returns: ``None`` when the project's environment lacks a dependency, so that nothing can be
         compared.

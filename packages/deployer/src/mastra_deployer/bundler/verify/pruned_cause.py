@@ -19,7 +19,7 @@ class PrunedCause(NamedTuple):
     """The missing file or package that makes a start fail.
 
     :param message: what was left out, and why.
-    :param hint: the setting that keeps it.
+    :param hint: the setting that keeps the file or package in the bundle.
     """
 
     message: str

@@ -114,7 +114,7 @@ class _BundledModules:
         return None
 
     def _has_own_top(self, top: str) -> bool:
-        """Return whether the top package is in the project; its code may define any other name."""
+        """Return whether a top-level package is in the project; its code may define more names."""
         stem = self._project.import_root / top
         return stem.is_dir() or any(stem.parent.glob(f"{top}.*"))
 

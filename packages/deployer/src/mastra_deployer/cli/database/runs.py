@@ -27,7 +27,7 @@ def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
-    .env. Servers on this database execute them.
+    .env. The servers that use this database execute the runs.
 
     With --url, the commands send requests to a server instead. If the server requires a token, set
     the variable MASTRA_SERVER_TOKEN to the token.

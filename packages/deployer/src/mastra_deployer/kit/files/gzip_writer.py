@@ -29,7 +29,7 @@ class GzipWriter:
         """Compress a piece of the content.
 
         :param content: the piece.
-        :returns: its size in bytes.
+        :returns: the size of the piece in bytes.
         """
         self._crc = zlib.crc32(content, self._crc)
         self._size += len(content)

@@ -50,7 +50,7 @@ def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> Deploy
 
 
 def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, str]:
-    """Return the message and the hint."""
+    """Return the message and the hint for a failed connection."""
     for cause in _iter_causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (

@@ -76,7 +76,7 @@ def extract_code(response: httpx.Response) -> str:
 def extract_credentials(authorization: str) -> Iterator[str]:
     """Yield the secrets in the value of ``Authorization`` or a similar header.
 
-    :param authorization: the value of the header.
+    :param authorization: the value of such a header.
     """
     scheme, _, credentials = authorization.partition(" ")
     yield credentials or scheme

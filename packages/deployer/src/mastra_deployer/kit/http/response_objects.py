@@ -41,7 +41,7 @@ def find_object(
     :param client: a client that ``connect`` returned.
     :param path: the path of a GET request.
     :param params: query parameters, added to those of ``path``.
-    :param options: those of ``client.get``.
+    :param options: further arguments of ``client.get``.
     :raises ApiError: when the body is not a JSON object.
     """
     extensions = {**options.pop("extensions", {}), "mastra_accept": (_NOT_FOUND,)}

@@ -35,8 +35,8 @@ def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, or ``None`` if the response does not say.
 
     Times are compared with the platform's own ``Date``, so a wrong local clock has no effect. The
-    reset time of a rate limit counts only if nothing remains, because some platforms send it in
-    every response.
+    reset time of a rate limit counts only if no request remains, because some platforms send this
+    time in every response.
 
     :param status: the status of the response.
     :param headers: the headers of the response.

@@ -25,7 +25,7 @@ def env_store(
 
     :param open_client: opens a client; it is called for each use of the store.
     :param get_variables: returns the store for an open client; a deploy may use this store too.
-    :param create: called before variables are set, to create what holds them.
+    :param create: called before variables are set, to create the resource that stores them.
     """
     return _ClosedStore(open_client, get_variables, create)
 
@@ -44,7 +44,7 @@ class _ClosedStore(Generic[C]):
         self._create = create
 
     def list(self) -> Mapping[str, str]:
-        """Return the names of the variables, and where each applies."""
+        """Return the names of the variables, each with the stages that it applies to."""
         with self._open_client() as client:
             return self._get_variables(client).list()
 

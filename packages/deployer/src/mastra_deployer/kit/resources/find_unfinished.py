@@ -22,8 +22,9 @@ def find_unfinished(
 ) -> T | None:
     """Return the unfinished deployment of an interrupted run of the same deploy, or ``None``.
 
-    This is the newest deployment of its stage. It has the fingerprint of the request, and is still
-    building or is a draft. Wait for it instead of creating a second deployment.
+    This is the newest deployment of its stage. The returned deployment has the fingerprint of the
+    request, and is still building or is a draft. Wait for it instead of creating a second
+    deployment.
 
     :param items: deployments as the platform describes them, newest first. Only the items up to the
         newest one of the stage are read.
@@ -49,6 +50,6 @@ def find_unfinished(
 
 
 def _is_equal_draft(deployment: Deployment, request: DeployRequest) -> bool:
-    """Return whether a deployment is a draft that this request would only repeat."""
+    """Return whether a deployment is a draft equal to the draft that the request would create."""
     is_draft = deployment.draft and deployment.state == "ready" and not deployment.live
     return is_draft and request.message in ("", deployment.message)

@@ -36,9 +36,11 @@ class ElfFile:
 
     :param machine: machine name, ``x86_64``.
     :param loader: path of the dynamic loader; empty for a static program, and for a library.
-    :param needed: names of the libraries that it needs.
-    :param run_paths: where it looks for them first, in the file's own notation (``RUNPATH``).
-    :param old_run_paths: the same for all libraries of a program, in an older form (``RPATH``).
+    :param needed: names of the libraries that the file needs.
+    :param run_paths: the directories in which the loader first searches the libraries, as the file
+        names them (``RUNPATH``).
+    :param old_run_paths: like ``run_paths``, but for all libraries of a program, in an older form
+        (``RPATH``).
     """
 
     machine: str

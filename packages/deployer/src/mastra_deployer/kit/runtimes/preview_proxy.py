@@ -35,8 +35,8 @@ class PreviewRules:
     :param max_body: the largest number of bytes of a request's body; 0 for no limit.
     :param errors: JSON bodies of the platform's own responses, by status: 413 for a body that is
         too large, 502 for an app that does not respond.
-    :param build_headers: called with the client's address for each request; returns the headers
-        that the platform adds to ``x-forwarded-for``, ``-host`` and ``-proto``.
+    :param build_headers: called with the client's address for each request; returns the platform's
+        headers besides ``x-forwarded-for``, ``x-forwarded-host`` and ``x-forwarded-proto``.
     :param hidden_headers: how the names of response headers begin, in lower case, that the platform
         does not send to the client.
     """

@@ -65,8 +65,8 @@ def iter_python_entries(
     :param python: the interpreter.
     :param prefix: the directory of the interpreter in the bundle, such as ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
-    :param modules: names of modules of the standard library, such as ``Build.standard``. Only these
-        modules and the modules that they import get bytecode; ``None`` for all modules.
+    :param modules: names of modules of the standard library, such as ``Build.standard``. Only the
+        given modules and the modules that they import get bytecode; ``None`` for all modules.
     :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
         version to compile it.
     """

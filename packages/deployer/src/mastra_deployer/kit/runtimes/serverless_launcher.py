@@ -8,8 +8,8 @@ The app is imported with this file. Its lifespan runs once for each instance, at
 lifespan event or at the first request. If the app cannot start, the response has status 500, and
 the traceback is printed to stderr. The next request tries to start the app again.
 
-This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
-bundle, with the constants below.
+This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes this file
+into a bundle, with the constants below.
 """
 
 import asyncio

@@ -29,10 +29,10 @@ def iter_shared_libraries(
     are searched as the dynamic loader searches them, and nothing is run.
 
     :param executable: the interpreter.
-    :param modules: its extension modules.
+    :param modules: the interpreter's extension modules.
     :param platform_glibc: version of the platform's own C library, such as ``2.34``; empty for
-        none. With it, only the libraries of the interpreter itself are yielded if this machine does
-        not have the interpreter's loader.
+        none. With this version, only the interpreter's own libraries are yielded if this machine
+        does not have the interpreter's loader.
     :returns: the entries; none for a static interpreter.
     :raises BundleError: when a library or the loader is missing, or when the interpreter is not for
         glibc, or needs a newer glibc than the platform's.

@@ -31,7 +31,7 @@ def upload(
     """Call ``send`` for every item, with several calls in parallel.
 
     If ``send`` uses a client of ``connect``, the number of parallel calls falls after each 429 or
-    503. It rises again after successful requests.
+    503. The number rises again after successful requests.
 
     :param items: the items, which are sent in this order.
     :param send: sends one item; it runs in threads, and its client retries.

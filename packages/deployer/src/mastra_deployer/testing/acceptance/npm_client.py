@@ -25,7 +25,7 @@ class NpmClientTests(AppFixtures):
     @pytest.fixture(scope="class")
     @classmethod
     def npm_results(cls, app_url: str) -> Any:
-        """Return the results that the client received in one pass through the application."""
+        """Return the results of the client, which has used each part of the application once."""
         try:
             home = install_packages(CLIENT_PACKAGE)
         except (OSError, subprocess.CalledProcessError) as error:
