@@ -36,7 +36,7 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
     :param output: path of the directory that receives the bytecode.
     :param files: names of the modules' files, including extension modules.
     :param own: whether strings that look like modules count as imports.
-    :param imports: what is known of the modules' imports, by file.
+    :param imports: the known imports of the modules, by file.
     :param compiled: files whose bytecode is there already.
     """
 

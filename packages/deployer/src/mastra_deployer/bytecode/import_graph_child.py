@@ -69,7 +69,7 @@ class ModulePlaces:
             self.extensions.add(module)
 
     def get_imports(self, imports) -> dict:
-        """Return what is known of the imports of each module, by dotted name.
+        """Return the known imports of each module, by dotted name.
 
         :param imports: the known imports of each file, for each tree.
         """
@@ -86,11 +86,11 @@ class Walk:
     A walk stops at modules whose imports are not known yet, and continues when they are.
 
     :param index: the modules of the bundle.
-    :param imports: what is known of the imports of each module; may grow between two calls.
+    :param imports: the known imports of each module; the mapping may grow between two calls.
     :param broken: modules that cannot be imported. A broken module counts only if it is imported
         together with another module, or by an import whose failure is caught.
-    :param is_library: whether the modules are the standard library. Few of its functions that
-        import modules are called.
+    :param is_library: whether the modules are the standard library. Most functions of the standard
+        library that import modules are never called.
     """
 
     def __init__(self, index, imports, broken=frozenset(), *, is_library=False) -> None:
@@ -153,7 +153,7 @@ class Walk:
                 self.add(name)
 
     def follow_attributes(self, module):
-        """Add what a module imports for the attributes that other modules read from it."""
+        """Add the imports of a module for each attribute that other modules read from it."""
         for name in self._attributes.pop(module, ()):
             self._add_attribute(module, name)
 
@@ -190,8 +190,8 @@ class StartWalk(Walk):
     """Collect the modules that a start imported, and those that the first requests import.
 
     The start ran the import statements of the modules that it imported, so these statements lead to
-    no other modules. Imports in functions count in the modules of optional features: the start
-    imports such a module only if the app uses the feature.
+    no other modules. In the modules of optional features, imports in functions also count: the
+    start imports such a module only if the app uses the feature.
 
     :param index: the modules of the bundle.
     :param imports: the known imports of each module.

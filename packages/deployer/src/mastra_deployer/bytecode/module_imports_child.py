@@ -21,11 +21,16 @@ _EMPTY = [[], [], [], [], None, [], []]
 def read_module_imports(source, module, is_package, is_own):
     """Return the modules and names that a module may import, as JSON builtins.
 
-    The list contains pairs of a module and a name: of the imports that run with the module, of
-    those in functions whose failure is caught, of the others in functions, and of those without
-    which the module cannot be imported; the pairs by the attribute that ``__getattr__`` of the
-    module imports them for, ``None`` without that function; modules that strings name; and
-    beginnings of modules whose ends are computed.
+    The constants above are the positions in the list. An import is a pair of a module and a name:
+
+    - ``EAGER``: the imports that run with the module.
+    - ``TRIED``: the imports in functions whose failure is caught.
+    - ``INNER``: the other imports in functions.
+    - ``REQUIRED``: the imports without which the module cannot be imported.
+    - ``LAZY``: the imports in ``__getattr__`` of the module, by the attribute that needs them.
+      ``None`` if the module has no ``__getattr__``.
+    - ``NAMED``: the modules that strings name.
+    - ``PREFIXES``: the beginnings of module names whose ends are computed.
     """
     try:
         tree = ast.parse(source)
@@ -53,12 +58,12 @@ def read_module_imports(source, module, is_package, is_own):
 
 
 class State(NamedTuple):
-    """What holds for the statements of a block.
+    """Facts about the statements of a block.
 
-    :param required: whether the module cannot be imported if one of them fails.
-    :param tried: whether they run with the module, or their failure is caught.
+    :param required: whether the module cannot be imported if one of the statements fails.
+    :param tried: whether the statements run with the module, or their failure is caught.
     :param typed: whether only a type checker reads the statements.
-    :param inside: whether they are in a function, or run only in exceptional cases.
+    :param inside: whether the statements are in a function, or run only in exceptional cases.
     """
 
     required: bool

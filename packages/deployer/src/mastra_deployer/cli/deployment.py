@@ -18,7 +18,7 @@ def answer_change(session: Session, deployment: Deployment, terminal: Terminal) 
     """Record a changed deployment in the history, and print the deployment.
 
     :param session: the session of the target.
-    :param deployment: as it is after the change.
+    :param deployment: the deployment after the change.
     :param terminal: prints the result.
     """
     record_deployment(session.project, session.choice.record_name, deployment, session.report)

@@ -47,7 +47,7 @@ def parse_time(text: str, now: dt.datetime) -> dt.datetime:
 
     :param text: the value of ``--since``.
     :param now: the current time, from which an age is subtracted.
-    :raises ConfigError: when the text is neither.
+    :raises ConfigError: when the text is neither an age nor a date.
     """
     try:
         if found := _AGO.fullmatch(text):

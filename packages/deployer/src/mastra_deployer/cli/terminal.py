@@ -114,7 +114,7 @@ class Terminal:
         """Ask whether credentials may be sent to a host, and store the consent.
 
         :param host: the host.
-        :param setting: the setting of the project that names it.
+        :param setting: the setting of the project that names the host.
         :returns: the answer; ``False`` without a terminal, or with ``--json``.
         """
         if self._json or not (sys.stdin.isatty() and sys.stderr.isatty()):

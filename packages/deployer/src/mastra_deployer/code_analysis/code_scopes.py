@@ -21,9 +21,9 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
-    :param nodes: the expressions that it evaluates itself.
+    :param nodes: the expressions that the scope evaluates itself.
     :param called: for each call, the dotted names that the function may have.
-    :param imported: modules that it imports.
+    :param imported: modules that the scope imports.
     """
 
     nodes: list[ast.expr] = dataclasses.field(default_factory=list)

@@ -1,8 +1,9 @@
 """Decide which web pages may send requests to a server on the developer's machine.
 
 Every website that the developer visits can send requests to this machine. A site can also let its
-own name resolve to a loopback address (DNS rebinding). Therefore the name of the server is checked
-too. The module also runs in the project's Python, so it imports only the standard library.
+own name resolve to a loopback address (DNS rebinding). Therefore a server also checks the name by
+which a request addresses it. The module also runs in the project's Python, so it imports only the
+standard library.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class LocalAccess:
     def _is_server_name(self, name: str) -> bool:
         """Return whether a host is a name or an address of the server.
 
-        A website can make its own host name, but not an IP address, resolve to this machine. If the
-        server listens on all addresses, it therefore accepts every address as its name.
+        A website can make its own host name, but not an IP address, resolve to this machine. A
+        server that listens on all addresses therefore accepts every address as its name.
         """
         return name in self._server_names or (self._any_address and _is_address(name))
 

@@ -64,7 +64,7 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
     :param draft: a path on the same file system that no other process writes. An old file at this
         path is deleted first, so that a link is not followed.
     :param mode: permissions of the file, before the umask.
-    :raises OSError: when it cannot be written.
+    :raises OSError: when the file cannot be written.
     """
     try:
         draft.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ def refuse_links(root: Path, path: Path) -> None:
     Links above the directory belong to the user and are allowed. A path that is not below the
     directory is allowed, too.
 
-    :param root: the directory; absolute.
+    :param root: the absolute path of the directory.
     :param path: the path that is about to be written, locked or deleted; absolute.
     :raises ConfigError: naming the link.
     """

@@ -30,7 +30,8 @@ TEMPORARY_PREFIX = "mastra-tmp-"
 def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterator[Path]:
     """Create a temporary directory for the block, and remove stale ones with the same prefix.
 
-    :param parent: the directory to create it in, so that results can be renamed on its file system.
+    :param parent: the directory that will contain the temporary directory, so that results can be
+        renamed on the same file system.
     :param prefix: the prefix of the directory's name.
     """
     remove_stale_directories(parent, prefix)

@@ -83,7 +83,7 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
     """Return a Python of this machine with the bundle's version, or else the project's own Python.
 
-    Both are for the same machine and C library.
+    Both interpreters are for the same machine and C library.
     """
     own = find_project_interpreter(project)
     return find_target_interpreter(platform.python, own, platform.interpreter) or own

@@ -136,8 +136,8 @@ class Session:
         """Build, check, bundle and inspect the app, and replace the output with the result.
 
         :param output: the bundle's directory; ``None`` for this target's default.
-        :param reuse: whether an unchanged bundle in ``output`` is used as it is, and whether the
-            next build may use this one.
+        :param reuse: whether to return the bundle in ``output`` if it is unchanged, and to let the
+            next build do the same with the new bundle.
         :raises MastraError: at the first error; the output is then unchanged.
         """
         platforms = self.hooks.target.platforms

@@ -77,7 +77,7 @@ def choose_target(
     :param name: the user's name for the target; may be empty.
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
     :param usage: the command line that names a target, for the hint.
-    :raises ConfigError: when no target is named and there is not exactly one to choose.
+    :raises ConfigError: when no target is named, and the project has none or several.
     """
     targets = get_config(project).targets
     call = _read_call(project)

@@ -107,7 +107,7 @@ class UntypedHookCaller:
     def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         """Yield the name of each ambient plugin that has a hook, and a caller of only this plugin.
 
-        In one call of all plugins, the first failure would keep the others from being called.
+        In a single call of all plugins, the first failure would prevent the calls of the others.
         """
         manager = self._plugins
         implementations = reversed(getattr(manager.hook, hook).get_hookimpls())  # pluggy's order

@@ -35,7 +35,8 @@ class ParsedModule(NamedTuple):
         """Parse a source file.
 
         :param source: the file's bytes.
-        :raises SyntaxError: for invalid Python; also the other exceptions of ``ast.parse``.
+        :raises SyntaxError: for invalid Python. The other exceptions of ``ast.parse`` are raised,
+            too.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
@@ -57,7 +58,7 @@ def get_dotted_name(node: ast.expr) -> str:
 def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
-    :param nodes: the nodes of a module; all but import statements are ignored.
+    :param nodes: the nodes of a module; only import statements count.
     :returns: dotted origins by name; origins of relative imports begin with dots.
     """
     names: dict[str, str] = {}
@@ -142,7 +143,7 @@ class NameResolver:
         several strings.
 
         :param node: the expression.
-        :returns: an empty list where this is not certain.
+        :returns: an empty list if the strings are not certain.
         """
         if isinstance(node, ast.Name) and node.id in self._loops:
             iterable = self._loops[node.id]

@@ -138,7 +138,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     :param file: its path.
-    :raises ConfigError: when it cannot be read or is not TOML.
+    :raises ConfigError: when the file cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows add a mark

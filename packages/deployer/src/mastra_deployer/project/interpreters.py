@@ -1,8 +1,8 @@
 """Find two interpreters: the project's Python, and the target's Python.
 
 The project's Python runs the project's code. The target's Python compiles bytecode and starts the
-bundle for a check. mastra may be installed in another environment (pipx, uv tool), so its own
-Python is the last choice for both.
+bundle for a check. mastra may be installed in another environment (pipx, uv tool), so mastra's own
+Python is the last choice in both cases.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def find_project_interpreter(project: Project) -> Interpreter:
     """Return the interpreter of the project's environment.
 
     The first existing environment is used: ``$VIRTUAL_ENV``, the project's ``.venv``, or the
-    ``.venv`` of its workspace. Without an environment, it is the interpreter that runs mastra.
+    ``.venv`` of its workspace. Without an environment, the result is the interpreter that runs
+    mastra.
 
     :param project: the project.
     :raises ConfigError: when the environment's Python does not run.

@@ -275,7 +275,7 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
 
 
 def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:
-    """Return whether a setting has no value; an empty text, as from ``-s app=$APP``, is none."""
+    """Return whether a setting has no value; an empty text (``-s app=$APP``) counts as none."""
     value = arguments.get(name, "")
     text = value.reveal() if isinstance(value, Secret) else value
     return isinstance(text, str) and not text.strip()

@@ -31,7 +31,7 @@ class SuiteFixtures:
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
-    :cvar canary: shares of traffic are tested, if the deployer has the hook.
+    :cvar canary: canaries are tested, if the deployer has the hook.
     :cvar logs: the log is tested, if the deployer has the hook.
     :cvar messages: the platform can store a short text with a deployment.
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
@@ -118,7 +118,7 @@ class SuiteFixtures:
         return exchange.method in ("GET", "HEAD", "OPTIONS")
 
     def is_repeatable(self, exchange: Exchange) -> bool:
-        """Return whether a request may be repeated without a lookup.
+        """Return whether a request may be repeated before the effect of the first attempt is known.
 
         :param exchange: the request.
         """

@@ -119,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """A promoted aborted deploy has a fingerprint only if its variables are set."""
+        """If an aborted deploy is promoted, it has a fingerprint only if its variables are set."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")

@@ -23,8 +23,8 @@ class HostPolicy:
     """The hosts that one command may send credentials to.
 
     :param values: texts of settings that come from the project's files, by setting.
-    :param confirm: asks the user whether a host is trusted; receives the host and the setting.
-        ``None`` if nobody can be asked.
+    :param confirm: asks the user whether a host is trusted; receives the host and the setting. It
+        is ``None`` if nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
     """
 
@@ -118,7 +118,8 @@ def require_consent(url: str, *, host_bound: bool = False) -> None:
 
     :param url: the address that receives the credentials.
     :param host_bound: whether the user stored the credentials for exactly this host, as ``docker
-        login`` does. Such credentials are sent to no other host, so they need no consent.
+        login`` does. Credentials that are bound to a host are sent to no other host, so they need
+        no consent.
     :raises ConsentError: naming the host and the cure.
     """
     policy = _Current.policy

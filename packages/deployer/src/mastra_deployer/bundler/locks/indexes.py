@@ -26,10 +26,10 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 class Indexes:
     """Sources of packages, in addition to those in uv's own configuration.
 
-    :param default: in place of PyPI.
-    :param extra: searched before the default, in this order.
+    :param default: the index that replaces PyPI.
+    :param extra: the indexes to search before the default index, in this order.
     :param links: pages or directories with files.
-    :param only_links: whether no index is used.
+    :param only_links: whether only links are used, and no index.
     :param prereleases: whether pre-releases are allowed.
     """
 

@@ -52,7 +52,7 @@ class Pins:
         """Return requirement lines for a platform, with the versions of this lock.
 
         :param lines: the requirements.
-        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
         :raises BuildError: when the lock has no package for a line, or a version that does not
             match.
@@ -72,7 +72,7 @@ class Pins:
         """Check that the lock fulfils a requirement.
 
         :param line: the requirement.
-        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
         :raises BuildError: when the lock does not have the package, or has a version that does not
             match.

@@ -37,8 +37,8 @@ class OlderVersion(NamedTuple):
     """A package whose newest version the target cannot use.
 
     :param name: the name of the package.
-    :param version: the version that is used.
-    :param newest: the version that uv chooses without this restriction.
+    :param version: the version that the lock contains.
+    :param newest: the newest version, which uv would choose for a target with its wheels.
     :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
         a ``requirement``.
     """

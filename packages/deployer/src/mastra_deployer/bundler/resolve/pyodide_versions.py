@@ -40,8 +40,8 @@ class PyodideVersions:
 
     :param platform: the platform to build for.
     :param direct: canonical names that the project requires or imports itself.
-    :param compile_lock: resolves with further arguments of uv, and returns the lock.
-    :param annotate: resolves with further arguments of uv, and returns uv's annotations.
+    :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
+    :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
     :param directory: receives the files that the arguments name.
     :param single_index: whether all versions of a package are on the index that uv names.
     """

@@ -275,7 +275,7 @@ class Resolver:
 
 
 def _only_wheels(*names: str) -> list[str]:
-    """Return the arguments of uv that allow only wheels of some packages."""
+    """Return arguments for uv that allow some packages only as wheels."""
     return [argument for name in names for argument in ("--only-binary", name)]
 
 

@@ -57,7 +57,7 @@ class SourceBuilder:
         """Replace a requirement on a git repository with a requirement on a wheel of its commit.
 
         :param line: the requirement.
-        :raises BuildError: when it cannot be fetched, or its wheel does not fit the target.
+        :raises BuildError: when the commit cannot be fetched, or its wheel does not fit the target.
         """
         requirement = _parse_repository(line)
         commit = _COMMIT.search(requirement.url or "")

@@ -1,6 +1,7 @@
 """Provide the project's own metadata, so that code can read its version and entry points.
 
-From source, the project is installed and has metadata. A bundle contains only its files.
+When an app runs from source, the project is installed and has metadata. A bundle contains only the
+files of the project, and the project is not installed in it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class PathReference:
 
     :param path: absolute, or relative to a directory that is not known.
     :param line: the line of the source.
-    :param relative: whether it depends on the working directory.
+    :param relative: whether the path depends on the working directory.
     """
 
     path: Path

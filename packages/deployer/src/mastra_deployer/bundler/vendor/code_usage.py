@@ -69,7 +69,7 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
 def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) -> CodeUsage:
     """Read which parts of distributions the modules of a distribution use.
 
-    :param tree: the directory that it is installed in.
+    :param tree: the directory that the distribution is installed in.
     :param names: the names of the distribution's files, relative to ``tree``.
     :param targets: names of top-level modules whose imports count.
     """

@@ -18,10 +18,11 @@ __all__ = ("FinishedFile", "finish_files")
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     """A file in its final state.
 
-    :param name: relative to its directory.
+    :param name: the file's path relative to a directory.
     :param size: in bytes.
-    :param mtime: in nanoseconds; with the size it shows whether the file was written to since.
-    :param sha256: the SHA-256 of its content, in hexadecimal digits.
+    :param mtime: the time of the last change, in nanoseconds. A later write changes this time or
+        the size.
+    :param sha256: the SHA-256 of the file's content, in hexadecimal digits.
     :param executable: whether the owner of the file may execute it.
     """
 

@@ -72,7 +72,7 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     """The bytecode of the dependencies.
 
     :param files: what ships, by the path of the stored wheel.
-    :param directories: where these files are, by the path of the stored wheel.
+    :param directories: the directories that contain these files, by the path of the stored wheel.
     :param imported: names of the bytecode files whose modules are imported, even if all ship.
     :param standard: modules of the standard library that are imported.
     :param modules: number of all modules; 0 unless only imported modules have bytecode.

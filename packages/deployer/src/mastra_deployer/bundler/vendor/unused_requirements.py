@@ -58,7 +58,7 @@ def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str
     A distribution that is declared, for example in an extra that is not selected, does not count.
 
     :param name: canonical name of the importing distribution.
-    :param requires: its ``Requires-Dist`` lines.
+    :param requires: the ``Requires-Dist`` lines of the distribution.
     :returns: canonical names by the name of the top-level module.
     """
     matches = (_NAME.match(line.strip()) for line in requires)

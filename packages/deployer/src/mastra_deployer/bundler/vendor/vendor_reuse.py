@@ -31,7 +31,7 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
     """Keep the dependencies of a replaced bundle, and delete those that were kept before.
 
     :param bundle: the directory of the replaced bundle.
-    :param previous: the directory to keep them in.
+    :param previous: the directory that receives the dependencies.
     """
     if not (bundle / _VENDOR).is_dir():
         return

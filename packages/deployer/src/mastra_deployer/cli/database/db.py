@@ -34,8 +34,8 @@ def db() -> None:
 def migrate_tables(options: Options) -> None:
     """Create the tables, or migrate them to the newest version.
 
-    Servers do the same when they start. If several processes migrate together, one of them
-    migrates and the others wait.
+    Servers also migrate the tables when they start. If several processes migrate together, one of
+    them migrates and the others wait.
     """
     with Terminal(as_json=options.as_json) as terminal:
         url = find_database(options)

@@ -85,7 +85,7 @@ def show_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 @ENV_FILE
 @project_options
 def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
-    """Cancel a run. The server that executes it stops its steps within a second."""
+    """Cancel a run. The server that executes the run stops the steps within a second."""
     _change_run(options, url, "cancel_run", run_id=run_id, workflow=workflow)
 
 
@@ -114,7 +114,7 @@ def resume_run(
 @ENV_FILE
 @project_options
 def retry_run(options: Options, run_id: str, workflow: str, url: str) -> None:
-    """Continue a failed run. Its finished steps are not executed again."""
+    """Continue a failed run. The finished steps of the run are not executed again."""
     _change_run(options, url, "retry_run", run_id=run_id, workflow=workflow)
 
 

@@ -20,7 +20,7 @@ def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | Non
 
     :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of all parts; 0 for no limit.
-    :param name: what has the limit, for the message, such as the target's name.
+    :param name: what has the limit, such as the target's name; the message names it.
     """
     total = sum(sizes.values())
     if not limit or total <= limit:
@@ -42,7 +42,7 @@ def check_compressed_size(
     :param directory: the directory that is uploaded as an archive.
     :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of the zip; 0 for no limit.
-    :param name: what has the limit, for the message, such as the target's name.
+    :param name: what has the limit, such as the target's name; the message names it.
     """
     if not limit or measure_files(directory) <= limit:
         return None

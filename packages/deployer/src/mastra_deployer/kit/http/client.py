@@ -87,7 +87,7 @@ class PlatformClient(httpx.Client):
         """Send a request as httpx does.
 
         :param request: its ``extensions`` may hold the keys that ``connect`` describes.
-        :param options: those of ``httpx.Client.send``.
+        :param options: further arguments of ``httpx.Client.send``.
         :raises AuthError: for 401 and 403.
         :raises ApiError: for any other status of 400 or above, and if there is no response.
         :raises DeployTimeout: when the response does not arrive in time.
@@ -103,8 +103,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        If httpx followed redirects, the authorization of the first request would handle the last
-        response.
+        If httpx itself followed redirects, the authorization of the first request would receive the
+        response to the last request.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request

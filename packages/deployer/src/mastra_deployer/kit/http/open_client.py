@@ -39,7 +39,7 @@ def open_client(
     :param hint: the hint of the error for a missing credential, such as where to create a token.
     :param bearer: whether the first credential is the bearer token; pass ``False`` if
         ``before_attempt`` signs the requests.
-    :param options: those of ``connect``.
+    :param options: further arguments of ``connect``.
     :returns: the client, closed at the end of the block.
     :raises AuthError: naming the credentials that are not set.
     """

@@ -44,7 +44,8 @@ def follow_history(
     """Yield the lines of a stored log, and then its new lines without end, each line only once.
 
     Each call of ``read`` begins one minute before the newest line, so that calls stay short and
-    late lines are not lost. All lines of this minute are known, so none of them is repeated.
+    late lines are not lost. ``follow_history`` knows all lines of this minute, so it repeats none
+    of them.
 
     :param read: returns the lines since a time, each with the platform's id for the line. The id
         may be empty, as in ``follow_logs``.

@@ -48,10 +48,10 @@ def create_new(
 ) -> T:
     """Create a resource that has no name, such as a deployment; never create it twice.
 
-    Similar resources are listed first. After an ambiguous failure of ``create``, they are listed
-    again. A resource that was not in the first list is the new resource.
+    ``list_similar`` is called before ``create``. After an ambiguous failure of ``create``,
+    ``list_similar`` is called again. A resource that was not in the first list is the new resource.
 
-    :param list_similar: returns the resources that the new one could be mistaken for.
+    :param list_similar: returns the existing resources that look like the new one.
     :param create: creates the resource and returns it.
     :param get_id: returns the platform's id of a resource.
     :returns: the new resource.

@@ -20,7 +20,7 @@ def warn_about_other_tool(
     *,
     hint: str,
 ) -> None:
-    """Warn that only other tools deployed a resource, which may therefore be another app.
+    """Warn if only other tools have deployed a resource, because it may belong to another app.
 
     The names of apps are often the names of projects, so two apps may have the same name.
 

@@ -4,9 +4,9 @@
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
     preload()        import the agents' modules, for a runtime that initializes before a request
 
-The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
-lifespan event or at the first request. If the app cannot start, the response has status 500, and
-the traceback is printed to stderr. The next request tries to start the app again.
+Importing this file imports the app. The lifespan of the app runs once for each instance, at the
+runtime's own lifespan event or at the first request. If the app cannot start, the response has
+status 500, and the traceback is printed to stderr. The next request tries to start the app again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes this file
 into a bundle, with the constants below.
