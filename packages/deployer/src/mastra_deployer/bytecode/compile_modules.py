@@ -52,7 +52,7 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
     """The modules to compile: all modules, or the modules that given modules import.
 
     :param trees: the directories, in the order of the import path.
-    :param roots: dotted names to start from, whose ends may be attributes.
+    :param roots: dotted names to start from; their last parts may be attributes.
     :param whole: numbers of the trees of which every module counts as imported.
     :param all: whether the modules that are not imported are compiled too.
     :param protect: whether the bytecode is read-only.
@@ -70,7 +70,7 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
 class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the child found, for each tree of the job.
 
-    :param imports: those of the modules that were read, by file.
+    :param imports: the imports of the modules that were read, by file.
     :param written: each file that was compiled, with its bytecode if it has any.
     :param imported: the files that are imported, sorted.
     :param standard: imported modules of the standard library, for all trees.

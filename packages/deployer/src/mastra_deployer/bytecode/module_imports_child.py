@@ -2,7 +2,7 @@
 
 The result depends on the source alone. The imports of a function count like those of the module,
 since most functions with imports run at the first start or the first request. Imports for type
-checkers do not count. Imports in properties do not count either: a large client has many
+checkers do not count. Imports in properties do not count, because a large client has many
 properties, and an app reads few of them.
 """
 

@@ -1,7 +1,7 @@
 """Find code of an app that a platform without threads, sockets or a disk cannot run.
 
-Some platforms also import the app once, and start each instance from that state. There, values
-that the import reads or makes at random are the same in all instances.
+Some platforms also import the app once, and start each instance from that state. On such a
+platform, values that the import reads or makes at random are the same in all instances.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def find_foreign_libraries(directory: Path) -> Iterator[Path]:
 
     Even a wheel that claims to be pure Python may contain a compiled library.
 
-    :param directory: such as that of a staged app.
+    :param directory: a directory, such as that of a staged app.
     """
     for path in sorted(directory.rglob("*")):
         if is_library(path.name) and path.is_file():

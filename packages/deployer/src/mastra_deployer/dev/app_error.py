@@ -36,7 +36,7 @@ class Problem:
     :param hint: how to fix the error.
     :param file: relative to the project; empty if the error is in no file of the project.
     :param line: number of the line, from 1.
-    :param code: the lines around, with their numbers.
+    :param code: the source lines around the error, with their numbers.
     :param path: the user's frames on the way to the error: file, line and text.
     """
 

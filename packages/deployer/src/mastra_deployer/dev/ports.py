@@ -19,7 +19,7 @@ def parse_port(text: str, where: str) -> int:
     """Parse the port of an option or a variable.
 
     :param text: the value.
-    :param where: name of the option or the variable, for the error.
+    :param where: name of the option or the variable; errors name it.
     :raises ConfigError: when the text is not a port.
     """
     if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535:  # noqa: PLR2004  # the highest port

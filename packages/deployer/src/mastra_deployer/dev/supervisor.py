@@ -151,7 +151,7 @@ class _Supervisor:
     async def _serve(self, version: Version, registry: Report) -> None:
         """Let a version serve together with the previous version.
 
-        :raises StartError: when its lifespan does not start.
+        :raises StartError: when the lifespan of the version does not start.
         """
         listener = self._address.bind(registry.get("serve", {}).get("port", 3000))
         try:

@@ -106,7 +106,7 @@ def choose_temporary_parent(destination: Path, default: Path) -> Path:
     file system.
 
     :param destination: the directory that will be replaced.
-    :param default: the directory to return if it is on that file system.
+    :param default: the directory to return if it is on the file system of ``destination``.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     same = destination.parent.stat().st_dev == default.stat().st_dev

@@ -37,7 +37,7 @@ def get_cache_directory(kind: str) -> Path:
     ``MASTRA_CACHE_DIR`` moves the whole cache.
 
     :param kind: the directory's name.
-    :raises ConfigError: when it cannot be created.
+    :raises ConfigError: when the directory cannot be created.
     """
     path = _get_cache_root() / kind
     require_utf8(path, "the cache", "Set MASTRA_CACHE_DIR to another directory.")

@@ -47,7 +47,7 @@ def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterato
 def discard_directory(directory: Path) -> None:
     """Remove a directory, so that readers see either all of it or nothing.
 
-    :param directory: may be missing.
+    :param directory: the directory, which may be missing.
     """
     if directory.exists():
         with contextlib.suppress(OSError), temporary_directory(directory.parent) as temporary:

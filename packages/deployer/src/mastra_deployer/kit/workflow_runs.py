@@ -16,7 +16,7 @@ def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
     that suspended the run.
 
     :param build: the staged app.
-    :param target: name of the target, for the message.
+    :param target: name of the target in messages.
     """
     for workflow, steps in build.manifest.suspending_steps.items():
         yield Problem(

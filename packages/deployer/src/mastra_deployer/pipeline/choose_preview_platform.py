@@ -34,7 +34,7 @@ def choose_preview_platform(
     """Choose a platform whose bundle runs on this machine.
 
     :param project: the app.
-    :param target: the target. Its own platforms come first.
+    :param target: the target. The target's own platforms come first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
     :param report: receives a note if the bundle differs from the bundle of a deploy.
@@ -66,8 +66,8 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
-    :param target: the target. Its preview may emulate the platform, or run a bundle without
-        compiled packages on any machine.
+    :param target: the target. Some targets have previews that emulate the platform, or that run a
+        bundle without compiled packages on any machine.
     :param manifest: the manifest of the bundle.
     :raises ConfigError: when the compiled code of the bundle is for another machine.
     """

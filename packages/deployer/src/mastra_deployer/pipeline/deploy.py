@@ -97,7 +97,8 @@ def _record(session: Session, deployment: Deployment) -> None:
 def find_live_deployment(session: Session) -> Deployment | None:
     """Return the deployment that is live in production, or ``None``.
 
-    The platform decides. If it cannot list deployments, the project's own history decides.
+    The platform decides. If the platform cannot list deployments, the project's own history
+    decides.
 
     :param session: project, target and settings.
     """

@@ -39,7 +39,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
     second build has an empty cache, and another umask, locale, time zone and hash seed.
 
     :param bundle: the first bundle.
-    :param project: the project it was made from.
+    :param project: the project that the bundle was made from.
     :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
     :returns: the number of files, which are all the same.
     :raises BuildError: naming the files that differ.

@@ -239,7 +239,7 @@ class Session:
     def report_file_variables(self, environment: Environment) -> None:
         """Report variables of ``.env`` that a preview and a deployment would not have.
 
-        :param environment: the variables of the project, or of a prebuilt bundle.
+        :param environment: the declared variables of the project, or of a prebuilt bundle.
         """
         patterns = get_config(self.project).check.ignore
         self.report_problems(check_env_files(self.file_variables, environment, patterns))

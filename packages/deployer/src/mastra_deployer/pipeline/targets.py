@@ -40,7 +40,7 @@ class TargetChoice:
 
     @property
     def record_name(self) -> str:
-        """The name of the app in the project's records: each ``--env`` may be another app."""
+        """The name of the app in the project's records: the target's name, with ``--env`` if given."""
         return f"{self.name}/{self.env}" if self.env else self.name
 
 
@@ -61,7 +61,7 @@ def choose_server(project: Project, env: str = "") -> TargetChoice:
         raise ConfigError(
             f"[tool.mastra.targets.server] has the deployer {choice.deployer!r}, but the target "
             "'server' is the universal bundle.",
-            "Give that target another name.",
+            "Give the target another name than 'server'.",
         )
     return choice
 
@@ -103,7 +103,7 @@ def list_target_names(project: Project) -> list[str]:
 
 
 def _build_choice(name: str, table: dict[str, Any], call: DeployerCall | None) -> TargetChoice:
-    """Return a choice; the keys of the table with a fixed meaning are not settings."""
+    """Return a choice; take the keys with a fixed meaning out of the table of settings."""
     return TargetChoice(
         name=name,
         deployer=str(table.pop("deployer", name)),

@@ -189,7 +189,7 @@ def register_checked(
     :param manager: the plugin manager to register it with.
     :param plugin: the object that has the hooks.
     :param owner: the plugin's name in errors.
-    :param ambient: whether it is an ambient plugin rather than a deployer.
+    :param ambient: whether the plugin is an ambient plugin, and not a deployer.
     :raises PluginError: for a hook that is unknown, not allowed for this kind of plugin, or async.
     """
     try:

@@ -28,7 +28,7 @@ class StaticImport:
     :param names: what is imported from the module, which may be submodules.
     :param line: the line of the source.
     :param optional: whether the code works without the module: the error is caught, or the import
-        depends on the platform, on what is installed, or on being the program.
+        runs only on some platforms, with some packages, or when the module is the main program.
     """
 
     module: str

@@ -98,7 +98,8 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
 
     :param path: the entry file.
     :param tree: the syntax tree of the file.
-    :raises ConfigError: with file and line, when it cannot be read without running the file.
+    :raises ConfigError: with file and line, when the argument cannot be read without running the
+        file.
     """
     keywords = [
         keyword

@@ -1,7 +1,7 @@
 """Read the project's git state, which platforms show with a deployment.
 
-A repository from an archive has its own configuration. Programs in that configuration are never
-run, and nothing is fetched or written.
+A repository that was unpacked from an archive has its own git configuration. Programs in this git
+configuration are never run, and nothing is fetched or written.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def get_macos_version() -> tuple[int, int]:
     ``MACOSX_DEPLOYMENT_TARGET`` sets the version. If this variable is not set, the version is that
     of this machine.
 
-    :raises ConfigError: when the variable is no version.
+    :raises ConfigError: when the variable does not contain a version.
     """
     text = os.environ.get(MACOS_VARIABLE, "")
     if text:

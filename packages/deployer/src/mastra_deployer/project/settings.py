@@ -77,7 +77,7 @@ def _select_sources(
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
 ) -> dict[str, tuple[str, Any]]:
-    """Return the source that decides each setting, as errors name it, and the value there."""
+    """Return the source of each setting, as errors name it, and the value from this source."""
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
     sources: dict[str, tuple[str, Any]] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):

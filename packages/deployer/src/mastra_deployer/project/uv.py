@@ -127,7 +127,7 @@ def _to_build_error(stderr: str) -> BuildError:
             if message == _OUTDATED_LOCK:
                 return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
-    return BuildError(f"uv failed:\n{text}", "Correct what uv's message names.")
+    return BuildError(f"uv failed:\n{text}", "Correct the input that uv's message names.")
 
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (

@@ -33,7 +33,8 @@ class Hosting:
     :param optional: names of variables that the app may use.
     :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
     :param postgres: whether the app requires the URL of a database on the network.
-    :param single: whether runs are kept in the process, so that there must be only one.
+    :param single: whether runs are kept in the memory of a process, so that there must be only one
+        process.
     :param databases: the databases in files that the app writes.
     :param image: a container image of the app; empty if unknown.
     :param wheels: the platform of the bundle in ``.mastra``; empty without a bundle.

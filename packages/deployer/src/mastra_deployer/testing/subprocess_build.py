@@ -53,8 +53,8 @@ def run_python(*arguments: str, **environment: str) -> str:
     """Run another Python with the same import path, and return its output.
 
     :param arguments: the arguments of the interpreter.
-    :param environment: variables that are added.
-    :raises AssertionError: with its error output, when it failed.
+    :param environment: environment variables to add.
+    :raises AssertionError: when the process failed, with its error output.
     """
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(

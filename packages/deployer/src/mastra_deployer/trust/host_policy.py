@@ -50,7 +50,7 @@ class HostPolicy:
                 self._require(format_host(text.strip()), setting)
 
     def check(self, url: str) -> None:
-        """Raise an error if the project names an address's host and the user does not trust it.
+        """Raise an error for a URL whose host the project names and the user does not trust.
 
         :param url: an absolute address.
         :raises ConsentError: naming the host and the setting.

@@ -116,7 +116,7 @@ def compute_file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content.
 
     :param path: the file.
-    :raises ConfigError: when it cannot be read.
+    :raises ConfigError: when the file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

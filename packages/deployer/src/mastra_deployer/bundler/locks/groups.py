@@ -36,9 +36,9 @@ def select_lines(
 def find_spelling(name: str, table: Iterable[str], key: str) -> str:
     """Find a name in a table, in any spelling, and return the table's spelling.
 
-    :param name: in any spelling.
+    :param name: the name, in any spelling.
     :param table: the names that exist.
-    :param key: the key of ``[tool.mastra.build]``, for the error.
+    :param key: the key of ``[tool.mastra.build]``; errors name it.
     :raises ConfigError: when the name does not exist.
     """
     spellings = {canonicalize_name(item): item for item in table}

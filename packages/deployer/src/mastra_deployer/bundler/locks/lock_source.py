@@ -132,7 +132,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
 def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
     """Collect the SHA-256 hashes of a lock by canonical name.
 
-    :param packages: pairs of a name and its ``algorithm:digest`` hashes.
+    :param packages: pairs of a package's name and its ``algorithm:digest`` hashes.
     """
     allowed: dict[str, frozenset[str]] = {}
     for name, hashes in packages:

@@ -27,7 +27,7 @@ class Pins:
     :param name: the name of the lock, for errors.
     :param update: the command that updates the lock.
     :param versions: pairs of version and marker by canonical name.
-    :param hashes: pairs of a name and its hashes.
+    :param hashes: pairs of a package's name and its hashes.
     """
 
     name: str

@@ -64,7 +64,7 @@ def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[
     If only the build backend knows the requirements, they are read from a built wheel.
 
     :param root: the project's directory.
-    :param pyproject: the contents of its pyproject.toml.
+    :param pyproject: the contents of the project's pyproject.toml.
     :raises BuildError: when the wheel does not build.
     """
     table = pyproject.get("project", {})

@@ -121,7 +121,7 @@ def _find_locks(root: Path) -> list[tuple[str, Callable[[LockRequest, Path], Loc
     if len(pylocks) > 1:
         raise ConfigError(
             f"There are several locks: {', '.join(path.name for path in pylocks)}.",
-            f"Name the one to use: [tool.mastra.build] lock = {pylocks[0].name!r}.",
+            f"Name the lock to use: [tool.mastra.build] lock = {pylocks[0].name!r}.",
         )
     return [(path.name, read_pylock, path) for path in pylocks]
 

@@ -51,7 +51,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: names of the app's files that do not ship, with the reasons.
-    :param distributions: by canonical name.
+    :param distributions: the distributions of the closure, by canonical name.
     :param problems: what the code imports or opens and the build does not contain.
     :param fingerprint: the fingerprint of the build.
     :param included: files beside the packages that ship, each with the reason.

@@ -27,7 +27,7 @@ def lock_dependencies(
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.
-    :raises BuildError: when they cannot be resolved.
+    :raises BuildError: when the requirements cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
     adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()

@@ -92,7 +92,7 @@ def lock_closure(
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.
-    :raises BuildError: when they cannot be resolved, or a wheel is missing.
+    :raises BuildError: when the requirements cannot be resolved, or a wheel is missing.
     """
     locks = ensure_local_directory(project, "locks")
     source = choose_source(project, platform, report)

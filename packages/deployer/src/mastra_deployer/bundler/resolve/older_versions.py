@@ -109,7 +109,7 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
 
 
 def list_breaking_versions(items: Iterable[OlderVersion]) -> list[OlderVersion]:
-    """Return the packages whose version is incompatible with the newest by semantic versioning.
+    """Return the packages whose version is incompatible with the newest one by semantic versioning.
 
     :param items: packages whose version is older than the newest one.
     """

@@ -184,7 +184,7 @@ def _reject_remote(file: Path, value: str) -> None:
     if "://" in value:
         raise ConfigError(
             f"{str(file)!r} includes {remove_credentials(value)!r}, which is not a local file.",
-            "Copy that file into the project, so that every build reads the same file.",
+            "Copy the included file into the project, so that every build reads the same file.",
         )
 
 

@@ -167,7 +167,8 @@ class Resolver:
         except BuildError as error:
             raise BuildError(
                 error.message,
-                f"{names} can be built: require {pins}, if it is new enough. {error.hint}",
+                f"{names} can be built. Require {pins}, if the app works with an older version. "
+                f"{error.hint}",
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
@@ -193,8 +194,8 @@ class Resolver:
             return error
         return BuildError(
             error.message,
-            f"{name} {versions[name]} has a wheel: require {name}=={versions[name]}, if it is new "
-            f"enough. {error.hint}",
+            f"{name} {versions[name]} has a wheel. Require {name}=={versions[name]}, if the app "
+            f"works with that version. {error.hint}",
         )
 
     def _compile_lock(self, arguments: Sequence[str] = ()) -> str:

@@ -46,7 +46,7 @@ ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
 def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str]]:
-    """Return the requirements that their requirers do not need on a platform, by requirer.
+    """Return, for each distribution, its requirements that it does not need on a platform.
 
     :param platform: the platform to build for.
     """

@@ -164,8 +164,8 @@ class _FileCollector:
         """Return the files of each top-level package or module that the entry reaches.
 
         A string that is the dotted name of first-party code counts as an import. Frameworks use
-        such strings for settings modules and lists of apps. Tests ship if other code in the bundle
-        uses them.
+        strings with dotted names for settings modules and lists of apps. Tests ship if other code
+        in the bundle uses them.
         """
         reached = {self._project.module.partition(".")[0]}
         while True:
@@ -323,8 +323,8 @@ def _check_names(project: Project, names: Iterable[str]) -> None:
 def iter_top_modules(root: Path) -> Iterator[Path]:
     """Yield the packages and modules in the import root.
 
-    Packages come last, because Python prefers them to modules of the same name. A directory with a
-    tool's output, such as ``build``, counts only if it is a package.
+    Packages come last, so that a package replaces a module with the same name, as in Python. A
+    directory with a tool's output, such as ``build``, counts only if it is a package.
 
     :param root: the import root.
     """

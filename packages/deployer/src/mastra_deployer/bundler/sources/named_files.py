@@ -29,8 +29,8 @@ class NamedFiles:
 
     :param shipped: directories and files that ship because the code names them, each with the place
         that names it.
-    :param problems: a warning for each other path, and for each path that depends on the working
-        directory.
+    :param problems: a warning for each named path that does not ship, and for each path that
+        depends on the working directory.
     """
 
     shipped: Mapping[Path, str]

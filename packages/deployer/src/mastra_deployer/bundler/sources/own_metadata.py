@@ -30,7 +30,7 @@ def build_own_metadata(project: Project) -> dict[str, bytes]:
     If only the build backend knows the version, it is read from a built wheel.
 
     :param project: the app.
-    :raises BuildError: when that build fails.
+    :raises BuildError: when the wheel does not build.
     """
     pyproject = read_pyproject(project.root)
     table = pyproject.get("project") or pyproject.get("tool", {}).get("poetry", {})

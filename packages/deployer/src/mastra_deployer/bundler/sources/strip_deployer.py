@@ -72,7 +72,7 @@ def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) ->
 def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str]) -> None:
     """Check that a file imports no deployer package.
 
-    :param path: the file, for the error.
+    :param path: the file, which errors name.
     :param tree: the syntax tree of the file.
     :param packages: import names of deployer packages.
     :raises BuildError: with file and line of the first import.

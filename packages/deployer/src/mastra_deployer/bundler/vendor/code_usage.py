@@ -104,8 +104,8 @@ def iter_test_directories(module: str) -> Iterator[str]:
 def is_test_directory(parts: Sequence[str]) -> bool:
     """Return whether a directory of a distribution contains only tests, or code for tests.
 
-    :param parts: the parts of its path. The first part is the package itself, which may be called
-        ``test``.
+    :param parts: the parts of the directory's path. The first part is the package itself, which may
+        be called ``test``.
     """
     return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)
 

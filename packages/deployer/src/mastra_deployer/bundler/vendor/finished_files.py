@@ -36,7 +36,7 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
 def finish_files(files: Mapping[Path, Iterable[str]]) -> dict[Path, list[FinishedFile]]:
     """Make files read-only and describe them.
 
-    :param files: names by the directory they are below.
+    :param files: names of files, by the directory that the names are relative to.
     :raises OSError: when a file cannot be read or written.
     """
     # Several threads wait for the disk and hash large files at once.

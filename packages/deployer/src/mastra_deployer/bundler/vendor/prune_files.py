@@ -31,7 +31,7 @@ class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one distribution that ship because other code needs them.
 
     :param whole: whether everything ships, except files of the installer.
-    :param stubs: whether its type stubs ship.
+    :param stubs: whether the distribution's type stubs ship.
     :param tests: directories of tests that other code imports.
     """
 
@@ -52,7 +52,7 @@ def build_keep_rule(
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.
     :param others: what the other distributions use.
-    :param whole: whether the project keeps all of it.
+    :param whole: whether the project keeps all files of the distribution.
     """
     if whole:
         return KeepRule(whole=True)

@@ -38,7 +38,7 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 
     :param imported: what the start imported; empty if that is unknown.
     :param tried: what the start imported or tried to import.
-    :param later: what the first requests import.
+    :param later: the modules that the first requests import.
     :param standard: modules of the standard library that the start imported.
     """
 

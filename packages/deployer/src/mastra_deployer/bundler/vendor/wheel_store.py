@@ -107,7 +107,7 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; discard it if it cannot be read.
 
     :param path: the path in the store.
-    :returns: ``None`` if there is none.
+    :returns: the stored wheel; ``None`` if the path has no valid wheel.
     """
     wheel = read_checksummed_json(path / _INDEX, StoredWheel)
     if wheel is None:

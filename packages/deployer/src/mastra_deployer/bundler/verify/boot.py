@@ -208,7 +208,8 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
 
     :param project: the app.
     :param registry: the report of an import from source.
-    :raises ConfigError: when it contains none, something else, or several.
+    :raises ConfigError: when the entry contains no application, several applications, or another
+        object.
     """
     kind, objects = registry["kind"], registry["objects"]
     file = find_module_file(project)
@@ -228,7 +229,8 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     if len(objects) > 1 and not _has_explicit_entry(project):
         raise ConfigError(
             f"{file} has {len(objects)} Mastra objects: {', '.join(objects)}.",
-            f"Keep only one. Or choose one: [tool.mastra] entry = '{project.module}:{objects[0]}'.",
+            "Keep only one Mastra object. Or choose one: [tool.mastra] entry = "
+            f"'{project.module}:{objects[0]}'.",
         )
 
 

@@ -91,7 +91,7 @@ def iter_specs(directory):
 
 
 def import_server(app):
-    """Import what a started server and its first streams import, if the bundle contains it."""
+    """Import the modules of the bundle that a started server and its first streams import."""
     with contextlib.suppress(ImportError):
         importlib.import_module("anyio._backends._asyncio")
     with contextlib.suppress(ImportError):  # the platform may have a server of its own

@@ -102,7 +102,7 @@ def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 def resume_run(
     options: Options, run_id: str, workflow: str, step: str, data: str, url: str
 ) -> None:
-    """Resume a suspended run. The step checks the data."""
+    """Resume a suspended run. The suspended step checks the data."""
     value = _parse_json(data)
     _change_run(options, url, "resume_run", run_id=run_id, workflow=workflow, step=step, data=value)
 

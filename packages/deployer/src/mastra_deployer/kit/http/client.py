@@ -32,7 +32,7 @@ class PlatformClient(httpx.Client):
     """An ``httpx.Client`` that raises ``ApiError``, ``AuthError`` and ``DeployTimeout``.
 
     :param base_url: the address of the API; credentials go to its origin only.
-    :param name: the platform's name in errors; the host's if empty.
+    :param name: the platform's name in errors; if empty, errors name the host.
     :param token: sent as a bearer token.
     :param auth: another way to authorize, in place of ``token``.
     :param headers: sent with every request to the origin of ``base_url``.

@@ -28,7 +28,7 @@ def iter_pages(
     :param fetch: returns the page at a cursor, and the cursor of the next page. After the last
         page, the cursor is ``None`` or empty.
     :param first: the cursor of the first page.
-    :param description: what the list is, for errors.
+    :param description: the content of the list; errors name it.
     :param hint: the hint of the error for too many pages.
     :param max_pages: the largest number of pages.
     :param max_seconds: the seconds in which all pages must be read.

@@ -27,7 +27,7 @@ def find_unfinished(
     creating a second one.
 
     :param items: deployments as the platform describes them, newest first. Only the items up to the
-        newest one of the stage are read.
+        newest deployment of the stage are read.
     :param request: options of the deploy.
     :param to_deployment: converts an item to a ``Deployment``.
     :param get_change_time: returns when a variable of the stage was last changed. An older draft

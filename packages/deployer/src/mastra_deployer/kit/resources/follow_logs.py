@@ -89,7 +89,7 @@ def _follow(
 
 
 def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: int) -> int:
-    """Return how often a line has come; a stream may last for days, so the oldest are removed."""
+    """Return how often a line has arrived; beyond the limit, the oldest counts are removed."""
     counts[line] = counts.get(line, 0) + 1
     if len(counts) > limit:
         counts.popitem(last=False)

@@ -24,9 +24,9 @@ def get_or_create(
 ) -> T:
     """Return the existing resource, or create it; never create it twice.
 
-    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. ``find`` is
-    then repeated for about 15 seconds, and ``create`` is not called again. If the resource appears
-    later, ``find`` returns it in the next run.
+    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. In this
+    case, ``find`` is repeated for about 15 seconds, and ``create`` is not called again. If the
+    resource appears later, ``find`` returns it in the next run.
 
     :param find: returns the resource, or ``None`` or an empty value if it does not exist.
     :param create: creates the resource and returns it.

@@ -12,12 +12,12 @@ def refuse_other_canary(id: str, canary_id: str) -> None:
 
     :param id: the deployment that shall get traffic.
     :param canary_id: the deployment that is a canary; empty if there is none.
-    :raises DeployError: when the two are not the same deployment.
+    :raises DeployError: when the two ids differ, and there is a canary.
     """
     if canary_id not in ("", id):
         raise DeployError(
             f"Another deployment, {canary_id}, already receives a share of the traffic.",
-            f"End its canary first: mastra canary {canary_id} --percent 0.",
+            f"First, end this canary: mastra canary {canary_id} --percent 0.",
         )
 
 

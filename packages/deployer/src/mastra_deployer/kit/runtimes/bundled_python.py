@@ -64,7 +64,7 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def _probe(path: str) -> BundledPython | None:
-    """Run an interpreter for Linux to read its version and paths; return ``None`` for others."""
+    """Run an interpreter to read its version and paths; return ``None`` if it is not for Linux."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True

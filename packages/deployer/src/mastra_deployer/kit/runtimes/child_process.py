@@ -62,7 +62,8 @@ class ChildProcess:
         """Start the process; its output appears in this process's output.
 
         :param command: program and arguments.
-        :param environment: all its variables; ``TMPDIR`` is added if it is missing.
+        :param environment: all environment variables of the process; ``TMPDIR`` is added if it is
+            missing.
         :param directory: the working directory, in place of that of the constructor.
         """
         variables = {"TMPDIR": str(self.temporary), **environment}

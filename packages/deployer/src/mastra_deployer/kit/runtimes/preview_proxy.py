@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the client's headers that the platform does not set, and then the platform's."""
+        """Yield the platform's headers, after the headers of the client that it does not set."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),

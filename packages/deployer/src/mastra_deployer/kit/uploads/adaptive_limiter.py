@@ -23,9 +23,9 @@ _thread = threading.local()
 class AdaptiveLimiter:
     """Limits the number of threads that work at the same time.
 
-    A rejected request halves the limit. Rejections of other requests that were active then do not
-    halve it again. Each successful request raises the limit by ``1 / limit``. A thread that waits
-    for a retry releases its slot meanwhile.
+    A rejected request halves the limit. Rejections of other requests that were active at the same
+    time do not halve the limit again. Each successful request raises the limit by ``1 / limit``. A
+    thread that waits for a retry releases its slot meanwhile.
 
     :param maximum: the largest number of threads at a time, which is also the limit at the start.
     """

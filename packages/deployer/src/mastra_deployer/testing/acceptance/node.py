@@ -63,7 +63,8 @@ def _hold_lock(path: Path) -> Iterator[None]:
 def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
     """Run a script with a directory's packages, and return its last line as parsed JSON.
 
-    The script is copied there with its neighbours, because Node looks for packages beside a module.
+    The script and its sibling modules are copied into ``home``, because Node looks for packages
+    beside a module.
 
     :param script: the module to run.
     :param home: what ``install_packages`` returned.
