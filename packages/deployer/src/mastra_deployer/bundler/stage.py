@@ -102,7 +102,7 @@ def mastra_build(
     """Copy the app, install its dependencies, compile both, and start the result in isolation.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param directory: an empty directory that receives the build.
     :param report: receives progress and notes.

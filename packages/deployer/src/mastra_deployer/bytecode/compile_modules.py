@@ -37,7 +37,7 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
     :param files: names of the modules' files, including extension modules.
     :param own: whether strings that look like modules count as imports.
     :param imports: the known imports of the modules, by file.
-    :param compiled: files whose bytecode is there already.
+    :param compiled: files whose bytecode exists already.
     """
 
     directory: str
@@ -54,7 +54,7 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
     :param trees: the directories, in the order of the import path.
     :param roots: dotted names to start from; their last parts may be attributes.
     :param whole: numbers of the trees of which every module counts as imported.
-    :param all: whether the modules that are not imported are compiled too.
+    :param all: whether all modules are compiled, and not only the imported modules.
     :param protect: whether the bytecode is read-only.
     :param library: whether the only tree is the standard library.
     """

@@ -47,7 +47,7 @@ class ModuleIndex:
 
 
 class ModulePlaces:
-    """The places of the modules of all trees: the first tree that has a module wins.
+    """The places of the modules; if several trees have a module, the first tree is used.
 
     :param trees: the names of the files of each tree, in the order of ``sys.path``.
     """

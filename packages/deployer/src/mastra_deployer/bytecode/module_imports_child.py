@@ -1,6 +1,6 @@
 """Read from a module's source which modules it may import, without running it.
 
-The result depends on the source alone. The imports of a function count like those of the module,
+The result depends on the source alone. Imports in functions count like imports at the top level,
 since most functions with imports run at the first start or the first request. Imports for type
 checkers do not count. Imports in properties do not count, because a large client has many
 properties, and an app reads few of them.

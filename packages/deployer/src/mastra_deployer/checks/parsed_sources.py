@@ -24,7 +24,7 @@ _STORING = re.compile(rb"sqlite|duckdb|libsql|apsw|file:|\.db", re.IGNORECASE)
 class FileFindings:
     """What one file contains.
 
-    :param path: relative to the project's root.
+    :param path: the path relative to the project's root.
     :param reads: places that read a variable.
     :param written: variables that the file sets itself.
     :param stores: databases in files.

@@ -73,7 +73,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, print its error if it fails, and exit with its exit code.
 
-    :param arguments: the arguments of the command line; those of the process if left out.
+    :param arguments: the arguments of the command line; if left out, the arguments of the process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_closed_streams()

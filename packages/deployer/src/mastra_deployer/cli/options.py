@@ -124,7 +124,7 @@ class Options:
     :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
     :param env: name of the overlay of the target's settings; empty for none.
-    :param env_file: variables are read from this file too.
+    :param env_file: a file with further environment variables.
     """
 
     directory: Path
@@ -140,7 +140,8 @@ class Options:
     def platform_session(self, target: str, terminal: Terminal) -> Session:
         """Open the session of a command that uses only the platform, and not the project's sources.
 
-        Such a command runs no code of the project, unless the user trusts the project's deployer.
+        A command that uses only the platform runs no code of the project, unless the user trusts
+        the project's deployer.
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.

@@ -38,7 +38,7 @@ class Progress:
         return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
 
     def reaches_quarter(self, current: int, total: int) -> bool:
-        """Return whether the progress has reached a further quarter since the last call.
+        """Return whether the progress has reached another quarter of ``total`` since the last call.
 
         :param current: the amount that is done.
         :param total: the amount at the end of the step.

@@ -15,7 +15,7 @@ __all__ = ("AppModule", "AppModules")
 class AppModule(NamedTuple):
     """A parsed module of the app.
 
-    :param path: relative to the project's root.
+    :param path: the path relative to the project's root.
     :param name: the dotted name; for an ``__init__``, the name of its package.
     :param package: the package that its relative imports start from.
     :param code: the parsed module.

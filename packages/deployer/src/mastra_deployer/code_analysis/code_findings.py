@@ -74,7 +74,7 @@ class CodeFinding:
 
     :param path: the path of the file, relative to the root of the code.
     :param line: the line of the source.
-    :param text: what is there, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
+    :param text: the code at this place, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
     :param at_import: whether the code runs while the app is imported.
     """
 

@@ -22,7 +22,7 @@ class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
     :param nodes: the expressions that the scope evaluates itself.
-    :param called: for each call, the dotted names that the function may have.
+    :param called: for each call in the scope, the dotted names that the called function may have.
     :param imported: modules that the scope imports.
     """
 

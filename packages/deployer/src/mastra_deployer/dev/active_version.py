@@ -41,7 +41,7 @@ class ActiveVersion:
         :param version: the new version.
         :param debug: ``host:port`` on which the new version listens for a debugger, once the old
             version has ended; empty for none.
-        :returns: how many requests the previously active version has to finish.
+        :returns: the number of requests that the previously active version has to finish.
         """
         old, self._version = self._version, version
         self._placeholder.stop()

@@ -101,7 +101,7 @@ class Screen:
 
         :param names: the names of the changed files.
         :param seconds: the duration of the reload.
-        :param running: how many requests the previous version has to finish.
+        :param running: the number of requests that the previous version has to finish.
         """
         milliseconds = _to_milliseconds(seconds)
         files = sorted(names)

@@ -39,7 +39,7 @@ class DevOptions:
     :param port: port to bind; ``None`` if the user gave none.
     :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
     :param quiet: do not log requests.
-    :param env_file: variables are read from this file too.
+    :param env_file: a file with further environment variables.
     :param allow_hosts: names of hosts that the app is served under, besides those of this machine.
     """
 

@@ -68,7 +68,7 @@ class Version:
 
     :param launch: the parameters of the process.
     :param process: the started process.
-    :param on_report: called with each report that is no answer to an order.
+    :param on_report: called with each report that does not answer an order.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Version:
         """Start a process; it imports no code of the user before ``load``.
 
         :param launch: the parameters of the process.
-        :param on_report: called with each report that is no answer to an order.
+        :param on_report: called with each report that does not answer an order.
         :param preload: modules to import at once.
         """
         parent, child = socket.socketpair()
@@ -177,7 +177,7 @@ class Version:
         """Let the process refuse new requests, finish the accepted requests, and end.
 
         :param stop: whether ``mastra dev`` ends: the requests then get two seconds.
-        :returns: how many requests are running.
+        :returns: the number of running requests.
         """
         if stop:
             self._drain_timeout = min(self._drain_timeout, _STOP_DRAIN)

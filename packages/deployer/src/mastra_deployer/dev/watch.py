@@ -133,7 +133,7 @@ class FileWatcher:
     def _list_directories(self) -> list[list[DirectoryId]]:
         """Return the directories to watch: those with all their subdirectories, and the others.
 
-        Each path comes with the inode, because another directory may get the same path.
+        Each path comes with its inode, because a new directory may later get the same path.
         """
         starts = [self._project.import_root, *self._editables]
         tops = [

@@ -27,7 +27,7 @@ def replace_directory(source: Path, destination: Path) -> None:
 
     If the system can exchange two names, the old directory is at ``source`` afterwards.
 
-    :param source: the finished directory, on the same file system.
+    :param source: the finished directory, on the file system of ``destination``.
     :param destination: the bundle to replace, or a path that does not exist.
     :raises BundleError: when ``destination`` is a link, is not a bundle or cannot be written; it
         is then unchanged.

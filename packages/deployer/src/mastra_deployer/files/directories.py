@@ -132,7 +132,7 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
     """Convert disk errors of the block, which writes below ``directory``, to ``ConfigError``.
 
     :param directory: a directory of the project.
-    :raises ConfigError: for a full or read-only disk; other system errors pass.
+    :raises ConfigError: for a full or read-only disk. Other system errors are raised unchanged.
     """
     try:
         yield

@@ -16,7 +16,7 @@ def refuse_links(root: Path, path: Path) -> None:
     also allowed.
 
     :param root: the absolute path of the directory.
-    :param path: the path that is about to be written, locked or deleted; absolute.
+    :param path: the absolute path that is about to be written, locked or deleted.
     :raises ConfigError: naming the link.
     """
     base = next((base for base in (root, root.resolve()) if path.is_relative_to(base)), None)

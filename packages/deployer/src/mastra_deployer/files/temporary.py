@@ -28,7 +28,7 @@ TEMPORARY_PREFIX = "mastra-tmp-"
 
 @contextlib.contextmanager
 def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterator[Path]:
-    """Create a temporary directory for the block, and remove stale ones with the same prefix.
+    """Create a temporary directory for the block, and remove stale directories with this prefix.
 
     :param parent: the directory that will contain the temporary directory, so that results can be
         renamed on the same file system.

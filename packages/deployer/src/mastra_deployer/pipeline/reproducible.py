@@ -41,7 +41,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
     :param bundle: the first bundle.
     :param project: the project that the bundle was made from.
     :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
-    :returns: the number of files, which are all the same.
+    :returns: the number of files, which are identical in both bundles.
     :raises BuildError: naming the files that differ.
     """
     with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:

@@ -40,7 +40,7 @@ class TargetChoice:
 
     @property
     def record_name(self) -> str:
-        """The name of the app in the project's records: the target's name, with ``--env`` if given."""
+        """The name of the app in the records: the target's name, with ``--env`` if given."""
         return f"{self.name}/{self.env}" if self.env else self.name
 
 

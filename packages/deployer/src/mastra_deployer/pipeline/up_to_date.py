@@ -33,7 +33,7 @@ def compute_current_fingerprint(
     """Return the fingerprint of the present sources and dependencies.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     """

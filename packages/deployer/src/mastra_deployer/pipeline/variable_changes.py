@@ -71,8 +71,8 @@ def forget_changes(project: Project, name: str, stage: str, changes: Collection[
 def has_changed_since(session: Session, deployment: Deployment) -> bool:
     """Return whether a variable has changed since the deployment.
 
-    This machine remembers its own changes. A platform that stores the times of changes knows all
-    changes.
+    mastra records the changes that are made on this machine. A platform that stores the times of
+    changes knows all changes.
 
     :param session: project, target and settings.
     :param deployment: the deployment that stays live if nothing has changed.

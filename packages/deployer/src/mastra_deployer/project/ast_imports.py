@@ -25,7 +25,7 @@ class StaticImport:
     """An import whose module is written in the source.
 
     :param module: absolute dotted name.
-    :param names: what is imported from the module, which may be submodules.
+    :param names: the names that are imported from the module; some may be submodules.
     :param line: the line of the source.
     :param optional: whether the code works without the module: the error is caught, or the import
         runs only on some platforms, with some packages, or when the module is the main program.

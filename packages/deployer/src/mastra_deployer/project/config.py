@@ -87,7 +87,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param python: version to build for, in place of the project's own.
     :param env: names of the app's environment variables.
     :param check: options of the checks.
-    :param build: what ships.
+    :param build: options of the build, which decide what ships.
     :param dev: options of ``mastra dev``.
     :param targets: settings by the user's name for the target.
     """
@@ -137,7 +137,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
 def read_toml(file: Path) -> dict[str, Any]:
     """Read a TOML file.
 
-    :param file: its path.
+    :param file: the path of the module.
     :raises ConfigError: when the file cannot be read or is not TOML.
     """
     try:

@@ -158,8 +158,8 @@ def list_project_values(
 ) -> dict[str, str]:
     """Return the settings that come from the project's files: each name with its text value.
 
-    These are all settings that differ from their default, except settings from a flag or from a
-    variable in the real environment.
+    The result has all settings that differ from their default, except settings from a flag or from
+    a variable in the real environment.
 
     :param settings: the merged settings.
     :param flags: values of ``-s key=value``.

@@ -6,7 +6,7 @@
 
     class TestAcmePreview(AppSuite): ...
 
-They need pytest: ``pip install "mastra-deployer[testing]"``.
+The suites need pytest: ``pip install "mastra-deployer[testing]"``.
 """
 
 import pytest

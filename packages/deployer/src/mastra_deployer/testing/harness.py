@@ -64,7 +64,7 @@ class Harness:
     :param deployer: the module, or object, with the hooks.
     :param platform: a fake of the platform.
     :param root: an empty directory.
-    :param options: how the deployer is configured.
+    :param options: the configuration of the deployer.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class Harness:
 
         :param bundle: the bundle to deploy.
         :param rule: selects the fault for each request.
-        :param options: those of ``deploy``.
+        :param options: further arguments of ``deploy``.
         """
         with self.proxy.apply_rule(rule):
             try:

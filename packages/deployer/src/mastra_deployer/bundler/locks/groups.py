@@ -1,4 +1,4 @@
-"""Read extras and dependency groups of pyproject.toml, which are the same for all tools."""
+"""Read extras and dependency groups of pyproject.toml, whose format all tools share."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class ResolverInput:
     """The requirements that uv must resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply if a package is needed anyway.
+    :param constraints: allowed versions of packages; a constraint alone does not install a package.
     :param pyproject: a pyproject.toml that uv itself reads, for the package sources of [tool.uv].
     :param options: the options of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; other packages may have any hash.
@@ -71,7 +71,7 @@ class LockSource:
 
     :param name: the name of the deciding file, as users know it.
     :param files: every file that decides the result of ``read``.
-    :param direct: requirements that the project declares itself; these are never pruned.
+    :param direct: requirements that the project declares itself. mastra never prunes them.
     :param read: returns the requirements in the files; may be slow, and is called only after a
         change.
     :param locked: whether the files decide every version.

@@ -52,7 +52,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: names of the app's files that do not ship, with the reasons.
     :param distributions: the distributions of the closure, by canonical name.
-    :param problems: what the code imports or opens and the build does not contain.
+    :param problems: modules that the code imports and files that it opens, but that the build does
+        not contain.
     :param fingerprint: the fingerprint of the build.
     :param included: files beside the packages that ship, each with the reason.
     :param modules: number of the dependencies' modules; 0 unless only imported modules have
@@ -84,8 +85,9 @@ def create_inventory(
     """Create the inventory of a build.
 
     :param sources: the app's own files.
-    :param dependencies: its dependencies.
-    :param problems: what the code imports or opens and the build does not contain.
+    :param dependencies: the app's dependencies.
+    :param problems: modules that the code imports and files that it opens, but that the build does
+        not contain.
     :param fingerprint: the fingerprint of the build.
     """
     empty = Inventory(

@@ -34,6 +34,6 @@ def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str
     """Sort sizes, the largest first.
 
     :param sizes: bytes by name.
-    :param count: how many to return; ``None`` for all.
+    :param count: the number of sizes to return; ``None`` for all.
     """
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

@@ -22,7 +22,7 @@ def lock_dependencies(
     """Resolve and lock the dependencies of an app.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.

@@ -173,7 +173,7 @@ def _resolve(
 
 
 def _has_links(source: LockSource) -> bool:
-    """Return whether an index or a link directory may have versions that another one lacks."""
+    """Return whether one source of packages may have versions that another source lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
     return any(map(_LINKS.search, _read_files(source.files)))

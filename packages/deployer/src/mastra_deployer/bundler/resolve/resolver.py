@@ -183,7 +183,7 @@ class Resolver:
         return parse_annotations(self._run_compile(*ANNOTATE, *arguments, *target))
 
     def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
-        """Return the error of a failed build; its hint names a version that has a wheel."""
+        """Return the error of a failed build, with a hint that names a version that has a wheel."""
         found = _FAILED.search(error.message)
         name = name or (found[1] if found else "")
         try:

@@ -1,7 +1,7 @@
 """List requirements that are not resolved for a platform, because the platform does not need them.
 
-Such a requirement may have no wheel for the platform, so it cannot be resolved and pruned later. If
-distributions that are pruned later also require the package, it is pruned with them.
+A requirement without a wheel for the platform cannot be resolved, so it must be removed before the
+resolution. If distributions that are pruned later also require the package, it is pruned with them.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
 def get_file_name(file: Mapping[str, Any]) -> str:
     """Return the name of a file in a pylock.toml.
 
-    :param file: its table.
+    :param file: the table of the file.
     """
     location = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
     return unquote(Path(location).name)

@@ -45,8 +45,8 @@ def collect_sources(project: Project, packages: set[str]) -> AppSources:
 
     :param project: the app.
     :param packages: import names of deployer packages, which the app must not import.
-    :raises BuildError: for an import of a deployer package, with file and line; for a link out of
-        the project.
+    :raises BuildError: for an import of a deployer package, with file and line, and for a link out
+        of the project.
     """
     entry = find_module_file(project)
     source = entry.read_bytes()

@@ -49,8 +49,8 @@ class PathReference:
 class _Location:
     """The path that an expression stands for.
 
-    :param base: what the path is relative to: nothing, the working directory, or something that
-        only running the module would show.
+    :param base: what the path is relative to: nothing, the working directory, or a directory that
+        is known only at run time.
     :param is_complete: whether the rest of the path is known.
     """
 
@@ -73,7 +73,7 @@ def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference
     that the module writes to are left out.
 
     :param code: the module.
-    :param file: its path.
+    :param file: the path of the module.
     """
     reader = _PathReader(code, file)
     skipped = reader.find_written() | reader.find_parts()

@@ -93,7 +93,8 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 def iter_test_directories(module: str) -> Iterator[str]:
     """Yield the test directories that a dotted name leads into, the outermost first.
 
-    :param module: such as ``astropy.tests.helper``, which leads into ``astropy/tests``.
+    :param module: a dotted name, such as ``astropy.tests.helper``, which leads into
+        ``astropy/tests``.
     """
     parts = module.split(".")
     for number in range(2, len(parts) + 1):

@@ -19,7 +19,7 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     """A file in its final state.
 
     :param name: the file's path relative to a directory.
-    :param size: in bytes.
+    :param size: the size of the file in bytes.
     :param mtime: the time of the last change, in nanoseconds. A later write changes this time or
         the size.
     :param sha256: the SHA-256 of the file's content, in hexadecimal digits.

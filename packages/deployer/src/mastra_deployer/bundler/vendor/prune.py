@@ -31,7 +31,7 @@ class DependencyGraph:
     """The graph of distributions and their requirements.
 
     :param distributions: the distributions of the closure, by canonical name.
-    :param direct: what the project and the target require themselves, with extras.
+    :param direct: the requirements of the project and of the target themselves, with extras.
     :param platform: the platform whose markers apply.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """

@@ -51,7 +51,7 @@ def build_keep_rule(
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.
-    :param others: what the other distributions use.
+    :param others: the parts of distributions that other distributions use.
     :param whole: whether the project keeps all files of the distribution.
     """
     if whole:

@@ -36,8 +36,8 @@ _CORE, _SERVER = "mastra-core", "mastra-server"
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
     """The dotted names of the modules that a bundle uses, as its start in isolation shows.
 
-    :param imported: what the start imported; empty if that is unknown.
-    :param tried: what the start imported or tried to import.
+    :param imported: the modules that the start imported; empty if they are unknown.
+    :param tried: the modules that the start imported or tried to import.
     :param later: the modules that the first requests import.
     :param standard: modules of the standard library that the start imported.
     """

@@ -1,7 +1,7 @@
 """Select the modules of the dependencies that have bytecode in a bundle, and compile them.
 
-The selection follows the import statements from the app, and runs no code. Therefore it is the same
-on every machine, even for a platform that the machine cannot run.
+The selection follows the import statements from the app, and runs no code. Therefore the selection
+is the same on every machine, even for a platform that the machine cannot run.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class BytecodeRequest(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     """The bytecode of the dependencies.
 
-    :param files: what ships, by the path of the stored wheel.
+    :param files: the bytecode files that ship, by the path of the stored wheel.
     :param directories: the directories that contain these files, by the path of the stored wheel.
     :param imported: names of the bytecode files whose modules are imported, even if all ship.
     :param standard: modules of the standard library that are imported.

@@ -65,7 +65,7 @@ def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredByt
     """Add facts to the stored facts about a wheel's modules, and return all facts.
 
     :param path: the path of the wheel's bytecode.
-    :param new: what was read and compiled.
+    :param new: the facts from the modules that were read and compiled.
     :param temporary: a directory of this process in the cache.
     """
     old = read_bytecode(path)

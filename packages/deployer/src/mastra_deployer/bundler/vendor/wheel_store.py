@@ -1,8 +1,8 @@
 """Store each wheel's distribution once, without unneeded files.
 
-The dependencies of a bundle are hard links to the store. A second project with the same wheel
-therefore does not install it again. The name of a stored wheel depends on the wheel and on its
-processing. A stored wheel never changes. A damaged wheel is discarded and created again.
+The dependencies of a bundle are hard links to the store. Therefore a wheel is not installed again
+for a second project. The name of a stored wheel depends on the wheel and on its processing. A
+stored wheel never changes. A damaged wheel is discarded and created again.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def link_files(
     """Link files of the store into a directory, and skip existing files.
 
     :param source: the directory that contains the files.
-    :param files: their descriptions.
+    :param files: descriptions of the files to link.
     :param target: the directory.
     :param digests: receives the SHA-256 of each file by its identity.
     :returns: ``False`` when one of the files is damaged.

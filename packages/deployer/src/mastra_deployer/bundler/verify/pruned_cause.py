@@ -18,7 +18,7 @@ _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 class PrunedCause(NamedTuple):
     """The missing file or package that makes a start fail.
 
-    :param message: what was left out, and why.
+    :param message: the file or package that was left out, and the reason.
     :param hint: the setting that keeps the file or package in the bundle.
     """
 

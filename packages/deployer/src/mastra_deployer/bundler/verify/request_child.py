@@ -1,6 +1,7 @@
 """Start a staged bundle in isolation, and send its app one request without a network.
 
-This module runs in the Python of the target. It uses only the standard library and the bundle.
+This module runs in the Python of the target. The module uses only the standard library and the
+bundle.
 """
 
 import asyncio

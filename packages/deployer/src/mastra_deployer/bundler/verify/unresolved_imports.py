@@ -149,7 +149,7 @@ class _BundledModules:
     def _module_paths(self) -> tuple[frozenset[str], frozenset[str]]:
         """The paths of all modules of dependencies, and of directories that contain modules.
 
-        A directory with ``__init__`` is a module too.
+        A directory with ``__init__`` also counts as a module.
         """
         modules: set[str] = set()
         folders: set[str] = set()

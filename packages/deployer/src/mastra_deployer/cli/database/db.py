@@ -22,9 +22,9 @@ __all__ = ("db", "find_database")
 def db() -> None:
     """Migrate the tables of the database that MASTRA_DATABASE_URL names.
 
-    The URL comes from the environment, --env-file and .env. It never comes from the command line,
-    because other users of the machine could read its password there. Without a URL, the database
-    is the file mastra.db in the project's directory.
+    The URL comes from the environment, --env-file and .env. The URL never comes from the command
+    line, because other users of the machine could read the password in it. Without a URL, the
+    database is the file mastra.db in the project's directory.
     """
 
 

@@ -20,7 +20,7 @@ class ArchiveEntry:
     """A file, a symbolic link or a directory of an archive.
 
     :param path: path in the archive, without a leading slash.
-    :param mode: permissions; those of a symbolic link are always 777.
+    :param mode: permissions of the entry; a symbolic link always has 777.
     :param source: the file that has the content of the entry.
     :param content: content of the entry, if there is no ``source``.
     :param link: target of a symbolic link; such an entry has no content.

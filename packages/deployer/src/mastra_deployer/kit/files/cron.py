@@ -22,7 +22,7 @@ def find_cron_problem(expression: str, *, names: bool = True) -> str:
     The five fields may contain ``*``, numbers, ranges (``1-5``), lists (``1,15``) and steps
     (``*/10``).
 
-    :param expression: such as ``0 5 * * MON``.
+    :param expression: the cron expression, such as ``0 5 * * MON``.
     :param names: whether the platform accepts names of months and days.
     :returns: a clause that describes the fault; empty for a valid expression.
     """

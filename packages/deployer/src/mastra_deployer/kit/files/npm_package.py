@@ -60,8 +60,8 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
     :param package: the package.
     :param report: receives progress.
     :param registry: address of a mirror, from a setting. If it is empty, the variable
-        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without this variable, the
-        registry is npm's own.
+        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without
+        ``NPM_CONFIG_REGISTRY``, the registry is npm's own.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
     :raises DeployError: when the content differs from what was published.

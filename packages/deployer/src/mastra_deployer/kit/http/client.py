@@ -86,7 +86,8 @@ class PlatformClient(httpx.Client):
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request as httpx does.
 
-        :param request: its ``extensions`` may hold the keys that ``connect`` describes.
+        :param request: the request, whose ``extensions`` may have the keys that ``connect``
+            describes.
         :param options: further arguments of ``httpx.Client.send``.
         :raises AuthError: for 401 and 403.
         :raises ApiError: for any other status of 400 or above, and if there is no response.

@@ -23,7 +23,8 @@ _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
 def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
     """Return whether a response asks the client to try again later.
 
-    Such a response has the status 429 or 503, or the status 403 and an exhausted rate limit.
+    A rate-limited response has the status 429 or 503, or the status 403 and an exhausted rate
+    limit.
 
     :param status: the status of the response.
     :param headers: the headers of the response.

@@ -24,7 +24,7 @@ def find_rollback_target(
 ) -> T:
     """Return the deployment with an id, or else the deployment that was live before.
 
-    :param id: as ``mastra_rollback`` receives it; empty for the previous deployment.
+    :param id: the id that ``mastra_rollback`` receives; empty for the previous deployment.
     :param find_previous: returns the id of the deployment that was live before in production;
         ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.

@@ -24,7 +24,7 @@ def follow_logs(
     """Yield the new lines of a log without end, each line only once.
 
     ``read`` opens a stream, which the platform may end at any time, or fetches the newest lines.
-    When its lines end, ``read`` is called again. A line counts as new if it is not among the last
+    When the lines end, ``read`` is called again. A line counts as new if it is not among the last
     10,000 lines.
 
     :param read: returns each line with the platform's id for it. If the id is empty, lines of two

@@ -28,7 +28,7 @@ def warn_about_other_tool(
     :param resource: the resource, such as ``project 'shop'``.
     :param items: the newest deployments of the resource; without any, there is no warning.
     :param is_own: whether mastra made a deployment.
-    :param hint: how to choose another resource, or how to restore this one.
+    :param hint: a hint on how to choose another resource, or to restore this one.
     """
     known = list(items)
     if known and not any(map(is_own, known)):

@@ -34,7 +34,7 @@ def poll(
     :param fetch: asks the platform for the current value.
     :param is_done: whether a value is final.
     :param timeout: seconds in all; ``fetch`` is called a last time at the end.
-    :param interval: seconds before the second call; each later wait is half as long again.
+    :param interval: seconds before the second call; each later wait is 1.5 times as long.
     :param max_interval: longest wait between two calls, in seconds.
     :param description: what the caller waits for; the error names it.
     :param report: receives the seconds that have passed as progress.

@@ -40,7 +40,7 @@ def upload(
         as 1.
     :param concurrency: the number of calls at a time, at most 25.
     :returns: the results, in the order of the items.
-    :raises Exception: the first exception of ``send``; the items that wait are then not sent.
+    :raises Exception: the first exception of ``send``; items that were not yet begun are not sent.
     """
     count = max(1, min(concurrency, _MAX_THREADS))
     workers = _Workers(list(items), send, AdaptiveLimiter(count))

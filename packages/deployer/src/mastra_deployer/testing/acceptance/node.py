@@ -67,7 +67,7 @@ def run_script(script: Path, home: Path, *arguments: object, seconds: float = 12
     beside a module.
 
     :param script: the module to run.
-    :param home: what ``install_packages`` returned.
+    :param home: the directory that ``install_packages`` returned.
     :param arguments: the arguments of the script.
     :param seconds: how long the script may take.
     :raises AssertionError: with the output, when the script fails.
