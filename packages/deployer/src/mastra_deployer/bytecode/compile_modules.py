@@ -1,7 +1,7 @@
 """Run the child that follows imports and compiles modules in the target's Python.
 
-The bytecode is of the kind ``unchecked-hash``: neither a copy's new time stamps nor a read-only
-disk invalidate it. The recorded file names are relative, so two machines produce the same bytes;
+The bytecode is of the kind ``unchecked-hash``. It stays valid in a copy with new time stamps, and
+on a read-only disk. The recorded file names are relative, so two machines produce the same bytes;
 the import system inserts the real path.
 """
 
@@ -124,7 +124,7 @@ def run_compiler(python: str, job: CompileJob) -> CompileResult:
 
 
 def _interrupt(process: subprocess.Popen[Any]) -> None:
-    """End the compiler together with the processes of its pool, which would outlive it."""
+    """End the compiler and the processes of its pool, which would otherwise continue."""
     if os.name == "posix":
         process.send_signal(signal.SIGINT)
     else:

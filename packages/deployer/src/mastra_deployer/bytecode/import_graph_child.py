@@ -83,7 +83,8 @@ class ModulePlaces:
 class Walk:
     """Collect the modules that given modules import, directly or not.
 
-    A walk stops at modules whose imports are not known yet, and continues when they are.
+    A walk stops at modules whose imports are not known yet, and continues when the imports are
+    known.
 
     :param index: the modules of the bundle.
     :param imports: the known imports of each module; the mapping may grow between two calls.

@@ -171,7 +171,7 @@ def iter_pairs(statement, package):
 
 
 def to_absolute(name, package):
-    """Return the absolute name of a module that is named relative to a package."""
+    """Return the absolute name for a module's name relative to a package."""
     rest = name.lstrip(".")
     level = len(name) - len(rest)
     if not level:

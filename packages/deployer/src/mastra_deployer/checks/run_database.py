@@ -49,7 +49,7 @@ def check_run_database(
 
 
 def describe_run_databases(target: Target) -> str:
-    """Return the ways in which runs of workflows outlive an instance of a target.
+    """Return the ways to keep runs of workflows when an instance of a target ends.
 
     :param target: the target.
     """

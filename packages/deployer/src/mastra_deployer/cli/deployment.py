@@ -15,7 +15,7 @@ _SHORT = 12  # characters of a commit that identify it
 
 
 def answer_change(session: Session, deployment: Deployment, terminal: Terminal) -> None:
-    """Record a changed deployment in the history, and print the deployment.
+    """Record the change of a deployment in the history, and print the deployment.
 
     :param session: the session of the target.
     :param deployment: the deployment after the change.

@@ -41,7 +41,7 @@ def _add_options(command: Any) -> Any:
 
 
 def _add_stage(command: Any) -> Any:
-    """Replace the argument ``preview`` of a command with the stage."""
+    """Call a command with the argument ``stage`` in place of the argument ``preview``."""
 
     @functools.wraps(command)
     def run_with_stage(preview: bool, **arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The ``mastra`` command, which imports the module of a subcommand only when that is called."""
+"""The ``mastra`` command, which imports the module of a subcommand only when it is called."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
 
 def _get_deployment(error: Exception) -> dict[str, Any]:
-    """Return the deployment of an error for the JSON output."""
+    """Return the deployment that an error contains, for the JSON output."""
     deployment = getattr(error, "deployment", None)
     if deployment is None:
         return {}
@@ -192,7 +192,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format an error of the operating system; several files may have failed to be copied."""
+    """Format an error of the operating system, which may list several files of a failed copy."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

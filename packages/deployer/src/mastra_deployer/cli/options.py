@@ -96,7 +96,7 @@ TARGET = click.option("-t", "--target", default="", help="The target; default: t
 
 
 class CommandGroup(click.Group):
-    """A command whose help shows the whole summary of each subcommand, wrapped at the words."""
+    """A command whose help shows the whole summary of each subcommand, wrapped at spaces."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names and the summaries of the subcommands.
@@ -164,7 +164,7 @@ class Options:
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
         :param resolve: whether settings that refer to environment variables get their values.
-        :param sources: whether there must be an application.
+        :param sources: whether the project must have an application.
         :param check_file: raises an error for a file of the project that must not run as a
             deployer.
         """

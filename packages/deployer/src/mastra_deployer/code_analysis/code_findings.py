@@ -136,7 +136,7 @@ def find_async_primitives(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
-    """Yield the imports of HTTP clients that block, and open sockets themselves.
+    """Yield imports of HTTP clients that make blocking calls on sockets of their own.
 
     :param code: the code of the app.
     """
@@ -173,7 +173,7 @@ def _is_random(call: ast.Call, origin: str) -> bool:
 
 
 def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
-    """Return a description of the call that reads the environment; empty if none does."""
+    """Return a description of a call that reads the environment; empty for any other call."""
     names, node = item.module.names, item.node
     if isinstance(node, ast.Call):
         origins = code.list_origins(item.module, node.func)

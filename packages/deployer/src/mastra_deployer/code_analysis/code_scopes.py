@@ -1,4 +1,4 @@
-"""Split a module into the scopes that run together, with the expressions that each evaluates."""
+"""Split a module into scopes that run as a whole, with the expressions of each scope."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ActiveVersion:
         self._problems = 0
 
     async def take_over(self, version: Version, debug: str = "") -> int:
-        """Make a version that already serves active, and drain the previously active version.
+        """Let a version that already serves become active, and drain the previously active version.
 
         :param version: the new version.
         :param debug: ``host:port`` on which the new version listens for a debugger, once the old

@@ -37,7 +37,7 @@ class Problem:
     :param file: relative to the project; empty if the error is in no file of the project.
     :param line: number of the line, from 1.
     :param code: the source lines around the error, with their numbers.
-    :param path: the user's frames on the way to the error: file, line and text.
+    :param path: the user's frames in the traceback of the error: file, line and text.
     """
 
     message: str

@@ -162,7 +162,7 @@ class Screen:
 
 
 class _StyledText(str):
-    """A text with escape sequences only from ``click.style``."""
+    """A text whose escape sequences all come from ``click.style``."""
 
     __slots__ = ()
 

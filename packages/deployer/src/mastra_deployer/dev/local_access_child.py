@@ -49,7 +49,7 @@ class LocalAccess:
         self._origins = None if origins is None else {*origins} - {"*"}
 
     def find_problem(self, method: str, headers: Iterable[tuple[str, str]]) -> str:
-        """Return why a request is refused, and the cure; empty if the request is accepted.
+        """Return the reason for which a request is refused, and the cure; empty if it is accepted.
 
         :param method: the HTTP method.
         :param headers: names and values.
@@ -69,7 +69,7 @@ class LocalAccess:
         return ""
 
     def is_loopback_request(self, client: str, host: str) -> bool:
-        """Return whether this machine sent the request, to a loopback name.
+        """Return whether the request came from this machine and names a loopback host.
 
         :param client: address of the client.
         :param host: the header ``Host``.
@@ -85,7 +85,7 @@ class LocalAccess:
         return name in self._server_names or (self._any_address and _is_address(name))
 
     def _accepts_origin(self, origin: str, hosts: Sequence[str]) -> bool:
-        """Return whether an origin is configured, on this machine, or the server's own."""
+        """Return whether an origin is configured, is on this machine, or is the server's own."""
         if self._origins and origin in self._origins:
             return True
         match = _ORIGIN.fullmatch(origin.lower())

@@ -35,7 +35,7 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for a free one.
-    :param other: hint that names the process that is known to use the port.
+    :param other: a hint that names the process that uses the port, if the process is known.
     :raises ConfigError: when the address cannot be bound.
     """
     try:

@@ -37,7 +37,7 @@ Report = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """The parameters of a process; a standby process must have the same parameters.
+    """The parameters of a process; a standby process is used only if its parameters are the same.
 
     :param interpreter: the interpreter of the project.
     :param root: the root of the project; the working directory.
@@ -176,7 +176,7 @@ class Version:
     async def drain(self, *, stop: bool = False) -> int:
         """Let the process refuse new requests, finish the accepted requests, and end.
 
-        :param stop: whether ``mastra dev`` ends: the requests then get two seconds.
+        :param stop: whether ``mastra dev`` ends. If so, running requests get two seconds.
         :returns: the number of running requests.
         """
         if stop:

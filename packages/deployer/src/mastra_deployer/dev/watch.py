@@ -204,7 +204,7 @@ def _list_missing(paths: Iterable[str]) -> set[str]:
 
 
 def _map_links(paths: Iterable[str]) -> dict[Path, Path]:
-    """Return the names of linked directories, by their real paths."""
+    """Return the names of directories that are symbolic links, by their real paths."""
     real_paths = {Path(os.path.realpath(path)): Path(path) for path in sorted(paths, reverse=True)}
     return {real: path for real, path in real_paths.items() if real != path}
 

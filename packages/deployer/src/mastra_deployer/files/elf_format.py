@@ -1,4 +1,4 @@
-"""Read the tables of 64-bit ELF files: their layout, and the fields of each row."""
+"""Read the tables of 64-bit ELF files, and the fields of each row."""
 
 from __future__ import annotations
 

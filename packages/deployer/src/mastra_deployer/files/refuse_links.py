@@ -1,4 +1,4 @@
-"""Refuse symbolic links where mastra writes, because they may lead out of the project."""
+"""Refuse symbolic links in paths that mastra writes, because a link may lead out of the project."""
 
 from __future__ import annotations
 

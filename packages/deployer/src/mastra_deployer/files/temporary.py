@@ -1,8 +1,8 @@
-"""Create temporary directories that are removed even if their process is killed.
+"""Create temporary directories that a later process removes if their own process was killed.
 
 A process holds a lock on each of its directories. The system releases the lock when the process
-dies. A directory without a lock is therefore stale, whatever its age. On systems without such
-locks, the directories of killed processes remain.
+dies. Therefore a directory without a lock is stale, no matter how old it is. On systems without
+such locks, the directories of killed processes remain.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterato
 
 
 def discard_directory(directory: Path) -> None:
-    """Remove a directory, so that readers see either all of it or nothing.
+    """Remove a directory, so that readers see either the whole directory or nothing.
 
     :param directory: the directory, which may be missing.
     """
@@ -90,7 +90,7 @@ def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> No
 
 
 def _lock_directory(path: str, *, wait: bool) -> int | None:
-    """Lock a directory; return ``None`` if this is impossible or another process has the lock."""
+    """Lock a directory; return ``None`` if this fails, or if another process has the lock."""
     if os.name == "nt":  # Windows has no locks on directories
         return None
     import fcntl

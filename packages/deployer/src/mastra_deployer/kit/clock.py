@@ -69,7 +69,7 @@ def skip_waits() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancel_waits_on(event: threading.Event) -> Iterator[None]:
-    """Within the block, end each wait of this thread with ``CancelledError`` once an event is set.
+    """Within the block, end every wait of this thread with ``CancelledError`` when an event is set.
 
     :param event: the event, which another thread sets.
     """

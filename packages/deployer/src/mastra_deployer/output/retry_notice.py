@@ -8,7 +8,7 @@ __all__ = ("announce_retry", "set_retry_report")
 
 
 class _Current:
-    """The report of the present command, and the hosts whose retries it has shown."""
+    """The report of the current command, and the hosts whose retries the report has shown."""
 
     report: Report | None = None
     hosts: frozenset[str] = frozenset()

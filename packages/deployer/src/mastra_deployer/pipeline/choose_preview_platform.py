@@ -1,4 +1,4 @@
-"""Choose the platform of a preview, whose bundle runs on this machine."""
+"""Choose the platform of a preview, so that the bundle runs on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class PreviewPlatform:
     """The platform of a preview.
 
     :param platform: the platform.
-    :param is_local: whether the platform is this machine's own, which the target does not list.
+    :param is_local: whether the platform is this machine's own platform, and not one that the
+        target lists.
     """
 
     platform: Platform

@@ -1,4 +1,4 @@
-"""Deploy a bundle to any target: skip, send, smoke test, promote or roll back."""
+"""Deploy a bundle to any target: skip or send, run a smoke test, and promote or roll back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an uncha
 class DeployOptions:
     """Options of one deploy.
 
-    :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
+    :param smoke_path: path to request after the deploy; ``None`` for the default path of the app's
+        kind.
     :param smoke_test: whether to run the smoke test.
     :param smoke_timeout: seconds until a missing or failing response counts as a failure. A new
         address may need time for DNS, a certificate and a cold start.
@@ -109,7 +110,7 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
 
 def _list_deployments(session: Session) -> list[Deployment]:
-    """Return the newest deployments, from the platform or else from the project's history."""
+    """Return the newest deployments: from the platform, or else from the project's history."""
     if session.hooks.has_hook("deployments"):
         return session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     return list_known_deployments(session.project, session.choice.record_name)
@@ -233,7 +234,7 @@ def _build_failure(
 def _suggest_commands(
     session: Session, deployment: Deployment, *, roll_back: bool
 ) -> Iterator[str]:
-    """Yield commands that help after a failed smoke test, if the deployer supports them."""
+    """Yield the supported commands that help after a failed smoke test."""
     option = f"--target {session.choice.name}"
     if session.hooks.has_hook("logs"):
         yield f"Read the app's log: mastra logs {option}."

@@ -35,7 +35,7 @@ def raise_for_errors(
 
 
 def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems that have the same hint, and messages that differ only in quoted names."""
+    """Group problems with the same hint whose messages differ only in quoted names."""
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))

@@ -24,7 +24,7 @@ class TargetChoice:
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: the target's settings in pyproject.toml, with the settings of ``--env`` applied.
-    :param call: ``deployer=`` of the entry file, if it is for this deployer.
+    :param call: ``deployer=`` of the entry file, if this argument names the same deployer.
     :param python: the Python version to build for, if the table sets one.
     :param platform: the platform to build for, in uv's notation, if the table sets one.
     :param env: the value of ``--env``.
@@ -76,7 +76,7 @@ def choose_target(
     :param project: the project.
     :param name: the user's name for the target; may be empty.
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
-    :param usage: the command line that names a target, for the hint.
+    :param usage: a command line that names a target; the hint of the error contains it.
     :raises ConfigError: when no target is named, and the project has none or several.
     """
     targets = get_config(project).targets
@@ -139,7 +139,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer of the settings class, or the target whose file defines the class."""
+    """Return the deployer with the settings class, or the target whose file defines the class."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

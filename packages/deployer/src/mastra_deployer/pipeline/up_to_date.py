@@ -30,7 +30,7 @@ __all__ = ("compute_current_fingerprint", "hash_build_inputs")
 def compute_current_fingerprint(
     project: Project, target: Target, platform: Platform, kind: str
 ) -> str:
-    """Return the fingerprint of the present sources and dependencies.
+    """Return the fingerprint of the current sources and dependencies.
 
     :param project: the app.
     :param target: the target, whose runtime requirements are included.

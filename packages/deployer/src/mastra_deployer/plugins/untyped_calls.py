@@ -84,7 +84,7 @@ class UntypedHookCaller:
         return problems
 
     def _read_items(self, owner: str, hook: str, kind: type[T], items: Iterable[object]) -> list[T]:
-        """Read a hook's iterable; a generator runs code of the plugin only while it is read."""
+        """Read a hook's iterable; the code of a generator runs only during this read."""
         result = call_plugin(owner, hook, lambda: list(items))
         return [check_item(owner, hook, kind, item) for item in result]
 
@@ -92,7 +92,7 @@ class UntypedHookCaller:
         self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
 
     def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a listener of each plugin; show a failure as a warning, because the work is done."""
+        """Notify each plugin of finished work; show a failure of a plugin as a warning."""
         for owner, call in self._iter_plugin_calls(hook):
             try:
                 call_plugin(owner, hook, functools.partial(call, **arguments))

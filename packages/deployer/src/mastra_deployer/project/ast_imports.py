@@ -90,7 +90,7 @@ def _create_import(
 
 
 def _find_ranges(nodes: Iterable[ast.AST]) -> tuple[list[_Range], list[_Range]]:
-    """Return the lines that only type checkers read, and the lines with optional imports."""
+    """Return the lines that only type checkers read, and the lines of optional imports."""
     never: list[_Range] = []
     optional: list[_Range] = []
     for node in nodes:

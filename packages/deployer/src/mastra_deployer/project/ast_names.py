@@ -91,12 +91,13 @@ def to_absolute_name(origin: str, package: str) -> str:
 class NameResolver:
     """A resolver of names within one module.
 
-    A name that is bound twice, or is also a parameter, is not resolved, because its value is
-    uncertain without running the module.
+    A name that is bound twice, or that is also a parameter, is not resolved, because the value is
+    uncertain.
 
     :param code: the module.
     :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
-    :param lookup_constant: returns the string of another module's constant by its dotted name.
+    :param lookup_constant: returns the string of a constant in another module, by the dotted name
+        of the constant.
     """
 
     def __init__(self, code: ParsedModule, package: str, lookup_constant: ConstantLookup) -> None:
@@ -130,9 +131,9 @@ class NameResolver:
         return self._imports[head] + dot + rest if head in self._imports else ""
 
     def find_constructor_call(self, node: ast.expr) -> ast.Call | None:
-        """Return the call whose result is assigned to a module-level name, or ``None``.
+        """Return the call whose result is assigned to the module-level name ``node``, or ``None``.
 
-        :param node: the expression that may be such a name.
+        :param node: the expression, which may be a module-level name.
         """
         return self._calls.get(node.id) if isinstance(node, ast.Name) else None
 

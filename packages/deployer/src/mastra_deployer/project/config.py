@@ -56,7 +56,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param bytecode: which modules have bytecode.
     :param extras: optional dependencies of the project that ship.
     :param groups: dependency groups that ship.
-    :param lock: the lock file to use in place of the usual one.
+    :param lock: the lock file to use in place of the project's default lock.
     :param locked: whether a build without an up-to-date lock is an error; ``--locked``.
     """
 
@@ -84,7 +84,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[tool.mastra]``.
 
     :param entry: ``module:attribute``.
-    :param python: version to build for, in place of the project's own.
+    :param python: version to build for, in place of the version of the project's Python.
     :param env: names of the app's environment variables.
     :param check: options of the checks.
     :param build: options of the build, which decide what ships.
@@ -181,7 +181,7 @@ def _format_location(error: msgspec.ValidationError) -> str:
 
 
 def _suggest_type(text: str) -> str:
-    """Return an example of a valid value; msgspec's message contains the type."""
+    """Return an example of a valid value, for the type that msgspec's message names."""
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)

@@ -1,9 +1,9 @@
 """Read ``deployer=`` of the entry file without running the file.
 
-The value is a call, or a module-level name that is assigned a call once and used once. Arguments
-are literals or references to the environment: ``os.environ["X"]``, ``os.environ.get("X")``,
-``os.getenv("X")`` and ``Secret.env("X")``. References are resolved only when a deploy command needs
-the value.
+The value is a call, or a module-level name. The name must be assigned once, to a call, and used
+once. Arguments are literals or references to the environment: ``os.environ["X"]``,
+``os.environ.get("X")``, ``os.getenv("X")`` and ``Secret.env("X")``. References to the environment
+are resolved only when a deploy command needs the values.
 """
 
 from __future__ import annotations

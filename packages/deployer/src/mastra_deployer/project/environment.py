@@ -31,7 +31,7 @@ def read_environment(
 
     :param project: the project whose files are read.
     :param env_file: the file of ``--env-file``, which overrides the files in ``names``.
-    :param names: files in the project's root, of which a later one wins.
+    :param names: files in the project's root; a later file overrides an earlier file.
     :raises ConfigError: when ``env_file`` does not exist.
     """
     if env_file is not None and not env_file.is_file():

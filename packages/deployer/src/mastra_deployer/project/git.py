@@ -28,9 +28,9 @@ _VARIABLES = {
 
 
 def read_git_state(root: Path) -> Git | None:
-    """Return the commit, the branch and whether files changed; ``None`` without a repository.
+    """Return the commit, the branch, and whether files have changed; ``None`` without a repository.
 
-    If this cannot be determined, the files count as changed.
+    If git cannot say whether files have changed, the files count as changed.
 
     :param root: the project's directory.
     """

@@ -1,11 +1,11 @@
 """Merge a deployer's settings from all their sources.
 
-For each key: ``-s key=value``, else the platform's own environment variable (named in the field's
-metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
-``deployer=`` in the entry file. The metadata may name several variables: ``{"env": ("ACME_REGION",
-"ACME_DEFAULT_REGION")}``. The first variable with a value is used. A default may depend on other
-settings, ``{"default": "https://{region}.acme.example"}``, or be the project's name, ``{"default":
-"{project}"}``.
+The sources of each key are: ``-s key=value``, else the platform's own environment variable (named
+in the field's metadata, ``field(metadata={"env": "ACME_APP"})``), else
+``[tool.mastra.targets.NAME]``, else ``deployer=`` in the entry file. The metadata may name several
+variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. The first variable with a value is
+used. A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or
+be the project's name, ``{"default": "{project}"}``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def merge_settings(
 
     :param settings_class: the dataclass.
     :param flags: values of ``-s key=value``.
-    :param environ: every known environment variable; only those named by a field are used.
+    :param environ: every known environment variable; only variables that a field names are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
     :param resolve: whether settings that refer to environment variables get their values. With
@@ -126,7 +126,7 @@ def collect_credentials(
     Names without a value are left out. The deployer decides which credentials it needs.
 
     :param names: the target's credentials.
-    :param settings: the merged settings; a secret in them wins over the environment.
+    :param settings: the merged settings; a secret in the settings overrides the environment.
     :param environ: every known environment variable.
     """
     credentials = Credentials(
@@ -156,7 +156,7 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
 def list_project_values(
     settings: Any, *, flags: Mapping[str, str], user_environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the settings that come from the project's files: each name with its text value.
+    """Return the settings that come from the project's files, as text values by name.
 
     The result has all settings that differ from their default, except settings from a flag or from
     a variable in the real environment.

@@ -100,7 +100,7 @@ def is_unsolvable(error: BuildError) -> bool:
 
 
 def _redact_output(stderr: str, variables: Mapping[str, str]) -> str:
-    """Return uv's error output without the credentials that uv got."""
+    """Return uv's error output without the credentials that were passed to uv."""
     text = _ADDRESS.sub(r"\1\2", stderr.strip())
     for secret in sorted(_iter_secrets(variables), key=len, reverse=True):
         text = text.replace(secret, "****")

@@ -58,7 +58,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
     """Read the facts about an app from the project, and from its bundle if there is one.
 
     :param project: the project to run.
-    :param image: name of the image; empty for that of a target of the deployer ``oci``.
+    :param image: name of the image; empty for the image of a target of the deployer ``oci``.
     :raises ConfigError: for an invalid name of a variable.
     """
     manifest = _load_manifest(project)

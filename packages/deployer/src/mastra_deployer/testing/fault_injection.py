@@ -30,7 +30,7 @@ Kind = Literal["answer", "reset", "lost", "truncated", "slow"]
 class Exchange:
     """A request that the proxy recorded.
 
-    :param index: number of requests before this one since the rule was applied.
+    :param index: number of requests since the rule was applied, before this request.
     :param method: the method in upper case.
     :param path: the path with the query.
     :param headers: the headers by name in lower case, without the values of credentials.

@@ -193,7 +193,7 @@ class FaultTests(SuiteFixtures):
         return runs
 
     def _deploy_despite(self, harness: Harness, fault: Fault) -> None:
-        """Deploy with the fault once for each repeatable request, then for each other request."""
+        """Deploy with one fault in each repeatable request, and then with faults in the others."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         error = harness.deploy_with_faults(bundle, fail_each_once(fault, self.is_repeatable))

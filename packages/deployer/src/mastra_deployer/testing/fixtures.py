@@ -39,8 +39,8 @@ class SuiteFixtures:
     :cvar max_requests: the number of requests of one call after which the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
         such fields; empty for none.
-    :cvar url_env: an environment variable that takes the address; empty for none.
-    :cvar credentials: values of all credentials but the first, by name.
+    :cvar url_env: the environment variable that takes the platform's address; empty for none.
+    :cvar credentials: values of all credentials except the first credential, by name.
     """
 
     incremental: ClassVar[bool] = True
@@ -138,7 +138,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether all files of a bundle, no other files, and the given variables are live.
+        """Return whether exactly the files of a bundle, and the given variables, are live.
 
         :param live: the deployment that users see.
         :param bundle: the bundle that was deployed.

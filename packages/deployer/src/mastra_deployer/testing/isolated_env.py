@@ -64,7 +64,7 @@ def isolate_home(home: Path) -> Iterator[None]:
 
 
 def _list_shared_directories() -> dict[str, Path]:
-    """Return the directories below the home directory that tests may use, by their variables."""
+    """Return the directories in the home directory that tests may use, by variable."""
     from mastra_deployer.files.directories import get_cache_directory
 
     home = Path.home()
@@ -131,7 +131,7 @@ def _advance_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 class _DatetimeType(type):
-    """Makes real datetimes instances of the class that replaces ``datetime``."""
+    """Makes real datetimes count as instances of the class that replaces ``datetime``."""
 
     def __instancecheck__(cls, item: object) -> bool:
         return isinstance(item, cls.__mro__[1])

@@ -22,7 +22,8 @@ __all__ = ("HostPolicy", "require_consent", "set_host_policy")
 class HostPolicy:
     """The hosts that one command may send credentials to.
 
-    :param values: texts of settings that come from the project's files, by setting.
+    :param values: the text values of settings that come from the project's files, by the name of
+        the setting.
     :param confirm: asks the user whether a host is trusted; receives the host and the setting. It
         is ``None`` if nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
@@ -71,7 +72,7 @@ class HostPolicy:
             self._announce(host)
 
     def _find_setting(self, host: str) -> tuple[str, str]:
-        """Return the setting that contains a host or a domain above it, and this host or domain."""
+        """Return the setting that contains a host or a domain above it, and the found name."""
         matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
         return max(
             (match for match in matches if match[1]),
@@ -80,7 +81,7 @@ class HostPolicy:
         )
 
     def _require(self, host: str, setting: str, domain: str = "") -> None:
-        """Raise an error unless the host, or the domain that a setting contains, is trusted."""
+        """Raise an error if the user trusts neither the host nor the domain in the setting."""
         is_derived = domain and host.endswith(f".{domain}")
         if host in self._accepted or is_trusted_host(host):
             return
@@ -98,7 +99,7 @@ class HostPolicy:
 
 
 class _Current:
-    """The policy of the present command; ``None`` if a deployer is used without a command."""
+    """The policy of the current command; ``None`` if a deployer is used without a command."""
 
     policy: HostPolicy | None = None
 
@@ -114,7 +115,8 @@ def set_host_policy(policy: HostPolicy | None) -> None:
 def require_consent(url: str, *, host_bound: bool = False) -> None:
     """Raise an error if credentials would be sent to a host that only the project names.
 
-    ``connect`` calls this function. If you send credentials with another client, call it first.
+    ``connect`` calls this function. If you send credentials with another client, call
+    ``require_consent`` first.
 
     :param url: the address that receives the credentials.
     :param host_bound: whether the user stored the credentials for exactly this host, as ``docker

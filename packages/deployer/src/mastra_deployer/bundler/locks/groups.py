@@ -57,7 +57,7 @@ def iter_group_lines(
 
     :param tables: the dependency groups by name.
     :param name: the name of the group.
-    :param ancestors: canonical spelling of the groups that include this one.
+    :param ancestors: canonical names of the groups that include the group ``name``.
     :raises ConfigError: for a group that includes itself, or does not exist.
     """
     if name in ancestors:

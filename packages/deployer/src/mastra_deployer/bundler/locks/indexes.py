@@ -40,7 +40,7 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return the options that uv reads only from a requirements file, as its lines."""
+        """Return, as lines of a requirements file, the options that uv reads only from there."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:

@@ -21,10 +21,10 @@ class LockRequest:
     """The input for a reader of lock files.
 
     :param project: the app.
-    :param entry: the file of the entry module, if any: it may declare dependencies itself.
+    :param entry: the file of the entry module, if any. The file may declare dependencies.
     :param platform: the platform to build for.
     :param extras: optional dependencies that ship.
-    :param groups: dependency groups that ship besides the main one.
+    :param groups: dependency groups that ship in addition to the main group.
     """
 
     project: Project
@@ -69,7 +69,7 @@ class ResolverInput:
 class LockSource:
     """The files that decide which packages ship.
 
-    :param name: the name of the deciding file, as users know it.
+    :param name: the name of the file that decides, as users know it.
     :param files: every file that decides the result of ``read``.
     :param direct: requirements that the project declares itself. mastra never prunes them.
     :param read: returns the requirements in the files; may be slow, and is called only after a

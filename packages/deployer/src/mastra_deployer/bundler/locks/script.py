@@ -21,7 +21,7 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
     """Return the ``# /// script`` block of a file; ``None`` if it has none.
 
     :param entry: the file.
-    :raises ConfigError: for several blocks, or one that is not TOML.
+    :raises ConfigError: for several blocks, or a block that is not TOML.
     """
     # A block is ASCII as a rule; the rest of the file may have any encoding that Python reads.
     blocks = _BLOCK.findall(entry.read_text(encoding="utf-8", errors="replace"))

@@ -37,7 +37,7 @@ _LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
 def choose_source(project: Project, platform: Platform, report: Report) -> LockSource:
     """Choose the files that decide which packages ship.
 
-    In this order: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
+    The order is: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
     pdm.lock, Pipfile.lock, pylock.toml, pylock.NAME.toml, pyproject.toml with requirements.txt.
 
     :param project: the app.

@@ -33,7 +33,7 @@ class BuildState(msgspec.Struct, frozen=True, kw_only=True):
     :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param stamp: digest of the files of the output.
     :param manifest: the manifest of the bundle.
-    :param problems: the problems that the checks before bundling found.
+    :param problems: the problems that checks found before bundling.
     """
 
     facts: str
@@ -83,7 +83,7 @@ def save_build_state(
     :param directory: the output.
     :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param manifest: the manifest of the bundle.
-    :param problems: the problems that the checks before bundling found.
+    :param problems: the problems that checks found before bundling.
     """
     state = BuildState(
         facts=facts,

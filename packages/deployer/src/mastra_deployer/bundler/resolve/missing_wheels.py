@@ -1,4 +1,4 @@
-"""List the packages without a wheel for a target, their requirers, and their wheels."""
+"""List the packages that have no wheel for a target, with their requirers and other wheels."""
 
 from __future__ import annotations
 

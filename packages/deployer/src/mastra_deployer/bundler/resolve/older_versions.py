@@ -1,7 +1,7 @@
 """Record in a lock which versions are older than the newest version, and why.
 
-There are three reasons: the newest version has no wheel for the target, it does not support each
-patch release of the target's Python, or it requires a package that has no wheel for the target.
+There are three reasons: the newest version has no wheel for the target, does not support each patch
+release of the target's Python, or requires a package that has no wheel for the target.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages that have wheels, but none for a platform, with their versions.
+    """Return the names and versions of packages that have wheels, but no wheel for a platform.
 
     :param text: a pylock.toml for every platform.
     :param platform: the platform of the target.

@@ -121,7 +121,7 @@ def fit_lock(
 
 
 def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
-    """Return the packages that have wheels, but none for Pyodide, with their versions.
+    """Return the names and versions of packages that have wheels, but no wheel for Pyodide.
 
     :param text: a universal pylock.toml.
     :param platform: the platform to build for.
@@ -151,7 +151,7 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel for Pyodide, or else one whose compiled code is optional."""
+    """Return the most specific wheel for Pyodide, or else one with optional compiled code."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -179,7 +179,8 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
     """Render a package of the lock; the new name of its wheel fits any platform.
 
-    The build number distinguishes this wheel in uv's cache from wheels that really have that name.
+    The build number distinguishes the wheel in uv's cache from a wheel whose original name is the
+    same.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']

@@ -42,8 +42,9 @@ class PyodideVersions:
     :param direct: canonical names that the project requires or imports itself.
     :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
     :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
-    :param directory: receives the files that the arguments name.
-    :param single_index: whether all versions of a package are on the index that uv names.
+    :param directory: the directory for the files that uv's arguments name.
+    :param single_index: whether the index that uv names for a package has all versions of the
+        package.
     """
 
     platform: Platform
@@ -75,7 +76,7 @@ class PyodideVersions:
         return self.compile_lock(self.arguments) if self._unneeded else newest
 
     def find(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel, or else the lock as it is.
+        """Return a lock whose packages all have a wheel, or else the unchanged lock.
 
         :param newest: the lock with the newest versions.
         :raises BuildError: when uv fails.
@@ -96,7 +97,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of uv for the packages that were left out or limited so far."""
+        """Arguments for uv that leave out packages, or limit their versions, as found so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.

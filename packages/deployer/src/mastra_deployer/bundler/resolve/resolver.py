@@ -57,10 +57,11 @@ class Resolver:
     :param builder: builds wheels from source.
     :param inputs: files and options of ``uv pip compile``.
     :param temporary: a directory for this resolution alone.
-    :param previous: an earlier lock, whose versions are kept where they fit.
+    :param previous: an earlier lock. Its versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
-    :param single_index: whether each package comes from one index only, without links to files.
+    :param single_index: whether each package comes from only one index, and not from links to
+        files.
     """
 
     project: Project
@@ -150,7 +151,7 @@ class Resolver:
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
         """Raise an error if the project would get a version incompatible with the newest version.
 
-        An old version of a requirer may not need the package that has no wheel.
+        An older version of a package may not require the package that has no wheel.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -252,7 +253,7 @@ class Resolver:
         return build_missing_wheels_error(packages, self.builder.platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
-        """Render a package; build its source, and keep only files that the lock allows."""
+        """Render a package; build it from source, and keep only files that the lock allows."""
         platform = self.builder.platform
         marker = package.get("marker")
         if "directory" in package or (marker and not evaluate_marker(marker, platform)):
@@ -305,7 +306,7 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[str, Any]:
-    """Limit a package's files to those in the lock; exclude files that were published later."""
+    """Limit a package's files to the files in the lock; exclude files that were published later."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if not digests or not files:
         return package

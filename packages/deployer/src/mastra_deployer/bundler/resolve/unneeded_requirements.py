@@ -54,7 +54,7 @@ def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str
 
 
 def list_unneeded_names(platform: Platform) -> frozenset[str]:
-    """Return the canonical names of packages that some requirer does not need on a platform.
+    """Return the canonical names of packages that a requirer does not need on a platform.
 
     :param platform: the platform to build for.
     """

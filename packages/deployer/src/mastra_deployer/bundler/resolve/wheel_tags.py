@@ -46,7 +46,7 @@ def parse_tags(name: str) -> frozenset[Tag]:
 
 
 def describe_platform(platform: Platform) -> str:
-    """Return a text that identifies the wheels that fit a platform, for keys of caches.
+    """Return a text for cache keys, which identifies the wheels that fit a platform.
 
     :param platform: the platform of the target.
     """

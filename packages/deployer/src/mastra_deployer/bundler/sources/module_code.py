@@ -41,7 +41,7 @@ class ModuleCode:
 
 
 class _ModuleCache:
-    """The modules that were parsed in the present block, by source and package."""
+    """The modules that were parsed in the current block, by source and package."""
 
     modules: dict[tuple[bytes, str], ModuleCode] | None = None
 

@@ -1,4 +1,4 @@
-"""Find files of the project that the code names and that are outside of its packages."""
+"""Find files of the project that the code names and that are outside of the app's packages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NamedFiles:
-    """The files and directories that the code names outside of its packages.
+    """The files and directories that the code names, and that are outside of the app's packages.
 
     :param shipped: directories and files that ship because the code names them, each with the place
         that names it.
@@ -136,12 +136,12 @@ class _Finder:
 
 
 def _select_outermost(paths: Collection[Path]) -> list[Path]:
-    """Return the paths that are not inside of another path."""
+    """Return the outermost paths: those that no other path contains."""
     return sorted(path for path in paths if not any(it in paths for it in path.parents))
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the file names in the project's directory; only code with such a name is relevant."""
+    """Return the file names in the project; only code that contains one of them is relevant."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

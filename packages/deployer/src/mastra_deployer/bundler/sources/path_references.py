@@ -51,7 +51,7 @@ class _Location:
 
     :param base: what the path is relative to: nothing, the working directory, or a directory that
         is known only at run time.
-    :param is_complete: whether the rest of the path is known.
+    :param is_complete: whether the whole path is known, to its end.
     """
 
     path: Path
@@ -69,8 +69,8 @@ class _Location:
 def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference]:
     """Yield each path that a module builds, or passes to a function that reads files.
 
-    If a part of a path is known only at run time, the path ends before it, at a directory. Paths
-    that the module writes to are left out.
+    If a part of a path is known only at run time, the path ends at the directory before this part.
+    Paths that the module writes to are left out.
 
     :param code: the module.
     :param file: the path of the module.
@@ -88,7 +88,7 @@ def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference
 
 
 class _PathReader:
-    """Evaluates the expressions of one module that are paths."""
+    """Evaluates those expressions of one module that are paths."""
 
     def __init__(self, code: ModuleCode, file: Path) -> None:
         self._code, self._file = code, file

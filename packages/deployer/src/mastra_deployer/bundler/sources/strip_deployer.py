@@ -53,7 +53,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
 
 
 def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) -> None:
-    """Parse the result again, so that a wrong position never lets a token into a bundle."""
+    """Parse the result again, so that no token gets into a bundle because of a wrong position."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:

@@ -1,7 +1,7 @@
 """Decide which distributions ship.
 
-A distribution is left out only if two conditions are true: only requirements in a tested list lead
-to it, and no code in the bundle imports it.
+A distribution is left out only if two conditions are true: a tested list has every requirement that
+leads to the distribution, and no code in the bundle imports it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class DependencyGraph:
         return {name: tuple(sorted(by)) for name, by in requirers.items()}
 
     def _walk(self, unused_edges: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
-        """Return the nodes that are reachable without the requirements in ``unused_edges``."""
+        """Return the nodes that can be reached without the edges in ``unused_edges``."""
         visited: set[Node] = set()
         pending = [*self._direct.items(), *(more or {}).items()]
         while pending:

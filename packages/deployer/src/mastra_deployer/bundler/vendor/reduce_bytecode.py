@@ -51,7 +51,7 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeReducer:
     """Leaves out the bytecode of modules that are not imported.
 
-    Most of the work does not depend on the start, so create a reducer while the app starts.
+    Most of the work does not need the result of the start. Create a reducer while the app starts.
 
     :param dependencies: the dependencies that ship.
     """
@@ -132,7 +132,7 @@ class _ImportedFiles:
         }
 
     def _make_feature_check(self) -> Callable[[str], bool]:
-        """Return a function that checks whether the imports in functions of a module count.
+        """Return a function that checks whether imports in functions count for a module.
 
         Such imports count in the app's own distributions, and in features of mastra that the app
         uses.

@@ -1,4 +1,4 @@
-"""List requirements and imports of distributions that are never used to serve."""
+"""List the requirements and imports of distributions that a server never uses."""
 
 from __future__ import annotations
 

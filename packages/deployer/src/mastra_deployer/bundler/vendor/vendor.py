@@ -86,8 +86,8 @@ def vendor_dependencies(
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
     :param keep: canonical names of distributions that are never pruned.
-    :param interpreter: an interpreter of the target's version, for bytecode; without one none is
-        compiled.
+    :param interpreter: an interpreter of the target's version; without an interpreter, no bytecode
+        is compiled.
     :param target: the directory to create.
     :param previous: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.

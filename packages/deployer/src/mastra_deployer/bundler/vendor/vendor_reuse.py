@@ -1,7 +1,8 @@
 """Reuse the dependencies of the previous bundle.
 
-Most builds change only the app. When a bundle is replaced, its dependencies are kept. The next
-build then needs one rename instead of thousands of links and deletions.
+Most builds change only the app. When a bundle is replaced, the dependencies of the old bundle are
+kept. With the kept dependencies, the next build needs one rename instead of thousands of links and
+deletions.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _VENDOR = "vendor"
 
 
 def save_vendor_directory(bundle: Path, previous: Path) -> None:
-    """Keep the dependencies of a replaced bundle, and delete those that were kept before.
+    """Keep the dependencies of a replaced bundle, in place of those that were kept before.
 
     :param bundle: the directory of the replaced bundle.
     :param previous: the directory that receives the dependencies.

@@ -107,7 +107,7 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; discard it if it cannot be read.
 
     :param path: the path in the store.
-    :returns: the stored wheel; ``None`` if the path has no valid wheel.
+    :returns: the stored wheel; ``None`` if there is no valid wheel at the path.
     """
     wheel = read_checksummed_json(path / _INDEX, StoredWheel)
     if wheel is None:
@@ -213,7 +213,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that checks whether a folder is really in the tree, not behind a link."""
+    """Return a function that checks whether a folder is in the tree, and not behind a link."""
     root = os.path.realpath(tree)
 
     @functools.cache

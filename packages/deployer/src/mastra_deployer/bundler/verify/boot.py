@@ -167,7 +167,7 @@ def _run_process(
 ) -> int:
     """Run a process, write its output to two files in a directory, and return its exit status.
 
-    A pipe would stay open as long as a process that the app started in the background runs.
+    A pipe would stay open until the last background process of the app has ended.
     """
     is_late = threading.Event()
 
@@ -357,7 +357,7 @@ def _to_error(
 
 
 def _suggest_declaration(project: Project, message: str) -> str:
-    """Return a cure for a missing variable that a library names."""
+    """Return a cure for a missing environment variable that a library names."""
     if "environment variable" not in message:
         return ""
     for name in _VARIABLE.findall(message):

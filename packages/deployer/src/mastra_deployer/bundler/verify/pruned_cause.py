@@ -1,4 +1,4 @@
-"""Decide whether a failed start needs a file that the bundle does not contain."""
+"""Decide whether a start failed because the bundle does not contain a file."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def main(launcher_path, import_root, module_name, attribute):
 
 
 def set_import_root(root):
-    """Let this process and the Python processes that it starts import the project's modules."""
+    """Make the project's modules importable in this process and in its Python child processes."""
     sys.path[0] = root
     previous = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, previous)))

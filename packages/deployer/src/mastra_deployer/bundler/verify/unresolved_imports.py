@@ -81,7 +81,7 @@ class _BundledModules:
         return "" if top in self._stems or self._has_own_top(top) else top
 
     def describe(self, module: str) -> str:
-        """Return the reason why a module is missing, as the end of a sentence."""
+        """Return the end of a sentence, with the reason why a module is missing."""
         own = self._find_own_file(module)
         reason = own and self._get_reason(own)
         return f": {reason}" if reason else ""
@@ -147,7 +147,7 @@ class _BundledModules:
 
     @functools.cached_property
     def _module_paths(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The paths of all modules of dependencies, and of directories that contain modules.
+        """The paths of all modules of dependencies, and the paths of all directories with modules.
 
         A directory with ``__init__`` also counts as a module.
         """

@@ -1,4 +1,4 @@
-"""Call an operation on runs: in the database of a project, or over a server."""
+"""Call an operation on runs, in the database of a project or through a server."""
 
 from __future__ import annotations
 

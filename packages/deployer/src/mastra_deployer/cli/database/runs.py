@@ -1,4 +1,4 @@
-"""``mastra runs`` lists and changes the durable runs in a database, or of a server."""
+"""``mastra runs`` lists and changes the durable runs in a database, or on a server."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def runs() -> None:
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
     .env. The servers that use this database execute the runs.
 
-    With --url, the commands send requests to a server instead. If the server requires a token, set
-    the variable MASTRA_SERVER_TOKEN to the token.
+    With --url, the commands send requests to a server, and do not open the database. If the server
+    requires a token, set the variable MASTRA_SERVER_TOKEN to the token.
     """
 
 

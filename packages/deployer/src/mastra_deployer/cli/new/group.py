@@ -1,4 +1,4 @@
-"""The command ``mastra new``, which imports the module of a kind only when that is needed."""
+"""The command ``mastra new``, which imports only the module of the kind that the user names."""
 
 from __future__ import annotations
 

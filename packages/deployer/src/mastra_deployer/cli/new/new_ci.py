@@ -107,7 +107,7 @@ def _write_gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
 
 
 def _join_path(directory: str, name: str) -> str:
-    """Return the path of a file of a job, relative to the root of the repository."""
+    """Return the path of a job's file, relative to the root of the repository."""
     return f"{directory}/.mastra-local/ci/{name}".removeprefix("./")
 
 

@@ -158,7 +158,7 @@ volumes:
 
 
 def _get_database_user(app: Hosting) -> str:
-    """Return the name of the user and of the database, which needs no quotes in SQL."""
+    """Return a name for the database and its user; the name needs no quotes in SQL."""
     return app.name.replace("-", "_")
 
 

@@ -53,7 +53,7 @@ def iter_entries(
 ) -> Iterator[ArchiveEntry]:
     """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    All other mode bits depend on the machine's umask, and are left out.
+    Other mode bits depend on the machine's umask, so the entries do not have them.
 
     :param directory: the directory that contains the files.
     :param prefix: a directory that is put before all paths.
@@ -76,7 +76,7 @@ def iter_entries(
 
 
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Yield the entries, and remove symbols from compiled libraries and programs.
+    """Yield the entries without the symbols of compiled libraries and programs.
 
     :param entries: entries of any kind.
     """

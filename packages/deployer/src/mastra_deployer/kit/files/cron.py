@@ -17,7 +17,7 @@ _ITEM = re.compile(r"(?:\*|(\w{1,9})(?:-(\w{1,9}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
 def find_cron_problem(expression: str, *, names: bool = True) -> str:
-    """Return the fault in a cron expression, or an empty text.
+    """Return a description of the fault in a cron expression, or an empty text.
 
     The five fields may contain ``*``, numbers, ranges (``1-5``), lists (``1,15``) and steps
     (``*/10``).

@@ -13,7 +13,7 @@ _FLAGS = {1: 4, 9: 2}  # the flag of the header for the fastest and the best com
 
 
 class GzipWriter:
-    """Compresses the content that is written, and passes the result on.
+    """Compresses the written content, and passes the compressed bytes to ``write``.
 
     :param write: receives the compressed bytes.
     :param level: the level of the compression, 1 to 9.

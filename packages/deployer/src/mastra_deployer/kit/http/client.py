@@ -181,7 +181,7 @@ class _BearerAuth(httpx.Auth):
 
 
 class _SameOriginAuth(httpx.Auth):
-    """Authorizes only requests to the platform's origin, also after a redirect."""
+    """Authorizes only requests to the platform's origin, even after a redirect."""
 
     def __init__(self, inner: httpx.Auth, home: httpx.URL) -> None:
         self._inner = inner
@@ -195,7 +195,7 @@ class _SameOriginAuth(httpx.Auth):
 
 
 def _remove_attempt_headers(following: httpx.Request) -> None:
-    """Remove headers that the attempts of the redirected request added, such as a signature."""
+    """Remove headers that an attempt added to the redirected request, such as a signature."""
     for name in set(following.headers) - following.extensions["mastra_headers"]:
         del following.headers[name]
 
@@ -207,7 +207,7 @@ def _remove_sensitive_headers(following: httpx.Request) -> None:
 
 
 def _check_header(name: str, value: str) -> None:
-    """Raise an error for a value that cannot be sent, without the value, which may be secret."""
+    """Raise an error for a header value that cannot be sent. The error hides the value."""
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise ConfigError(
             f"The value of the header {name!r} contains characters that are not allowed, such as "

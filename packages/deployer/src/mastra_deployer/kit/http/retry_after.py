@@ -33,7 +33,7 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, or ``None`` if the response does not say.
+    """Return the seconds to wait, or ``None`` if the response does not contain them.
 
     Times are compared with the platform's own ``Date``, so a wrong local clock has no effect. The
     reset time of a rate limit counts only if no request remains, because some platforms send this

@@ -130,7 +130,7 @@ def _mark_message(message: str, limit: int) -> str:
 
 
 def _truncate(text: str, size: int) -> str:
-    """Return the start of a text with at most a number of bytes, without a broken character."""
+    """Return the start of a text with a limited number of bytes, without a cut character."""
     if len(text.encode()) <= size:
         return text
     short = text.encode()[: max(0, size - len(_MORE.encode()))].decode(errors="ignore").rstrip()

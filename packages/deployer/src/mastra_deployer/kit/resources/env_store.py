@@ -31,7 +31,7 @@ def env_store(
 
 
 class _ClosedStore(Generic[C]):
-    """An ``EnvStore`` that has no open client between calls."""
+    """An ``EnvStore`` that opens a client for each call and then closes it."""
 
     def __init__(
         self,

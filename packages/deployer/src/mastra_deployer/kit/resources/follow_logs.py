@@ -27,8 +27,8 @@ def follow_logs(
     When the lines end, ``read`` is called again. A line counts as new if it is not among the last
     10,000 lines.
 
-    :param read: returns each line with the platform's id for it. If the id is empty, lines of two
-        calls are the same line if their text, time and level are equal.
+    :param read: returns each line with the platform's id for the line. If the id is empty, lines of
+        two calls are the same line if their text, time and level are equal.
     :param after: time of the last line that was shown before; lines up to this time are left out.
     :param interval: seconds between two calls.
     """
@@ -99,7 +99,7 @@ def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: 
 def _remove_oldest(
     times: collections.OrderedDict[Hashable, dt.datetime | None], start: dt.datetime | None
 ) -> None:
-    """Remove the oldest lines above the limit, except lines that ``read`` repeats."""
+    """Remove the oldest lines beyond the limit, except lines that ``read`` repeats."""
     while len(times) > _RECENT:
         time = next(iter(times.values()))
         if start and time and time >= start:
@@ -108,5 +108,5 @@ def _remove_oldest(
 
 
 def _limit(time: dt.datetime) -> dt.datetime:
-    """Return a time that is not in the future: a clock that is ahead must not hide other lines."""
+    """Return a time, or now if it is in the future: a wrong clock must not hide other lines."""
     return min(time, dt.datetime.now(dt.UTC))

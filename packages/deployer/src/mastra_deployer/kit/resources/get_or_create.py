@@ -69,7 +69,7 @@ def create_new(
 def _create_once(
     find: Callable[[], T | None], create: Callable[[], T], conflict_codes: frozenset[int | str]
 ) -> T:
-    """Create a resource; after an ambiguous failure, find it."""
+    """Create a resource; after an ambiguous failure, look for the resource."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:

@@ -37,7 +37,7 @@ def poll(
     :param interval: seconds before the second call; each later wait is 1.5 times as long.
     :param max_interval: longest wait between two calls, in seconds.
     :param description: what the caller waits for; the error names it.
-    :param report: receives the seconds that have passed as progress.
+    :param report: receives, as progress, the number of seconds that have passed.
     :returns: the first final value.
     :raises DeployTimeout: when no value is final in time.
     """

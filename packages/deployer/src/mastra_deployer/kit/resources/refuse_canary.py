@@ -22,7 +22,7 @@ def refuse_other_canary(id: str, canary_id: str) -> None:
 
 
 def refuse_live_canary(id: str, live_id: str) -> None:
-    """Raise an error if a deployment has all of the traffic already.
+    """Raise an error if a deployment already has all of the traffic.
 
     :param id: the deployment that shall get a share of the traffic.
     :param live_id: the deployment that has all of the traffic; empty if there is none.

@@ -1,4 +1,4 @@
-"""Read from an ELF file what the program or library needs, without running it."""
+"""Read from an ELF file what its program or library needs, without running the file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
 
 def find_needed_glibc(path: Path) -> tuple[int, int]:
-    """Return the newest glibc version that a file needs, such as 2 and 34; zeros if it needs none.
+    """Return the newest glibc version that a file needs, such as 2 and 34; zeros without glibc.
 
     :param path: an ELF file, which is searched for the names of versions.
     """

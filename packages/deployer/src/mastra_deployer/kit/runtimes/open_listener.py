@@ -40,7 +40,7 @@ def open_preview_listener(host: str, port: int) -> socket.socket:
 
 
 def check_port(host: str, port: int) -> int:
-    """Return a free port for a preview whose own program opens the port.
+    """Return a free port, for a preview in which another program opens the port.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.

@@ -49,7 +49,7 @@ class PreviewRules:
 
 
 class PreviewProxy(ThreadingHTTPServer):
-    """Serves static files, and passes other requests to an app, with a platform's rules.
+    """Serves static files, and passes other requests to an app, by the rules of a platform.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.

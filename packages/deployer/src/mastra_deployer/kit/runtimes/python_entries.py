@@ -57,7 +57,7 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 def iter_python_entries(
     python: BundledPython, prefix: str, temp_dir: Path, modules: Collection[str] | None = None
 ) -> Iterator[ArchiveEntry]:
-    """Yield an interpreter without tests, terminal and desktop parts, compiled to bytecode.
+    """Yield an interpreter, compiled to bytecode and without tests, terminal and desktop parts.
 
     Any Python of the same version on this machine compiles the standard library, so the interpreter
     may be for another machine.
@@ -103,7 +103,7 @@ def _find_compiler(python: BundledPython) -> str:
 
 
 def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
-    """Compile the modules that the app imports, and those that Python imports when it starts."""
+    """Compile the modules that the app imports, and the modules that Python itself imports."""
     from mastra_deployer.bytecode.compile_modules import (
         CompileJob,
         FileTree,

@@ -77,7 +77,7 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
 
 
 def _render_source(source: Path, constants: Mapping[str, object]) -> bytes:
-    """Return the source of a module, in which some constants have other values."""
+    """Return the source of a module after replacing the values of some constants."""
     text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)

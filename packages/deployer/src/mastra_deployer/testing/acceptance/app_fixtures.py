@@ -74,7 +74,7 @@ class AppFixtures:
             yield client
 
     def require_shared_memory(self) -> None:
-        """Skip the test if the platform sends requests to several processes."""
+        """Skip the test if requests may reach different processes."""
         if not self.shared_memory:
             pytest.skip(f"{type(self).__name__} says shared_memory = False")
 

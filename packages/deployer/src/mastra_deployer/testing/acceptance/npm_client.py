@@ -20,7 +20,7 @@ _SHORTEST_STREAM = 500  # milliseconds between the first word and the last; the 
 
 
 class NpmClientTests(AppFixtures):
-    """Mastra's client for JavaScript works with the application."""
+    """Test that Mastra's client for JavaScript works with the application."""
 
     @pytest.fixture(scope="class")
     @classmethod
