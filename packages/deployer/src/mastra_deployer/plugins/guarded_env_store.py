@@ -24,7 +24,7 @@ class GuardedEnvStore:
         self._owner, self._store = owner, store
 
     def list(self) -> Mapping[str, str]:
-        """Return the names of the stored variables, each with the stages that it applies to."""
+        """Return the name of each stored variable, with a note about its stages."""
         names: Mapping[str, str] = self._call(lambda: dict(self._store.list()))
         return names
 

@@ -141,7 +141,9 @@ def _select_outermost(paths: Collection[Path]) -> list[Path]:
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the file names in the project; only code that contains one of them is relevant."""
+    """Return the names in the project's root directories; only code with such a name is
+    relevant.
+    """
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

@@ -44,7 +44,7 @@ class _ClosedStore(Generic[C]):
         self._create = create
 
     def list(self) -> Mapping[str, str]:
-        """Return the names of the variables, each with the stages that it applies to."""
+        """Return the name of each variable, with a note about its stages."""
         with self._open_client() as client:
             return self._get_variables(client).list()
 

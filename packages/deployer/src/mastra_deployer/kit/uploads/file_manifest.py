@@ -71,7 +71,7 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the number of bytes of the contents with the given digests, each counted once.
+        """Return the sum of the sizes of the given digests, or of all distinct contents.
 
         :param digests: keys of ``sizes``; all of them if left out.
         """
