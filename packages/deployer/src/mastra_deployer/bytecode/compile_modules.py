@@ -1,8 +1,8 @@
 """Run the child that follows imports and compiles modules in the target's Python.
 
-The bytecode is of the kind ``unchecked-hash``. It stays valid in a copy with new time stamps, and
-on a read-only disk. The recorded file names are relative, so two machines produce the same bytes;
-the import system inserts the real path.
+The bytecode is of the kind ``unchecked-hash``. Such bytecode stays valid in a copy with new time
+stamps, and on a read-only disk. The recorded file names are relative, so two machines produce the
+same bytes; the import system inserts the real path.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_
 class ModuleIndex:
     """The modules that can be imported, by dotted name.
 
-    :param modules: the modules that have a source; their values are left to the caller.
+    :param modules: a mapping whose keys are the modules that have a source. Only the caller uses
+        the values.
     :param extensions: extension modules.
     :param standard: names of the standard library at the top level.
     """
@@ -159,7 +160,7 @@ class Walk:
             self._add_attribute(module, name)
 
     def add_root(self, name) -> None:
-        """Add the module of a dotted name, whose last parts may be attributes."""
+        """Add a module by its dotted name, which may end with attributes."""
         while name and not self.index.has_module(name) and "." in name:
             name, _, attribute = name.rpartition(".")
             self.add_import(name, attribute)
@@ -191,8 +192,8 @@ class StartWalk(Walk):
     """Collect the modules that a start imported, and those that the first requests import.
 
     The start ran the import statements of the modules that it imported, so these statements lead to
-    no other modules. In the modules of optional features, imports in functions also count: the
-    start imports such a module only if the app uses the feature.
+    no other modules. Imports in functions count only in the modules of optional features. The start
+    imports such a module only if the app uses the feature.
 
     :param index: the modules of the bundle.
     :param imports: the known imports of each module.

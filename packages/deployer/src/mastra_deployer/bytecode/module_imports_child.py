@@ -61,7 +61,8 @@ class State(NamedTuple):
     """Facts about the statements of a block.
 
     :param required: whether the module cannot be imported if one of the statements fails.
-    :param tried: whether the statements run with the module, or their failure is caught.
+    :param tried: whether the statements run when the module is imported, or their failure is
+        caught.
     :param typed: whether only a type checker reads the statements.
     :param inside: whether the statements are in a function, or run only in exceptional cases.
     """
@@ -160,7 +161,7 @@ class Reader:
 
 
 def iter_pairs(statement, package):
-    """Yield, for each import, the pair of module and name, and the name that the import binds."""
+    """Yield what each import imports, as a pair of module and name, and the name that it binds."""
     if type(statement) is ast.Import:
         for alias in statement.names:
             yield (alias.name, ""), alias.asname or alias.name

@@ -38,7 +38,7 @@ def choose_preview_platform(
     :param target: the target. The target's own platforms come first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :param report: receives a note if the bundle differs from the bundle of a deploy.
+    :param report: receives a note if the preview's bundle differs from the bundle of a deploy.
     :raises ConfigError: when no bundle for the target runs on this machine.
     """
     deployed = choose_platform(project, target.platforms, python, wheels)

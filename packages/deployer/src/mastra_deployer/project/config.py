@@ -89,7 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param check: options of the checks.
     :param build: options of the build, which decide what ships.
     :param dev: options of ``mastra dev``.
-    :param targets: settings by the user's name for the target.
+    :param targets: the settings of each target, by the user's name for the target.
     """
 
     entry: str = ""

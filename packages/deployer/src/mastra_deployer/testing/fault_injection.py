@@ -110,7 +110,7 @@ def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
     """Return a rule that injects the fault into the first attempt of each matching request.
 
     :param fault: the fault to inject.
-    :param matches: whether a request may get the fault.
+    :param matches: returns whether a request may get the fault.
     """
     known: set[tuple[str, str, bytes]] = set()
 

@@ -165,5 +165,5 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
                 if missing
                 else f"The bundle and its source have different {key}. Those of the bundle are: "
                 f"{json.dumps(bundle.get(key))}.",
-                "Add the files that define them to [tool.mastra.build] include.",
+                f"Add the files that define {key} to [tool.mastra.build] include.",
             )

@@ -1,7 +1,8 @@
 """Repeat a request if this is safe and the failure may be temporary.
 
 tenacity provides the schedule of retries. Each wait uses the kit's clock, so that an upload can end
-the wait and tests can skip it. (stamina is not used, because it accepts no sleep function.)
+the wait and tests can skip it. (The package stamina is not used, because it accepts no sleep
+function.)
 
 Each attempt gets its own authorization, because retries may take minutes and a signature contains
 its time.

@@ -28,8 +28,8 @@ def find_rollback_target(
     :param find_previous: returns the id of the deployment that was live before in production;
         ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.
-    :param was_live: whether a deployment was ever live in production, if the platform tells it. A
-        rollback cannot make a draft live: a draft can only be promoted.
+    :param was_live: returns whether a deployment was ever live in production, if the platform can
+        tell. A rollback cannot make a draft live: a draft can only be promoted.
     :raises DeployError: when there is no such deployment, or it was never live.
     """
     target = require_deployed(

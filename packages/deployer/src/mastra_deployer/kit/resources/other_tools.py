@@ -27,7 +27,7 @@ def warn_about_other_tool(
     :param report: receives the warning.
     :param resource: the resource, such as ``project 'shop'``.
     :param items: the newest deployments of the resource; without any, there is no warning.
-    :param is_own: whether mastra made a deployment.
+    :param is_own: returns whether mastra made a deployment.
     :param hint: a hint on how to choose another resource, or to restore this one.
     """
     known = list(items)

@@ -27,7 +27,7 @@ class AppFixtures:
     :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed. If
         this is false, the example application has no workflow that suspends its runs.
     :cvar streams: each chunk of a response arrives at once. If a platform sends each response as a
-        whole, the tests of when chunks arrive are skipped.
+        whole, tests of the arrival times of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.
     :cvar requires_npm_client: without Node or the npm registry, tests fail and are not skipped.
     :cvar variables: environment variables that the app needs.
