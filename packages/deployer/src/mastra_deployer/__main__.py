@@ -1,4 +1,4 @@
-"""The start of the ``mastra`` command; ``python -m mastra_deployer`` starts it too."""
+"""The start of the ``mastra`` command, and of ``python -m mastra_deployer``."""
 
 import signal
 import sys

@@ -143,7 +143,7 @@ def test_source_that_fails_is_refused_and_an_older_wheel_is_named(tmp_path, file
     root = write_project(tmp_path, {"requirements.txt": format_requirements(files, "failing")})
     with pytest.raises(BuildError, match="'failing' is available only as source") as caught:
         lock_project(root, probe_interpreter(sys.executable).platform)
-    assert "failing 1.0 has a wheel: require failing==1.0" in caught.value.hint
+    assert "failing 1.0 has a wheel. Require failing==1.0" in caught.value.hint
     (root / "requirements.txt").write_text(format_requirements(files, "failing<2"))
     assert get_versions(lock_project(root)) == {"failing": "1.0"}
 

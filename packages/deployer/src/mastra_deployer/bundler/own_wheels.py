@@ -58,7 +58,7 @@ def get_own_wheel(name: str) -> Path:
     """Return a wheel of an installed distribution.
 
     :param name: the name of the distribution.
-    :raises BuildError: when it is not installed beside mastra, or is incomplete.
+    :raises BuildError: when the distribution is not installed beside mastra, or is incomplete.
     """
     return _get_own_wheel(name, get_cache_directory("wheels"))
 
@@ -81,11 +81,11 @@ def _get_own_wheel(name: str, cache: Path) -> Path:
 def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
     """Build a wheel of a local project, once for each state of its files and each Python.
 
-    A wheel with compiled code works only on this machine. For another machine, the installation
-    fails.
+    A wheel with compiled code works only on this machine. If the target is another machine, the
+    installation of a wheel with compiled code fails.
 
     :param source: the project's directory.
-    :param interpreter: the Python that builds the wheel, and that compiled code is for; mastra's
+    :param interpreter: the Python that builds the wheel, and for which code is compiled; mastra's
         own Python if left out.
     :raises BuildError: when the build fails.
     """

@@ -99,10 +99,10 @@ SourceReport = Mapping[str, Any]
 def mastra_build(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
-    """Copy the app, install its dependencies, compile both, and start the result in isolation.
+    """Copy the app, install its dependencies, compile the code, and start the result in isolation.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param directory: an empty directory that receives the build.
     :param report: receives progress and notes.
@@ -295,10 +295,10 @@ class _Staging:
         reducer: BytecodeReducer | None,
         start_modules: StartModules,
     ) -> Build:
-        """Leave out the bytecode of modules that no start imports, and describe what is left.
+        """Leave out the bytecode of modules that no start imports, and describe the other bytecode.
 
-        Modules of the standard library that the start imported without an import statement count as
-        imported too.
+        Some modules of the standard library are imported at the start without an import statement.
+        These modules count as imported.
 
         :param build: the finished build.
         :param inventory: the inventory of the build.
@@ -325,7 +325,7 @@ class _Staging:
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
     ) -> list[str]:
-        """Return the texts of ``entry_points.txt`` of the app, local and direct dependencies."""
+        """Return the ``entry_points.txt`` texts of the app and of local and direct dependencies."""
         own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
         files = [self.app / name for name in own]
         for name in (*read_local_names(closure), *sorted(closure.direct)):

@@ -160,7 +160,7 @@ def group_by_tree(trees, places):
 
 @contextlib.contextmanager
 def open_pool():
-    """Yield a function that maps a function over arguments, on all cores if that is faster."""
+    """Yield a function that works like ``map``, on all cores if that is faster."""
     gc.disable()  # code objects have no reference cycles, and the search for them takes time
     pool = None
 

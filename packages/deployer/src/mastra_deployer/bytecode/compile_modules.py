@@ -1,8 +1,8 @@
 """Run the child that follows imports and compiles modules in the target's Python.
 
-The bytecode is of the kind ``unchecked-hash``: neither a copy's new time stamps nor a read-only
-disk invalidate it. The recorded file names are relative, so two machines produce the same bytes;
-the import system inserts the real path.
+The bytecode is of the kind ``unchecked-hash``. Such bytecode stays valid in a copy with new time
+stamps, and on a read-only disk. The recorded file names are relative, so two machines produce the
+same bytes; the import system inserts the real path.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
     :param output: path of the directory that receives the bytecode.
     :param files: names of the modules' files, including extension modules.
     :param own: whether strings that look like modules count as imports.
-    :param imports: what is known of the modules' imports, by file.
-    :param compiled: files whose bytecode is there already.
+    :param imports: the known imports of the modules, by file.
+    :param compiled: files whose bytecode exists already.
     """
 
     directory: str
@@ -52,9 +52,9 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
     """The modules to compile: all modules, or the modules that given modules import.
 
     :param trees: the directories, in the order of the import path.
-    :param roots: dotted names to start from, whose ends may be attributes.
-    :param whole: numbers of the trees whose modules are all imported.
-    :param all: whether the modules that are not imported are compiled too.
+    :param roots: dotted names to start from; their last parts may be attributes.
+    :param whole: numbers of the trees of which every module counts as imported.
+    :param all: whether all modules are compiled, and not only the imported modules.
     :param protect: whether the bytecode is read-only.
     :param library: whether the only tree is the standard library.
     """
@@ -70,7 +70,7 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
 class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the child found, for each tree of the job.
 
-    :param imports: those of the modules that were read, by file.
+    :param imports: the imports of the modules that were read, by file.
     :param written: each file that was compiled, with its bytecode if it has any.
     :param imported: the files that are imported, sorted.
     :param standard: imported modules of the standard library, for all trees.
@@ -124,7 +124,7 @@ def run_compiler(python: str, job: CompileJob) -> CompileResult:
 
 
 def _interrupt(process: subprocess.Popen[Any]) -> None:
-    """End the compiler together with the processes of its pool, which would outlive it."""
+    """End the compiler and the processes of its pool, which would otherwise continue."""
     if os.name == "posix":
         process.send_signal(signal.SIGINT)
     else:

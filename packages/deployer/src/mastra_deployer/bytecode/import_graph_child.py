@@ -6,7 +6,8 @@ EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_
 class ModuleIndex:
     """The modules that can be imported, by dotted name.
 
-    :param modules: those with a source, each with any value of the caller.
+    :param modules: a mapping whose keys are the modules that have a source. Only the caller uses
+        the values.
     :param extensions: extension modules.
     :param standard: names of the standard library at the top level.
     """
@@ -47,7 +48,7 @@ class ModuleIndex:
 
 
 class ModulePlaces:
-    """The places of the modules of all trees: the first tree that has a module wins.
+    """The places of the modules; if several trees have a module, the first tree is used.
 
     :param trees: the names of the files of each tree, in the order of ``sys.path``.
     """
@@ -69,9 +70,9 @@ class ModulePlaces:
             self.extensions.add(module)
 
     def get_imports(self, imports) -> dict:
-        """Return what is known of the imports of each module, by dotted name.
+        """Return the known imports of each module, by dotted name.
 
-        :param imports: what is known, by file, for each tree.
+        :param imports: the known imports of each file, for each tree.
         """
         return {
             module: imports[number][file]
@@ -83,14 +84,15 @@ class ModulePlaces:
 class Walk:
     """Collect the modules that given modules import, directly or not.
 
-    A walk stops at modules whose imports are not known yet, and continues when they are.
+    A walk stops at modules whose imports are not known yet, and continues when the imports are
+    known.
 
     :param index: the modules of the bundle.
-    :param imports: what is known of the imports of each module; may grow between two calls.
-    :param broken: modules that cannot be imported. Such a module counts only if it is imported
+    :param imports: the known imports of each module; the mapping may grow between two calls.
+    :param broken: modules that cannot be imported. A broken module counts only if it is imported
         together with another module, or by an import whose failure is caught.
-    :param is_library: whether the modules are the standard library. Few of its functions that
-        import modules are called.
+    :param is_library: whether the modules are the standard library. Most functions of the standard
+        library that import modules are never called.
     """
 
     def __init__(self, index, imports, broken=frozenset(), *, is_library=False) -> None:
@@ -137,7 +139,7 @@ class Walk:
         self.follow_attributes(module)
 
     def follow_pairs(self, pairs):
-        """Add what imports lead to that run with a module, or whose failure is caught."""
+        """Add the targets of imports that run with their module, or whose failure is caught."""
         for pair in pairs:
             self.add_import(*pair, is_tried=True)
 
@@ -153,12 +155,12 @@ class Walk:
                 self.add(name)
 
     def follow_attributes(self, module):
-        """Add what a module imports for the attributes that other modules read from it."""
+        """Add the imports of a module for each attribute that other modules read from it."""
         for name in self._attributes.pop(module, ()):
             self._add_attribute(module, name)
 
     def add_root(self, name) -> None:
-        """Add a dotted name whose end may be an attribute."""
+        """Add a module by its dotted name, which may end with attributes."""
         while name and not self.index.has_module(name) and "." in name:
             name, _, attribute = name.rpartition(".")
             self.add_import(name, attribute)
@@ -190,11 +192,11 @@ class StartWalk(Walk):
     """Collect the modules that a start imported, and those that the first requests import.
 
     The start ran the import statements of the modules that it imported, so these statements lead to
-    no other modules. Imports in functions count in the modules of optional features: the start
+    no other modules. Imports in functions count only in the modules of optional features. The start
     imports such a module only if the app uses the feature.
 
     :param index: the modules of the bundle.
-    :param imports: what is known of the imports of each module.
+    :param imports: the known imports of each module.
     :param broken: modules that cannot be imported.
     :param start_modules: the modules that the start imported.
     :param is_feature: returns whether a module belongs to an optional feature.

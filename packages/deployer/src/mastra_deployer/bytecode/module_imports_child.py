@@ -1,8 +1,8 @@
 """Read from a module's source which modules it may import, without running it.
 
-The result depends on the source alone. The imports of a function count like those of the module,
+The result depends on the source alone. Imports in functions count like imports at the top level,
 since most functions with imports run at the first start or the first request. Imports for type
-checkers do not count. Imports in properties do not count either: a large client has many
+checkers do not count. Imports in properties do not count, because a large client has many
 properties, and an app reads few of them.
 """
 
@@ -21,11 +21,16 @@ _EMPTY = [[], [], [], [], None, [], []]
 def read_module_imports(source, module, is_package, is_own):
     """Return the modules and names that a module may import, as JSON builtins.
 
-    The list contains pairs of a module and a name: of the imports that run with the module, of
-    those in functions whose failure is caught, of the others in functions, and of those without
-    which the module cannot be imported; the pairs by the attribute that ``__getattr__`` of the
-    module imports them for, ``None`` without that function; modules that strings name; and
-    beginnings of modules whose ends are computed.
+    The constants above are the positions in the list. An import is a pair of a module and a name:
+
+    - ``EAGER``: the imports that run with the module.
+    - ``TRIED``: the imports in functions whose failure is caught.
+    - ``INNER``: the other imports in functions.
+    - ``REQUIRED``: the imports without which the module cannot be imported.
+    - ``LAZY``: the imports in ``__getattr__`` of the module, by the attribute that needs them.
+      ``None`` if the module has no ``__getattr__``.
+    - ``NAMED``: the modules that strings name.
+    - ``PREFIXES``: the beginnings of module names whose ends are computed.
     """
     try:
         tree = ast.parse(source)
@@ -53,12 +58,13 @@ def read_module_imports(source, module, is_package, is_own):
 
 
 class State(NamedTuple):
-    """What holds for the statements of a block.
+    """Facts about the statements of a block.
 
-    :param required: whether the module cannot be imported if one of them fails.
-    :param tried: whether they run with the module, or their failure is caught.
-    :param typed: whether only a type checker reads them.
-    :param inside: whether they are in a function, or run only in exceptional cases.
+    :param required: whether the module cannot be imported if one of the statements fails.
+    :param tried: whether the statements run when the module is imported, or their failure is
+        caught.
+    :param typed: whether only a type checker reads the statements.
+    :param inside: whether the statements are in a function, or run only in exceptional cases.
     """
 
     required: bool
@@ -155,7 +161,7 @@ class Reader:
 
 
 def iter_pairs(statement, package):
-    """Yield a pair of module and name for each import, and the name that it is bound to."""
+    """Yield what each import imports, as a pair of module and name, and the name that it binds."""
     if type(statement) is ast.Import:
         for alias in statement.names:
             yield (alias.name, ""), alias.asname or alias.name
@@ -166,7 +172,7 @@ def iter_pairs(statement, package):
 
 
 def to_absolute(name, package):
-    """Return the absolute name of a module that is named relative to a package."""
+    """Return the absolute name for a module's name relative to a package."""
     rest = name.lstrip(".")
     level = len(name) - len(rest)
     if not level:
@@ -184,7 +190,7 @@ def is_type_checking(test):
 
 
 def has_type_checking(test):
-    """Return whether a condition is true for type checkers and in other cases."""
+    """Return whether a condition is an ``or`` with ``TYPE_CHECKING`` as an operand."""
     is_any = type(test) is ast.BoolOp and type(test.op) is ast.Or
     return is_any and any(map(is_type_checking, test.values))
 

@@ -1,4 +1,4 @@
-"""Compare the needs of an app's own code with the declarations in pyproject.toml."""
+"""Compare what an app's own code needs with the declarations in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ("check_app",)
 def check_app(
     project: Project, target: Target, build: Build, values: Mapping[str, str]
 ) -> list[Problem]:
-    """Return all problems that the app's code shows without running it.
+    """Return all problems that can be found in the app's code without running it.
 
     :param project: the app.
     :param target: the target.
@@ -134,7 +134,7 @@ class _AppCheck:
                 )
 
     def report_stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
-        """Report databases in files, except those that a declared variable replaces."""
+        """Report databases in files, except databases that a declared variable replaces."""
         declared = self._project.environment
         set_here = [name for name in declared.names if values.get(name, "").strip()]
         replaced = {name.upper() for name in (*declared.required, *set_here)}
@@ -149,7 +149,7 @@ class _AppCheck:
 
 
 def _get_file(where: str) -> str:
-    """Return the file of a place, which may end with a line."""
+    """Return the file of a place, which is ``FILE`` or ``FILE:LINE``."""
     file, _, line = where.rpartition(":")
     return file if line.isdigit() else where
 

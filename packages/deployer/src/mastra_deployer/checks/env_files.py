@@ -19,7 +19,8 @@ def check_env_files(
 ) -> Iterator[Problem]:
     """Yield a problem that lists the undeclared variables of ``.env`` and ``--env-file``.
 
-    :param names: names in these files, except names that only the deployer reads.
+    :param names: variable names in the environment files, except names that only the deployer
+        reads.
     :param environment: the app's variables.
     :param patterns: globs of variables that are not reported.
     """

@@ -24,11 +24,11 @@ _STORING = re.compile(rb"sqlite|duckdb|libsql|apsw|file:|\.db", re.IGNORECASE)
 class FileFindings:
     """What one file contains.
 
-    :param path: relative to the project's root.
+    :param path: the path relative to the project's root.
     :param reads: places that read a variable.
     :param written: variables that the file sets itself.
     :param stores: databases in files.
-    :param unread: why it could not be parsed, or empty.
+    :param unread: the reason why the file could not be parsed, or empty.
     """
 
     path: str
@@ -72,8 +72,8 @@ class ParsedSources:
     def may_mention(self, name: str) -> bool:
         """Return whether any file contains a variable's name, as code or as text.
 
-        If there are settings classes, the end of the name is enough, because a prefix may be
-        computed.
+        If the app has settings classes, the end of the variable's name is enough, because a class
+        may compute the prefix.
 
         :param name: the name of the variable.
         """

@@ -12,7 +12,7 @@ __all__ = ("check_request_limits",)
 def check_request_limits(target: Target, build: Build) -> Iterator[Problem]:
     """Yield a warning for each limit of the app that the target cannot provide.
 
-    Defaults are not compared: every app would get the same warning.
+    A default limit causes no warning, because otherwise every app would get the same warning.
 
     :param target: the target, which declares its limits.
     :param build: the staged app.

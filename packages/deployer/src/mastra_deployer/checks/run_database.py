@@ -21,7 +21,7 @@ _WAYS = {
 def check_run_database(
     target: Target, build: Build, variables: Collection[str]
 ) -> Iterator[Problem]:
-    """Yield a problem for a durable engine that does not work on a target, or a note if it does.
+    """Yield a note on the app's durable engine, or a problem if it does not work on a target.
 
     :param target: the target.
     :param build: the staged app.
@@ -49,7 +49,7 @@ def check_run_database(
 
 
 def describe_run_databases(target: Target) -> str:
-    """Return the ways in which runs of workflows outlive an instance of a target.
+    """Return the ways to keep runs of workflows when an instance of a target ends.
 
     :param target: the target.
     """

@@ -31,10 +31,10 @@ def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[Var
     """Yield the fields of each class that gets all its values from the environment.
 
     A class is skipped if its prefix is computed, if it has other sources, or if it is constructed
-    with values. Its variables are then known only at run time.
+    with values. The variables of such a class are known only at run time.
 
     :param code: the module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
     constructed = {
         get_dotted_name(node.func)

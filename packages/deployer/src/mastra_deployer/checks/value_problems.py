@@ -66,7 +66,7 @@ def check_values(
 def describe_lost_file(target: Target) -> str:
     """Return the end of a sentence that says how long a target keeps a file.
 
-    :param target: without a persistent disk.
+    :param target: a target without a persistent disk.
     """
     if target.volumes:
         return f"{target.name!r} keeps only on a volume, and only for one instance."
@@ -74,7 +74,7 @@ def describe_lost_file(target: Target) -> str:
 
 
 def find_local_host(value: str) -> str:
-    """Return the host in a value, if it is this machine or in its local network.
+    """Return the host in a value, if the host is this machine or is in the local network.
 
     A list that also names other hosts is ignored, because it is probably a list of allowed hosts.
 

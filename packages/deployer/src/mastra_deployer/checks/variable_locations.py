@@ -1,4 +1,4 @@
-"""Find where a project reads given variables, for errors before a build."""
+"""Find the places where a project reads given variables, for errors before a build."""
 
 from __future__ import annotations
 

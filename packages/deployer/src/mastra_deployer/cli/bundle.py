@@ -22,7 +22,7 @@ __all__ = ("bundle",)
 def bundle(options: Options, target: str, output: Path | None) -> None:
     """Build the app's bundle for TARGET, without deploying it.
 
-    The command needs no credentials. Without --output, it writes the bundle to
+    The command needs no credentials. Without --output, the command writes the bundle to
     .mastra-local/bundles/TARGET.
     """
     with Terminal(as_json=options.as_json) as terminal:

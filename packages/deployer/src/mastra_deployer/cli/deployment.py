@@ -15,10 +15,10 @@ _SHORT = 12  # characters of a commit that identify it
 
 
 def answer_change(session: Session, deployment: Deployment, terminal: Terminal) -> None:
-    """Record a changed deployment in the history, and print the deployment.
+    """Record the change of a deployment in the history, and print the deployment.
 
     :param session: the session of the target.
-    :param deployment: as it is after the change.
+    :param deployment: the deployment after the change.
     :param terminal: prints the result.
     """
     record_deployment(session.project, session.choice.record_name, deployment, session.report)

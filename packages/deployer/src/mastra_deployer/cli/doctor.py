@@ -52,7 +52,7 @@ def doctor(options: Options, target: str) -> None:
 
 
 def _collect_problems(session: Session) -> list[Problem]:
-    """Return all problems; raise an error of the platform if there is no other problem."""
+    """Return all problems; raise the platform's error if there are no other errors."""
     local = list(_check_locally(session))
     absent = list(_check_credentials(session))
     try:

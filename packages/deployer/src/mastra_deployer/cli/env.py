@@ -41,7 +41,7 @@ def _add_options(command: Any) -> Any:
 
 
 def _add_stage(command: Any) -> Any:
-    """Replace the argument ``preview`` of a command with the stage."""
+    """Call a command with the argument ``stage`` in place of the argument ``preview``."""
 
     @functools.wraps(command)
     def run_with_stage(preview: bool, **arguments: Any) -> Any:
@@ -187,7 +187,8 @@ def _apply(
 ) -> list[EnvEffect | None]:
     """Change variables, and return the effects.
 
-    The change is recorded first. If the command is killed, the next deploy is not skipped.
+    The change is recorded before it is made. If the command is killed, the next deploy is not
+    skipped.
     """
     if not changes:
         return []

@@ -30,7 +30,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @TARGET
 @target_options
 def logs(options: Options, target: str, id: str, follow: bool, since: str) -> None:
-    """Show the log of the deployment ID; without ID, of the live deployment in production.
+    """Show the log of the deployment ID, or of the live deployment in production.
 
     With --json, each line is a JSON object.
     """
@@ -46,8 +46,8 @@ def parse_time(text: str, now: dt.datetime) -> dt.datetime:
     """Parse ``--since``: an age such as ``10m``, or an ISO date, by default in local time.
 
     :param text: the value of ``--since``.
-    :param now: the time that durations are subtracted from.
-    :raises ConfigError: when the text is neither.
+    :param now: the current time, from which an age is subtracted.
+    :raises ConfigError: when the text is neither an age nor a date.
     """
     try:
         if found := _AGO.fullmatch(text):

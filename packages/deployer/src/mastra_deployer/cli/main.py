@@ -1,4 +1,4 @@
-"""The ``mastra`` command, which imports the module of a subcommand only when that is called."""
+"""The ``mastra`` command, which imports the module of a subcommand only when it is called."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line, print its error if it fails, and exit with its exit code.
 
-    :param arguments: the arguments of the command line; those of the process if left out.
+    :param arguments: the arguments of the command line; if left out, the arguments of the process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_closed_streams()
@@ -94,7 +94,7 @@ def _open_closed_streams() -> None:
     """Open the null device in place of each standard stream that the parent process has closed.
 
     Python sets such a stream to ``None``. The next file or socket would get the number of the
-    stream, and child processes would write to it.
+    stream, and child processes would write to that file or socket.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -142,7 +142,7 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
 
 def _get_deployment(error: Exception) -> dict[str, Any]:
-    """Return the deployment of an error for the JSON output."""
+    """Return the deployment that an error contains, for the JSON output."""
     deployment = getattr(error, "deployment", None)
     if deployment is None:
         return {}
@@ -192,7 +192,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format an error of the operating system; several files may have failed to be copied."""
+    """Format an error of the operating system, which may list several files of a failed copy."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

@@ -96,7 +96,7 @@ TARGET = click.option("-t", "--target", default="", help="The target; default: t
 
 
 class CommandGroup(click.Group):
-    """A command whose help shows the whole summary of each subcommand, wrapped at the words."""
+    """A command whose help shows the whole summary of each subcommand, wrapped at spaces."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names and the summaries of the subcommands.
@@ -120,11 +120,11 @@ class Options:
     :param app: ``module:attribute`` of the app; empty to find it.
     :param as_json: print the result as one JSON object.
     :param python: version to build for, or path of an interpreter; empty for the project's Python.
-    :param platform: platform to build for, as uv names it; empty for that of the target.
+    :param platform: platform to build for, as uv names it; empty for the target's own platform.
     :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
     :param env: name of the overlay of the target's settings; empty for none.
-    :param env_file: variables are read from this file too.
+    :param env_file: a file with further environment variables.
     """
 
     directory: Path
@@ -140,7 +140,8 @@ class Options:
     def platform_session(self, target: str, terminal: Terminal) -> Session:
         """Open the session of a command that uses only the platform, and not the project's sources.
 
-        Such a command runs no code of the project, unless the user trusts the project's deployer.
+        A command that uses only the platform runs no code of the project, unless the user trusts
+        the project's deployer.
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
@@ -163,8 +164,9 @@ class Options:
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
         :param resolve: whether settings that refer to environment variables get their values.
-        :param sources: whether there must be an application.
-        :param check_file: raises for a deployer of the project that must not run.
+        :param sources: whether the project must have an application.
+        :param check_file: raises an error for a file of the project that must not run as a
+            deployer.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:

@@ -27,7 +27,7 @@ class Progress:
         """Return a progress line, such as ``Uploading: 3.1 MB of 12.4 MB, 1.2 MB/s, 8 s left``.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
@@ -38,10 +38,10 @@ class Progress:
         return f"{self.step}: {amount}, {_format_amount(rate, unit)}/s, {left:.0f} s left"
 
     def reaches_quarter(self, current: int, total: int) -> bool:
-        """Return whether the progress has reached a further quarter since the last call.
+        """Return whether the progress has reached another quarter of ``total`` since the last call.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         """
         quarter = _QUARTERS * current // total if total else 0
         is_new = quarter > self._quarter

@@ -30,7 +30,7 @@ __all__ = ("start",)
 def start(options: Options, port: int | None, host: str | None) -> None:
     """Serve the bundle in .mastra/.
 
-    The app gets the variables of .env, which are not in the bundle.
+    The app gets the variables of .env; the bundle does not contain these variables.
     """
     project = find_project(options.directory, options.app, sources=False)
     directory = project.root / OUTPUT_DIRECTORY

@@ -69,7 +69,7 @@ class Terminal:
         """Report the progress of a step; without a terminal, print a line at each quarter.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
@@ -114,7 +114,7 @@ class Terminal:
         """Ask whether credentials may be sent to a host, and store the consent.
 
         :param host: the host.
-        :param setting: the setting of the project that names it.
+        :param setting: the setting of the project that names the host.
         :returns: the answer; ``False`` without a terminal, or with ``--json``.
         """
         if self._json or not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -21,9 +21,9 @@ _MAX_ALIASES = 10  # modules that pass a name on
 class EvaluatedExpression(NamedTuple):
     """An expression of the app, and when it is evaluated.
 
-    :param module: the module that contains it.
+    :param module: the module that contains the expression.
     :param node: the expression.
-    :param at_import: whether it is evaluated while the app is imported.
+    :param at_import: whether the expression is evaluated while the app is imported.
     """
 
     module: AppModule
@@ -32,14 +32,15 @@ class EvaluatedExpression(NamedTuple):
 
 
 class AppCode:
-    """Parses an app, and tells which of its expressions are evaluated while it is imported.
+    """Parses an app, and tells which of its expressions are evaluated while the app is imported.
 
-    Code runs at import if it is at the top level or in the body of a class, or in a function that
-    such code calls. Modules that only functions import are not imported with the app.
+    Code runs at import if it is at the top level, in the body of a class, or in a function that is
+    called at import. Modules that only functions import are not imported with the app.
 
     :param root: the directory that reported paths are relative to.
     :param import_root: the directory that is on ``sys.path``.
-    :param entry: dotted name of the module that is imported first; empty if all modules are.
+    :param entry: dotted name of the module that is imported first; empty if all modules are
+        imported.
     """
 
     def __init__(self, root: Path, import_root: Path, entry: str = "") -> None:
@@ -141,7 +142,7 @@ class AppCode:
             pending += self._bases.get(name, ())
 
     def _follow(self, name: str) -> str:
-        """Return the original definition of a name that other modules import and pass on."""
+        """Return the original definition of a name that other modules import and export again."""
         for _ in range(_MAX_ALIASES):
             if name not in self._aliases or name in self._bases:
                 break
@@ -150,6 +151,6 @@ class AppCode:
 
 
 def _list_packages(name: str) -> Iterator[str]:
-    """Yield a module and the packages that contain it, which are imported before."""
+    """Yield the packages that contain a module, which Python imports first, and then the module."""
     parts = name.split(".")
     yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))

@@ -15,11 +15,11 @@ __all__ = ("AppModule", "AppModules")
 class AppModule(NamedTuple):
     """A parsed module of the app.
 
-    :param path: relative to the project's root.
+    :param path: the path relative to the project's root.
     :param name: the dotted name; for an ``__init__``, the name of its package.
     :param package: the package that its relative imports start from.
     :param code: the parsed module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
 
     path: str
@@ -56,7 +56,7 @@ class AppModules:
                 yield AppModule(self.format_path(path), name, package, code, names)
 
     def format_path(self, path: Path) -> str:
-        """Return a path as it is reported.
+        """Return a path in the form that problems have: relative to the root.
 
         :param path: the path of a file.
         """

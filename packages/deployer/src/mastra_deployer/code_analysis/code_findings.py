@@ -1,7 +1,7 @@
 """Find code of an app that a platform without threads, sockets or a disk cannot run.
 
-Some platforms also import the app once, and start each instance from that state. There, values
-that the import reads or makes at random are the same in all instances.
+Some platforms also import the app once, and start each instance from that state. On such a
+platform, values that the import reads or makes at random are the same in all instances.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class CodeFinding:
 
     :param path: the path of the file, relative to the root of the code.
     :param line: the line of the source.
-    :param text: what is there, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
-    :param at_import: whether it runs while the app is imported.
+    :param text: the code at this place, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
+    :param at_import: whether the code runs while the app is imported.
     """
 
     path: str
@@ -85,7 +85,7 @@ class CodeFinding:
 
     @property
     def where(self) -> str:
-        """The place as a ``Problem`` names it."""
+        """The file and the line, in the form that a ``Problem`` has."""
         return f"{self.path}:{self.line}"
 
 
@@ -136,7 +136,7 @@ def find_async_primitives(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
-    """Yield the imports of HTTP clients that block, and open sockets themselves.
+    """Yield imports of HTTP clients that make blocking calls on sockets of their own.
 
     :param code: the code of the app.
     """
@@ -173,7 +173,7 @@ def _is_random(call: ast.Call, origin: str) -> bool:
 
 
 def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
-    """Return a description of the call that reads the environment; empty if none does."""
+    """Return a description of a call that reads the environment; empty for any other call."""
     names, node = item.module.names, item.node
     if isinstance(node, ast.Call):
         origins = code.list_origins(item.module, node.func)

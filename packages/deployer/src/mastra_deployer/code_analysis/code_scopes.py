@@ -1,4 +1,4 @@
-"""Split a module into the scopes that run together, with the expressions that each evaluates."""
+"""Split a module into scopes that run as a whole, with the expressions of each scope."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
-    :param nodes: the expressions that it evaluates itself.
-    :param called: for each call, the dotted names that the function may have.
-    :param imported: modules that it imports.
+    :param nodes: the expressions that the scope evaluates itself.
+    :param called: for each call in the scope, the dotted names that the called function may have.
+    :param imported: modules that the scope imports.
     """
 
     nodes: list[ast.expr] = dataclasses.field(default_factory=list)
@@ -38,7 +38,8 @@ class ModuleScopes:
     :param module: the module.
     :param scopes: the scopes by dotted name; the scope of the module itself runs at import.
     :param bases: dotted names of the base classes, by the dotted name of a class.
-    :param names: origins of the names that the module imports, which others may import from it.
+    :param names: origins of the names that the module imports, and that other modules may import
+        from this module.
     """
 
     module: AppModule
@@ -174,7 +175,7 @@ class _Visitor(ast.NodeVisitor):
 
 
 def _is_skipped(test: ast.expr) -> bool:
-    """Return whether a condition is false where a server imports the module."""
+    """Return whether a condition is false when a server imports the module."""
     if isinstance(test, ast.Compare):
         return get_dotted_name(test.left) == "__name__" and isinstance(test.ops[0], ast.Eq)
     return get_dotted_name(test).rpartition(".")[2] == "TYPE_CHECKING"

@@ -47,10 +47,10 @@ class DatabaseFile:
 
 
 def find_database_files(code: ParsedModule, names: NameResolver) -> Iterator[DatabaseFile]:
-    """Yield the databases that a module names without doubt, at most one for each line.
+    """Yield the databases that a module certainly names, at most one for each line.
 
     :param code: the module.
-    :param names: resolves its names.
+    :param names: resolves the names in the module.
     """
     fallbacks = dict(_iter_fallbacks(code, names))
     ignored = set(_iter_ignored(code))
@@ -80,7 +80,7 @@ def _redact_url(text: str) -> str:
 
 
 def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
-    """Return the file that a call opens, if its argument is certain."""
+    """Return the file that a call opens, if the value of its argument is certain."""
     if not isinstance(node, ast.Call) or names.resolve_origin(node.func) not in _OPENING:
         return ""
     arguments = [
@@ -130,7 +130,7 @@ def _iter_fallbacks(code: ParsedModule, names: NameResolver) -> Iterator[tuple[i
 
 
 def _iter_ignored(code: ParsedModule) -> Iterator[int]:
-    """Yield docstrings, parts of f-strings, and constants that are only compared."""
+    """Yield the ids of constants to skip: docstrings, parts of f-strings, and compared values."""
     for node in code.nodes:
         if isinstance(node, ast.Expr | ast.JoinedStr | ast.Compare):
             skipped = ast.iter_child_nodes(node)

@@ -23,9 +23,9 @@ def is_library(name: str) -> bool:
 def find_foreign_libraries(directory: Path) -> Iterator[Path]:
     """Yield the compiled libraries below a directory that are not WebAssembly, sorted by path.
 
-    A wheel that claims to be pure may contain such a library.
+    Even a wheel that claims to be pure Python may contain a compiled library.
 
-    :param directory: such as that of a staged app.
+    :param directory: a directory, such as that of a staged app.
     """
     for path in sorted(directory.rglob("*")):
         if is_library(path.name) and path.is_file():

@@ -36,12 +36,12 @@ class ActiveVersion:
         self._problems = 0
 
     async def take_over(self, version: Version, debug: str = "") -> int:
-        """Make a version that already serves active, and drain the previously active version.
+        """Let a version that already serves become active, and drain the previously active version.
 
         :param version: the new version.
         :param debug: ``host:port`` on which the new version listens for a debugger, once the old
             version has ended; empty for none.
-        :returns: how many requests the previously active version has to finish.
+        :returns: the number of requests that the previously active version has to finish.
         """
         old, self._version = self._version, version
         self._placeholder.stop()
@@ -88,7 +88,7 @@ class ActiveVersion:
             await asyncio.wait(self._tasks)
 
     def kill_all(self) -> None:
-        """Kill all versions that drain."""
+        """Kill the process of each version that is still draining."""
         for version in self._retiring:
             self._spawn(version.kill())
 

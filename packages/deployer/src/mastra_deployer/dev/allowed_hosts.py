@@ -16,8 +16,8 @@ def parse_hosts(names: Iterable[str], where: str) -> tuple[str, ...]:
     """Parse host names from an option or from the configuration.
 
     :param names: host names or addresses, without scheme and port.
-    :param where: the option or the key, for the error.
-    :raises ConfigError: when one is not the name of a host.
+    :param where: the option or the key; errors name it.
+    :raises ConfigError: when a given host is not a valid host name.
     """
     return tuple(_parse_host(name, where) for name in names)
 

@@ -1,4 +1,4 @@
-"""Import, describe and serve the app in the project's Python.
+"""Import the app, describe it and serve it, in the project's Python.
 
 Commands arrive over a socket, one JSON object per line, and reports are sent back in the same way.
 ``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug``, ``leave``
@@ -67,7 +67,7 @@ class App:
         self.server = None  # once it starts
 
     def prepare(self, orders):
-        """Set the import path, and import libraries that a save does not change."""
+        """Set the import path, and import the libraries, which no save changes."""
         self.orders = orders
         for directory in orders["runtime"]:
             site.addsitedir(directory)  # last on the path: the project's own packages come first
@@ -191,7 +191,7 @@ class App:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
     def request_shutdown(self, order):
-        """Accept no more requests; end when the active requests end or their time is over."""
+        """Accept no more requests; end after the active requests, or when their time is over."""
         self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -201,7 +201,7 @@ class App:
             self.server.loop.call_soon_threadsafe(self.server.cancel_tasks)
 
     def exit_orphaned(self):
-        """End this process after the parent's death: drain, and exit at a deadline."""
+        """End this process after the parent has ended: drain, and exit at a deadline."""
         self.request_shutdown({"drain": ORPHAN_DRAIN})
         time.sleep(ORPHAN_DRAIN)
         self.cancel_requests()

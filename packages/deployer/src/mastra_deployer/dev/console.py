@@ -43,7 +43,7 @@ class Screen:
         """Ignore progress of a step.
 
         :param current: the amount that is done.
-        :param total: the whole amount.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts.
         """
 
@@ -101,7 +101,7 @@ class Screen:
 
         :param names: the names of the changed files.
         :param seconds: the duration of the reload.
-        :param running: how many requests the previous version has to finish.
+        :param running: the number of requests that the previous version has to finish.
         """
         milliseconds = _to_milliseconds(seconds)
         files = sorted(names)
@@ -162,7 +162,7 @@ class Screen:
 
 
 class _StyledText(str):
-    """A text with escape sequences only from ``click.style``."""
+    """A text whose escape sequences all come from ``click.style``."""
 
     __slots__ = ()
 

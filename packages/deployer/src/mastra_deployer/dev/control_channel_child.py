@@ -1,4 +1,4 @@
-"""The child's end of the socket between an app version and its parent process."""
+"""The child's side of the socket between an app version and its parent process."""
 
 import contextlib
 import json

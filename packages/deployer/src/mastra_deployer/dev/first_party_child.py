@@ -11,10 +11,10 @@ _replaced = {}
 
 
 class FirstPartyLoader(machinery.SourceFileLoader):
-    """Python's own loader, with two differences.
+    """Python's own loader, but with other rules for new bytecode and for the entry file.
 
-    A file that was just saved gets no bytecode. A second save in the same second could have the
-    same size, and the bytecode would seem to be current. The entry file is read without its
+    A file that was just saved gets no bytecode. If two saves within a second had the same size, the
+    bytecode of the first save would seem to be current. The entry file is read without its
     deployer.
     """
 

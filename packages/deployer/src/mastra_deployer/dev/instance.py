@@ -1,4 +1,4 @@
-"""Record the ``mastra dev`` of a project, so that a second ``mastra dev`` can name the first."""
+"""Record a running ``mastra dev``, so that another one in the project can name its address."""
 
 from __future__ import annotations
 

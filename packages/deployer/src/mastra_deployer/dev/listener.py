@@ -17,8 +17,8 @@ class Address:
     """The address of the app: a socket that is bound once, at creation or at the first use.
 
     :param host: address to bind.
-    :param port: the port to bind at once; ``None`` to bind the app's preferred port, or the next
-        free port, later.
+    :param port: the port to bind at once. With ``None``, the app's preferred port or the next free
+        port is bound later.
     :param instance: receives the address.
     :param report: receives notes.
     :raises ConfigError: when the port cannot be bound.

@@ -1,8 +1,9 @@
 """Decide which web pages may send requests to a server on the developer's machine.
 
 Every website that the developer visits can send requests to this machine. A site can also let its
-own name resolve to a loopback address (DNS rebinding). Therefore the name of the server is checked
-too. The module also runs in the project's Python, so it imports only the standard library.
+own name resolve to a loopback address (DNS rebinding). Therefore a server also checks the name by
+which a request addresses it. The module also runs in the project's Python, so it imports only the
+standard library.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class LocalAccess:
         self._origins = None if origins is None else {*origins} - {"*"}
 
     def find_problem(self, method: str, headers: Iterable[tuple[str, str]]) -> str:
-        """Return why a request is refused, and the cure; empty if the request is accepted.
+        """Return the reason for which a request is refused, and the cure; empty if it is accepted.
 
         :param method: the HTTP method.
         :param headers: names and values.
@@ -68,7 +69,7 @@ class LocalAccess:
         return ""
 
     def is_loopback_request(self, client: str, host: str) -> bool:
-        """Return whether this machine sent the request, to a loopback name.
+        """Return whether the request came from this machine and names a loopback host.
 
         :param client: address of the client.
         :param host: the header ``Host``.
@@ -78,13 +79,13 @@ class LocalAccess:
     def _is_server_name(self, name: str) -> bool:
         """Return whether a host is a name or an address of the server.
 
-        A site can make its own name, but not an address, resolve to this machine. If the server
-        listens on all addresses, it therefore accepts every address as its name.
+        A website can make its own host name, but not an IP address, resolve to this machine. A
+        server that listens on all addresses therefore accepts every address as its name.
         """
         return name in self._server_names or (self._any_address and _is_address(name))
 
     def _accepts_origin(self, origin: str, hosts: Sequence[str]) -> bool:
-        """Return whether an origin is configured, on this machine, or the server's own."""
+        """Return whether an origin is configured, is on this machine, or is the server's own."""
         if self._origins and origin in self._origins:
             return True
         match = _ORIGIN.fullmatch(origin.lower())

@@ -16,10 +16,10 @@ CANCELLED = "The app version that received this request has ended. Send the requ
 
 
 class DevMiddleware:
-    """The app, with refusals of requests from other sites, a request log and error pages.
+    """The app with a check of the request's origin, a request log and error pages.
 
-    Every response closes its connection. A kept-alive connection would still use this version after
-    the next version has taken over, and could then be closed during a request.
+    Every response closes its connection. A kept-alive connection would continue to use this version
+    after the next version has taken over. The connection could then be closed during a request.
     """
 
     def __init__(self, app, quiet, access, sockets):
@@ -133,7 +133,7 @@ def add_connection_close(scope, headers):
 
 
 def is_page_request(scope):
-    """Return whether a browser opens a page; a script's request does not count."""
+    """Return whether a request comes from a browser that opens a page, and not from a script."""
     headers = dict(get_headers(scope))
     return (
         scope["method"] in ("GET", "HEAD")

@@ -39,7 +39,7 @@ class DevOptions:
     :param port: port to bind; ``None`` if the user gave none.
     :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
     :param quiet: do not log requests.
-    :param env_file: variables are read from this file too.
+    :param env_file: a file with further environment variables.
     :param allow_hosts: names of hosts that the app is served under, besides those of this machine.
     """
 
@@ -116,7 +116,7 @@ class DevOptions:
         """Return the names of ``--allow-host`` and of ``[tool.mastra.dev] hosts``.
 
         :param project: the project as it is saved now.
-        :raises ConfigError: when one is not the name of a host.
+        :raises ConfigError: when a given host is not a valid host name.
         """
         configured = parse_hosts(get_config(project).dev.hosts, "[tool.mastra.dev] hosts")
         return (*self.allow_hosts, *configured)

@@ -19,7 +19,7 @@ def parse_port(text: str, where: str) -> int:
     """Parse the port of an option or a variable.
 
     :param text: the value.
-    :param where: name of the option or the variable, for the error.
+    :param where: name of the option or the variable; errors name it.
     :raises ConfigError: when the text is not a port.
     """
     if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535:  # noqa: PLR2004  # the highest port
@@ -35,7 +35,7 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for a free one.
-    :param other: hint that names the process that is known to use the port.
+    :param other: a hint that names the process that uses the port, if the process is known.
     :raises ConfigError: when the address cannot be bound.
     """
     try:

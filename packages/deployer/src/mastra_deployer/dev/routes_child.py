@@ -28,7 +28,7 @@ def build_authorized_example(mastra):
 
 
 def build_mastra_example(mastra):
-    """Build a request for a function agent, a workflow, another agent, or the list of agents."""
+    """Build a request to a function agent, a workflow or another agent, or for all agents."""
     agents = [(key, agent.info()) for key, agent in mastra.agents.items()]
     for key, info in agents:
         if not info.provider and not info.requires:
@@ -55,7 +55,7 @@ def has_key(provider):
 
 
 def sample_value(schema, root=None):
-    """Generate a value for a JSON schema; return whether this was possible, and the value."""
+    """Generate a value for a JSON schema; return whether this succeeded, and the value."""
     root = root or schema
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]

@@ -30,7 +30,7 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If so, the first import of the app would fail, and is left out.
+    If so, the app cannot be imported without the installed server, so the first attempt is skipped.
 
     :param interpreter: the interpreter of the project.
     """
@@ -42,7 +42,7 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """Return a directory with the server's packages; install them once per interpreter.
 
-    The directory is like ``vendor`` in a bundle of a project without dependencies.
+    The directory has the form of ``vendor`` in the bundle of a project without dependencies.
 
     :param interpreter: the interpreter of the project.
     :param report: receives progress.

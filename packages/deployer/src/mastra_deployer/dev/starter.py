@@ -29,7 +29,7 @@ _PREPARE_DELAY = 0.3  # seconds after a reload, so that preparing does not slow 
 
 
 class StartError(Exception):
-    """The saved app does not start. Only this package raises and catches this error.
+    """The saved app does not start. ``StartError`` is raised and caught only in this package.
 
     :param problem: the problem of the app.
     """

@@ -52,7 +52,7 @@ def develop(options: DevOptions, screen: Screen) -> int:
 
 
 class _Supervisor:
-    """One version serves; each save starts another version, which replaces it."""
+    """One version serves; each save starts another version, which replaces the first."""
 
     def __init__(
         self, options: DevOptions, screen: Screen, project: Project, address: Address
@@ -93,7 +93,8 @@ class _Supervisor:
     async def _run_attempts(self) -> int:
         """Try the saved version now and at every save.
 
-        A save during an attempt cancels the attempt. The next attempt covers both saves.
+        A save during an attempt cancels the attempt. The next attempt includes the changes of both
+        saves.
         """
         watcher = FileWatcher(self._project, self._options.env_file, self._screen)
         saved: set[str] = set()
@@ -150,7 +151,7 @@ class _Supervisor:
     async def _serve(self, version: Version, registry: Report) -> None:
         """Let a version serve together with the previous version.
 
-        :raises StartError: when its lifespan does not start.
+        :raises StartError: when the lifespan of the version does not start.
         """
         listener = self._address.bind(registry.get("serve", {}).get("port", 3000))
         try:

@@ -37,7 +37,7 @@ Report = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launch:
-    """The parameters of a process; a standby process must have the same parameters.
+    """The parameters of a process; a standby process is used only if its parameters are the same.
 
     :param interpreter: the interpreter of the project.
     :param root: the root of the project; the working directory.
@@ -68,7 +68,7 @@ class Version:
 
     :param launch: the parameters of the process.
     :param process: the started process.
-    :param on_report: called with each report that is no answer to an order.
+    :param on_report: called with each report that does not answer an order.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Version:
         """Start a process; it imports no code of the user before ``load``.
 
         :param launch: the parameters of the process.
-        :param on_report: called with each report that is no answer to an order.
+        :param on_report: called with each report that does not answer an order.
         :param preload: modules to import at once.
         """
         parent, child = socket.socketpair()
@@ -176,8 +176,8 @@ class Version:
     async def drain(self, *, stop: bool = False) -> int:
         """Let the process refuse new requests, finish the accepted requests, and end.
 
-        :param stop: whether ``mastra dev`` ends: the requests then get two seconds.
-        :returns: how many requests are running.
+        :param stop: whether ``mastra dev`` ends. If so, running requests get two seconds.
+        :returns: the number of running requests.
         """
         if stop:
             self._drain_timeout = min(self._drain_timeout, _STOP_DRAIN)

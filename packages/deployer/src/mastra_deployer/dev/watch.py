@@ -131,9 +131,9 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch with their subdirectories, and the directories without.
+        """Return the directories to watch: those with all their subdirectories, and the others.
 
-        Each path comes with the inode, because another directory may get the same path.
+        Each path comes with its inode, because a new directory may later get the same path.
         """
         starts = [self._project.import_root, *self._editables]
         tops = [
@@ -204,7 +204,7 @@ def _list_missing(paths: Iterable[str]) -> set[str]:
 
 
 def _map_links(paths: Iterable[str]) -> dict[Path, Path]:
-    """Return the names of linked directories, by their real paths."""
+    """Return the names of directories that are symbolic links, by their real paths."""
     real_paths = {Path(os.path.realpath(path)): Path(path) for path in sorted(paths, reverse=True)}
     return {real: path for real, path in real_paths.items() if real != path}
 

@@ -43,7 +43,7 @@ class WebSocket:
         self.has_closed = False
 
     async def receive(self):
-        """Return the next message, or a disconnect if the app is restarted before it arrives."""
+        """Return the next message, or a disconnect if the app restarts before a message arrives."""
         message = asyncio.ensure_future(self.receive_message())
         restart = asyncio.ensure_future(self.restart.wait())
         try:

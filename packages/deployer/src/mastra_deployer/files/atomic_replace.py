@@ -27,7 +27,7 @@ def replace_directory(source: Path, destination: Path) -> None:
 
     If the system can exchange two names, the old directory is at ``source`` afterwards.
 
-    :param source: the finished directory, on the same file system.
+    :param source: the finished directory, on the file system of ``destination``.
     :param destination: the bundle to replace, or a path that does not exist.
     :raises BundleError: when ``destination`` is a link, is not a bundle or cannot be written; it
         is then unchanged.
@@ -61,10 +61,10 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
 
     :param file: the file to write.
     :param content: the content of the file.
-    :param draft: a path on the same file system that no other process writes. An old file at this
-        path is deleted first, so that a link is not followed.
+    :param draft: a path on the same file system that no other process writes. An old file at the
+        path of ``draft`` is deleted first, so that a link is not followed.
     :param mode: permissions of the file, before the umask.
-    :raises OSError: when it cannot be written.
+    :raises OSError: when the file cannot be written.
     """
     try:
         draft.unlink(missing_ok=True)
@@ -102,10 +102,11 @@ def needs_repair(destination: Path) -> bool:
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
     """Return a directory for temporary files that will become ``destination``.
 
-    The directory is on the same file system, because a rename needs that.
+    The directory is on the file system of ``destination``, because a rename works only within a
+    file system.
 
     :param destination: the directory that will be replaced.
-    :param default: the directory to return if it is on that file system.
+    :param default: the directory to return if it is on the file system of ``destination``.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     same = destination.parent.stat().st_dev == default.stat().st_dev

@@ -21,12 +21,11 @@ __all__ = ("hold_build_lock",)
 
 @contextlib.contextmanager
 def hold_build_lock(project: Project, report: Report) -> Iterator[None]:
-    """Hold a project's lock during the block; the system releases it when the process dies.
+    """Hold a project's lock during the block; the system releases the lock when the process dies.
 
     :param project: the project.
-    :param report: receives a step when another build or start has to be waited for.
-    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
-        place.
+    :param report: receives a step when this process must wait for another build or start.
+    :raises ConfigError: if the project cannot be written, or the path contains a symbolic link.
     """
     with _open_lock(get_local_file(project, "lock")) as file:
         if not lock_file(file, wait=False):

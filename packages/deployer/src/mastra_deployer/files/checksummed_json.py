@@ -28,8 +28,8 @@ def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None
 
     :param file: the file to write.
     :param value: a value of a msgspec type.
-    :param temporary: a directory of this process on the same file system; without one, no other
-        process may write this file at the same time.
+    :param temporary: a directory of this process on the same file system. If it is left out, no
+        other process may write the file at the same time.
     """
     content = msgspec.json.encode(value)
     document = _Checksummed(sha256=hashlib.sha256(content).hexdigest(), value=msgspec.Raw(content))

@@ -37,7 +37,7 @@ def get_cache_directory(kind: str) -> Path:
     ``MASTRA_CACHE_DIR`` moves the whole cache.
 
     :param kind: the directory's name.
-    :raises ConfigError: when it cannot be created.
+    :raises ConfigError: when the directory cannot be created.
     """
     path = _get_cache_root() / kind
     require_utf8(path, "the cache", "Set MASTRA_CACHE_DIR to another directory.")
@@ -56,8 +56,7 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 
     :param project: the project.
     :param names: the names of the directory, relative to ``.mastra-local``.
-    :raises ConfigError: if the project cannot be written, or a link would lead the files to another
-        place.
+    :raises ConfigError: if the project cannot be written, or the path contains a symbolic link.
     """
     local = project.local_directory
     directory, ignore = local.joinpath(*names), local / ".gitignore"
@@ -75,7 +74,8 @@ def ensure_local_directory(project: Project, *names: str) -> Path:
 def get_local_file(project: Project, *names: str) -> Path:
     """Return the path of a file in a project's ``.mastra-local``.
 
-    Its directory is created if possible. Otherwise writing the file fails.
+    The directory of the file is created if possible. If the directory cannot be created, a later
+    write to the file fails.
 
     :param project: the project.
     :param names: the names of the file, relative to ``.mastra-local``.
@@ -89,10 +89,10 @@ def get_local_file(project: Project, *names: str) -> Path:
 
 
 def get_vendor_reuse_directory(project: Project) -> Path:
-    """Return the path for the dependencies of a replaced bundle, even if it does not exist.
+    """Return the path for the dependencies of a replaced bundle; the path may not exist.
 
     :param project: the project.
-    :raises ConfigError: if a link would lead the dependencies to another place.
+    :raises ConfigError: if the path contains a symbolic link.
     """
     directory = project.local_directory / "spare"
     refuse_links(project.root, directory)
@@ -132,7 +132,7 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
     """Convert disk errors of the block, which writes below ``directory``, to ``ConfigError``.
 
     :param directory: a directory of the project.
-    :raises ConfigError: for a full or read-only disk; other system errors pass.
+    :raises ConfigError: for a full or read-only disk. Other system errors are raised unchanged.
     """
     try:
         yield
@@ -148,11 +148,11 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
 def publish_directory(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
-    The path depends on the content. If another process was faster, its directory is the same, and
-    this one is deleted.
+    The path depends on the content. If another process has published the same directory before,
+    ``source`` is deleted.
 
     :param source: the finished directory, on the cache's file system.
-    :param destination: its path in the cache.
+    :param destination: the directory's path in the cache.
     """
     try:
         source.rename(destination)

@@ -1,4 +1,4 @@
-"""Read the tables of 64-bit ELF files: their layout, and the fields of each row."""
+"""Read the tables of 64-bit ELF files, and the fields of each row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     """Return the table of segments.
 
     :param content: the content of the file, or its first part with the table.
-    :raises ValueError: when the rows have another size, or the table is behind the content.
+    :raises ValueError: when a row of the table does not have the expected size, or the table begins
+        after the end of the content.
     :raises struct.error: when the content ends before the table does.
     """
     header = HEADER.unpack_from(content)

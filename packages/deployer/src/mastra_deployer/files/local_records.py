@@ -23,7 +23,7 @@ def read_record(project: Project, name: str) -> bytes:
 
     :param project: the project.
     :param name: the name of the file.
-    :raises ConfigError: if a link would lead to another place.
+    :raises ConfigError: if the path contains a symbolic link.
     """
     file = project.local_directory / name
     refuse_links(project.root, file)
@@ -38,8 +38,8 @@ def change_record(project: Project, name: str, change: Callable[[bytes], bytes])
 
     :param project: the project.
     :param name: the name of the file.
-    :param change: returns the new content for the present content, which may be empty.
-    :raises ConfigError: if the file cannot be written, or a link would lead to another place.
+    :param change: receives the present content, which may be empty, and returns the new content.
+    :raises ConfigError: if the file cannot be written, or the path contains a symbolic link.
     """
     file = get_local_file(project, name)
     try:

@@ -1,4 +1,4 @@
-"""Lock an open file until it is closed or the process ends, on all systems."""
+"""Lock an open file, on any system, until the file is closed or the process ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lock_file(file: IO[bytes], *, wait: bool) -> bool:
     """Lock a file for this process; do nothing on a file system without locks.
 
     :param file: the open file.
-    :param wait: whether to wait until no other process has locked it.
+    :param wait: whether to wait until no other process has locked the file.
     :returns: whether the file is locked; always ``True`` if ``wait`` is set.
     """
     lock = _lock_on_windows if os.name == "nt" else _lock_on_posix
@@ -43,7 +43,7 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
 
 
 def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock the first byte of a file; the system itself would stop waiting after ten seconds."""
+    """Lock the first byte of a file without waiting; Windows itself would wait ten seconds only."""
     import msvcrt
 
     del wait

@@ -26,9 +26,9 @@ def require_utf8(path: Path, subject: str, hint: str) -> None:
     """Raise an error if a path is not UTF-8.
 
     :param path: the path.
-    :param subject: what the path belongs to, for the message.
+    :param subject: what the path belongs to; the message names it.
     :param hint: the cure.
-    :raises ConfigError: when it is not UTF-8.
+    :raises ConfigError: when the path is not UTF-8.
     """
     if not is_utf8(path):
         raise ConfigError(f"The path {os.fsencode(path)!r} of {subject} is not UTF-8.", hint)

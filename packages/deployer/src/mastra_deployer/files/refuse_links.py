@@ -1,4 +1,4 @@
-"""Refuse symbolic links where mastra writes, because they may lead out of the project."""
+"""Refuse symbolic links in paths that mastra writes, because a link may lead out of the project."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ("refuse_links",)
 def refuse_links(root: Path, path: Path) -> None:
     """Raise an error if a path below a directory is a link or leads through a link.
 
-    Links above the directory belong to the user and are allowed. A path that is not below the
-    directory is allowed, too.
+    Links above the directory belong to the user and are allowed. A path outside of the directory is
+    also allowed.
 
-    :param root: the directory; absolute.
-    :param path: the path that is about to be written, locked or deleted; absolute.
+    :param root: the absolute path of the directory.
+    :param path: the absolute path that is about to be written, locked or deleted.
     :raises ConfigError: naming the link.
     """
     base = next((base for base in (root, root.resolve()) if path.is_relative_to(base)), None)

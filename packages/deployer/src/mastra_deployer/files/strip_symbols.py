@@ -68,7 +68,7 @@ def strip_file(path: Path) -> bool:
     """Strip a file in place, and keep its mode.
 
     :param path: the path of any file that nobody else reads meanwhile.
-    :returns: whether it is smaller now.
+    :returns: whether the file is smaller now.
     """
     stripped = strip_symbols(path.read_bytes()) if is_elf_file(path) else None
     if stripped is None:
@@ -234,7 +234,7 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward; keep each offset's remainder, because mapping requires it."""
+    """Move the parts forward; keep each offset modulo the alignment, as mapping requires."""
     moved: list[_Part] = []
     end = 0
     for part in parts:

@@ -1,8 +1,8 @@
-"""Create temporary directories that are removed even if their process is killed.
+"""Create temporary directories that a later process removes if their own process was killed.
 
 A process holds a lock on each of its directories. The system releases the lock when the process
-dies. A directory without a lock is therefore stale, whatever its age. On systems without such
-locks, the directories of killed processes remain.
+dies. Therefore a directory without a lock is stale, no matter how old it is. On systems without
+such locks, the directories of killed processes remain.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ TEMPORARY_PREFIX = "mastra-tmp-"
 
 @contextlib.contextmanager
 def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterator[Path]:
-    """Create a temporary directory for the block, and remove stale ones with the same prefix.
+    """Create a temporary directory for the block, and remove stale directories with this prefix.
 
-    :param parent: the directory to create it in, so that results can be renamed on its file system.
+    :param parent: the directory that will contain the temporary directory, so that results can be
+        renamed on the same file system.
     :param prefix: the prefix of the directory's name.
     """
     remove_stale_directories(parent, prefix)
@@ -44,9 +45,9 @@ def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterato
 
 
 def discard_directory(directory: Path) -> None:
-    """Remove a directory, so that readers see either all of it or nothing.
+    """Remove a directory, so that readers see either the whole directory or nothing.
 
-    :param directory: may be missing.
+    :param directory: the directory, which may be missing.
     """
     if directory.exists():
         with contextlib.suppress(OSError), temporary_directory(directory.parent) as temporary:
@@ -72,7 +73,7 @@ def _create_locked(
 def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> None:
     """Remove the directories that killed processes left behind.
 
-    :param parent: the directory they are in.
+    :param parent: the directory that contains the temporary directories.
     :param prefix: the prefix of their names.
     """
     with os.scandir(parent) as entries:
@@ -89,7 +90,7 @@ def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> No
 
 
 def _lock_directory(path: str, *, wait: bool) -> int | None:
-    """Lock a directory; return ``None`` if this is impossible or another process has the lock."""
+    """Lock a directory; return ``None`` if this fails, or if another process has the lock."""
     if os.name == "nt":  # Windows has no locks on directories
         return None
     import fcntl

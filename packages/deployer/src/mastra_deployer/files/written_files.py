@@ -20,11 +20,11 @@ _MAX_SHOWN = 3
 def keep_written_files(project: Project, old: Path, new: Path, report: Report) -> None:
     """Copy the files that an app wrote into its bundle to ``.mastra-written`` of the project.
 
-    A running app may have the files open, so they are linked if possible.
+    A running app may have the files open, so the copies are hard links if possible.
 
     :param project: the app.
     :param old: the bundle that is about to be replaced; may be missing.
-    :param new: the bundle that replaces it.
+    :param new: the bundle that replaces ``old``.
     :param report: receives a note that names the files.
     """
     names = sorted(_iter_written_files(old, new))
@@ -67,6 +67,6 @@ def _is_same(file: Path, other: Path) -> bool:
 
 
 def _choose_directory(parent: Path) -> Path:
-    """Return the first unused path, so that earlier files are kept."""
+    """Return the first path that does not exist yet, so that earlier files are kept."""
     numbers = (int(path.name) for path in parent.glob("*") if path.name.isdigit())
     return parent / str(max(numbers, default=0) + 1)

@@ -32,7 +32,7 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return monotonic seconds with virtual time; only a difference of two has a meaning."""
+    """Return the seconds of a monotonic clock with virtual time; use only differences."""
     return time.monotonic() + _virtual.ahead
 
 
@@ -69,7 +69,7 @@ def skip_waits() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancel_waits_on(event: threading.Event) -> Iterator[None]:
-    """Within the block, end each wait of this thread with ``CancelledError`` once an event is set.
+    """Within the block, end every wait of this thread with ``CancelledError`` when an event is set.
 
     :param event: the event, which another thread sets.
     """

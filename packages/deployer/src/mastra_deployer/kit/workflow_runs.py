@@ -10,13 +10,13 @@ __all__ = ("check_workflow_runs",)
 
 
 def check_workflow_runs(build: Build, target: str) -> Iterator[Problem]:
-    """Yield an error for each workflow that suspends runs in the memory of one process.
+    """Yield an error for each workflow whose suspended runs are in the memory of one process.
 
     This check is for platforms on which the request that resumes a run may not reach the process
     that suspended the run.
 
     :param build: the staged app.
-    :param target: name of the target, for the message.
+    :param target: name of the target in messages.
     """
     for workflow, steps in build.manifest.suspending_steps.items():
         yield Problem(

@@ -42,7 +42,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """Replace secrets by ``****``.
 
     :param text: any text.
-    :param secrets: the values to replace; short ones are replaced as whole words only.
+    :param secrets: the values to replace; short values are replaced only as whole words.
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORT:
@@ -61,7 +61,7 @@ def is_public_word(value: str) -> bool:
 
 
 def iter_forms(value: str) -> Iterator[str]:
-    """Yield a value, and the forms in which messages quote it.
+    """Yield a value, and the other forms in which messages may contain the value.
 
     :param value: the value of a secret.
     """

@@ -13,7 +13,7 @@ def format_names(names: Collection[str], count: int = _MAX_NAMES) -> str:
     """Return the first names of a list, and the number of the remaining names.
 
     :param names: the names.
-    :param count: how many are named.
+    :param count: the number of names to show.
     """
     first = list(names)[:count]
     more = len(names) - len(first)

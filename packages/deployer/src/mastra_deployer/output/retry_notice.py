@@ -8,7 +8,7 @@ __all__ = ("announce_retry", "set_retry_report")
 
 
 class _Current:
-    """The report of the present command, and the hosts whose retries it has shown."""
+    """The report of the current command, and the hosts whose retries the report has shown."""
 
     report: Report | None = None
     hosts: frozenset[str] = frozenset()
@@ -17,7 +17,7 @@ class _Current:
 def set_retry_report(report: Report | None) -> None:
     """Set the report that shows the retries of all clients in this process.
 
-    :param report: that of the command that runs; ``None`` to show nothing.
+    :param report: the report of the command that is running; ``None`` to show nothing.
     """
     _Current.report, _Current.hosts = report, frozenset()
 
@@ -25,7 +25,7 @@ def set_retry_report(report: Report | None) -> None:
 def announce_retry(host: str, reason: str) -> None:
     """Show a note that requests to a host are repeated; do this once for each host.
 
-    A step would replace the step that is in progress and continues after the retry.
+    The notice is a note and not a step, because the step in progress continues after the retry.
 
     :param host: the host, with its port.
     :param reason: why the last attempt failed, such as ``acme.example answered 429``.

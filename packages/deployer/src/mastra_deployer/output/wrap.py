@@ -18,7 +18,7 @@ _SPACE = "\ue000"  # replaces a space at which a line must not be broken
 def get_terminal_width(stream: TextIO) -> int:
     """Return the columns of a terminal; 0 for other streams, so that text is not wrapped.
 
-    :param stream: such as ``sys.stderr``.
+    :param stream: an output stream, such as ``sys.stderr``.
     """
     if not stream.isatty():
         return 0
@@ -34,8 +34,8 @@ def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> st
 
     :param text: a text of one or several lines.
     :param width: columns; 0 to wrap nothing.
-    :param first: what begins the first line.
-    :param indent: what begins the other lines.
+    :param first: the text at the start of the first line.
+    :param indent: the text at the start of every other line.
     """
     lines = [
         _wrap_line(line, width, indent if number else first, indent)
@@ -50,7 +50,7 @@ def wrap_message(text: str, hint: str, width: int, *, label: str = "") -> str:
     :param text: the message.
     :param hint: the cure; may be empty.
     :param width: columns; 0 to wrap nothing.
-    :param label: what is printed before the message, and not part of the result.
+    :param label: a text that the caller prints before the message; the result does not contain it.
     """
     space = " " * len(label)
     message = wrap_text(text, width, first=space, indent=space if width else "")

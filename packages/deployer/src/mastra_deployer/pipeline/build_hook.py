@@ -20,7 +20,7 @@ def mastra_build(
     """Stage the app for one platform; the hook of a deployer replaces this function.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param directory: an empty directory for the build.
     :param report: receives progress.

@@ -38,14 +38,14 @@ _ALIASES = {
 def choose_platform(
     project: Project, platforms: tuple[Platform, ...], python: str, wheels: str
 ) -> Platform:
-    """Choose the platform to build for: the requested one, or else the project's own.
+    """Choose the platform to build for: the requested platform, or else the project's own platform.
 
     :param project: the app.
-    :param platforms: the platforms of the target, the preferred one first.
+    :param platforms: the platforms of the target; the first is preferred.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :raises ConfigError: when the target does not support what is requested, or no wheels can be
-        chosen for it.
+    :raises ConfigError: when the target does not support the requested platform, or no wheels exist
+        for the platform.
     """
     interpreter = _probe_option(python)
     project_python = find_project_interpreter(project)

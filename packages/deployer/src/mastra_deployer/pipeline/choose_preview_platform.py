@@ -1,4 +1,4 @@
-"""Choose the platform of a preview, whose bundle runs on this machine."""
+"""Choose the platform of a preview, so that the bundle runs on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class PreviewPlatform:
     """The platform of a preview.
 
     :param platform: the platform.
-    :param is_local: whether the platform is this machine's own, which the target does not list.
+    :param is_local: whether the platform is this machine's own platform, and not one that the
+        target lists.
     """
 
     platform: Platform
@@ -34,10 +35,10 @@ def choose_preview_platform(
     """Choose a platform whose bundle runs on this machine.
 
     :param project: the app.
-    :param target: the target. Its own platforms come first.
+    :param target: the target. The target's own platforms come first.
     :param python: ``--python``: a version, or the path of an interpreter; may be empty.
     :param wheels: ``--platform``, in uv's notation; may be empty.
-    :param report: receives a note if the bundle differs from the bundle of a deploy.
+    :param report: receives a note if the preview's bundle differs from the bundle of a deploy.
     :raises ConfigError: when no bundle for the target runs on this machine.
     """
     deployed = choose_platform(project, target.platforms, python, wheels)
@@ -66,8 +67,8 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
-    :param target: the target. Its preview may emulate the platform, or run a bundle without
-        compiled packages on any machine.
+    :param target: the target. Some targets have previews that emulate the platform, or that run a
+        bundle without compiled packages on any machine.
     :param manifest: the manifest of the bundle.
     :raises ConfigError: when the compiled code of the bundle is for another machine.
     """
@@ -83,7 +84,7 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
     """Return a Python of this machine with the bundle's version, or else the project's own Python.
 
-    Both are for the same machine and C library.
+    Both interpreters are for the same machine and C library.
     """
     own = find_project_interpreter(project)
     return find_target_interpreter(platform.python, own, platform.interpreter) or own

@@ -1,4 +1,4 @@
-"""Deploy a bundle to any target: skip, send, smoke test, promote or roll back."""
+"""Deploy a bundle to any target: skip or send, run a smoke test, and promote or roll back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an uncha
 class DeployOptions:
     """Options of one deploy.
 
-    :param smoke_path: path to request after the deploy; ``None`` for the default of the app's kind.
+    :param smoke_path: path to request after the deploy; ``None`` for the default path of the app's
+        kind.
     :param smoke_test: whether to run the smoke test.
     :param smoke_timeout: seconds until a missing or failing response counts as a failure. A new
         address may need time for DNS, a certificate and a cold start.
@@ -63,7 +64,7 @@ def deploy_bundle(
     :param session: project, target and settings.
     :param bundle: the bundle to deploy.
     :param request: environment, variables, options and fingerprint of the deploy.
-    :param options: smoke test, rollback and skipping.
+    :param options: the options of the smoke test, of the rollback and of skipping.
     :raises DeploymentFailed: if the smoke test fails; the error says which deployment is live.
     """
     if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
@@ -97,7 +98,8 @@ def _record(session: Session, deployment: Deployment) -> None:
 def find_live_deployment(session: Session) -> Deployment | None:
     """Return the deployment that is live in production, or ``None``.
 
-    The platform decides. If it cannot list deployments, the project's own history decides.
+    The platform decides. If the platform cannot list deployments, the project's own history
+    decides.
 
     :param session: project, target and settings.
     """
@@ -108,7 +110,7 @@ def find_live_deployment(session: Session) -> Deployment | None:
 
 
 def _list_deployments(session: Session) -> list[Deployment]:
-    """Return the newest deployments, from the platform or else from the project's history."""
+    """Return the newest deployments: from the platform, or else from the project's history."""
     if session.hooks.has_hook("deployments"):
         return session.hooks.list_deployments(session.access, _SEARCHED_DEPLOYMENTS)
     return list_known_deployments(session.project, session.choice.record_name)
@@ -232,7 +234,7 @@ def _build_failure(
 def _suggest_commands(
     session: Session, deployment: Deployment, *, roll_back: bool
 ) -> Iterator[str]:
-    """Yield commands that help after a failed smoke test, if the deployer supports them."""
+    """Yield the supported commands that help after a failed smoke test."""
     option = f"--target {session.choice.name}"
     if session.hooks.has_hook("logs"):
         yield f"Read the app's log: mastra logs {option}."

@@ -74,7 +74,7 @@ def find_last_deployment(project: Project, name: str, environment: str) -> Deplo
 def find_production_fingerprint(project: Project, name: str, id: str) -> str:
     """Return the recorded fingerprint of a deployment to production; empty if unknown.
 
-    A preview has other variables, so its fingerprint says nothing about production.
+    A preview has other variables, so its fingerprint is not valid for production.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.
@@ -89,7 +89,7 @@ def find_production_fingerprint(project: Project, name: str, id: str) -> str:
 def record_deployment(project: Project, name: str, deployment: Deployment, report: Report) -> None:
     """Append a deployment to the history file, which keeps the newest hundred deployments.
 
-    The deployment exists already, so a file that cannot be written is a warning.
+    The deployment already exists, so a history file that cannot be written is only a warning.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.

@@ -15,10 +15,10 @@ __all__ = ("compute_deploy_fingerprint",)
 def compute_deploy_fingerprint(
     bundle: Bundle, request: DeployRequest, access: PlatformAccess
 ) -> str:
-    """Return the HMAC-SHA256 of the bundle, its variables and its target.
+    """Return the HMAC-SHA256 of the bundle, of the app's variables and of the target.
 
-    The credentials are the key. Without a key, a reader of the hash could guess the variables. If
-    there are no credentials, only the names of the variables are included.
+    The credentials are the key. Without a key, a reader of the hash could find the variables by
+    trial. If there are no credentials, the hash includes only the names of the variables.
 
     :param bundle: the bundle to deploy.
     :param request: environment, branch and variables of the deploy.

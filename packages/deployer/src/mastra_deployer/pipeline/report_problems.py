@@ -35,7 +35,7 @@ def raise_for_errors(
 
 
 def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems that have the same hint, and messages that differ only in quoted names."""
+    """Group problems with the same hint whose messages differ only in quoted names."""
     groups: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         kind = (problem.severity, problem.hint, _QUOTED.sub("''", problem.message))
@@ -44,7 +44,7 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: all of a few, or else the first and the number of others."""
+    """Format problems of one kind: a few problems in full, or else only the first in full."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))

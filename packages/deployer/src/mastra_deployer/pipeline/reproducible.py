@@ -35,13 +35,13 @@ _OTHER_ENVIRONMENT = {
 def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
     """Build the bundle a second time, and check that both bundles are identical.
 
-    The second build runs in a separate process, on a copy of the project at another path. It has an
-    empty cache, and another umask, locale, time zone and hash seed.
+    The second build runs in a separate process, on a copy of the project at another path. The
+    second build has an empty cache, and another umask, locale, time zone and hash seed.
 
     :param bundle: the first bundle.
-    :param project: the project it was made from.
+    :param project: the project that the bundle was made from.
     :param arguments: the arguments of ``mastra bundle``, without the directory and the output.
-    :returns: the number of files, which are all the same.
+    :returns: the number of files, which are identical in both bundles.
     :raises BuildError: naming the files that differ.
     """
     with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:

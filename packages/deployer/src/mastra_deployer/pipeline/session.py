@@ -1,4 +1,4 @@
-"""Hold the data that all commands need about one project and target, and make the bundle."""
+"""Hold the data about one project and target that all commands need, and make the bundle."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class Session:
     :param file_variables: names in ``.env`` and ``--env-file`` that the deployer does not read.
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
-    :param notes: whether problems of severity ``note`` are shown too.
-    :param strict: whether warnings are collected and not shown, because ``mastra check`` shows them
+    :param notes: whether problems of the severity ``note`` are also shown.
+    :param strict: whether warnings are only collected, because ``mastra check`` shows all warnings
         at its end.
     :param problems: every problem found so far.
     """
@@ -104,7 +104,7 @@ class Session:
 
     @property
     def access(self) -> PlatformAccess:
-        """The settings and credentials for hooks that use the platform.
+        """The settings and the credentials, for hooks that use the platform.
 
         :raises ConsentError: when a setting of the project is an address whose host the user does
             not trust.
@@ -136,8 +136,8 @@ class Session:
         """Build, check, bundle and inspect the app, and replace the output with the result.
 
         :param output: the bundle's directory; ``None`` for this target's default.
-        :param reuse: whether an unchanged bundle in ``output`` is used as it is, and whether the
-            next build may use this one.
+        :param reuse: whether to return the bundle in ``output`` if it is unchanged, and to let the
+            next build do the same with the new bundle.
         :raises MastraError: at the first error; the output is then unchanged.
         """
         platforms = self.hooks.target.platforms
@@ -147,8 +147,9 @@ class Session:
     def bundle_preview(self) -> Bundle:
         """Make the bundle that a preview on this machine runs.
 
-        If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise, if
-        the target allows it, a bundle for this machine is made in another directory.
+        If the bundle of a deploy runs on this machine, the preview uses this bundle. If the bundle
+        does not run here and the target allows it, a bundle for this machine is made in another
+        directory.
 
         :raises ConfigError: before anything is built, when no bundle for the target runs here.
         :raises MastraError: at the first error, as in ``bundle``.
@@ -186,7 +187,7 @@ class Session:
         return hash_build_inputs(self.project, platform, settings, self.hooks.source_paths)
 
     def _reuse(self, destination: Path, platform: Platform, facts: str) -> Bundle | None:
-        """Return the existing bundle if a new build would change nothing; otherwise ``None``."""
+        """Return the existing bundle if a new build would make the same one, or else ``None``."""
         from mastra_deployer.bundler.metadata.build_state import load_build_state
         from mastra_deployer.pipeline.up_to_date import compute_current_fingerprint
 
@@ -239,7 +240,7 @@ class Session:
     def report_file_variables(self, environment: Environment) -> None:
         """Report variables of ``.env`` that a preview and a deployment would not have.
 
-        :param environment: the variables of the project, or of a prebuilt bundle.
+        :param environment: the declared variables of the project, or of a prebuilt bundle.
         """
         patterns = get_config(self.project).check.ignore
         self.report_problems(check_env_files(self.file_variables, environment, patterns))
@@ -247,7 +248,7 @@ class Session:
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
     ) -> None:
-        """Add problems to ``self.problems``, show them, and raise an error if one is an error.
+        """Add problems to ``self.problems`` and show them; raise an error if a problem is one.
 
         :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
@@ -279,18 +280,18 @@ def open_session(
 ) -> Session:
     """Load the target's deployer and merge its settings.
 
-    From then on, the session's ``host_policy`` applies to every client of the kit, and ``report``
-    shows the retries of these clients.
+    After this call, the session's ``host_policy`` applies to every client of the kit, and
+    ``report`` shows the retries of these clients.
 
     :param project: the app.
     :param choice: the target as the user named it.
     :param report: receives progress and notes.
     :param flags: settings from ``-s key=value``.
-    :param env_file: ``--env-file``, read besides ``.env``.
+    :param env_file: the file of ``--env-file``, which is read in addition to ``.env``.
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
-    :param resolve: whether settings that refer to the environment are looked up.
-    :param check_file: raises for a deployer of the project that must not run.
+    :param resolve: whether settings that refer to environment variables get their values.
+    :param check_file: raises an error for a file of the project that must not run as a deployer.
     :param confirm: asks the user whether credentials may go to a host that a setting of the
         project names; ``None`` if nobody can be asked.
     :raises ConsentError: for a deployer of the project that the user does not trust.

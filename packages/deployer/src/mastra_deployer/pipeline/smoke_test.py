@@ -64,7 +64,7 @@ def run_smoke_test(
     :param path: the path to request.
     :param first_failing_status: the smallest HTTP status that is a failure.
     :param report: receives progress.
-    :param timeout: seconds until a failure counts.
+    :param timeout: seconds until a missing or failing response counts as a failure.
     :returns: ``None`` for a deployment without a URL, such as an image in a registry.
     :raises DeploymentFailed: when the deployment does not respond correctly in time.
     """

@@ -23,8 +23,8 @@ class TargetChoice:
 
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
-    :param table: the target's settings in pyproject.toml, with those of ``--env`` applied.
-    :param call: ``deployer=`` of the entry file, if it is for this deployer.
+    :param table: the target's settings in pyproject.toml, with the settings of ``--env`` applied.
+    :param call: ``deployer=`` of the entry file, if this argument names the same deployer.
     :param python: the Python version to build for, if the table sets one.
     :param platform: the platform to build for, in uv's notation, if the table sets one.
     :param env: the value of ``--env``.
@@ -40,7 +40,7 @@ class TargetChoice:
 
     @property
     def record_name(self) -> str:
-        """The name of the app in the project's records: each ``--env`` may be another app."""
+        """The name of the app in the records: the target's name, with ``--env`` if given."""
         return f"{self.name}/{self.env}" if self.env else self.name
 
 
@@ -61,7 +61,7 @@ def choose_server(project: Project, env: str = "") -> TargetChoice:
         raise ConfigError(
             f"[tool.mastra.targets.server] has the deployer {choice.deployer!r}, but the target "
             "'server' is the universal bundle.",
-            "Give that target another name.",
+            "Give the target another name than 'server'.",
         )
     return choice
 
@@ -76,8 +76,8 @@ def choose_target(
     :param project: the project.
     :param name: the user's name for the target; may be empty.
     :param env: applies ``[tool.mastra.targets.NAME.env.ENV]``.
-    :param usage: the command line that names a target, for the hint.
-    :raises ConfigError: when no target is named and there is not exactly one to choose.
+    :param usage: a command line that names a target; the hint of the error contains it.
+    :raises ConfigError: when no target is named, and the project has none or several.
     """
     targets = get_config(project).targets
     call = _read_call(project)
@@ -103,7 +103,7 @@ def list_target_names(project: Project) -> list[str]:
 
 
 def _build_choice(name: str, table: dict[str, Any], call: DeployerCall | None) -> TargetChoice:
-    """Return a choice; the keys of the table with a fixed meaning are not settings."""
+    """Return a choice; take the keys with a fixed meaning out of the table of settings."""
     return TargetChoice(
         name=name,
         deployer=str(table.pop("deployer", name)),
@@ -139,7 +139,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer of the settings class, or the target whose file defines the class."""
+    """Return the deployer with the settings class, or the target whose file defines the class."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

@@ -30,10 +30,10 @@ __all__ = ("compute_current_fingerprint", "hash_build_inputs")
 def compute_current_fingerprint(
     project: Project, target: Target, platform: Platform, kind: str
 ) -> str:
-    """Return the fingerprint of the present sources and dependencies.
+    """Return the fingerprint of the current sources and dependencies.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     """

@@ -1,4 +1,4 @@
-"""Remember changes of variables that take effect with the next deploy."""
+"""Record changes of variables that take effect with the next deploy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def list_changes(project: Project, name: str, stage: str) -> list[str]:
 
 
 def forget_changes(project: Project, name: str, stage: str, changes: Collection[str]) -> None:
-    """Forget recorded changes, because a deploy has used them.
+    """Remove recorded changes, because a deploy has applied them.
 
     Changes since the start of the deploy stay recorded.
 
@@ -71,11 +71,11 @@ def forget_changes(project: Project, name: str, stage: str, changes: Collection[
 def has_changed_since(session: Session, deployment: Deployment) -> bool:
     """Return whether a variable has changed since the deployment.
 
-    This machine remembers its own changes. A platform that stores the times of changes knows all
-    changes.
+    mastra records the changes that are made on this machine. A platform that stores the times of
+    changes knows all changes.
 
     :param session: project, target and settings.
-    :param deployment: the deployment that stays live if nothing has changed.
+    :param deployment: the live deployment, which is kept if no variable has changed.
     """
     stage = deployment.environment
     if list_changes(session.project, session.choice.record_name, stage):

@@ -24,7 +24,7 @@ class GuardedEnvStore:
         self._owner, self._store = owner, store
 
     def list(self) -> Mapping[str, str]:
-        """Return the stored variables: their names, and where each applies."""
+        """Return the name of each stored variable, with a note about its stages."""
         names: Mapping[str, str] = self._call(lambda: dict(self._store.list()))
         return names
 

@@ -86,7 +86,8 @@ class HookCaller(UntypedHookCaller):
         :param platform: the Python version and machine to build for.
         :param directory: an empty directory that receives the build.
         :param report: receives progress and notes.
-        :raises PluginError: when the deployer's hook fails or returns something else.
+        :raises PluginError: when the deployer's hook fails, or returns an object that is not a
+            build.
         """
         build = self._call_deployer(
             "mastra_build",
@@ -115,7 +116,8 @@ class HookCaller(UntypedHookCaller):
         :param directory: an empty directory that receives the bundle.
         :param settings: the deployer's settings, without secrets.
         :param report: receives progress and notes.
-        :raises PluginError: when the deployer returns no bundle that was sealed for its target.
+        :raises PluginError: when the deployer does not return a bundle that was sealed for the
+            deployer's target.
         """
         bundle = self._call_deployer(
             "mastra_bundle",
@@ -138,7 +140,7 @@ class HookCaller(UntypedHookCaller):
     def notify_reused(self, bundle: Bundle, report: Report) -> None:
         """Notify the plugins that an existing bundle is reused.
 
-        :param bundle: the bundle; bundling again would produce the same files.
+        :param bundle: the bundle, which a new build would produce again.
         :param report: receives a warning for each plugin that fails.
         """
         self._notify_stage_finished("bundle", bundle, report)
@@ -228,7 +230,7 @@ class HookCaller(UntypedHookCaller):
         :param access: settings and credentials.
         :param id: the deployment's id.
         :param report: receives progress and notes.
-        :param fingerprint: the fingerprint of the deploy to production that made the deployment;
+        :param fingerprint: the fingerprint of the production deploy that created the deployment;
             empty if unknown.
         """
         arguments = {**access._asdict(), "id": id, "report": report, "fingerprint": fingerprint}
@@ -264,7 +266,7 @@ class HookCaller(UntypedHookCaller):
         """Yield the app's log lines.
 
         :param access: settings and credentials.
-        :param id: the deployment's id; empty for the live one.
+        :param id: the deployment's id; empty for the live deployment.
         :param since: the earliest time of a line; ``None`` for the platform's default.
         :param follow: whether to wait for new lines.
         :raises PluginError: when the hook fails, also while its lines are being read.
@@ -290,7 +292,7 @@ class HookCaller(UntypedHookCaller):
         return GuardedEnvStore(self._name, cast("EnvStore", store))
 
     def diagnose(self, access: PlatformAccess) -> list[Problem]:
-        """Return the problems that would make a deploy fail, without changing anything.
+        """Return the problems that would make a deploy fail; change nothing.
 
         :param access: settings and credentials.
         """

@@ -3,7 +3,7 @@
 A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that other deployers
 have no effect. Ambient plugins (``mastra.plugins``) are all loaded, and may only observe and report
 problems. Each group has its own hook specification and its own plugin manager. In a shared plugin
-manager, an ambient plugin with a ``mastra_deploy`` would be called and get the credentials.
+manager, the hook ``mastra_deploy`` of an ambient plugin would be called with the credentials.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def _find_entry_point(name: str) -> EntryPoint:
 def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
     """Return a hint with the nearest known deployer, or with the command that installs a deployer.
 
-    For a name that resembles a known name, the command never installs a package of the misspelled
-    name, because somebody else may have published such a package.
+    For a misspelled name, the command installs the known deployer, because anybody may have
+    published a package with the misspelled name.
     """
     near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})
     if near in installed_names:
@@ -186,10 +186,10 @@ def register_checked(
 ) -> None:
     """Register a plugin, and check its hooks.
 
-    :param manager: the plugin manager to register it with.
+    :param manager: the plugin manager that registers the plugin.
     :param plugin: the object that has the hooks.
     :param owner: the plugin's name in errors.
-    :param ambient: whether it is an ambient plugin rather than a deployer.
+    :param ambient: whether the plugin is an ambient plugin, and not a deployer.
     :raises PluginError: for a hook that is unknown, not allowed for this kind of plugin, or async.
     """
     try:
@@ -223,7 +223,7 @@ def _get_distribution_name(entry: EntryPoint) -> str:
 
 
 def list_implemented_hooks(manager: pluggy.PluginManager) -> Mapping[str, bool]:
-    """Return whether the deployer implements each hook, by the hook's name.
+    """Return, for the name of each hook, whether the deployer implements the hook.
 
     :param manager: a manager from ``load_deployer``. Mastra's own implementation of
         ``mastra_build`` does not count.

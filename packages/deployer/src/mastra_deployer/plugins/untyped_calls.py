@@ -41,7 +41,8 @@ class UntypedHookCaller:
         """Raise an error if the deployer does not implement a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
-        :raises ConfigError: when it does not, naming the target and the verb.
+        :raises ConfigError: when the deployer does not implement the hook; the error names the
+            target and the verb.
         """
         if not self.has_hook(verb):
             raise ConfigError(
@@ -83,7 +84,7 @@ class UntypedHookCaller:
         return problems
 
     def _read_items(self, owner: str, hook: str, kind: type[T], items: Iterable[object]) -> list[T]:
-        """Read a hook's iterable; a generator runs code of the plugin only while it is read."""
+        """Read a hook's iterable; the code of a generator runs only during this read."""
         result = call_plugin(owner, hook, lambda: list(items))
         return [check_item(owner, hook, kind, item) for item in result]
 
@@ -91,7 +92,7 @@ class UntypedHookCaller:
         self._notify_plugins("mastra_stage_finished", report, stage=stage, result=result)
 
     def _notify_plugins(self, hook: str, report: Report, **arguments: Any) -> None:
-        """Call a listener of each plugin; show a failure as a warning, because the work is done."""
+        """Notify each plugin of finished work; show a failure of a plugin as a warning."""
         for owner, call in self._iter_plugin_calls(hook):
             try:
                 call_plugin(owner, hook, functools.partial(call, **arguments))
@@ -104,9 +105,9 @@ class UntypedHookCaller:
                 )
 
     def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Yield the name of each ambient plugin with the hook, and a caller of this plugin only.
+        """Yield the name of each ambient plugin with a hook, and a function that calls this hook.
 
-        In one call of all plugins, the first failure would keep the others from being called.
+        In a single call of all plugins, the first failure would prevent the calls of the others.
         """
         manager = self._plugins
         implementations = reversed(getattr(manager.hook, hook).get_hookimpls())  # pluggy's order

@@ -32,7 +32,7 @@ def refuse_large_variables(target: Target, values: Mapping[str, Secret]) -> None
 
     :param target: the target, which declares the limit.
     :param values: the variables of the deploy.
-    :raises DeployError: with both sizes.
+    :raises DeployError: naming the size of the variables and the limit.
     """
     revealed = {name: value.reveal() for name, value in values.items()}
     for problem in check_variable_size(target, revealed):

@@ -25,10 +25,10 @@ class StaticImport:
     """An import whose module is written in the source.
 
     :param module: absolute dotted name.
-    :param names: what is imported from the module, which may be submodules.
+    :param names: the names that are imported from the module; some may be submodules.
     :param line: the line of the source.
     :param optional: whether the code works without the module: the error is caught, or the import
-        depends on the platform, on what is installed, or on being the program.
+        runs only on some platforms, with some packages, or when the module is the main program.
     """
 
     module: str
@@ -90,7 +90,7 @@ def _create_import(
 
 
 def _find_ranges(nodes: Iterable[ast.AST]) -> tuple[list[_Range], list[_Range]]:
-    """Return the lines that only type checkers read, and the lines with optional imports."""
+    """Return the lines that only type checkers read, and the lines of optional imports."""
     never: list[_Range] = []
     optional: list[_Range] = []
     for node in nodes:

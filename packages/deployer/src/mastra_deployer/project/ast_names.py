@@ -23,7 +23,8 @@ class ParsedModule(NamedTuple):
     """A parsed module with its nodes.
 
     :param tree: the syntax tree.
-    :param nodes: all its nodes in the order of ``ast.walk``, which is too slow to repeat.
+    :param nodes: all nodes of the module in the order of ``ast.walk``; a repeated walk would be too
+        slow.
     """
 
     tree: ast.Module
@@ -34,7 +35,8 @@ class ParsedModule(NamedTuple):
         """Parse a source file.
 
         :param source: the file's bytes.
-        :raises SyntaxError: for invalid Python; also the other exceptions of ``ast.parse``.
+        :raises SyntaxError: for invalid Python. The other exceptions of ``ast.parse`` are raised,
+            too.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
@@ -56,7 +58,7 @@ def get_dotted_name(node: ast.expr) -> str:
 def collect_imports(nodes: Iterable[ast.AST]) -> dict[str, str]:
     """Map each imported name to its origin.
 
-    :param nodes: the nodes of a module; all but import statements are ignored.
+    :param nodes: the nodes of a module; only import statements count.
     :returns: dotted origins by name; origins of relative imports begin with dots.
     """
     names: dict[str, str] = {}
@@ -89,12 +91,13 @@ def to_absolute_name(origin: str, package: str) -> str:
 class NameResolver:
     """A resolver of names within one module.
 
-    A name that is bound twice, or is also a parameter, is not resolved, because its value is
-    uncertain without running the module.
+    A name that is bound twice, or that is also a parameter, is not resolved, because the value is
+    uncertain.
 
     :param code: the module.
     :param package: the package that relative imports start from (``shop`` in ``shop/agents.py``).
-    :param lookup_constant: returns the string of another module's constant by its dotted name.
+    :param lookup_constant: returns the string of a constant in another module, by the dotted name
+        of the constant.
     """
 
     def __init__(self, code: ParsedModule, package: str, lookup_constant: ConstantLookup) -> None:
@@ -128,20 +131,20 @@ class NameResolver:
         return self._imports[head] + dot + rest if head in self._imports else ""
 
     def find_constructor_call(self, node: ast.expr) -> ast.Call | None:
-        """Return the call whose result is assigned to a module-level name, or ``None``.
+        """Return the call whose result is assigned to the module-level name ``node``, or ``None``.
 
-        :param node: the expression that may be such a name.
+        :param node: the expression, which may be a module-level name.
         """
         return self._calls.get(node.id) if isinstance(node, ast.Name) else None
 
     def resolve_strings(self, node: ast.expr) -> list[str]:
         """Return all strings that an expression may stand for.
 
-        There are several in a loop over strings, such as ``for name in ("A", "B"):
-        os.environ[name]``.
+        In a loop such as ``for name in ("A", "B"): os.environ[name]``, an expression stands for
+        several strings.
 
         :param node: the expression.
-        :returns: an empty list where this is not certain.
+        :returns: an empty list if the strings are not certain.
         """
         if isinstance(node, ast.Name) and node.id in self._loops:
             iterable = self._loops[node.id]

@@ -63,7 +63,7 @@ def interruptible_pool(size: int) -> Iterator[ThreadPoolExecutor]:
 def raise_if_interrupted() -> None:
     """Raise an error if Ctrl-C has ended the block of ``interruptible_pool``.
 
-    :raises KeyboardInterrupt: in a thread too, where Python itself does not raise it.
+    :raises KeyboardInterrupt: in any thread; Python itself raises it only in the main thread.
     """
     if _CHILDREN.is_interrupted:
         raise KeyboardInterrupt

@@ -56,7 +56,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     :param bytecode: which modules have bytecode.
     :param extras: optional dependencies of the project that ship.
     :param groups: dependency groups that ship.
-    :param lock: the lock file to use in place of the usual one.
+    :param lock: the lock file to use in place of the project's default lock.
     :param locked: whether a build without an up-to-date lock is an error; ``--locked``.
     """
 
@@ -84,12 +84,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[tool.mastra]``.
 
     :param entry: ``module:attribute``.
-    :param python: version to build for, in place of the project's own.
+    :param python: version to build for, in place of the version of the project's Python.
     :param env: names of the app's environment variables.
     :param check: options of the checks.
-    :param build: what ships.
+    :param build: options of the build, which decide what ships.
     :param dev: options of ``mastra dev``.
-    :param targets: settings by the user's name for the target.
+    :param targets: the settings of each target, by the user's name for the target.
     """
 
     entry: str = ""
@@ -117,7 +117,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     """Read pyproject.toml; return an empty table if there is no such file.
 
     :param root: the project's directory.
-    :raises ConfigError: when it is not TOML, or has another value in place of a table.
+    :raises ConfigError: when pyproject.toml is not TOML, or has another value in place of a table.
     """
     file = root / "pyproject.toml"
     document = read_toml(file) if file.is_file() else {}
@@ -137,8 +137,8 @@ def read_pyproject(root: Path) -> dict[str, Any]:
 def read_toml(file: Path) -> dict[str, Any]:
     """Read a TOML file.
 
-    :param file: its path.
-    :raises ConfigError: when it cannot be read or is not TOML.
+    :param file: the path of the module.
+    :raises ConfigError: when the file cannot be read or is not TOML.
     """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows add a mark
@@ -181,7 +181,7 @@ def _format_location(error: msgspec.ValidationError) -> str:
 
 
 def _suggest_type(text: str) -> str:
-    """Return an example of a valid value; msgspec's message contains the type."""
+    """Return an example of a valid value, for the type that msgspec's message names."""
     key = text.partition(" - at `$.")[2].rstrip("`").rpartition(".")[2]
     expected = text.partition("Expected `")[2].partition("`")[0]
     example = {"array": '["..."]', "str": '"..."', "bool": "true"}.get(expected)

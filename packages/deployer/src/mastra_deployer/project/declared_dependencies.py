@@ -1,4 +1,4 @@
-"""Read a project's declared dependencies, and how the project's tool installs them."""
+"""Read a project's declared dependencies, and find the command that installs them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_declared_names(root: Path) -> frozenset[str]:
 def read_name(line: object) -> str:
     """Return the canonical name in a requirement, or an empty name.
 
-    :param line: an item of a table of pyproject.toml; a group may include another group.
+    :param line: an item of a table of pyproject.toml, which may be the inclusion of another group.
     """
     try:
         return canonicalize_name(Requirement(str(line)).name)

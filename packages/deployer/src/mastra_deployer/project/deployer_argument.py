@@ -1,9 +1,9 @@
 """Read ``deployer=`` of the entry file without running the file.
 
-The value is a call, or a module-level name that is assigned a call once and used once. Arguments
-are literals or references to the environment: ``os.environ["X"]``, ``os.environ.get("X")``,
-``os.getenv("X")`` and ``Secret.env("X")``. References are resolved only when a deploy command needs
-the value.
+The value is a call, or a module-level name. The name must be assigned once, to a call, and used
+once. Arguments are literals or references to the environment: ``os.environ["X"]``,
+``os.environ.get("X")``, ``os.getenv("X")`` and ``Secret.env("X")``. References to the environment
+are resolved only when a deploy command needs the values.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DeployerCall:
 
     :param module: the module that the class is imported from (``mastra_deployer_acme``).
     :param class_name: the class's name.
-    :param settings: literal values, secrets and ``EnvReference`` by keyword.
+    :param settings: the settings by keyword: literal values, secrets and ``EnvReference``.
     :param keyword: the ``deployer=...`` argument.
     :param assignment: the statement that assigns the call to a name, if a name was used.
     :param line: the line of the call.
@@ -78,7 +78,7 @@ def find_server_settings(tree: ast.Module) -> list[str]:
     """Return the names of the settings in ``server=`` of ``Mastra(...)``, sorted.
 
     :param tree: the module.
-    :returns: the names; the expression itself where it is neither a call nor a mapping.
+    :returns: the names; for a server that is neither a call nor a mapping, the expression itself.
     """
     words = [word for call in find_mastra_calls(tree) for word in call.keywords]
     servers = [word.value for word in words if word.arg == "server"]
@@ -97,8 +97,9 @@ def read_deployer(path: Path, tree: ast.Module) -> DeployerCall | None:
     """Return the call in ``deployer=`` of the entry file, or ``None``.
 
     :param path: the entry file.
-    :param tree: its syntax tree.
-    :raises ConfigError: with file and line, when it cannot be read without running the file.
+    :param tree: the syntax tree of the file.
+    :raises ConfigError: with file and line, when the argument cannot be read without running the
+        file.
     """
     keywords = [
         keyword

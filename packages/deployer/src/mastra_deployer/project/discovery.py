@@ -31,7 +31,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
     :param directory: the project's directory.
     :param app: ``module:attribute`` of any ASGI or WSGI application or ``Mastra`` object.
-    :param sources: whether the command needs the sources. With ``False``, a project without an
+    :param sources: whether the command needs the sources. If it is ``False``, a project without an
         entry gets an empty ``module``, and an entry may have a syntax error.
     :raises ConfigError: when there is no entry, or there are two.
     """
@@ -95,7 +95,8 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     """Parse a source file.
 
     :param path: the file.
-    :param source: its content, where it was read already: the file may have changed since.
+    :param source: the content of the file, if it was read before. The file may have changed since
+        then.
     :raises ConfigError: with file and line of a syntax error.
     """
     try:
@@ -133,7 +134,8 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
     if len(defining) > 1:
         raise ConfigError(
             f"Both {_INDEX} and {_PACKAGE} define a Mastra object.",
-            "Keep only one. Or choose one: [tool.mastra] entry = 'mastra.index:mastra'.",
+            "Keep only one Mastra object. Or choose one: [tool.mastra] entry = "
+            "'mastra.index:mastra'.",
         )
     if not existing and not sources:
         return "", ""

@@ -31,7 +31,7 @@ def read_environment(
 
     :param project: the project whose files are read.
     :param env_file: the file of ``--env-file``, which overrides the files in ``names``.
-    :param names: files in the project's root, of which a later one wins.
+    :param names: files in the project's root; a later file overrides an earlier file.
     :raises ConfigError: when ``env_file`` does not exist.
     """
     if env_file is not None and not env_file.is_file():
@@ -56,7 +56,7 @@ def list_file_variables(project: Project, env_file: Path | None = None) -> froze
 def read_user_environment(project: Project, env_file: Path | None = None) -> dict[str, str]:
     """Return the variables that the user set, without those from the project's files.
 
-    A file within the project is a file of the project, even if ``--env-file`` names it.
+    A file within the project counts as a project file, even if ``--env-file`` names it.
 
     :param project: the project.
     :param env_file: the file of ``--env-file``.

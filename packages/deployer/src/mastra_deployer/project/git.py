@@ -1,7 +1,7 @@
 """Read the project's git state, which platforms show with a deployment.
 
-A repository from an archive has its own configuration. Programs in that configuration are never
-run, and nothing is fetched or written.
+A repository that was unpacked from an archive has its own git configuration. Programs in this git
+configuration are never run, and nothing is fetched or written.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _VARIABLES = {
 
 
 def read_git_state(root: Path) -> Git | None:
-    """Return the commit, the branch and whether files changed; ``None`` without a repository.
+    """Return the commit, the branch, and whether files have changed; ``None`` without a repository.
 
-    If this cannot be determined, the files count as changed.
+    If git cannot say whether files have changed, the files count as changed.
 
     :param root: the project's directory.
     """

@@ -1,8 +1,8 @@
 """Find two interpreters: the project's Python, and the target's Python.
 
 The project's Python runs the project's code. The target's Python compiles bytecode and starts the
-bundle for a check. mastra may be installed in another environment (pipx, uv tool), so its own
-Python is the last choice for both.
+bundle for a check. mastra may be installed in another environment (pipx, uv tool), so mastra's own
+Python is the last choice in both cases.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Interpreter:
     def can_run(self, wheels: str) -> bool:
         """Return whether this interpreter can use wheels of a platform.
 
-        The wheels may need an older glibc than the machine's, but not a newer one.
+        The wheels may need an older glibc than the machine has, but not a newer glibc.
 
         :param wheels: the platform, in uv's notation.
         """
@@ -129,7 +129,8 @@ def find_project_interpreter(project: Project) -> Interpreter:
     """Return the interpreter of the project's environment.
 
     The first existing environment is used: ``$VIRTUAL_ENV``, the project's ``.venv``, or the
-    ``.venv`` of its workspace. Without an environment, it is the interpreter that runs mastra.
+    ``.venv`` of its workspace. Without an environment, the result is the interpreter that runs
+    mastra.
 
     :param project: the project.
     :raises ConfigError: when the environment's Python does not run.
@@ -147,7 +148,7 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Find an interpreter with a Python version on this machine; return ``None`` without one.
+    """Find an interpreter of a version on this machine; return ``None`` if there is none.
 
     :param python: major and minor version.
     :param default: the interpreter to prefer, if its version fits.
@@ -176,9 +177,9 @@ def find_target_interpreter(
 
 
 def _iter_candidates(python: str) -> Iterator[str]:
-    """Yield paths of possible interpreters; the fastest search is first.
+    """Yield paths of possible interpreters; paths that are found fastest come first.
 
-    pyenv's shims are skipped: they work only if a version is chosen.
+    pyenv's shims are skipped, because a shim works only if pyenv has a chosen version.
     """
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):

@@ -1,7 +1,8 @@
 """Choose the version of macOS that a build may need.
 
 uv assumes an older version for every Mac, but a Python may compile only for the newest version.
-Both get the same version, so that a wheel that is compiled here works in the bundle.
+mastra gives uv and the Python the same version, so that a wheel that is compiled here works in the
+bundle.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ def is_macos(wheels: str) -> bool:
 def get_macos_version() -> tuple[int, int]:
     """Return the oldest version of macOS that a bundle for macOS must run on.
 
-    ``MACOSX_DEPLOYMENT_TARGET`` sets the version. Without it, the version is that of this machine.
+    ``MACOSX_DEPLOYMENT_TARGET`` sets the version. If this variable is not set, the version is that
+    of this machine.
 
-    :raises ConfigError: when the variable is no version.
+    :raises ConfigError: when the variable does not contain a version.
     """
     text = os.environ.get(MACOS_VARIABLE, "")
     if text:

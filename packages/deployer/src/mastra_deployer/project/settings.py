@@ -1,11 +1,11 @@
 """Merge a deployer's settings from all their sources.
 
-For each key: ``-s key=value``, else the platform's own environment variable (named in the field's
-metadata, ``field(metadata={"env": "ACME_APP"})``), else ``[tool.mastra.targets.NAME]``, else
-``deployer=`` in the entry file. The metadata may name several variables: ``{"env": ("ACME_REGION",
-"ACME_DEFAULT_REGION")}``. The first variable with a value is used. A default may depend on other
-settings, ``{"default": "https://{region}.acme.example"}``, or be the project's name, ``{"default":
-"{project}"}``.
+The sources of each key are: ``-s key=value``, else the platform's own environment variable (named
+in the field's metadata, ``field(metadata={"env": "ACME_APP"})``), else
+``[tool.mastra.targets.NAME]``, else ``deployer=`` in the entry file. The metadata may name several
+variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. The first variable with a value is
+used. A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or
+be the project's name, ``{"default": "{project}"}``.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def merge_settings(
 
     :param settings_class: the dataclass.
     :param flags: values of ``-s key=value``.
-    :param environ: every known environment variable; only those named by a field are used.
+    :param environ: every known environment variable; only variables that a field names are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
-    :param resolve: whether settings that refer to environment variables get their values. A bundle
-        is made without credentials, so with ``False`` such a setting is ``None``.
+    :param resolve: whether settings that refer to environment variables get their values. If not,
+        these settings are ``None``, because a bundle is made without credentials.
     :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
@@ -77,7 +77,7 @@ def _select_sources(
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
 ) -> dict[str, tuple[str, Any]]:
-    """Return the source that decides each setting, as errors name it, and the value there."""
+    """Return the source of each setting, as errors name it, and the value from this source."""
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
     sources: dict[str, tuple[str, Any]] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
@@ -126,7 +126,7 @@ def collect_credentials(
     Names without a value are left out. The deployer decides which credentials it needs.
 
     :param names: the target's credentials.
-    :param settings: the merged settings; a secret in them wins over the environment.
+    :param settings: the merged settings; a secret in the settings overrides the environment.
     :param environ: every known environment variable.
     """
     credentials = Credentials(
@@ -156,10 +156,10 @@ def find_plaintext_secrets(settings_class: type, arguments: Mapping[str, Any]) -
 def list_project_values(
     settings: Any, *, flags: Mapping[str, str], user_environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the settings that come from the project's files: each name with its text value.
+    """Return the settings that come from the project's files, as text values by name.
 
-    These are all settings that differ from their default, except settings from a flag or from a
-    variable in the real environment.
+    The result has all settings that differ from their default, except settings from a flag or from
+    a variable in the real environment.
 
     :param settings: the merged settings.
     :param flags: values of ``-s key=value``.
@@ -275,7 +275,7 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
 
 
 def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:
-    """Return whether a setting has no value; an empty text, as from ``-s app=$APP``, is none."""
+    """Return whether a setting has no value; an empty text (``-s app=$APP``) counts as none."""
     value = arguments.get(name, "")
     text = value.reveal() if isinstance(value, Secret) else value
     return isinstance(text, str) and not text.strip()

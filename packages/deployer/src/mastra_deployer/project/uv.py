@@ -47,8 +47,8 @@ def run_uv(
 
     :param arguments: the arguments of uv.
     :param cwd: the working directory of uv; ``None`` for the working directory of this process.
-    :param environment: variables besides those of this process. Secrets belong here, since every
-        user of the machine can read an argument list.
+    :param environment: variables besides those of this process. Secrets belong here and not in the
+        arguments, since every user of the machine can read an argument list.
     :param text: uv's standard input.
     :raises BuildError: with uv's own explanation, and a cure if it is known.
     """
@@ -100,7 +100,7 @@ def is_unsolvable(error: BuildError) -> bool:
 
 
 def _redact_output(stderr: str, variables: Mapping[str, str]) -> str:
-    """Return uv's error output without the credentials that uv got."""
+    """Return uv's error output without the credentials that were passed to uv."""
     text = _ADDRESS.sub(r"\1\2", stderr.strip())
     for secret in sorted(_iter_secrets(variables), key=len, reverse=True):
         text = text.replace(secret, "****")
@@ -127,7 +127,7 @@ def _to_build_error(stderr: str) -> BuildError:
             if message == _OUTDATED_LOCK:
                 return BuildError(message, hint)
             return BuildError(f"{message}\n{text}", hint)
-    return BuildError(f"uv failed:\n{text}", "Correct what uv's message names.")
+    return BuildError(f"uv failed:\n{text}", "Correct the input that uv's message names.")
 
 
 _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (

@@ -22,7 +22,7 @@ def is_wsgi_application(tree: ast.Module, attribute: str) -> bool:
     Other WSGI applications are recognised at the import of the entry.
 
     :param tree: the module.
-    :param attribute: name of the application in it.
+    :param attribute: the name to which the module assigns the application.
     """
     imports = collect_imports(ast.walk(tree))
     for node in ast.walk(tree):

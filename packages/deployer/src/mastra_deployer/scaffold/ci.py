@@ -33,15 +33,15 @@ class Pipeline:
     :param root: the root of the project.
     :param target: name of the target.
     :param python: version that the bundle is built for.
-    :param credentials: names of variables that every command needs: the target's, and those that
-        ``deployer=`` refers to.
+    :param credentials: names of variables that every command needs: the target's credentials, and
+        the variables that ``deployer=`` refers to.
     :param secrets: the credentials and the app's variables, which a deploy sets on the platform.
     :param install: commands that create ``.venv`` with the project, its tests and the tools.
-    :param test: the command that tests.
+    :param test: the command that runs the tests.
     :param smoke: path of the smoke test; empty if Mastra does not serve the app.
     :param previews: whether the target has previews.
     :param rollback: whether the target can roll back.
-    :param locked: whether the project has a lock, so that a build must use it.
+    :param locked: whether the project has a lock, which each build must then use.
     :param trust: hosts and deployers that the project's files name, for ``MASTRA_TRUST``.
     """
 
@@ -63,7 +63,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
     """Read the facts that a pipeline for a target needs.
 
     :param project: the project to deploy.
-    :param name: the name of the target; empty for the only one.
+    :param name: the name of the target; empty for the only target.
     :raises ConfigError: when the target is ambiguous or unknown, or cannot deploy.
     """
     choice = _choose_target(project, name)

@@ -52,10 +52,10 @@ def find_databases(project: Project) -> tuple[Database, ...]:
 
 
 def list_directories(databases: Iterable[Database], home: str) -> tuple[str, ...]:
-    """Return the directories of the databases, except directories below another one.
+    """Return the directories of the databases, except directories within another of them.
 
     :param databases: the databases.
-    :param home: the working directory, which relative paths begin at.
+    :param home: the working directory, which relative paths start from.
     :raises ConfigError: when a directory cannot be a volume.
     """
     found = sorted({_find_directory(each, home) for each in databases})

@@ -25,7 +25,7 @@ _MAX_LENGTH = 40  # leaves room for what clusters append to a name of at most 63
 class Hosting:
     """The facts about an app that a host's configuration needs.
 
-    :param name: valid in DNS: small letters, digits and '-'.
+    :param name: a name that is valid in DNS: small letters, digits and '-'.
     :param python: version that the bundle is for.
     :param port: the port that the app listens on.
     :param drain: seconds that running requests get after SIGTERM.
@@ -33,7 +33,8 @@ class Hosting:
     :param optional: names of variables that the app may use.
     :param mastra: whether Mastra serves the app, with ``/health`` and ``/ready``.
     :param postgres: whether the app requires the URL of a database on the network.
-    :param single: whether runs are kept in the process, so that there must be only one.
+    :param single: whether runs are kept in the memory of a process, so that there must be only one
+        process.
     :param databases: the databases in files that the app writes.
     :param image: a container image of the app; empty if unknown.
     :param wheels: the platform of the bundle in ``.mastra``; empty without a bundle.
@@ -57,7 +58,7 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
     """Read the facts about an app from the project, and from its bundle if there is one.
 
     :param project: the project to run.
-    :param image: name of the image; empty for that of a target of the deployer ``oci``.
+    :param image: name of the image; empty for the image of a target of the deployer ``oci``.
     :raises ConfigError: for an invalid name of a variable.
     """
     manifest = _load_manifest(project)

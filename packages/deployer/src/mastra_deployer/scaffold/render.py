@@ -51,8 +51,8 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool = Fals
     :param directory: the directory to write into.
     :param force: whether existing files are replaced.
     :returns: the paths of the files.
-    :raises ConfigError: if a file exists with other content, a link would lead a file to another
-        place, or a file cannot be written.
+    :raises ConfigError: if a file exists with other content, a path contains a symbolic link, or a
+        file cannot be written.
     """
     targets = {directory / name: text for name, text in files.items()}
     for target, text in targets.items():
@@ -126,8 +126,8 @@ def get_compatible_range(distribution: str) -> str:
 def is_on_index(distribution: str) -> bool:
     """Return whether a distribution was installed from a package index.
 
-    Installers record most other origins, such as a wheel or a clone. They do not record a directory
-    of links, which a variable names.
+    Installers record most other origins, such as a wheel or a clone. Installers do not record a
+    directory of links, which a variable names.
 
     :param distribution: an installed distribution.
     """

@@ -1,4 +1,4 @@
-"""Check the names of environment variables, which files of other programs contain."""
+"""Check the names of environment variables before they are written to files of other programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def require_plain_names(names: Iterable[str]) -> None:
-    """Raise unless no name has a meaning in the syntax of YAML, systemd or a shell.
+    """Raise an error if a name has a meaning in the syntax of YAML, systemd or a shell.
 
     :param names: names of environment variables.
     :raises ConfigError: for a name with other characters than letters, digits and ``_``.

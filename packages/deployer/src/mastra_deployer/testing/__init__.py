@@ -1,4 +1,4 @@
-"""Two test suites for deployer authors: one for a deployer, one for an app that it serves.
+"""Two test suites for deployer authors: one for a deployer, and one for an app on its platform.
 
     from mastra_deployer.testing import AppSuite, DeployerSuite
 
@@ -6,7 +6,7 @@
 
     class TestAcmePreview(AppSuite): ...
 
-They need pytest: ``pip install "mastra-deployer[testing]"``.
+The suites need pytest: ``pip install "mastra-deployer[testing]"``.
 """
 
 import pytest

@@ -59,7 +59,7 @@ class BundleTests(SuiteFixtures):
         )
 
     def test_bundling_does_not_change_the_build(self, harness: Harness) -> None:
-        """Content, modes and names of the build do not change, because all targets share it."""
+        """Bundling changes no contents, modes and names in the build, which all targets share."""
         build = harness.build()
         before, modes = read_files(build.directory), _read_modes(build.directory)
         harness.bundle(build=build)
@@ -115,7 +115,7 @@ class BundleTests(SuiteFixtures):
         assert harness.copy_bundle(bundle).manifest == bundle.manifest
 
     def test_every_file_of_the_app_is_live(self, harness: Harness) -> None:
-        """Each file of the app and its dependencies is deployed, also empty and duplicate files."""
+        """Each file of the app and its dependencies is live, even an empty or duplicate file."""
         self.require(harness, "deploy")
         build = harness.build()
         expected = {

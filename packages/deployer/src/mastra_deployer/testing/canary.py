@@ -1,4 +1,4 @@
-"""Tests of shares of traffic."""
+"""Tests of canaries, which are deployments with a share of the traffic."""
 # ruff: noqa: S101  # tests assert
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class DeployTests(SuiteFixtures):
         assert deployment.live, "users see it, and live is False"
 
     def test_an_unpublished_deploy_is_not_live(self, harness: Harness) -> None:
-        """Without promotion, a deploy returns a draft or raises, and production is unchanged."""
+        """Without promotion, a deploy returns a draft or fails, and production does not change."""
         self.require(harness, "deploy")
         harness.deploy_sample()
         before, bundle = harness.get_live(), harness.bundle("new")
@@ -55,7 +55,7 @@ class DeployTests(SuiteFixtures):
             assert self.is_complete(harness.get_live(), bundle, {}), "it is not promoted"
 
     def test_every_file_is_deployed_unchanged(self, harness: Harness) -> None:
-        """All files of the bundle are live, also duplicates and empty files, and no other file."""
+        """Exactly the files of the bundle are live, including duplicates and empty files."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         harness.deploy(bundle)
@@ -109,7 +109,7 @@ class DeployTests(SuiteFixtures):
         assert self.is_complete(harness.get_live(), bundle, {}), "the change is not live"
 
     def test_a_preview_does_not_change_production(self, harness: Harness) -> None:
-        """A preview is live as a preview, and production does not change."""
+        """After a deploy as a preview, the preview is live, and production has not changed."""
         self.require(harness, "deploy", "previews")
         if not harness.caller.target.previews:
             pytest.skip("the target has no previews")

@@ -30,7 +30,7 @@ Kind = Literal["answer", "reset", "lost", "truncated", "slow"]
 class Exchange:
     """A request that the proxy recorded.
 
-    :param index: number of requests before this one since the rule was applied.
+    :param index: number of requests since the rule was applied, before this request.
     :param method: the method in upper case.
     :param path: the path with the query.
     :param headers: the headers by name in lower case, without the values of credentials.
@@ -110,7 +110,7 @@ def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
     """Return a rule that injects the fault into the first attempt of each matching request.
 
     :param fault: the fault to inject.
-    :param matches: whether a request may get the fault.
+    :param matches: returns whether a request may get the fault.
     """
     known: set[tuple[str, str, bytes]] = set()
 

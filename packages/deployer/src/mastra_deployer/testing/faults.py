@@ -38,19 +38,19 @@ class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
     def test_deploy_retries_after_429(self, harness: Harness) -> None:
-        """Each request gets one 429 with Retry-After: this deploy or the next one succeeds."""
+        """If each request gets one 429 with Retry-After, this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_rate_limit())
 
     def test_deploy_retries_after_503(self, harness: Harness) -> None:
-        """Each request gets one 503: this deploy or the next one succeeds."""
+        """If each request gets one 503, this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_error(503, "try again"))
 
     def test_deploy_retries_after_a_reset_connection(self, harness: Harness) -> None:
-        """The connection of each request is reset once: this deploy or the next one succeeds."""
+        """If the connection of each request is reset once, this deploy or the next one succeeds."""
         self._deploy_despite(harness, RESET)
 
     def test_deploy_retries_after_a_truncated_response(self, harness: Harness) -> None:
-        """The response to each request is truncated once: the deploy, or the next, succeeds."""
+        """If each response is truncated once, this deploy or the next one succeeds."""
         self._deploy_despite(harness, TRUNCATED)
 
     def test_a_lost_response_creates_no_duplicate(self, harness: Harness) -> None:
@@ -193,7 +193,7 @@ class FaultTests(SuiteFixtures):
         return runs
 
     def _deploy_despite(self, harness: Harness, fault: Fault) -> None:
-        """Deploy with the fault once for each repeatable request, then for each other request."""
+        """Deploy with one fault in each repeatable request, and then with faults in the others."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         error = harness.deploy_with_faults(bundle, fail_each_once(fault, self.is_repeatable))

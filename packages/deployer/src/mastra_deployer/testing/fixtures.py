@@ -31,7 +31,7 @@ class SuiteFixtures:
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
-    :cvar canary: shares of traffic are tested, if the deployer has the hook.
+    :cvar canary: canaries are tested, if the deployer has the hook.
     :cvar logs: the log is tested, if the deployer has the hook.
     :cvar messages: the platform can store a short text with a deployment.
     :cvar reserved_variables: names of variables that the platform sets itself and refuses.
@@ -39,8 +39,8 @@ class SuiteFixtures:
     :cvar max_requests: the number of requests of one call after which the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
         such fields; empty for none.
-    :cvar url_env: an environment variable that takes the address; empty for none.
-    :cvar credentials: values of all credentials but the first, by name.
+    :cvar url_env: the environment variable that takes the platform's address; empty for none.
+    :cvar credentials: values of all credentials except the first credential, by name.
     """
 
     incremental: ClassVar[bool] = True
@@ -107,7 +107,7 @@ class SuiteFixtures:
             harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context without waits of the kit; override it to skip an SDK's waits too."""
+        """Return a context in which the kit does not wait; an override can skip an SDK's waits."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
@@ -118,7 +118,7 @@ class SuiteFixtures:
         return exchange.method in ("GET", "HEAD", "OPTIONS")
 
     def is_repeatable(self, exchange: Exchange) -> bool:
-        """Return whether a request may be repeated without a lookup.
+        """Return whether a request may be repeated before the effect of the first attempt is known.
 
         :param exchange: the request.
         """
@@ -138,9 +138,9 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether all files of a bundle, no other files, and the given variables are live.
+        """Return whether exactly the files of a bundle, and the given variables, are live.
 
-        :param live: what users see.
+        :param live: the deployment that users see.
         :param bundle: the bundle that was deployed.
         :param env: the variables that were deployed.
         """

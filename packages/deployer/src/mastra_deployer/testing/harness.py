@@ -44,9 +44,9 @@ _METHODS = {
 class HarnessOptions:
     """The configuration of a deployer for the proxy.
 
-    :param url_settings: the fields of its settings that take an address of the platform.
-    :param url_env: an environment variable that takes the address; empty for none.
-    :param credentials: values of all credentials but the first, by name.
+    :param url_settings: the fields of the deployer's settings that take an address of the platform.
+    :param url_env: the environment variable that takes the platform's address; empty for none.
+    :param credentials: values of all credentials except the first credential, by name.
     :param skip_waits: returns a context in which waits take no time.
     :param max_requests: the number of requests of one call after which the proxy answers 403.
     """
@@ -64,7 +64,7 @@ class Harness:
     :param deployer: the module, or object, with the hooks.
     :param platform: a fake of the platform.
     :param root: an empty directory.
-    :param options: how the deployer is configured.
+    :param options: the configuration of the deployer.
     """
 
     def __init__(
@@ -121,14 +121,14 @@ class Harness:
     def build(self, change: str = "") -> Build:
         """Stage the sample app in a new directory.
 
-        :param change: text that makes this another version of the app.
+        :param change: text that makes another version of the app.
         """
         return sample_build(self.make_directory(), self.caller.target, change=change)
 
     def bundle(self, change: str = "", *, build: Build | None = None) -> Bundle:
         """Bundle the sample app in a new directory.
 
-        :param change: text that makes this another version of the app.
+        :param change: text that makes another version of the app.
         :param build: the build to bundle; a new build if left out.
         """
         build = build or self.build(change)
@@ -161,7 +161,7 @@ class Harness:
         message: str = "",
         wait: bool = True,
     ) -> Deployment:
-        """Deploy like the command, and promote a production deployment that is not live.
+        """Deploy as ``mastra deploy`` does, and promote a production deployment that is not live.
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.
@@ -188,7 +188,7 @@ class Harness:
     def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:
         """Bundle and deploy a version of the sample app.
 
-        :param change: text that makes this another version of the app.
+        :param change: text that makes another version of the app.
         :param environment: the stage to deploy to.
         """
         return self.deploy(self.bundle(change), environment)
@@ -198,7 +198,7 @@ class Harness:
 
         :param bundle: the bundle to deploy.
         :param rule: selects the fault for each request.
-        :param options: those of ``deploy``.
+        :param options: further arguments of ``deploy``.
         """
         with self.proxy.apply_rule(rule):
             try:

@@ -1,4 +1,4 @@
-"""Call the hooks of a deployer that is an object here, and not an installed plugin."""
+"""Call the hooks of a deployer that is an object in this process, and not an installed plugin."""
 
 from __future__ import annotations
 

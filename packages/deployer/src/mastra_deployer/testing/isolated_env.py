@@ -64,7 +64,7 @@ def isolate_home(home: Path) -> Iterator[None]:
 
 
 def _list_shared_directories() -> dict[str, Path]:
-    """Return the directories below the home directory that tests may use, by their variables."""
+    """Return the directories in the home directory that tests may use, by variable."""
     from mastra_deployer.files.directories import get_cache_directory
 
     home = Path.home()
@@ -131,7 +131,7 @@ def _advance_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 class _DatetimeType(type):
-    """Makes real datetimes instances of the class that replaces ``datetime``."""
+    """Makes real datetimes count as instances of the class that replaces ``datetime``."""
 
     def __instancecheck__(cls, item: object) -> bool:
         return isinstance(item, cls.__mro__[1])
@@ -161,7 +161,7 @@ def block_network() -> Iterator[list[str]]:
 def read_files(directory: Path) -> dict[str, bytes]:
     """Return the content of every file below a directory, by relative path.
 
-    :param directory: read with all its subdirectories.
+    :param directory: the directory to read, with all its subdirectories.
     """
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()

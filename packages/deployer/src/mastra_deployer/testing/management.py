@@ -52,7 +52,7 @@ class ManagementTests(SuiteFixtures):
             self._refuse_ids(harness, verb, ids)
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
-        """Rollback restores the deployment with an id, or else the previously live deployment."""
+        """A rollback restores the deployment with an id, or else the previously live deployment."""
         self.require(harness, "rollback")
         bundles = [harness.bundle(change) for change in "abc"]
         first, second, third = (harness.deploy(bundle).id for bundle in bundles)
@@ -84,7 +84,7 @@ class ManagementTests(SuiteFixtures):
         assert self._get_message(harness, first) == "the latest words", "the rollback changed it"
 
     def test_variables_survive_a_deploy(self, harness: Harness) -> None:
-        """Variables are set, replaced and removed; a deploy keeps all others."""
+        """Variables are set, replaced and removed; a deploy keeps those that it does not set."""
         self.require(harness, "env")
         self.require(harness, "deploy")
         harness.deploy_sample()

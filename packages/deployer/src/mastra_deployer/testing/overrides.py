@@ -1,4 +1,4 @@
-"""Allow that an author overrides a test only as an expected failure."""
+"""Allow authors to override a test only if they mark it as an expected failure."""
 
 from __future__ import annotations
 

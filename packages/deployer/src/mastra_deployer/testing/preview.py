@@ -21,7 +21,7 @@ __all__ = ("PreviewTests",)
 
 
 class PreviewTests(SuiteFixtures):
-    """The modules that a deployer adds to the app work."""
+    """Test the modules that a deployer adds to the app."""
 
     def test_added_modules_parse(self, harness: Harness) -> None:
         """Every Python file that the deployer adds to the app parses."""
@@ -58,7 +58,7 @@ class PreviewTests(SuiteFixtures):
             assert run.get("result") == expected, f"the workflow answered {run}"
 
     def _read_deployed(self, harness: Harness, bundle: Bundle) -> Mapping[str, bytes]:
-        """Return the live files from archives, or else the files of the bundle."""
+        """Return the live files from uploaded archives, or else the files of the bundle."""
         if not harness.caller.has_hook("deploy"):
             return read_files(bundle.directory)
         harness.deploy(bundle)

@@ -63,7 +63,7 @@ class ReadOnlyTests(SuiteFixtures):
         assert _select_errors(problems), "the doctor finds nothing wrong with a rejected token"
 
     def test_deployments_are_newest_first_and_one_is_live(self, harness: Harness) -> None:
-        """The newest deployment is first, the limit is respected, and the live one is marked."""
+        """The newest deployment is first, the limit applies, and the live deployment is marked."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         ids = [harness.deploy_sample(change).id for change in ("1", "2", "3")]
@@ -119,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """A promoted aborted deploy has a fingerprint only if its variables are set."""
+        """If an aborted deploy is promoted, it has a fingerprint only if its variables are set."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")

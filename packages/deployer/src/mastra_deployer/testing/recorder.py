@@ -36,7 +36,7 @@ class Recorder(logging.Handler):
         """Record progress.
 
         :param current: amount that is done.
-        :param total: amount in all.
+        :param total: the amount at the end of the step.
         :param unit: the unit of both amounts.
         """
         self.lines.append(f"{current}/{total} {unit}")

@@ -34,7 +34,7 @@ class RecordingProxy(ThreadingHTTPServer):
 
     :param upstream: the platform's address.
     :param max_requests: the number of requests that one call may send. All later requests get a
-        403, so that a deployer that polls forever comes to an end.
+        403, so that a deployer that polls forever ends.
     """
 
     daemon_threads = True

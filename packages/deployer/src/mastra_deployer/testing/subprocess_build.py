@@ -42,7 +42,7 @@ def bundle_in_subprocess(module: str, directory: Path, table: Mapping[str, Any])
     :param directory: an empty directory.
     :param table: the deployer's settings as a table of pyproject.toml.
     :returns: the bundle's directory.
-    :raises AssertionError: with the process's error output, when it failed.
+    :raises AssertionError: when the process failed, with its error output.
     """
     arguments = ["-m", __name__, module, str(directory), json.dumps(table)]
     run_python(*arguments, PYTHONHASHSEED="4711", LC_ALL="C", TZ="Asia/Tokyo")
@@ -53,8 +53,8 @@ def run_python(*arguments: str, **environment: str) -> str:
     """Run another Python with the same import path, and return its output.
 
     :param arguments: the arguments of the interpreter.
-    :param environment: variables that are added.
-    :raises AssertionError: with its error output, when it failed.
+    :param environment: environment variables to add.
+    :raises AssertionError: when the process failed, with its error output.
     """
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(

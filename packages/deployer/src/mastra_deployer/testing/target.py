@@ -102,7 +102,7 @@ class TargetTests(SuiteFixtures):
     def _list_settings_of(
         harness: Harness, bundle: Bundle, name: str
     ) -> list[Callable[[], object]]:
-        """Return one call for each way to set a variable."""
+        """Return one call for each way to set a variable: a deploy, and the hook ``mastra_env``."""
         calls: list[Callable[[], object]] = [lambda: harness.deploy(bundle, env={name: "value"})]
         if harness.caller.has_hook("env"):
             calls.append(lambda: harness.set_variables("production", {name: "value"}))

@@ -1,4 +1,4 @@
-"""Find the domain in a setting from which a deployer built a host name.
+"""Find the domain in the setting from which a deployer has built a host name.
 
 A deployer may put a setting anywhere into an address. For example, in
 ``https://api-{region}.platform.example``, the region ``x.evil.example/`` makes the host
@@ -18,11 +18,11 @@ _DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an 
 
 
 def find_domain(text: str, host: str) -> str:
-    """Return the host, or the longest domain above it, that a text contains.
+    """Return the host or its longest parent domain that a text contains.
 
     :param text: the text of a setting.
     :param host: the host as ``format_host`` writes it.
-    :returns: the longest such domain without a port, or an empty text.
+    :returns: the host or its longest parent domain, without a port, or an empty text.
     """
     bare = re.sub(r":\d+$", "", host).strip("[]")
     decoded = _decode_labels(bare)
@@ -36,7 +36,7 @@ def find_domain(text: str, host: str) -> str:
 
 
 def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each part of a text that may be a host, and whether an address may start with it."""
+    """Yield each part of a text that may be a host, and whether the part may begin an address."""
     for piece in _DOTS.sub(".", text.lower()).split():
         yield piece.strip("[]"), False  # an IPv6 address
         for address in re.findall(r"\[([^\]]+)\]", piece):

@@ -16,8 +16,8 @@ _HOST = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 def format_host(url: str) -> str:
     """Return the host of an address, with the port unless it is the scheme's default.
 
-    The address is parsed as in the HTTP client. Letters beyond ASCII are encoded (``xn--...``), so
-    that no host looks like another host.
+    This function parses the address as the HTTP client does. Letters beyond ASCII are encoded
+    (``xn--...``), so that no host looks like another host.
 
     :param url: an absolute address.
     :raises ConfigError: when the address has no host.
@@ -55,7 +55,7 @@ def parse_host(text: str) -> str:
     """Return the host in a user's input: a host, a host with a port, or an address.
 
     :param text: ``registry.example``, ``registry.example:5000`` or ``https://registry.example/x``.
-    :raises ConfigError: when it is none of them.
+    :raises ConfigError: when the text has none of these forms.
     """
     is_address = "://" in text and urlsplit(text).scheme in _DEFAULT_PORTS
     host = format_host(text if is_address else f"https://{text}")

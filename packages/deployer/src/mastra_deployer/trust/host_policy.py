@@ -2,8 +2,8 @@
 
 The project's files must not decide alone where credentials are sent. If pyproject.toml,
 ``deployer=`` of the entry file or ``.env`` names a host, the host needs the user's consent. Hosts
-in the deployer's own code need no consent. Neither do hosts from the command line or the real
-environment.
+in the deployer's own code need no consent. Hosts from the command line and from the real
+environment need no consent.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ __all__ = ("HostPolicy", "require_consent", "set_host_policy")
 class HostPolicy:
     """The hosts that one command may send credentials to.
 
-    :param values: texts of settings that come from the project's files, by setting.
-    :param confirm: asks the user whether a host is trusted; receives the host and the setting.
-        ``None`` if nobody can be asked.
+    :param values: the text values of settings that come from the project's files, by the name of
+        the setting.
+    :param confirm: asks the user whether a host is trusted; receives the host and the setting. It
+        is ``None`` if nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
     """
 
@@ -50,7 +51,7 @@ class HostPolicy:
                 self._require(format_host(text.strip()), setting)
 
     def check(self, url: str) -> None:
-        """Raise an error if the project names an address's host and the user does not trust it.
+        """Raise an error for a URL whose host the project names and the user does not trust.
 
         :param url: an absolute address.
         :raises ConsentError: naming the host and the setting.
@@ -71,7 +72,7 @@ class HostPolicy:
             self._announce(host)
 
     def _find_setting(self, host: str) -> tuple[str, str]:
-        """Return the setting that contains a host or a domain above it, and this host or domain."""
+        """Return the setting that contains a host or a domain above it, and the found name."""
         matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
         return max(
             (match for match in matches if match[1]),
@@ -80,7 +81,7 @@ class HostPolicy:
         )
 
     def _require(self, host: str, setting: str, domain: str = "") -> None:
-        """Raise an error unless the host, or the domain that a setting contains, is trusted."""
+        """Raise an error if the user trusts neither the host nor the domain in the setting."""
         is_derived = domain and host.endswith(f".{domain}")
         if host in self._accepted or is_trusted_host(host):
             return
@@ -98,7 +99,7 @@ class HostPolicy:
 
 
 class _Current:
-    """The policy of the present command; ``None`` if a deployer is used without a command."""
+    """The policy of the current command; ``None`` if a deployer is used without a command."""
 
     policy: HostPolicy | None = None
 
@@ -106,7 +107,7 @@ class _Current:
 def set_host_policy(policy: HostPolicy | None) -> None:
     """Set the policy for all calls of ``require_consent`` in this process.
 
-    :param policy: that of the command that runs; ``None`` allows every host.
+    :param policy: the policy of the command that is running; ``None`` allows every host.
     """
     _Current.policy = policy
 
@@ -114,11 +115,13 @@ def set_host_policy(policy: HostPolicy | None) -> None:
 def require_consent(url: str, *, host_bound: bool = False) -> None:
     """Raise an error if credentials would be sent to a host that only the project names.
 
-    ``connect`` calls this function. If you send credentials with another client, call it first.
+    ``connect`` calls this function. If you send credentials with another client, call
+    ``require_consent`` first.
 
     :param url: the address that receives the credentials.
     :param host_bound: whether the user stored the credentials for exactly this host, as ``docker
-        login`` does. Such credentials are sent to no other host, so they need no consent.
+        login`` does. Credentials that are bound to a host are sent to no other host, so they need
+        no consent.
     :raises ConsentError: naming the host and the cure.
     """
     policy = _Current.policy

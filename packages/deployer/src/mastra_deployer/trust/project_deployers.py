@@ -26,7 +26,7 @@ def require_trusted_file(path: Path) -> None:
 
 
 def allow_file(path: Path) -> None:
-    """Allow every deployer, in commands that run the project's own code in any case.
+    """Allow every deployer file, in commands that run the project's own code anyway.
 
     :param path: absolute path of the deployer's file.
     """

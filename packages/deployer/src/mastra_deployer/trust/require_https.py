@@ -25,7 +25,7 @@ def require_https(url: str) -> None:
     """Raise an error if a credential must not be sent to an address.
 
     :param url: an absolute address.
-    :raises ConfigError: when it is no address, or a credential would be sent unencrypted.
+    :raises ConfigError: when ``url`` is not an address, or a credential would be sent unencrypted.
     """
     try:
         address = urlparse(url)

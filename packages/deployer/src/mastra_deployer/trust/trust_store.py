@@ -33,7 +33,7 @@ TRUST_VARIABLE = "MASTRA_TRUST"
 class TrustStore(msgspec.Struct, kw_only=True):
     """The hosts and files that the user trusts.
 
-    :param hosts: hosts that may receive credentials although only project files name them.
+    :param hosts: hosts that may receive credentials, even if only project files name them.
     :param files: digests of deployers that are project files, by their absolute paths.
     """
 
@@ -60,7 +60,7 @@ def load_trust() -> TrustStore:
 
 @contextlib.contextmanager
 def change_trust() -> Iterator[TrustStore]:
-    """Yield what is stored, and store it after the block; concurrent changes wait for one another.
+    """Yield the stored trust, and store its changes after the block; concurrent changes wait.
 
     If the block raises an error, nothing is stored.
 
@@ -116,7 +116,7 @@ def compute_file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content.
 
     :param path: the file.
-    :raises ConfigError: when it cannot be read.
+    :raises ConfigError: when the file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

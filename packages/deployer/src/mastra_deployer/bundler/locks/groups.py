@@ -1,4 +1,4 @@
-"""Read extras and dependency groups of pyproject.toml, which are the same for all tools."""
+"""Read extras and dependency groups of pyproject.toml, whose format all tools share."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def select_lines(
 def find_spelling(name: str, table: Iterable[str], key: str) -> str:
     """Find a name in a table, in any spelling, and return the table's spelling.
 
-    :param name: in any spelling.
+    :param name: the name, in any spelling.
     :param table: the names that exist.
-    :param key: the key of ``[tool.mastra.build]``, for the error.
+    :param key: the key of ``[tool.mastra.build]``; errors name it.
     :raises ConfigError: when the name does not exist.
     """
     spellings = {canonicalize_name(item): item for item in table}
@@ -57,7 +57,7 @@ def iter_group_lines(
 
     :param tables: the dependency groups by name.
     :param name: the name of the group.
-    :param ancestors: canonical spelling of the groups that include this one.
+    :param ancestors: canonical names of the groups that include the group ``name``.
     :raises ConfigError: for a group that includes itself, or does not exist.
     """
     if name in ancestors:

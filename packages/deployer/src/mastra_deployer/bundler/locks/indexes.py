@@ -1,7 +1,7 @@
 """Read the package indexes that a project's files name, and the credentials in their URLs.
 
-uv gets the credentials in environment variables. Every user of a machine could read arguments, and
-a file could remain on the disk.
+uv gets the credentials in environment variables. In arguments, every user of the machine could read
+the credentials, and a file with credentials could remain on the disk.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 class Indexes:
     """Sources of packages, in addition to those in uv's own configuration.
 
-    :param default: in place of PyPI.
-    :param extra: searched before the default, in this order.
+    :param default: the index that replaces PyPI.
+    :param extra: the indexes to search before the default index, in this order.
     :param links: pages or directories with files.
-    :param only_links: whether no index is used.
+    :param only_links: whether only links are used, and no index.
     :param prereleases: whether pre-releases are allowed.
     """
 
@@ -40,11 +40,11 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return the options that uv reads only from a requirements file, as its lines."""
+        """Return, as lines of a requirements file, the options that uv reads only from there."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:
-        """Return variables for uv; lists of indexes and links end with the user's own values."""
+        """Return variables for uv; the user's own indexes and links come last in each list."""
         variables = {
             # An entry for PyPI itself must not override the user's own mirror of PyPI.
             "UV_DEFAULT_INDEX": "" if self.default.rstrip("/") == _PYPI else self.default,
@@ -82,7 +82,7 @@ def expand_variables(text: str, where: str) -> str:
     """Replace each ``${NAME}`` with an environment variable, as pip, pdm and pipenv do.
 
     :param text: any text.
-    :param where: the file it comes from, for the error.
+    :param where: the file that contains the text; errors name this file.
     :raises ConfigError: for a variable that is not set.
     """
 

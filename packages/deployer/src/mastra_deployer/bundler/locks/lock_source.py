@@ -21,10 +21,10 @@ class LockRequest:
     """The input for a reader of lock files.
 
     :param project: the app.
-    :param entry: the file of the entry module, if any: it may declare dependencies itself.
+    :param entry: the file of the entry module, if any. The file may declare dependencies.
     :param platform: the platform to build for.
     :param extras: optional dependencies that ship.
-    :param groups: dependency groups that ship besides the main one.
+    :param groups: dependency groups that ship in addition to the main group.
     """
 
     project: Project
@@ -52,7 +52,7 @@ class ResolverInput:
     """The requirements that uv must resolve.
 
     :param lines: requirements, or options of a requirements file.
-    :param constraints: versions that apply if a package is needed anyway.
+    :param constraints: allowed versions of packages; a constraint alone does not install a package.
     :param pyproject: a pyproject.toml that uv itself reads, for the package sources of [tool.uv].
     :param options: the options of uv, for ``pyproject``.
     :param hashes: SHA-256 that a lock allows, by canonical name; other packages may have any hash.
@@ -69,15 +69,15 @@ class ResolverInput:
 class LockSource:
     """The files that decide which packages ship.
 
-    :param name: the name of the deciding file, as users know it.
+    :param name: the name of the file that decides, as users know it.
     :param files: every file that decides the result of ``read``.
-    :param direct: requirements that the project declares itself; these are never pruned.
+    :param direct: requirements that the project declares itself. mastra never prunes them.
     :param read: returns the requirements in the files; may be slow, and is called only after a
         change.
     :param locked: whether the files decide every version.
     :param update: the command that creates or updates the lock.
     :param requires_python: the project's specifier of Python versions.
-    :param indexes: sources of packages that the files name.
+    :param indexes: the package indexes that the files name.
     """
 
     name: str
@@ -107,8 +107,8 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
 
     :param requires: the specifier; may be empty.
     :param platform: the platform of the target.
-    :param where: what the specifier belongs to, for the error.
-    :raises BuildError: when it does not.
+    :param where: the place of the specifier; errors name this place.
+    :raises BuildError: when the specifier does not include the target's version.
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -132,7 +132,7 @@ def check_python(requires: str, platform: Platform, where: str) -> None:
 def collect_hashes(packages: list[tuple[str, list[str]]]) -> dict[str, frozenset[str]]:
     """Collect the SHA-256 hashes of a lock by canonical name.
 
-    :param packages: pairs of a name and its ``algorithm:digest`` hashes.
+    :param packages: pairs of a package's name and its ``algorithm:digest`` hashes.
     """
     allowed: dict[str, frozenset[str]] = {}
     for name, hashes in packages:

@@ -25,9 +25,9 @@ class Pins:
     """The versions of a lock as constraints, which fix versions but install no package.
 
     :param name: the name of the lock, for errors.
-    :param update: the command that updates it.
+    :param update: the command that updates the lock.
     :param versions: pairs of version and marker by canonical name.
-    :param hashes: pairs of a name and its hashes.
+    :param hashes: pairs of a package's name and its hashes.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Pins:
 
         :param name: the name of the package.
         :param version: locked version.
-        :param marker: where it applies; empty for everywhere.
-        :param hashes: ``algorithm:digest`` of its files.
+        :param marker: where the version applies; empty for everywhere.
+        :param hashes: the ``algorithm:digest`` of each file of the package.
         """
         self.versions.setdefault(canonicalize_name(name), []).append((version, marker))
         self.hashes.append((name, hashes))
@@ -52,7 +52,7 @@ class Pins:
         """Return requirement lines for a platform, with the versions of this lock.
 
         :param lines: the requirements.
-        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
         :raises BuildError: when the lock has no package for a line, or a version that does not
             match.
@@ -72,7 +72,7 @@ class Pins:
         """Check that the lock fulfils a requirement.
 
         :param line: the requirement.
-        :param addresses: ``@ URL`` of packages that come from elsewhere than an index.
+        :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
         :raises BuildError: when the lock does not have the package, or has a version that does not
             match.

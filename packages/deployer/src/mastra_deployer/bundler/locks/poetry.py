@@ -37,7 +37,7 @@ _OLD = ("dependencies", "source", "extras", "dev-dependencies")
 
 
 def is_poetry(pyproject: Mapping[str, Any]) -> bool:
-    """Return whether Poetry's own table declares the dependencies.
+    """Return whether the table of Poetry, and not [project], declares the dependencies.
 
     :param pyproject: the contents of pyproject.toml.
     """
@@ -155,7 +155,7 @@ def _iter_group_lines(
 def _add_address(
     line: str, own: Mapping[str, Any], request: LockRequest, addresses: Mapping[str, str]
 ) -> str:
-    """Return a requirement of [project] with its URL.
+    """Return a requirement of [project], with the URL of the package if it has one.
 
     The URL comes from [tool.poetry.dependencies] or from the lock.
     """
@@ -184,7 +184,7 @@ def _get_address(directory: Path, package: Mapping[str, Any]) -> str:
 
 
 def _get_marker(package: Mapping[str, Any]) -> str:
-    """Return the marker of the main group; empty if it is only a condition on an extra."""
+    """Return the marker of the main group; empty if the marker is only a condition on an extra."""
     markers = package.get("markers", "")
     if isinstance(markers, dict):
         markers = markers.get("main", "")
@@ -225,7 +225,7 @@ def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
 
 
 def _compute_content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
-    """Return the hashes of a pyproject.toml that current and older versions of Poetry compute."""
+    """Return the hashes that current and older versions of Poetry compute of a pyproject.toml."""
     return {_compute_content_hash(pyproject, groups=groups) for groups in (True, False)}
 
 

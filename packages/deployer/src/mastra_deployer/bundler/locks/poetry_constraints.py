@@ -67,7 +67,7 @@ def _convert_part(text: str) -> str:
 
 
 def _convert_range(kind: str, text: str) -> str:
-    """Convert ``^1.2`` (its first part stays the same) and ``~1.2`` (its second part stays)."""
+    """Convert ``^1.2`` (any 1.x from 1.2) and ``~1.2`` (any 1.2.x)."""
     release = Version(text).release
     if kind == "~":
         index = min(1, len(release) - 1)

@@ -35,7 +35,7 @@ def read_unlocked_requirements(request: LockRequest, file: Path | None = None) -
     """Read requirements without a lock; the resolver chooses the versions.
 
     :param request: the project, the target and the selected groups.
-    :param file: in place of requirements.txt.
+    :param file: the file to read in place of requirements.txt.
     """
     root, pyproject = request.root, read_pyproject(request.root)
     if poetry.is_poetry(pyproject) and file is None:
@@ -64,7 +64,7 @@ def read_project_requirements(root: Path, pyproject: Mapping[str, Any]) -> list[
     If only the build backend knows the requirements, they are read from a built wheel.
 
     :param root: the project's directory.
-    :param pyproject: the contents of its pyproject.toml.
+    :param pyproject: the contents of the project's pyproject.toml.
     :raises BuildError: when the wheel does not build.
     """
     table = pyproject.get("project", {})

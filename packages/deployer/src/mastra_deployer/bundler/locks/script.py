@@ -21,7 +21,7 @@ def read_script_block(entry: Path) -> dict[str, Any] | None:
     """Return the ``# /// script`` block of a file; ``None`` if it has none.
 
     :param entry: the file.
-    :raises ConfigError: for several blocks, or one that is not TOML.
+    :raises ConfigError: for several blocks, or a block that is not TOML.
     """
     # A block is ASCII as a rule; the rest of the file may have any encoding that Python reads.
     blocks = _BLOCK.findall(entry.read_text(encoding="utf-8", errors="replace"))
@@ -54,7 +54,7 @@ def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> Loc
 
     :param request: the project, the target and the selected groups.
     :param entry: the script.
-    :param block: its ``# /// script`` block.
+    :param block: the ``# /// script`` block of the script.
     :raises ConfigError: when extras or groups are selected, because a script has none.
     """
     lock = get_script_lock(entry)

@@ -37,7 +37,7 @@ _LOCKS: tuple[tuple[str, Callable[[LockRequest, Path], LockSource]], ...] = (
 def choose_source(project: Project, platform: Platform, report: Report) -> LockSource:
     """Choose the files that decide which packages ship.
 
-    In this order: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
+    The order is: ``[tool.mastra.build] lock``, the entry's script block, uv.lock, poetry.lock,
     pdm.lock, Pipfile.lock, pylock.toml, pylock.NAME.toml, pyproject.toml with requirements.txt.
 
     :param project: the app.
@@ -121,7 +121,7 @@ def _find_locks(root: Path) -> list[tuple[str, Callable[[LockRequest, Path], Loc
     if len(pylocks) > 1:
         raise ConfigError(
             f"There are several locks: {', '.join(path.name for path in pylocks)}.",
-            f"Name the one to use: [tool.mastra.build] lock = {pylocks[0].name!r}.",
+            f"Name the lock to use: [tool.mastra.build] lock = {pylocks[0].name!r}.",
         )
     return [(path.name, read_pylock, path) for path in pylocks]
 

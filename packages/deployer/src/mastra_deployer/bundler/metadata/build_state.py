@@ -33,7 +33,7 @@ class BuildState(msgspec.Struct, frozen=True, kw_only=True):
     :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param stamp: digest of the files of the output.
     :param manifest: the manifest of the bundle.
-    :param problems: the problems that the checks before bundling found.
+    :param problems: the problems that checks found before bundling.
     """
 
     facts: str
@@ -56,7 +56,7 @@ def compute_build_fingerprint(sources: str, closure: str) -> str:
     """Compute the fingerprint of a build.
 
     :param sources: digest of the app's own files.
-    :param closure: fingerprint of its dependencies.
+    :param closure: fingerprint of the build's dependencies.
     """
     return hashlib.sha256(f"{sources}\n{closure}".encode()).hexdigest()
 
@@ -83,7 +83,7 @@ def save_build_state(
     :param directory: the output.
     :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param manifest: the manifest of the bundle.
-    :param problems: the problems that the checks before bundling found.
+    :param problems: the problems that checks found before bundling.
     """
     state = BuildState(
         facts=facts,

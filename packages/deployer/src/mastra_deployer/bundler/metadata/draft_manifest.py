@@ -77,7 +77,7 @@ def _select_suspending_steps(
 
 
 def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of an app's report that must be the same for source and bundle.
+    """Return the parts of an app's report that must be equal for the source and the bundle.
 
     :param source: the report; may be empty.
     """

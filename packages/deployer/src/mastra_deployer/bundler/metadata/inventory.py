@@ -30,11 +30,12 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One distribution of the closure.
 
     :param version: the version of the distribution.
-    :param requirers: who requires it; an empty name is the project itself or its target.
-    :param tops: names of its modules and packages at the top level.
-    :param reason: why it does not ship; empty if it ships.
+    :param requirers: the requirers of the distribution; an empty name is the project itself or its
+        target.
+    :param tops: names of the distribution's modules and packages at the top level.
+    :param reason: why the distribution does not ship; empty if it ships.
     :param size: the size of the files that ship, in bytes.
-    :param dropped: its files that do not ship, by reason.
+    :param dropped: the distribution's files that do not ship, by reason.
     """
 
     version: str
@@ -50,8 +51,9 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     :param app: names of the app's files that ship, from the project's root.
     :param dropped: names of the app's files that do not ship, with the reasons.
-    :param distributions: by canonical name.
-    :param problems: what the code imports or opens and the build does not contain.
+    :param distributions: the distributions of the closure, by canonical name.
+    :param problems: modules that the code imports and files that it opens, but that the build does
+        not contain.
     :param fingerprint: the fingerprint of the build.
     :param included: files beside the packages that ship, each with the reason.
     :param modules: number of the dependencies' modules; 0 unless only imported modules have
@@ -83,8 +85,9 @@ def create_inventory(
     """Create the inventory of a build.
 
     :param sources: the app's own files.
-    :param dependencies: its dependencies.
-    :param problems: what the code imports or opens and the build does not contain.
+    :param dependencies: the app's dependencies.
+    :param problems: modules that the code imports and files that it opens, but that the build does
+        not contain.
     :param fingerprint: the fingerprint of the build.
     """
     empty = Inventory(

@@ -19,7 +19,7 @@ APP_KEY = "(app)"
 def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     """Measure the app and each distribution; the largest part is first.
 
-    Bytecode counts for its package.
+    The bytes of bytecode count for the package that the bytecode belongs to.
 
     :param app: directory of the app's files.
     :param wheels: the dependencies that ship.
@@ -34,6 +34,6 @@ def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str
     """Sort sizes, the largest first.
 
     :param sizes: bytes by name.
-    :param count: how many to return; ``None`` for all.
+    :param count: the number of sizes to return; ``None`` for all.
     """
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

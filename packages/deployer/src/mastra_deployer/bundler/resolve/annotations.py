@@ -1,4 +1,4 @@
-"""Read who requires each package, and which index has it, from uv's annotations."""
+"""Read the requirers and the index of each package from uv's annotations."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ def lock_dependencies(
     """Resolve and lock the dependencies of an app.
 
     :param project: the app.
-    :param target: the target, whose runtime requirements count too.
+    :param target: the target, whose runtime requirements are included.
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.
-    :raises BuildError: when they cannot be resolved.
+    :raises BuildError: when the requirements cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()
     adapter = (WSGI_ADAPTER,) if kind == "wsgi" else ()

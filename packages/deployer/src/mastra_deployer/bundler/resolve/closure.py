@@ -62,9 +62,9 @@ class Closure:
     :param direct: canonical names that the project and the target require themselves, with extras.
     :param fingerprint: the fingerprint of names, versions and hashes; independent of paths of this
         machine.
-    :param source: name of the file that decided the versions.
+    :param source: name of the file from which the versions come.
     :param root: the project's directory.
-    :param environment: variables for uv when it installs: indexes with their credentials.
+    :param environment: variables for uv during an installation: indexes with their credentials.
     """
 
     lock: Path
@@ -92,7 +92,7 @@ def lock_closure(
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
     :param modules: dotted names that the app imports or names.
-    :raises BuildError: when they cannot be resolved, or a wheel is missing.
+    :raises BuildError: when the requirements cannot be resolved, or a wheel is missing.
     """
     locks = ensure_local_directory(project, "locks")
     source = choose_source(project, platform, report)
@@ -173,7 +173,7 @@ def _resolve(
 
 
 def _has_links(source: LockSource) -> bool:
-    """Return whether an index or a link directory may have versions that another one lacks."""
+    """Return whether one source of packages may have versions that another source lacks."""
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
     return any(map(_LINKS.search, _read_files(source.files)))
@@ -205,7 +205,7 @@ def _write_inputs(
 def _list_user_options(source: LockSource) -> list[str]:
     """Return uv's options for the files that the user's variables name.
 
-    A lock decides all versions, so the files have no effect on it, as in ``uv sync``.
+    If a lock decides all versions, the files have no effect, as in ``uv sync``.
     """
     if source.locked:
         return []
@@ -228,7 +228,7 @@ def _list_user_files(source: LockSource) -> list[Path]:
 
 
 def _read_files(paths: Iterable[Path]) -> list[str]:
-    """Return the contents of the files that can be read, even if they are not UTF-8.
+    """Return the contents of the readable files, even of files that are not UTF-8.
 
     uv ignores settings that it may not read, such as those of another user after ``sudo -u``.
     """
@@ -244,7 +244,7 @@ def _build_from_commit(line: str, builder: SourceBuilder) -> str:
 
 
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and packages that only they need."""
+    """Require Mastra's installed packages; exclude deployers and their own requirements."""
     lines = []
     for name in OWN_DISTRIBUTIONS:
         extras = ",".join(sorted(direct.get(name, ())))
@@ -254,7 +254,7 @@ def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 
 def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Describe the overrides by their content, because their paths depend on this machine."""
+    """Describe the override files by their content, because their paths depend on this machine."""
     digests = [
         hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS
     ]
@@ -313,7 +313,7 @@ def _hash_manifests(directories: Iterable[Path]) -> str:
 
 
 def _build_install_environment(source: LockSource) -> dict[str, str]:
-    """Return variables for uv: indexes, and URLs of requirements with credentials."""
+    """Return variables for uv: indexes, and the URLs with credentials of requirements."""
     lines = "\n".join(source.direct)
     urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
     indexes = source.indexes

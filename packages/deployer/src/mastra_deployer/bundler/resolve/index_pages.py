@@ -1,4 +1,4 @@
-"""Read which wheels of a project a package index has, by version."""
+"""Read from a package index which wheels a project has, by version."""
 
 from __future__ import annotations
 

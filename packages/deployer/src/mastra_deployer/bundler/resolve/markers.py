@@ -18,8 +18,8 @@ def build_marker_environment(platform: Platform, release: int = 0) -> dict[str, 
     """Return the values of markers on a platform.
 
     :param platform: the platform of the target.
-    :param release: patch release of Python. The default is the first one, because a bundle must
-        work with every patch release.
+    :param release: patch release of Python. The default is the first patch release, because a
+        bundle must work with every patch release.
     """
     if is_pyodide(platform):
         return pyodide_environment(platform)

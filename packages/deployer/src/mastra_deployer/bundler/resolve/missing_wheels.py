@@ -1,4 +1,4 @@
-"""List the packages without a wheel for a target, their requirers, and their wheels."""
+"""List the packages that have no wheel for a target, with their requirers and other wheels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def build_missing_wheels_error(
 
     :param packages: the packages of a lock for every platform.
     :param platform: the platform of the target.
-    :param requirements: the same packages as requirement lines with ``# via`` comments.
+    :param requirements: the packages of the lock as lines of a requirements file with ``# via``
+        comments.
     :returns: ``None`` if every package has a wheel.
     """
     via = {canonicalize_name(name): requirers for name, requirers in _VIA.findall(requirements)}
@@ -68,5 +69,5 @@ def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -
 
 
 def _format_requirer(item: str) -> str:
-    """Return the name of a requirer in uv's output; for mastra's input files, the project."""
+    """Return the name of a requirer in uv's output; input files of mastra stand for the project."""
     return "the project" if item.startswith("-r ") or item.endswith((".toml", ")")) else item

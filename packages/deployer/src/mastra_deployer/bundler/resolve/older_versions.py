@@ -1,7 +1,7 @@
 """Record in a lock which versions are older than the newest version, and why.
 
-There are three reasons: the newest version has no wheel for the target, it does not support each
-patch release of the target's Python, or it requires a package that has no wheel for the target.
+There are three reasons: the newest version has no wheel for the target, does not support each patch
+release of the target's Python, or requires a package that has no wheel for the target.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class OlderVersion(NamedTuple):
     """A package whose newest version the target cannot use.
 
     :param name: the name of the package.
-    :param version: the version that is used.
-    :param newest: the version that uv chooses without this restriction.
+    :param version: the version that the lock contains.
+    :param newest: the newest version, which the target cannot use.
     :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
         a ``requirement``.
     """
@@ -60,7 +60,7 @@ def list_versions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def list_lacking(text: str, platform: Platform) -> dict[str, str]:
-    """Return the packages that have wheels, but none for a platform, with their versions.
+    """Return the names and versions of packages that have wheels, but no wheel for a platform.
 
     :param text: a pylock.toml for every platform.
     :param platform: the platform of the target.
@@ -98,7 +98,7 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
     """Return the packages whose version in a lock is older than the newest version.
 
     :param newest: versions by name.
-    :param text: the lock that is used.
+    :param text: the lock whose versions are compared with the newest versions.
     :param lacks: what the target lacks.
     """
     return [
@@ -109,9 +109,9 @@ def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> lis
 
 
 def list_breaking_versions(items: Iterable[OlderVersion]) -> list[OlderVersion]:
-    """Return the packages whose version is incompatible with the newest by semantic versioning.
+    """Return the packages whose version is incompatible with the newest one by semantic versioning.
 
-    :param items: packages with an older version.
+    :param items: packages whose version is older than the newest one.
     """
     return [item for item in items if _get_series(item.version) != _get_series(item.newest)]
 

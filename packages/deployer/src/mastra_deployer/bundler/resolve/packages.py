@@ -29,7 +29,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 
     :param name: the canonical name.
     :param key: identifies the wheel of the distribution.
-    :param text: its table in the lock; empty for a local project.
+    :param text: the package's table in the lock; empty for a local project.
     :param wheel: the wheel of a local project.
     """
 
@@ -77,7 +77,7 @@ def _build_local_package(wheel: Path, platform: Platform) -> Package:
 
 
 def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
-    """Compute a package's key from its hashes, so that its index has no effect."""
+    """Compute a package's key from its hashes, so that the package's index has no effect."""
     files = [
         *table.get("wheels", []),
         *(table[kind] for kind in ("archive", "sdist") if kind in table),

@@ -1,8 +1,8 @@
 """Resolve for Pyodide (CPython as WebAssembly).
 
-uv resolves for all platforms at once. The lock is then reduced to the packages that Pyodide needs,
-each with the one wheel that fits. The wheel's file name is replaced by one that claims to fit any
-platform. uv then fetches, checks and unpacks the wheels as usual.
+uv resolves for all platforms at once. mastra then reduces the lock to the packages that Pyodide
+needs, with one suitable wheel for each. The wheel's file name is replaced by one that claims to fit
+any platform. uv then fetches, checks and unpacks the wheels as usual.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def fit_lock(
     """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
 
     :param text: the lock.
-    :param root: the directory that its paths are relative to.
+    :param root: the directory that the paths in the lock are relative to.
     :param platform: the platform to build for.
-    :param requirers: who requires each package, for the error.
+    :param requirers: the requirers of each package; the error names them.
     :raises BuildError: naming every package without a wheel that runs there.
     """
     head, *chunks = text.split("[[packages]]\n")
@@ -121,7 +121,7 @@ def fit_lock(
 
 
 def list_unfit(text: str, platform: Platform) -> list[tuple[str, str]]:
-    """Return the packages that have wheels, but none for Pyodide, with their versions.
+    """Return the names and versions of packages that have wheels, but no wheel for Pyodide.
 
     :param text: a universal pylock.toml.
     :param platform: the platform to build for.
@@ -151,7 +151,7 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel for Pyodide, or else one whose compiled code is optional."""
+    """Return the most specific wheel for Pyodide, or else one with optional compiled code."""
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -177,9 +177,10 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 
 
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
-    """Render a package of the lock; the name of its wheel claims any platform.
+    """Render a package of the lock; the new name of its wheel fits any platform.
 
-    The build number distinguishes this wheel in uv's cache from wheels that really have that name.
+    The build number distinguishes the wheel in uv's cache from a wheel whose original name is the
+    same.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']

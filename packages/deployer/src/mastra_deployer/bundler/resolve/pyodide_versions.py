@@ -1,8 +1,8 @@
 """Choose versions that have a wheel for Pyodide.
 
-uv does not know the tags of Pyodide's wheels and resolves the newest versions. Therefore versions
-without a wheel are excluded here, and uv resolves again. If the project's indexes have no wheel of
-a package, the package may come from another index, such as Pyodide's own.
+uv does not know the tags of Pyodide's wheels and resolves the newest versions. Therefore this
+module excludes versions without a wheel, and lets uv resolve again. If the project's indexes have
+no wheel of a package, the package may come from another index, such as Pyodide's own.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class PyodideVersions:
 
     :param platform: the platform to build for.
     :param direct: canonical names that the project requires or imports itself.
-    :param compile_lock: resolves with further arguments of uv, and returns the lock.
-    :param annotate: resolves with further arguments of uv, and returns uv's annotations.
-    :param directory: receives the files that the arguments name.
-    :param single_index: whether all versions of a package are on the index that uv names.
+    :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
+    :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
+    :param directory: the directory for the files that uv's arguments name.
+    :param single_index: whether the index that uv names for a package has all versions of the
+        package.
     """
 
     platform: Platform
@@ -75,7 +76,7 @@ class PyodideVersions:
         return self.compile_lock(self.arguments) if self._unneeded else newest
 
     def find(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel, or else the lock as it is.
+        """Return a lock whose packages all have a wheel, or else the unchanged lock.
 
         :param newest: the lock with the newest versions.
         :raises BuildError: when uv fails.
@@ -96,7 +97,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of uv for the packages that were left out or limited so far."""
+        """Arguments for uv that leave out packages, or limit their versions, as found so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.
@@ -144,7 +145,7 @@ class PyodideVersions:
             return None
 
     def _read_platform_index(self, name: str) -> set[Version]:
-        """Return the matching versions on the platform's own index."""
+        """Return the matching versions of a package from the platform's own package index."""
         index = self.platform.index
         return self._find_fitting(read_wheel_versions(index, name)) if index else set()
 

@@ -41,7 +41,7 @@ class ParsedRequirements:
     """The contents of a requirements file and of the files that it includes.
 
     :param lines: requirements, with absolute paths.
-    :param constraints: versions that apply if a package is needed anyway.
+    :param constraints: allowed versions of packages; a constraint alone does not install a package.
     :param files: every file that was read.
     :param hashes: pairs of a package's name as written and its ``sha256:...``.
     :param indexes: indexes that the files name.
@@ -184,7 +184,7 @@ def _reject_remote(file: Path, value: str) -> None:
     if "://" in value:
         raise ConfigError(
             f"{str(file)!r} includes {remove_credentials(value)!r}, which is not a local file.",
-            "Copy that file into the project, so that every build reads the same file.",
+            "Copy the included file into the project, so that every build reads the same file.",
         )
 
 

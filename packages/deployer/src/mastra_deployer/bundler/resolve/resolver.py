@@ -57,10 +57,11 @@ class Resolver:
     :param builder: builds wheels from source.
     :param inputs: files and options of ``uv pip compile``.
     :param temporary: a directory for this resolution alone.
-    :param previous: an earlier lock, whose versions are kept where they fit.
+    :param previous: an earlier lock. Its versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
-    :param single_index: whether each package comes from one index only, without links to files.
+    :param single_index: whether each package comes from only one index, and not from links to
+        files.
     """
 
     project: Project
@@ -98,7 +99,7 @@ class Resolver:
         return head + text
 
     def _compile_newest(self) -> str:
-        """Return the lock that plain uv makes, with sources for packages without a wheel."""
+        """Return uv's own lock, which has source distributions for packages without a wheel."""
         try:
             return self._compile_lock()
         except BuildError as error:
@@ -148,9 +149,9 @@ class Resolver:
         return text
 
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
-        """Raise an error if the project would get a version that is incompatible with the newest.
+        """Raise an error if the project would get a version incompatible with the newest version.
 
-        An old version of a requirer may not need the package that has no wheel.
+        An older version of a package may not require the package that has no wheel.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -167,7 +168,8 @@ class Resolver:
         except BuildError as error:
             raise BuildError(
                 error.message,
-                f"{names} can be built: require {pins}, if it is new enough. {error.hint}",
+                f"{names} can be built. Require {pins}, if the app works with an older version. "
+                f"{error.hint}",
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
@@ -182,7 +184,7 @@ class Resolver:
         return parse_annotations(self._run_compile(*ANNOTATE, *arguments, *target))
 
     def _suggest_wheel(self, error: BuildError, name: str = "") -> BuildError:
-        """Return the error of a failed build; its hint names a version that has a wheel."""
+        """Return the error of a failed build, with a hint that names a version that has a wheel."""
         found = _FAILED.search(error.message)
         name = name or (found[1] if found else "")
         try:
@@ -193,8 +195,8 @@ class Resolver:
             return error
         return BuildError(
             error.message,
-            f"{name} {versions[name]} has a wheel: require {name}=={versions[name]}, if it is new "
-            f"enough. {error.hint}",
+            f"{name} {versions[name]} has a wheel. Require {name}=={versions[name]}, if the app "
+            f"works with that version. {error.hint}",
         )
 
     def _compile_lock(self, arguments: Sequence[str] = ()) -> str:
@@ -251,7 +253,7 @@ class Resolver:
         return build_missing_wheels_error(packages, self.builder.platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
-        """Render a package; build its source, and keep only files that the lock allows."""
+        """Render a package; build it from source, and keep only files that the lock allows."""
         platform = self.builder.platform
         marker = package.get("marker")
         if "directory" in package or (marker and not evaluate_marker(marker, platform)):
@@ -275,7 +277,7 @@ class Resolver:
 
 
 def _only_wheels(*names: str) -> list[str]:
-    """Return the arguments of uv that allow only wheels of some packages."""
+    """Return arguments for uv that allow some packages only as wheels."""
     return [argument for name in names for argument in ("--only-binary", name)]
 
 
@@ -304,7 +306,7 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[str, Any]:
-    """Limit a package's files to those in the lock; exclude files that were published later."""
+    """Limit a package's files to the files in the lock; exclude files that were published later."""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if not digests or not files:
         return package

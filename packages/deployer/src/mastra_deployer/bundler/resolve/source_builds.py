@@ -57,7 +57,7 @@ class SourceBuilder:
         """Replace a requirement on a git repository with a requirement on a wheel of its commit.
 
         :param line: the requirement.
-        :raises BuildError: when it cannot be fetched, or its wheel does not fit the target.
+        :raises BuildError: when the commit cannot be fetched, or its wheel does not fit the target.
         """
         requirement = _parse_repository(line)
         commit = _COMMIT.search(requirement.url or "")
@@ -73,7 +73,7 @@ class SourceBuilder:
         :param name: the name of the package.
         :param url: the URL of the archive.
         :param digest: SHA-256 of the archive.
-        :raises BuildError: when it does not build, or its wheel does not fit the target.
+        :raises BuildError: when the archive does not build, or its wheel does not fit the target.
         """
         return self._get_wheel(Requirement(f"{name} @ {url}#sha256={digest}"), digest)
 
@@ -140,7 +140,7 @@ def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpre
     :param directory: the project's directory.
     :param platform: the platform to build for.
     :param interpreter: an interpreter of the target's version; ``None`` if this machine has none.
-    :raises BuildError: when it has compiled code, which fits this machine only.
+    :raises BuildError: when the wheel has compiled code, which fits this machine only.
     """
     wheel = build_wheel(directory, interpreter)
     is_native = interpreter is not None and interpreter.can_run(platform.wheels)

@@ -25,7 +25,7 @@ def replace_paths(text: str, replace: Callable[[str], str]) -> str:
     """Replace each ``path`` in the inline tables of a lock.
 
     :param text: the lock.
-    :param replace: returns the new path for a path.
+    :param replace: receives a path, and returns the new path.
     """
     return _PATH.sub(
         lambda match: f"path = {quote(replace(tomllib.loads(match[1])['path']))}", text

@@ -1,7 +1,7 @@
-"""List requirements that a platform does not need, which are therefore not resolved for it.
+"""List requirements that are not resolved for a platform, because the platform does not need them.
 
-Such a requirement may have no wheel for the platform, so it cannot be resolved and pruned later. If
-distributions that are pruned later require it too, it is pruned with them.
+A requirement without a wheel for the platform cannot be resolved, so it must be removed before the
+resolution. If distributions that are pruned later also require the package, it is pruned with them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
 def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str]]:
-    """Return the requirements that their requirers do not need on a platform, by requirer.
+    """Return, for each distribution, its requirements that it does not need on a platform.
 
     :param platform: the platform to build for.
     """
@@ -54,7 +54,7 @@ def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str
 
 
 def list_unneeded_names(platform: Platform) -> frozenset[str]:
-    """Return the canonical names of packages that some requirer does not need on a platform.
+    """Return the canonical names of packages that a requirer does not need on a platform.
 
     :param platform: the platform to build for.
     """
@@ -62,7 +62,7 @@ def list_unneeded_names(platform: Platform) -> frozenset[str]:
 
 
 def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
-    """Return the unneeded packages that the imports of an app need after all.
+    """Return the packages that a platform does not need by default, but that an app's imports need.
 
     :param modules: dotted names that the app imports or names.
     :param platform: the platform to build for.
@@ -74,7 +74,7 @@ def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozen
 def find_needed_packages(
     modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
 ) -> set[str]:
-    """Return the canonical names of packages that modules belong to, or need.
+    """Return the canonical names of the packages that modules belong to or need.
 
     :param modules: dotted names of modules.
     :param needing_modules: the packages that a module and its submodules need, by its dotted name.
@@ -91,7 +91,7 @@ def find_needed_packages(
 def find_unneeded_requirements(
     requirers: Mapping[str, frozenset[str]], direct: frozenset[str], platform: Platform
 ) -> list[str]:
-    """Return the packages that every remaining requirer can do without, sorted by name.
+    """Return the packages that no remaining requirer needs, sorted by name.
 
     :param requirers: canonical names of the requirers of each resolved package.
     :param direct: canonical names that the project requires or imports itself.

@@ -31,7 +31,7 @@ def check_wheel_sizes(
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
     :param target: the target, which has the limits.
-    :param keep: canonical names of distributions that ship in any case.
+    :param keep: canonical names of distributions that always ship.
     :raises BuildError: naming the largest packages.
     """
     limits = target.limits

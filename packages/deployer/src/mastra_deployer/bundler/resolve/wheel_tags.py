@@ -46,7 +46,7 @@ def parse_tags(name: str) -> frozenset[Tag]:
 
 
 def describe_platform(platform: Platform) -> str:
-    """Return a text that identifies the wheels that fit a platform, for keys of caches.
+    """Return a text for cache keys, which identifies the wheels that fit a platform.
 
     :param platform: the platform of the target.
     """
@@ -59,7 +59,7 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
 
     :param names: file names of wheels.
     :param python: the version of Python whose platforms are returned, such as ``3.12``. If no wheel
-        is for this version, each platform is returned with the tag of its own Python.
+        is for this version, each platform is returned with the Python tag of its wheel.
     """
     tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
     interpreter = f"cp{python.replace('.', '')}"
@@ -70,7 +70,7 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
 def get_file_name(file: Mapping[str, Any]) -> str:
     """Return the name of a file in a pylock.toml.
 
-    :param file: its table.
+    :param file: the table of the file.
     """
     location = file.get("name") or file.get("path") or urlparse(file.get("url", "")).path
     return unquote(Path(location).name)

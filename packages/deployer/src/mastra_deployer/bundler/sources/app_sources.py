@@ -19,9 +19,10 @@ __all__ = ("AppSources",)
 class AppSources:
     """The user's own files that ship, and the files that do not ship.
 
-    :param files: name from the project's root to the file's content, or to the file itself.
-    :param dropped: names from the project's root that do not ship, each with the reason.
-    :param executables: the names in ``files`` of executable files.
+    :param files: the content of each file, or its path, by the name relative to the project's root.
+    :param dropped: names, relative to the project's root, of files that do not ship, each with the
+        reason.
+    :param executables: the names of those files in ``files`` that are executable.
     :param code: the modules that ship, by name from the project's root.
     :param included: files beside the packages that ship, each with the reason.
     :param problems: files that the code names and that do not ship.
@@ -41,7 +42,7 @@ class AppSources:
     def write(self, directory: Path) -> None:
         """Copy the files that ship, with mode 755 for executable files and 644 for others.
 
-        :param directory: mirrors the project's root afterwards.
+        :param directory: the directory that receives the copies, in the layout of the project.
         """
         for name, content in self.files.items():
             target = directory / name
@@ -53,11 +54,11 @@ class AppSources:
             target.chmod(0o755 if name in self.executables else 0o644)
 
     def compute_digest(self) -> str:
-        """Return the SHA-256 of the present names, contents and executable bits."""
+        """Return the SHA-256 of the names, contents and executable bits that the files have now."""
         return _hash_files(self.files, self.executables)
 
     def compute_written_digest(self, directory: Path) -> str:
-        """Return the digest of the copies, because the originals may have changed since.
+        """Return the digest of the copies, because the original files may have changed since.
 
         :param directory: the directory given to ``write``.
         """

@@ -21,13 +21,15 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?")
 class ModuleCode:
     """One module of the app, as it ships.
 
-    :param tree: its syntax tree; empty for a file that this Python cannot parse.
+    :param tree: the syntax tree of the module; empty for a file that this Python cannot parse.
     :param nodes: all nodes of the tree.
-    :param names: the parts of each dotted name that it imports, and the first part of each string.
-    :param modules: absolute dotted names that it imports, and strings that look like such names:
-        settings modules and app lists of frameworks are written like that.
-    :param imports: its static imports.
-    :param words: the parts of its strings between slashes, and the names that it imports.
+    :param names: the parts of each dotted name that the module imports, and the first part of each
+        string.
+    :param modules: absolute dotted names that the module imports, and strings that look like such
+        names, as in the settings of frameworks.
+    :param imports: the static imports of the module.
+    :param words: the parts of the module's strings between slashes, and the names that the module
+        imports.
     """
 
     tree: ast.Module
@@ -39,7 +41,7 @@ class ModuleCode:
 
 
 class _ModuleCache:
-    """The modules that were parsed in the present block, by source and package."""
+    """The modules that were parsed in the current block, by source and package."""
 
     modules: dict[tuple[bytes, str], ModuleCode] | None = None
 
@@ -48,7 +50,7 @@ class _ModuleCache:
 def share_parsed_modules() -> Iterator[None]:
     """Parse each module only once during the block, as long as its source stays the same.
 
-    The comparison with the previous build and a build itself read the same modules.
+    The comparison with the previous build reads the same modules as the build itself.
     """
     before, _ModuleCache.modules = _ModuleCache.modules, {}
     try:
@@ -61,8 +63,8 @@ def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
     If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python, or be nested too deeply. Whether it can be imported is for the app's own Python
-    to decide.
+    a newer Python, or be nested too deeply. Only the app's own Python can decide whether such a
+    file can be imported.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.

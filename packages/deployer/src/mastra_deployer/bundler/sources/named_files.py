@@ -1,4 +1,4 @@
-"""Find files of the project that the code names and that are outside of its packages."""
+"""Find files of the project that the code names and that are outside of the app's packages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _WRITTEN = frozenset(("cache", "logs", "log", "media", "out", "output", "tmp", "
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NamedFiles:
-    """The files and directories that the code names outside of its packages.
+    """The files and directories that the code names, and that are outside of the app's packages.
 
-    :param shipped: directories and files that ship for this reason, with the place that names them.
-    :param problems: a warning for each other path, and for each path that depends on the working
-        directory.
+    :param shipped: directories and files that ship because the code names them, each with the place
+        that names it.
+    :param problems: a warning for each named path that does not ship, and for each path that
+        depends on the working directory.
     """
 
     shipped: Mapping[Path, str]
@@ -39,7 +40,7 @@ class NamedFiles:
 def find_named_files(
     project: Project, code: Mapping[Path, ModuleCode], is_shipped: Callable[[Path], bool]
 ) -> NamedFiles:
-    """Find files that the code names and that are not in its packages.
+    """Find files that the code names and that are not in the app's packages.
 
     :param project: the app.
     :param code: the modules that ship, by their path.
@@ -135,12 +136,12 @@ class _Finder:
 
 
 def _select_outermost(paths: Collection[Path]) -> list[Path]:
-    """Return the paths that are not inside of another path."""
+    """Return the outermost paths: those that no other path contains."""
     return sorted(path for path in paths if not any(it in paths for it in path.parents))
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the file names in the project's directory; only code with such a name is relevant."""
+    """Return the names in the root directories; only code with one of these names is relevant."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

@@ -1,6 +1,7 @@
 """Provide the project's own metadata, so that code can read its version and entry points.
 
-From source, the project is installed and has metadata. A bundle contains only its files.
+When an app runs from source, the project is installed and has metadata. A bundle contains only the
+files of the project, and the project is not installed in it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def build_own_metadata(project: Project) -> dict[str, bytes]:
     If only the build backend knows the version, it is read from a built wheel.
 
     :param project: the app.
-    :raises BuildError: when that build fails.
+    :raises BuildError: when the wheel does not build.
     """
     pyproject = read_pyproject(project.root)
     table = pyproject.get("project") or pyproject.get("tool", {}).get("poetry", {})

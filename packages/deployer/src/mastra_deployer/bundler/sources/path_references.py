@@ -37,7 +37,7 @@ class PathReference:
 
     :param path: absolute, or relative to a directory that is not known.
     :param line: the line of the source.
-    :param relative: whether it depends on the working directory.
+    :param relative: whether the path depends on the working directory.
     """
 
     path: Path
@@ -49,9 +49,9 @@ class PathReference:
 class _Location:
     """The path that an expression stands for.
 
-    :param base: what the path is relative to: nothing, the working directory, or something that
-        only running the module would show.
-    :param is_complete: whether the rest of the path is known.
+    :param base: what the path is relative to: nothing, the working directory, or a directory that
+        is known only at run time.
+    :param is_complete: whether the whole path is known, to its end.
     """
 
     path: Path
@@ -69,11 +69,11 @@ class _Location:
 def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference]:
     """Yield each path that a module builds, or passes to a function that reads files.
 
-    If a part of a path is known only at run time, the path ends before it, at a directory. Paths
-    that the module writes to are left out.
+    If a part of a path is known only at run time, the path ends at the directory before this part.
+    Paths that the module writes to are left out.
 
     :param code: the module.
-    :param file: its path.
+    :param file: the path of the module.
     """
     reader = _PathReader(code, file)
     skipped = reader.find_written() | reader.find_parts()
@@ -88,7 +88,7 @@ def find_path_references(code: ModuleCode, file: Path) -> Iterator[PathReference
 
 
 class _PathReader:
-    """Evaluates the expressions of one module that are paths."""
+    """Evaluates those expressions of one module that are paths."""
 
     def __init__(self, code: ModuleCode, file: Path) -> None:
         self._code, self._file = code, file
@@ -134,7 +134,7 @@ class _PathReader:
         return parts
 
     def iter_locations(self, node: ast.AST) -> Iterator[_Location]:
-        """Yield the paths that a node itself names, without the paths of its parts."""
+        """Yield the paths that a node names itself, but not the paths that its child nodes name."""
         found: list[ast.expr] = []
         if isinstance(node, ast.BinOp | ast.JoinedStr):
             found = [node]
@@ -246,7 +246,7 @@ def _iter_assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
-    """Return a call if it builds a path, and all arguments that are paths."""
+    """Return the call itself if it builds a path, and all of its arguments that are paths."""
     name = _get_name(node)
     if name in _SAME | _JOINS:
         yield node

@@ -28,9 +28,9 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
     """Return ``source`` without the deployer, and without imports that only the deployer used.
 
     :param source: the entry file's content.
-    :param tree: its syntax tree.
+    :param tree: the syntax tree of the file.
     :param deployer: the argument to remove.
-    :raises BuildError: when it cannot be removed.
+    :raises BuildError: when the deployer cannot be removed from the code.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     # Split where Python ends a line; str.splitlines would also split at a form feed.
@@ -53,7 +53,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
 
 
 def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) -> None:
-    """Parse the result again, so that a wrong position never lets a token into a bundle."""
+    """Parse the result again, so that no token gets into a bundle because of a wrong position."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
@@ -72,8 +72,8 @@ def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) ->
 def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str]) -> None:
     """Check that a file imports no deployer package.
 
-    :param path: the file, for the error.
-    :param tree: its syntax tree.
+    :param path: the file, which errors name.
+    :param tree: the syntax tree of the file.
     :param packages: import names of deployer packages.
     :raises BuildError: with file and line of the first import.
     """

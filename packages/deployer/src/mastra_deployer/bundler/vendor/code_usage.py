@@ -1,8 +1,8 @@
 """Find the stubs, headers and tests that the code of a distribution uses at run time.
 
 Stubs, headers and tests ship only if the code uses them. A first build reads all modules of all
-dependencies. Therefore each module is only searched for a few words, and parsed only if it contains
-one.
+dependencies. Therefore each module is first searched for a few words, and parsed only if it
+contains one of them.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ _WORD = re.compile(r"\w+")
 class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of distributions that the code of one distribution uses.
 
-    :param tests: directories of tests whose modules are imported, by the directory of tests that
-        contains the import; the empty name stands for all other code.
-    :param stubs: whether it reads the stubs beside its modules.
-    :param foreign_stubs: whether it reads the stubs of other distributions, as type checkers do.
-    :param sources: names of headers and sources of compiled code that it names.
-    :param imports: those of the given modules without which the distribution cannot be imported.
+    :param tests: directories of tests with imported modules, by the place of the import: a
+        directory of tests, or the empty name for all other code.
+    :param stubs: whether the code reads the stubs beside its modules.
+    :param foreign_stubs: whether the code reads the stubs of other distributions, as type checkers
+        do.
+    :param sources: names of headers and sources of compiled code that the code names.
+    :param imports: the given modules without which the distribution cannot be imported.
     """
 
     tests: dict[str, tuple[str, ...]] = {}
@@ -68,8 +69,8 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
 def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) -> CodeUsage:
     """Read which parts of distributions the modules of a distribution use.
 
-    :param tree: the directory that it is installed in.
-    :param names: the names of its files, relative to the tree.
+    :param tree: the directory that the distribution is installed in.
+    :param names: the names of the distribution's files, relative to ``tree``.
     :param targets: names of top-level modules whose imports count.
     """
     names = list(names)
@@ -90,9 +91,10 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 
 
 def iter_test_directories(module: str) -> Iterator[str]:
-    """Yield the directories of tests in a dotted name, the outermost first.
+    """Yield the test directories that a dotted name leads into, the outermost first.
 
-    :param module: such as ``astropy.tests.helper``, which leads into ``astropy/tests``.
+    :param module: a dotted name, such as ``astropy.tests.helper``, which leads into
+        ``astropy/tests``.
     """
     parts = module.split(".")
     for number in range(2, len(parts) + 1):
@@ -103,8 +105,8 @@ def iter_test_directories(module: str) -> Iterator[str]:
 def is_test_directory(parts: Sequence[str]) -> bool:
     """Return whether a directory of a distribution contains only tests, or code for tests.
 
-    :param parts: the parts of its path. The first is the package itself, which may be called
-        ``test``.
+    :param parts: the parts of the directory's path. The first part is the package itself, which may
+        be called ``test``.
     """
     return len(parts) > 1 and (parts[-1] in TEST_NAMES or "/".join(parts) in _TEST_PACKAGES)
 

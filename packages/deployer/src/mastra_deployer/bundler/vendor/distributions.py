@@ -25,15 +25,17 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """An installed distribution.
 
     :param name: the canonical name.
-    :param version: the version in its metadata.
-    :param info: name of its ``.dist-info`` directory.
-    :param requires: its ``Requires-Dist`` lines.
-    :param license: its SPDX expression, if any.
-    :param tool: whether it offers deployers or plugins. The app may require deployers that are not
-        installed in mastra's environment.
-    :param tops: names of its modules and packages at the top level, without suffixes.
+    :param version: the version in the metadata.
+    :param info: name of the ``.dist-info`` directory.
+    :param requires: the ``Requires-Dist`` lines of the distribution.
+    :param license: the SPDX expression of the license, if any.
+    :param tool: whether the distribution offers deployers or plugins. The app may require deployers
+        that are not installed in mastra's environment.
+    :param tops: names of the distribution's modules and packages at the top level, without
+        suffixes.
     :param files: names relative to the tree, from its RECORD.
-    :param usage: what its code uses; ``imports`` has canonical names of distributions.
+    :param usage: what the distribution's code uses; ``imports`` has canonical names of
+        distributions.
     """
 
     name: str
@@ -98,7 +100,7 @@ def _read_usage(
 
 
 def _read_metadata(file: Path) -> str:
-    """Read a metadata file, even if it is not UTF-8 or is missing."""
+    """Read a metadata file, even if it is not UTF-8; raise an error if the file is missing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

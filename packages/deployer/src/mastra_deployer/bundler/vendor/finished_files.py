@@ -18,11 +18,12 @@ __all__ = ("FinishedFile", "finish_files")
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     """A file in its final state.
 
-    :param name: relative to its directory.
-    :param size: in bytes.
-    :param mtime: in nanoseconds; with the size it shows whether the file was written to since.
-    :param sha256: the SHA-256 of its content, in hexadecimal digits.
-    :param executable: whether its owner may execute it.
+    :param name: the file's path relative to a directory.
+    :param size: the size of the file in bytes.
+    :param mtime: the time of the last change, in nanoseconds. A later write changes this time or
+        the size.
+    :param sha256: the SHA-256 of the file's content, in hexadecimal digits.
+    :param executable: whether the owner of the file may execute it.
     """
 
     name: str
@@ -35,7 +36,7 @@ class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
 def finish_files(files: Mapping[Path, Iterable[str]]) -> dict[Path, list[FinishedFile]]:
     """Make files read-only and describe them.
 
-    :param files: names by the directory they are below.
+    :param files: names of files, by the directory that the names are relative to.
     :raises OSError: when a file cannot be read or written.
     """
     # Several threads wait for the disk and hash large files at once.

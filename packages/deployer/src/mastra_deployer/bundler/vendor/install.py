@@ -30,7 +30,7 @@ def install_packages(
     """Install packages of a closure below a temporary directory.
 
     :param packages: the packages to install.
-    :param closure: the lock they belong to.
+    :param closure: the closure that the packages belong to.
     :param platform: the platform to build for.
     :param temporary: receives the installed trees.
     :returns: the installed distributions by the package's key, without those that the target's

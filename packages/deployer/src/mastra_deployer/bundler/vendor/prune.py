@@ -1,7 +1,7 @@
 """Decide which distributions ship.
 
-A distribution is left out only if two conditions are true: only requirements in a tested list lead
-to it, and no code in the bundle imports it.
+A distribution is left out only if two conditions are true: a tested list has every requirement that
+leads to the distribution, and no code in the bundle imports it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DependencyGraph:
     """The graph of distributions and their requirements.
 
     :param distributions: the distributions of the closure, by canonical name.
-    :param direct: what the project and the target require themselves, with extras.
+    :param direct: the requirements of the project and of the target themselves, with extras.
     :param platform: the platform whose markers apply.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """
@@ -82,7 +82,7 @@ class DependencyGraph:
         return {name: tuple(sorted(by)) for name, by in requirers.items()}
 
     def _walk(self, unused_edges: Edges, without: set[str], more: Edges | None = None) -> set[Node]:
-        """Return the nodes that are reachable without the requirements in ``unused_edges``."""
+        """Return the nodes that can be reached without the edges in ``unused_edges``."""
         visited: set[Node] = set()
         pending = [*self._direct.items(), *(more or {}).items()]
         while pending:

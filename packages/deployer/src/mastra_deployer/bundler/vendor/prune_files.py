@@ -31,7 +31,7 @@ class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one distribution that ship because other code needs them.
 
     :param whole: whether everything ships, except files of the installer.
-    :param stubs: whether its type stubs ship.
+    :param stubs: whether the distribution's type stubs ship.
     :param tests: directories of tests that other code imports.
     """
 
@@ -51,8 +51,8 @@ def build_keep_rule(
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or names.
-    :param others: what the other distributions use.
-    :param whole: whether the project keeps all of it.
+    :param others: the parts of distributions that other distributions use.
+    :param whole: whether the project keeps all files of the distribution.
     """
     if whole:
         return KeepRule(whole=True)
@@ -71,7 +71,7 @@ def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -
     """Return the files of a distribution that do not ship, with the reasons.
 
     :param distribution: the distribution, with the names of its files.
-    :param tree: the directory that it is installed in.
+    :param tree: the directory that the distribution is installed in.
     :param rule: the files of the distribution that always ship.
     """
     usage = distribution.usage
@@ -129,7 +129,7 @@ def _get_unused_reason(
 
 
 def _is_python_script(file: Path) -> bool:
-    """Return whether a program is a Python script, because it contains a path of this machine."""
+    """Return whether a program is a Python script, which begins with a path of this machine."""
     try:
         with file.open("rb") as script:
             head = script.read(_HEAD)

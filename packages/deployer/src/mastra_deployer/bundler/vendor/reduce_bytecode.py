@@ -1,7 +1,8 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
 Import statements in functions lead to all features of a package, and an app uses a few of them. The
-start in isolation shows which ones. Python compiles the other modules when they are used.
+start in isolation shows which features the app uses. Python compiles the other modules when they
+are used.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ _CORE, _SERVER = "mastra-core", "mastra-server"
 
 
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
-    """The modules of a bundle that the start in isolation shows to be used, by dotted name.
+    """The dotted names of the modules that a bundle uses, as its start in isolation shows.
 
-    :param imported: what the start imported; empty if that is unknown.
-    :param tried: what the start imported or tried to import.
-    :param later: what the first requests import.
+    :param imported: the modules that the start imported; empty if they are unknown.
+    :param tried: the modules that the start imported or tried to import.
+    :param later: the modules that the first requests import.
     :param standard: modules of the standard library that the start imported.
     """
 
@@ -50,7 +51,7 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeReducer:
     """Leaves out the bytecode of modules that are not imported.
 
-    Most of the work does not depend on the start, so create a reducer while the app starts.
+    Most of the work does not need the result of the start. Create a reducer while the app starts.
 
     :param dependencies: the dependencies that ship.
     """
@@ -131,9 +132,10 @@ class _ImportedFiles:
         }
 
     def _make_feature_check(self) -> Callable[[str], bool]:
-        """Return a function that checks whether the imports in functions of a module count.
+        """Return a function that checks whether imports in functions count for a module.
 
-        They count in the app's own distributions, and in features of mastra that the app uses.
+        Such imports count in the app's own distributions, and in features of mastra that the app
+        uses.
         """
         base = self._follow(_BASE)
 

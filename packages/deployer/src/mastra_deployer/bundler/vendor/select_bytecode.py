@@ -1,7 +1,7 @@
 """Select the modules of the dependencies that have bytecode in a bundle, and compile them.
 
-The selection follows the import statements from the app, and starts nothing: it is the same on
-every machine, also for a platform that this machine cannot run.
+The selection follows the import statements from the app, and runs no code. Therefore the selection
+is the same on every machine, even for a platform that the machine cannot run.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BytecodeRequest(msgspec.Struct, frozen=True, kw_only=True):
     :param mode: the setting ``bytecode``.
     :param modules: dotted names that the app imports or names.
     :param direct: canonical names of the distributions that the app and the target require.
-    :param servers: canonical names of the distributions that the target requires to serve.
+    :param servers: canonical names of the distributions that the target requires in order to serve.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
     """
 
@@ -71,15 +71,16 @@ class BytecodeRequest(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     """The bytecode of the dependencies.
 
-    :param files: what ships, by the path of the stored wheel.
-    :param directories: where these files are, by the path of the stored wheel.
-    :param imported: names of the bytecode files whose modules are imported, even if all ship.
+    :param files: the bytecode files that ship, by the path of the stored wheel.
+    :param directories: the directories that contain these files, by the path of the stored wheel.
+    :param imported: names of the bytecode files whose modules are imported, even if all bytecode
+        files ship.
     :param standard: modules of the standard library that are imported.
     :param modules: number of all modules; 0 unless only imported modules have bytecode.
     :param stored: the stored facts about each wheel's modules, by the path of the stored wheel.
-    :param roots: dotted names from which the imports were followed.
+    :param roots: dotted names of the modules at which the search for imports began.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
-    :param servers: canonical names of the distributions that the target requires to serve.
+    :param servers: canonical names of the distributions that the target requires in order to serve.
     """
 
     files: dict[Path, tuple[FinishedFile, ...]] = {}
@@ -112,7 +113,8 @@ def select_bytecode(
     :param wheels: the wheels that ship, by their path in the store.
     :param tops: names at the top level of each distribution, by its canonical name.
     :param request: the facts that decide the selection.
-    :param interpreter: an interpreter of the target's version; without one nothing is compiled.
+    :param interpreter: an interpreter of the target's version; without an interpreter, nothing is
+        compiled.
     :param report: receives progress.
     :raises BuildError: when the interpreter crashes.
     """

@@ -1,7 +1,8 @@
 """Keep the imports and the bytecode of each wheel's modules for later builds.
 
-An entry belongs to a stored wheel and a version of Python, and grows when another app imports other
-modules of the wheel. Each of its files is written in one step, so builds may share it.
+Each entry is for a stored wheel and a version of Python. The entry grows when another app imports
+further modules of the wheel. Each file of an entry is written in one step, so builds can share the
+entry.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredByt
     """Add facts to the stored facts about a wheel's modules, and return all facts.
 
     :param path: the path of the wheel's bytecode.
-    :param new: what was read and compiled.
+    :param new: the facts from the modules that were read and compiled.
     :param temporary: a directory of this process in the cache.
     """
     old = read_bytecode(path)

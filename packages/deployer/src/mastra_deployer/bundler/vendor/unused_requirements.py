@@ -1,4 +1,4 @@
-"""List requirements and imports of distributions that are never used to serve."""
+"""List the requirements and imports of distributions that a server never uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
-    """Return the requirements that are never used to serve on a platform, by requirer.
+    """Return, for each distribution, the requirements that it never uses to serve on a platform.
 
     :param platform: the platform to build for.
     """
@@ -45,7 +45,7 @@ def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
 
 
 def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
-    """Return the listed distributions that the imports of an app need.
+    """Return the often unused distributions that the imports of an app need.
 
     :param modules: dotted names that the app imports or names.
     """
@@ -53,13 +53,12 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
-    """Return the listed distributions that a distribution needs because of its imports.
+    """Return the often unused distributions that count as needed if a distribution imports them.
 
-    If the distribution declares one of them, for example in an extra that is not selected, it is
-    not needed.
+    A distribution that is declared, for example in an extra that is not selected, does not count.
 
     :param name: canonical name of the importing distribution.
-    :param requires: its ``Requires-Dist`` lines.
+    :param requires: the ``Requires-Dist`` lines of the distribution.
     :returns: canonical names by the name of the top-level module.
     """
     matches = (_NAME.match(line.strip()) for line in requires)

@@ -58,7 +58,7 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     :param dropped: the distributions that do not ship, with the reasons.
     :param requirers: the requirers of each distribution; the empty name is the project or target.
     :param digests: the SHA-256 of each installed file, by the identity of the file.
-    :param bytecode: the bytecode of the modules, whose files are among those of ``wheels``.
+    :param bytecode: the bytecode of the modules; its files are also among those of ``wheels``.
     """
 
     wheels: dict[str, StoredWheel]
@@ -86,8 +86,8 @@ def vendor_dependencies(
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
     :param keep: canonical names of distributions that are never pruned.
-    :param interpreter: an interpreter of the target's version, for bytecode; without one none is
-        compiled.
+    :param interpreter: an interpreter of the target's version; without an interpreter, no bytecode
+        is compiled.
     :param target: the directory to create.
     :param previous: the dependencies of the previous bundle; may be missing.
     :param report: receives progress and notes.
@@ -130,7 +130,7 @@ def _link_wheels(
 def _link_bytecode(
     result: VendoredDependencies, target: Path, names: AbstractSet[str] | None
 ) -> list[Path]:
-    """Link bytecode, all files or those with given names; return directories that are damaged."""
+    """Link all bytecode files, or those with given names; return the damaged directories."""
     damaged = []
     for path, files in result.bytecode.files.items():
         chosen = [file for file in files if names is None or file.name in names]

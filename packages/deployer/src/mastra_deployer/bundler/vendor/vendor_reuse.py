@@ -1,7 +1,8 @@
 """Reuse the dependencies of the previous bundle.
 
-Most builds change only the app. When a bundle is replaced, its dependencies are kept. The next
-build then needs one rename instead of thousands of links and deletions.
+Most builds change only the app. When a bundle is replaced, the dependencies of the old bundle are
+kept. With the kept dependencies, the next build needs one rename instead of thousands of links and
+deletions.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _VENDOR = "vendor"
 
 
 def save_vendor_directory(bundle: Path, previous: Path) -> None:
-    """Keep the dependencies of a replaced bundle, and delete those that were kept before.
+    """Keep the dependencies of a replaced bundle, in place of those that were kept before.
 
     :param bundle: the directory of the replaced bundle.
-    :param previous: the directory to keep them in.
+    :param previous: the directory that receives the dependencies.
     """
     if not (bundle / _VENDOR).is_dir():
         return
@@ -43,7 +44,7 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 def reuse_vendor_directory(
     previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
 ) -> frozenset[str] | None:
-    """Move the kept dependencies to ``target``, if they are the given wheels.
+    """Move the dependencies of the replaced bundle to ``target``, if they are the given wheels.
 
     Bytecode may be missing, because a bundle has the bytecode of imported modules only.
 
@@ -71,7 +72,7 @@ def _read_digests(
 ) -> tuple[dict[Identity, str], frozenset[str]] | None:
     """Return the digests of all files, and the names of missing files with bytecode.
 
-    Return ``None`` if another file is missing, or a file is additional or changed.
+    Return ``None`` if a file other than bytecode is missing, or if a file is additional or changed.
     """
     found: dict[Identity, str] = {}
     missing = set(files)

@@ -1,8 +1,8 @@
 """Store each wheel's distribution once, without unneeded files.
 
-The dependencies of a bundle are hard links to the store. A second project with the same wheel
-therefore does not install it again. The name of a stored wheel depends on the wheel and on its
-processing. A stored wheel never changes. A damaged wheel is discarded and created again.
+The dependencies of a bundle are hard links to the store. Therefore a wheel is not installed again
+for a second project. The name of a stored wheel depends on the wheel and on its processing. A
+stored wheel never changes. A damaged wheel is discarded and created again.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
 
     :param name: the canonical name.
     :param version: the version of the distribution.
-    :param license: its SPDX expression, if any.
+    :param license: the SPDX expression of the license, if any.
     :param files: the files that ship.
-    :param dropped: its files that do not ship, by reason.
-    :param stripped: its files that ship without symbols.
+    :param dropped: the distribution's files that do not ship, by reason.
+    :param stripped: the distribution's files that ship without symbols.
     """
 
     name: str
@@ -78,10 +78,11 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution to store.
 
     :param distribution: the installed distribution.
-    :param tree: the directory in which it is installed; its files are moved from there.
-    :param path: the path at which it is stored.
+    :param tree: the directory in which the distribution is installed; its files are moved to the
+        store.
+    :param path: the path of the distribution in the store.
     :param rule: the files of the distribution that always ship.
-    :param strip: whether its libraries ship without symbols.
+    :param strip: whether the distribution's libraries ship without symbols.
     """
 
     distribution: Distribution
@@ -96,7 +97,7 @@ def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
 
     :param key: identifies the wheel.
     :param rule: the files of the distribution that always ship.
-    :param strip: whether its libraries ship without symbols.
+    :param strip: whether the distribution's libraries ship without symbols.
     """
     facts = "\n".join((_VERSION, key, repr(rule), f"strip={strip}"))
     return get_cache_directory("parts") / hashlib.sha256(facts.encode()).hexdigest()[:32]
@@ -106,7 +107,7 @@ def read_stored_wheel(path: Path) -> StoredWheel | None:
     """Read a stored wheel; discard it if it cannot be read.
 
     :param path: the path in the store.
-    :returns: ``None`` if there is none.
+    :returns: the stored wheel; ``None`` if there is no valid wheel at the path.
     """
     wheel = read_checksummed_json(path / _INDEX, StoredWheel)
     if wheel is None:
@@ -149,8 +150,8 @@ def link_files(
 ) -> bool:
     """Link files of the store into a directory, and skip existing files.
 
-    :param source: the directory of the files.
-    :param files: their descriptions.
+    :param source: the directory that contains the files.
+    :param files: descriptions of the files to link.
     :param target: the directory.
     :param digests: receives the SHA-256 of each file by its identity.
     :returns: ``False`` when one of the files is damaged.
@@ -212,7 +213,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that checks whether a folder is really in the tree, not behind a link."""
+    """Return a function that checks whether a folder is in the tree, and not behind a link."""
     root = os.path.realpath(tree)
 
     @functools.cache

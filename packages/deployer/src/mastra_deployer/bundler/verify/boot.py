@@ -60,7 +60,7 @@ def boot_source(
 
     :param project: the app.
     :param interpreter: the Python in which the project's dependencies are installed.
-    :param references: variables that ``deployer=`` reads; they get a placeholder too, since a build
+    :param references: variables that ``deployer=`` reads; they get placeholders, since a build
         needs no credentials.
     :returns: ``None`` when the project's environment lacks a dependency, so that nothing can be
         compared.
@@ -167,7 +167,7 @@ def _run_process(
 ) -> int:
     """Run a process, write its output to two files in a directory, and return its exit status.
 
-    A pipe would stay open as long as a process that the app started in the background runs.
+    A pipe would stay open until the last background process of the app has ended.
     """
     is_late = threading.Event()
 
@@ -208,7 +208,8 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
 
     :param project: the app.
     :param registry: the report of an import from source.
-    :raises ConfigError: when it contains none, something else, or several.
+    :raises ConfigError: when the entry contains no application, several applications, or another
+        object.
     """
     kind, objects = registry["kind"], registry["objects"]
     file = find_module_file(project)
@@ -228,7 +229,8 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     if len(objects) > 1 and not _has_explicit_entry(project):
         raise ConfigError(
             f"{file} has {len(objects)} Mastra objects: {', '.join(objects)}.",
-            f"Keep only one. Or choose one: [tool.mastra] entry = '{project.module}:{objects[0]}'.",
+            "Keep only one Mastra object. Or choose one: [tool.mastra] entry = "
+            f"'{project.module}:{objects[0]}'.",
         )
 
 
@@ -244,7 +246,7 @@ def _suggest_application(kind: str) -> str:
 
 
 def _has_explicit_entry(project: Project) -> bool:
-    """Return whether the user named the object, so that other objects have no effect."""
+    """Return whether the user named the app's object; if so, other objects have no effect."""
     return bool(project.config.get("entry")) or not project.module.startswith("mastra")
 
 
@@ -355,7 +357,7 @@ def _to_error(
 
 
 def _suggest_declaration(project: Project, message: str) -> str:
-    """Return a cure for a missing variable that a library names."""
+    """Return a cure for a missing environment variable that a library names."""
     if "environment variable" not in message:
         return ""
     for name in _VARIABLE.findall(message):

@@ -1,4 +1,4 @@
-"""Make placeholders for required variables, which have the type of the real value."""
+"""Make placeholders for required variables; each has the type of the real value."""
 
 from __future__ import annotations
 

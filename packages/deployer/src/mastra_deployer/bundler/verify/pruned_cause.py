@@ -1,4 +1,4 @@
-"""Decide whether a failed start needs a file that the bundle does not contain."""
+"""Decide whether a start failed because the bundle does not contain a file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _CANNOT_IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 class PrunedCause(NamedTuple):
     """The missing file or package that makes a start fail.
 
-    :param message: what was left out, and why.
-    :param hint: the setting that keeps it.
+    :param message: the file or package that was left out, and the reason.
+    :param hint: the setting that keeps the file or package in the bundle.
     """
 
     message: str

@@ -1,6 +1,7 @@
 """Start a staged bundle in isolation, and send its app one request without a network.
 
-This module runs in the Python of the target. It uses only the standard library and the bundle.
+This module runs in the Python of the target. The module uses only the standard library and the
+bundle.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ def iter_specs(directory):
 
 
 def import_server(app):
-    """Import what a started server and its first streams import, if the bundle contains it."""
+    """Import the modules of the bundle that a started server and its first streams import."""
     with contextlib.suppress(ImportError):
         importlib.import_module("anyio._backends._asyncio")
     with contextlib.suppress(ImportError):  # the platform may have a server of its own
@@ -105,8 +106,8 @@ def import_server(app):
 def send_request(launcher, bundle, app, path):
     """Return the status of an app's response, and the exception that reached the server.
 
-    The lifespan of the app runs only if the request fails without it. Its startup may need services
-    that the build machine does not have.
+    The lifespan of the app runs only if the request fails without it. The startup of the app may
+    need services that the build machine does not have.
     """
     stack = app if bundle["kind"] == "mastra" else build_stack(app)
     loop = asyncio.new_event_loop()  # never closed: the process ends without waiting for the app

@@ -27,7 +27,7 @@ def main(launcher_path, import_root, module_name, attribute):
 
 
 def set_import_root(root):
-    """Let this process and the Python processes that it starts import the project's modules."""
+    """Make the project's modules importable in this process and in its Python child processes."""
     sys.path[0] = root
     previous = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, previous)))
@@ -68,7 +68,7 @@ def get_kind(entry, core):
 
 
 def get_callable_kind(entry):
-    """Return the kind of an object, by the arguments of its call."""
+    """Return the kind of an object, by the arguments that it accepts."""
     if accepts_arguments(entry, 2) and (not accepts_arguments(entry, 3) or has_wsgi_names(entry)):
         return "wsgi"
     is_asgi2 = accepts_arguments(entry, 1) and "scope" in get_parameters(entry)
@@ -80,7 +80,7 @@ def get_callable_kind(entry):
 
 
 def get_class_kind(entry):
-    """Return the kind of a class, of which an ASGI server makes an instance for each request."""
+    """Return the kind of a class; an ASGI server makes an instance of it for each request."""
     if hasattr(entry, "__await__") or "scope" in get_parameters(entry):
         return "asgi"
     return f"the class {entry.__qualname__}"

@@ -81,7 +81,7 @@ class _BundledModules:
         return "" if top in self._stems or self._has_own_top(top) else top
 
     def describe(self, module: str) -> str:
-        """Return the reason why a module is missing, as the end of a sentence."""
+        """Return the end of a sentence, with the reason why a module is missing."""
         own = self._find_own_file(module)
         reason = own and self._get_reason(own)
         return f": {reason}" if reason else ""
@@ -114,7 +114,7 @@ class _BundledModules:
         return None
 
     def _has_own_top(self, top: str) -> bool:
-        """Return whether the top package is in the project; its code may define any other name."""
+        """Return whether a top-level package is in the project; its code may define more names."""
         stem = self._project.import_root / top
         return stem.is_dir() or any(stem.parent.glob(f"{top}.*"))
 
@@ -134,7 +134,7 @@ class _BundledModules:
         return ""
 
     def _find_missing_portion(self, item: StaticImport) -> str:
-        """Return the missing module of a namespace package, which several distributions share.
+        """Return the missing module of a namespace package that several distributions share.
 
         Other packages may create modules at run time, so their modules are not reported.
         """
@@ -147,9 +147,9 @@ class _BundledModules:
 
     @functools.cached_property
     def _module_paths(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The paths of all modules of dependencies, and of directories that contain modules.
+        """The paths of all modules of dependencies, and the paths of all directories with modules.
 
-        A directory with ``__init__`` is a module too.
+        A directory with ``__init__`` also counts as a module.
         """
         modules: set[str] = set()
         folders: set[str] = set()

@@ -35,8 +35,8 @@ def find_kind(
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: an interpreter of the target's version; without one the kind is that of the
-        build.
+    :param interpreter: an interpreter of the target's version; without one, the result is the kind
+        in the manifest of the build.
     :param inventory: the inventory of the build, with what was left out.
     """
     manifest = build.manifest
@@ -58,13 +58,14 @@ def verify_build(
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: an interpreter of the target's version; without one nothing is checked.
+    :param interpreter: an interpreter of the target's version; without an interpreter, nothing is
+        checked.
     :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: the inventory of the build, with what was left out.
     :param report: receives progress and notes.
-    :returns: the build with what the app reports of itself in its manifest, and what the start
-        imported.
-    :raises BuildError: when the app does not start, or lacks something.
+    :returns: the build, whose manifest now contains the facts that the app reports of itself, and
+        the modules that the start imported.
+    :raises BuildError: when the app does not start, or a module or file is missing.
     """
     can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
     if source is None and not can_start:
@@ -113,7 +114,7 @@ def _check_bytecode(project: Project, modules: Sequence[str], report: Report) ->
 
 
 def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
-    """Warn about settings in ``Server(...)`` that are unknown because the app did not run."""
+    """Warn that the settings in ``Server(...)`` are unknown, because the app did not run."""
     names = find_server_settings(parse_source(find_module_file(project)))
     if build.manifest.kind == "mastra" and names:
         serve = build.manifest.serve
@@ -164,5 +165,5 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
                 if missing
                 else f"The bundle and its source have different {key}. Those of the bundle are: "
                 f"{json.dumps(bundle.get(key))}.",
-                "Add the files that define them to [tool.mastra.build] include.",
+                f"Add the files that define {key} to [tool.mastra.build] include.",
             )

@@ -22,9 +22,9 @@ __all__ = ("db", "find_database")
 def db() -> None:
     """Migrate the tables of the database that MASTRA_DATABASE_URL names.
 
-    The URL comes from the environment, --env-file and .env. It never comes from the command line,
-    because other users of the machine could read its password there. Without a URL, the database
-    is the file mastra.db in the project's directory.
+    The URL comes from the environment, --env-file and .env. The URL never comes from the command
+    line, because other users of the machine could read the password in it. Without a URL, the
+    database is the file mastra.db in the project's directory.
     """
 
 
@@ -34,8 +34,8 @@ def db() -> None:
 def migrate_tables(options: Options) -> None:
     """Create the tables, or migrate them to the newest version.
 
-    Servers do the same when they start. If several processes migrate together, one of them
-    migrates and the others wait.
+    Servers also migrate the tables when they start. If several processes migrate together, one of
+    them migrates and the others wait.
     """
     with Terminal(as_json=options.as_json) as terminal:
         url = find_database(options)

@@ -55,8 +55,8 @@ def move_runs(
 ) -> None:
     """Let runs continue with another description of their workflow.
 
-    A run is moved only if its recorded outcomes fit the other description: everything before the
-    last step with an outcome must be the same.
+    A run is moved only if both descriptions are the same before the last step with a recorded
+    outcome.
     """
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):

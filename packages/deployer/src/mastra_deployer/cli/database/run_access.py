@@ -1,4 +1,4 @@
-"""Call an operation on runs: in the database of a project, or over a server."""
+"""Call an operation on runs, in the database of a project or through a server."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def call_operation(options: Options, url: str, operation: Operation, **arguments
     :param url: the address of a server; empty for the database of the project.
     :param operation: the name of the operation.
     :param arguments: the arguments of the operation.
-    :raises ConfigError: when the address is invalid, or the database has no tables of runs, or
-        older ones. A command on runs neither creates a database nor migrates it.
+    :raises ConfigError: when the address is invalid, or when the tables of runs are missing from
+        the database or are outdated. A command on runs neither creates a database nor migrates it.
     """
     if url:
         return _call_server(options, url, operation, arguments)

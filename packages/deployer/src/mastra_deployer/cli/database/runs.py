@@ -1,4 +1,4 @@
-"""``mastra runs`` lists and changes the durable runs in a database, or of a server."""
+"""``mastra runs`` lists and changes the durable runs in a database, or on a server."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
-    .env. Servers on this database execute them.
+    .env. The servers that use this database execute the runs.
 
-    With --url, the commands send requests to a server instead. If the server requires a token, set
-    the variable MASTRA_SERVER_TOKEN to the token.
+    With --url, the commands send requests to a server, and do not open the database. If the server
+    requires a token, set the variable MASTRA_SERVER_TOKEN to the token.
     """
 
 
@@ -85,7 +85,7 @@ def show_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 @ENV_FILE
 @project_options
 def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
-    """Cancel a run. The server that executes it stops its steps within a second."""
+    """Cancel a run. The server that executes the run stops the steps within a second."""
     _change_run(options, url, "cancel_run", run_id=run_id, workflow=workflow)
 
 
@@ -102,7 +102,7 @@ def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 def resume_run(
     options: Options, run_id: str, workflow: str, step: str, data: str, url: str
 ) -> None:
-    """Resume a suspended run. The step checks the data."""
+    """Resume a suspended run. The suspended step checks the data."""
     value = _parse_json(data)
     _change_run(options, url, "resume_run", run_id=run_id, workflow=workflow, step=step, data=value)
 
@@ -114,7 +114,7 @@ def resume_run(
 @ENV_FILE
 @project_options
 def retry_run(options: Options, run_id: str, workflow: str, url: str) -> None:
-    """Continue a failed run. Its finished steps are not executed again."""
+    """Continue a failed run. The finished steps of the run are not executed again."""
     _change_run(options, url, "retry_run", run_id=run_id, workflow=workflow)
 
 

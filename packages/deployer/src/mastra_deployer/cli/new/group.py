@@ -1,4 +1,4 @@
-"""The command ``mastra new``, which imports the module of a kind only when that is needed."""
+"""The command ``mastra new``, which imports only the module of the kind that the user names."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def new() -> None:
 
 
 def _remove_word(args: list[str], word: str) -> list[str]:
-    """Remove the kind from the arguments, even if options come before it."""
+    """Remove the kind from the arguments of ``mastra new``, even if options precede the kind."""
     index = args.index(word)
     return args[:index] + args[index + 1 :]

@@ -72,7 +72,7 @@ def new_app(app: Path, as_json: bool) -> None:
 
 
 def require_empty(directory: Path) -> None:
-    """Raise unless the directory is missing or empty.
+    """Raise an error if the path is a file, or a directory that is not empty.
 
     :param directory: the directory to write into.
     :raises ConfigError: when the directory has files, or is a file.

@@ -44,8 +44,9 @@ echo "url=$url" >> "$GITHUB_OUTPUT\"""",
 def new_ci(options: Options, system: str, target: str, branch: str, force: bool) -> None:
     """Write a pipeline for SYSTEM: github or gitlab.
 
-    The pipeline tests and bundles the app without credentials. It deploys the bundle as a preview
-    of a pull request, or from the branch to production. It also has a manual rollback.
+    The pipeline tests and bundles the app without credentials. The pipeline deploys the bundle: as
+    a preview for a pull request, and to production from the branch. The pipeline also has a manual
+    rollback.
     """
     if system not in _SYSTEMS:
         message = f"There is no pipeline for {system!r}." if system else "SYSTEM is missing."
@@ -106,7 +107,7 @@ def _write_gitlab(pipeline: Pipeline, top: Path, branch: str, *, force: bool) ->
 
 
 def _join_path(directory: str, name: str) -> str:
-    """Return the path of a file of a job, relative to the root of the repository."""
+    """Return the path of a job's file, relative to the root of the repository."""
     return f"{directory}/.mastra-local/ci/{name}".removeprefix("./")
 
 

@@ -158,7 +158,7 @@ volumes:
 
 
 def _get_database_user(app: Hosting) -> str:
-    """Return the name of the user and of the database, which needs no quotes in SQL."""
+    """Return a name for the database and its user; the name needs no quotes in SQL."""
     return app.name.replace("-", "_")
 
 
@@ -244,7 +244,7 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
 
 
 def _build_blue_green_values(app: Hosting) -> dict[str, str]:
-    """Build the values of a unit for two slots: the name of an instance is its port."""
+    """Build the values of a unit that runs two instances, each of which is named by its port."""
     return {
         **_build_systemd_values(app),
         "bundle": f"/opt/{app.name}/%i",

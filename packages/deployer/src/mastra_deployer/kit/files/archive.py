@@ -140,7 +140,7 @@ def write_zip(entries: Iterable[ArchiveEntry], file: IO[bytes], *, append: bool 
     """Write a compressed zip of entries in their order, all dated 1980.
 
     :param entries: the entries.
-    :param file: open for writing; with ``append``, for reading too.
+    :param file: a file that is open for writing, and with ``append`` also for reading.
     :param append: whether to add the entries to the zip that ``file`` contains. The entries of this
         zip are not compressed again.
     """
@@ -199,7 +199,7 @@ def iter_tar_member(entry: ArchiveEntry) -> Iterator[bytes]:
 def split_file(file: Path, size: int) -> Iterator[bytes]:
     """Yield the content of a file in parts; the last part may be smaller.
 
-    :param file: read while the parts are consumed.
+    :param file: the file, which is read while the parts are consumed.
     :param size: bytes of a part.
     """
     with file.open("rb") as content:

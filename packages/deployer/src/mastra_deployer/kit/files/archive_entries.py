@@ -20,7 +20,7 @@ class ArchiveEntry:
     """A file, a symbolic link or a directory of an archive.
 
     :param path: path in the archive, without a leading slash.
-    :param mode: permissions; those of a symbolic link are always 777.
+    :param mode: permissions of the entry; a symbolic link always has 777.
     :param source: the file that has the content of the entry.
     :param content: content of the entry, if there is no ``source``.
     :param link: target of a symbolic link; such an entry has no content.
@@ -53,7 +53,7 @@ def iter_entries(
 ) -> Iterator[ArchiveEntry]:
     """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    All other mode bits depend on the machine's umask, and are left out.
+    Other mode bits depend on the machine's umask, so the entries do not have them.
 
     :param directory: the directory that contains the files.
     :param prefix: a directory that is put before all paths.
@@ -76,7 +76,7 @@ def iter_entries(
 
 
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
-    """Yield the entries, and remove symbols from compiled libraries and programs.
+    """Yield the entries without the symbols of compiled libraries and programs.
 
     :param entries: entries of any kind.
     """

@@ -17,12 +17,12 @@ _ITEM = re.compile(r"(?:\*|(\w{1,9})(?:-(\w{1,9}))?)(?:/(\d{1,9}))?", re.ASCII)
 
 
 def find_cron_problem(expression: str, *, names: bool = True) -> str:
-    """Return the fault in a cron expression, or an empty text.
+    """Return a description of the fault in a cron expression, or an empty text.
 
     The five fields may contain ``*``, numbers, ranges (``1-5``), lists (``1,15``) and steps
     (``*/10``).
 
-    :param expression: such as ``0 5 * * MON``.
+    :param expression: the cron expression, such as ``0 5 * * MON``.
     :param names: whether the platform accepts names of months and days.
     :returns: a clause that describes the fault; empty for a valid expression.
     """

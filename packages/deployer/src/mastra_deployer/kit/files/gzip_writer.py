@@ -13,7 +13,7 @@ _FLAGS = {1: 4, 9: 2}  # the flag of the header for the fastest and the best com
 
 
 class GzipWriter:
-    """Compresses the content that is written, and passes the result on.
+    """Compresses the written content, and passes the compressed bytes to ``write``.
 
     :param write: receives the compressed bytes.
     :param level: the level of the compression, 1 to 9.
@@ -29,7 +29,7 @@ class GzipWriter:
         """Compress a piece of the content.
 
         :param content: the piece.
-        :returns: its size in bytes.
+        :returns: the size of the piece in bytes.
         """
         self._crc = zlib.crc32(content, self._crc)
         self._size += len(content)
@@ -37,7 +37,7 @@ class GzipWriter:
         return len(content)
 
     def flush(self) -> None:
-        """Pass on all content so far; later content is compressed without reference to it."""
+        """Pass on all content so far; later content is compressed independently of it."""
         self._forward(self._compressor.flush(zlib.Z_FULL_FLUSH))
 
     def close(self) -> None:

@@ -37,7 +37,8 @@ class NpmPackage:
     :param version: the version of the package.
     :param integrity: ``sha512-`` and the hash in base64, as in ``dist.integrity`` of npm's
         registry and in ``package-lock.json``.
-    :param directory: the only directory of the package that is unpacked; all files if empty.
+    :param directory: the directory of the package that is unpacked; if empty, all files are
+        unpacked.
     """
 
     name: str
@@ -60,8 +61,8 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
     :param package: the package.
     :param report: receives progress.
     :param registry: address of a mirror, from a setting. If it is empty, the variable
-        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without this variable, the
-        registry is npm's own.
+        ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without
+        ``NPM_CONFIG_REGISTRY``, the registry is npm's own.
     :raises ApiError: when the registry rejects the request.
     :raises ConfigError: when the cache cannot be written, or the registry's address is invalid.
     :raises DeployError: when the content differs from what was published.
@@ -102,7 +103,7 @@ def _hide_credentials(url: str) -> str:
 
 
 def _download(package: NpmPackage, registry: str, file: Path) -> None:
-    """Download the tarball of a package, and compare its hash with the published one."""
+    """Download the tarball of a package, and compare its hash with the published hash."""
     digest = hashlib.sha512()
     with (
         _explain_outage(package),
@@ -124,7 +125,7 @@ def _download(package: NpmPackage, registry: str, file: Path) -> None:
 
 @contextlib.contextmanager
 def _explain_outage(package: NpmPackage) -> Iterator[None]:
-    """Within the block, name the package in the error of a registry that cannot be reached."""
+    """Within the block, add the package's name to the error if the registry cannot be reached."""
     try:
         yield
     except ApiError as error:

@@ -16,11 +16,11 @@ _MAX_PARTS = 10  # in the hint
 
 
 def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | None:
-    """Return an error that names the ten largest parts, or ``None`` within the limit.
+    """Return an error with the ten largest parts if a bundle is too large, or else ``None``.
 
     :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of all parts; 0 for no limit.
-    :param name: what has the limit, for the message, such as the target's name.
+    :param name: what has the limit, such as the target's name; the message names it.
     """
     total = sum(sizes.values())
     if not limit or total <= limit:
@@ -34,7 +34,7 @@ def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | Non
 def check_compressed_size(
     directory: Path, sizes: Mapping[str, int], limit: int, name: str
 ) -> Problem | None:
-    """Return an error if a directory is too large as a zip, or ``None`` within the limit.
+    """Return an error if a directory is too large as a zip, or else ``None``.
 
     The directory is compressed only if its files exceed the limit. Compression takes a second for
     40 MB.
@@ -42,7 +42,7 @@ def check_compressed_size(
     :param directory: the directory that is uploaded as an archive.
     :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of the zip; 0 for no limit.
-    :param name: what has the limit, for the message, such as the target's name.
+    :param name: what has the limit, such as the target's name; the message names it.
     """
     if not limit or measure_files(directory) <= limit:
         return None

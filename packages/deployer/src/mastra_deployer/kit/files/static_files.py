@@ -15,7 +15,7 @@ def check_project_path(path: str, setting: str) -> Problem | None:
     """Return an error if a path leads out of the project, or else ``None``.
 
     :param path: a path that is relative to the project, or an empty text.
-    :param setting: name of the setting that contains the path, for the message.
+    :param setting: name of the setting that contains the path; the message names it.
     """
     parts = {*PurePosixPath(path).parts, *PureWindowsPath(path).parts}
     if not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor or ".." in parts):

@@ -21,7 +21,7 @@ AWS_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TO
 def create_aws_signer(
     credentials: Mapping[str, Secret], service: str, region: str
 ) -> Callable[[httpx.Request, int], None]:
-    """Return a function that signs each request, for ``before_attempt`` of ``connect``.
+    """Return a function for ``before_attempt`` of ``connect``, which signs each attempt.
 
     :param credentials: the values of ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``, and of
         ``AWS_SESSION_TOKEN`` for temporary credentials.

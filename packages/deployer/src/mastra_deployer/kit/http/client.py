@@ -32,7 +32,7 @@ class PlatformClient(httpx.Client):
     """An ``httpx.Client`` that raises ``ApiError``, ``AuthError`` and ``DeployTimeout``.
 
     :param base_url: the address of the API; credentials go to its origin only.
-    :param name: the platform's name in errors; the host's if empty.
+    :param name: the platform's name in errors; if empty, errors name the host.
     :param token: sent as a bearer token.
     :param auth: another way to authorize, in place of ``token``.
     :param headers: sent with every request to the origin of ``base_url``.
@@ -86,8 +86,9 @@ class PlatformClient(httpx.Client):
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request as httpx does.
 
-        :param request: its ``extensions`` may hold the keys that ``connect`` describes.
-        :param options: those of ``httpx.Client.send``.
+        :param request: the request, whose ``extensions`` may have the keys that ``connect``
+            describes.
+        :param options: further arguments of ``httpx.Client.send``.
         :raises AuthError: for 401 and 403.
         :raises ApiError: for any other status of 400 or above, and if there is no response.
         :raises DeployTimeout: when the response does not arrive in time.
@@ -103,8 +104,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        If httpx followed redirects, the authorization of the first request would handle the last
-        response.
+        If httpx itself followed redirects, the authorization of the first request would receive the
+        response to the last request.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -180,7 +181,7 @@ class _BearerAuth(httpx.Auth):
 
 
 class _SameOriginAuth(httpx.Auth):
-    """Authorizes only requests to the platform's origin, also after a redirect."""
+    """Authorizes only requests to the platform's origin, even after a redirect."""
 
     def __init__(self, inner: httpx.Auth, home: httpx.URL) -> None:
         self._inner = inner
@@ -194,19 +195,19 @@ class _SameOriginAuth(httpx.Auth):
 
 
 def _remove_attempt_headers(following: httpx.Request) -> None:
-    """Remove headers that the attempts of the redirected request added, such as a signature."""
+    """Remove headers that an attempt added to the redirected request, such as a signature."""
     for name in set(following.headers) - following.extensions["mastra_headers"]:
         del following.headers[name]
 
 
 def _remove_sensitive_headers(following: httpx.Request) -> None:
-    """Remove credentials that the redirected request carries in headers of its own."""
+    """Remove the headers with credentials from a request that follows a redirect."""
     for name in [name for name in following.headers if _is_sensitive(name)]:
         del following.headers[name]
 
 
 def _check_header(name: str, value: str) -> None:
-    """Raise an error for a value that cannot be sent, without the value, which may be secret."""
+    """Raise an error for a header value that cannot be sent. The error hides the value."""
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise ConfigError(
             f"The value of the header {name!r} contains characters that are not allowed, such as "

@@ -52,11 +52,11 @@ def connect(
     - ``{"mastra_max_size": 4096, "mastra_max_seconds": 5}`` sets the limits of the response.
       ``None`` means no limit.
 
-    Authorization and ``headers`` are sent only to the origin of ``base_url``. Only challenges of
-    this origin are answered. The client follows redirects only if a request asks for it, and at
-    most five. A redirect never leads to an unencrypted address, or from the internet into a private
-    network. Cookies are not kept. ``client.stream`` reads a response in parts, up to 16 GiB and one
-    hour.
+    Authorization and ``headers`` are sent only to the origin of ``base_url``. The client answers
+    only challenges of this origin. The client follows redirects only if a request asks for it, and
+    at most five. A redirect never leads to an unencrypted address, or from the internet into a
+    private network. Cookies are not kept. ``client.stream`` reads a response in parts, up to 16 GiB
+    and one hour.
 
     :param base_url: an https address; an http address is allowed for this machine only.
     :param token: sent as ``Authorization: Bearer``; a function is called for each attempt.
@@ -64,7 +64,8 @@ def connect(
         401 only if ``auth`` does not answer it.
     :param headers: sent with every request to the origin of ``base_url``.
     :param before_attempt: called before each attempt at a request to the origin of ``base_url``,
-        with the request and the number of attempts before. It sets headers, such as a signature.
+        with the request and the number of earlier attempts. The function sets headers, such as a
+        signature.
     :param timeout: seconds for each network operation.
     :param name: the platform's name in errors; if empty, errors name the host.
     :param hints: hints of errors, by the platform's code (``rate_limited``) or by status. If both

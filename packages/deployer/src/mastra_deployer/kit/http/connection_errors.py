@@ -50,7 +50,7 @@ def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> Deploy
 
 
 def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, str]:
-    """Return the message and the hint."""
+    """Return the message and the hint for a failed connection."""
     for cause in _iter_causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
@@ -92,7 +92,7 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
 
 
 def _is_plain_http(cause: BaseException) -> bool:
-    """Return whether the server answered a TLS handshake without TLS."""
+    """Return whether the server answered a TLS handshake in plain text."""
     return isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
 
 

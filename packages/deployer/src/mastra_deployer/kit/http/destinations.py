@@ -23,10 +23,10 @@ def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def check_destination(home: httpx.URL, url: httpx.URL) -> None:
-    """Raise an error for an address that a platform's response must not send the client to.
+    """Raise an error if a platform's response sends the client to an address that is not allowed.
 
-    A platform on the internet may refer to other https addresses on the internet. It must not refer
-    to this machine, its network, or the metadata service of a cloud.
+    A platform on the internet may refer to other https addresses on the internet. A platform on the
+    internet must not refer to this machine, to its network, or to the metadata service of a cloud.
 
     :param home: the address that the client was opened for.
     :param url: the address of a request.
@@ -45,7 +45,8 @@ def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
     address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
     raise ApiError(
         f"A response of {home.host} contains the address {address!r}, which {reason}.",
-        f"Nothing was sent to that address. Ask the operator of {home.host} why it is there.",
+        f"Nothing was sent to that address. Ask the operator of {home.host} why the response "
+        "contains the address.",
     )
 
 

@@ -76,7 +76,7 @@ def extract_code(response: httpx.Response) -> str:
 def extract_credentials(authorization: str) -> Iterator[str]:
     """Yield the secrets in the value of ``Authorization`` or a similar header.
 
-    :param authorization: the value of the header.
+    :param authorization: the value of such a header.
     """
     scheme, _, credentials = authorization.partition(" ")
     yield credentials or scheme
@@ -127,7 +127,7 @@ def _find_in_xml(text: str) -> dict[str, str]:
 
 
 def _find_code(body: Mapping[str, Any]) -> str:
-    """Return the code of the innermost object that describes the error."""
+    """Return the code of the innermost JSON object that describes the error."""
     fields = _lower_keys(body)
     keys = (*_NESTED, *_DETAILS)
     nested = next(
@@ -140,7 +140,7 @@ def _find_code(body: Mapping[str, Any]) -> str:
 
 
 def _get_code(fields: Mapping[str, Any]) -> str:
-    """Return the code in an object: ``status`` of Google, ``code``, or ``__type`` of AWS."""
+    """Return the code in an object: in ``code``, or ``status`` (Google), or ``__type`` (AWS)."""
     code, status = fields.get("code"), fields.get("status")
     if isinstance(code, int) and isinstance(status, str) and _STATUS.fullmatch(status):
         return status

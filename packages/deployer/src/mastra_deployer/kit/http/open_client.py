@@ -29,8 +29,8 @@ def open_client(
 ) -> Iterator[httpx.Client]:
     """Open a client with the user's credentials; convert unexpected responses to ``ApiError``.
 
-    This is ``connect`` within ``convert_response_errors``. The first credential is the bearer
-    token, unless ``auth`` of ``connect`` authorizes the requests.
+    This function calls ``connect`` within ``convert_response_errors``. The first credential is the
+    bearer token, unless ``auth`` of ``connect`` authorizes the requests.
 
     :param base_url: the address of the API.
     :param credentials: values of the credentials that are set, as the hooks receive them.
@@ -39,7 +39,7 @@ def open_client(
     :param hint: the hint of the error for a missing credential, such as where to create a token.
     :param bearer: whether the first credential is the bearer token; pass ``False`` if
         ``before_attempt`` signs the requests.
-    :param options: those of ``connect``.
+    :param options: further arguments of ``connect``.
     :returns: the client, closed at the end of the block.
     :raises AuthError: naming the credentials that are not set.
     """

@@ -23,17 +23,17 @@ def iter_pages(
     max_pages: int = 1000,
     max_seconds: float = 600,
 ) -> Iterator[T]:
-    """Yield the pages of a list, until a page has no cursor of a next page.
+    """Yield the pages of a list, until a page has no cursor for the next page.
 
     :param fetch: returns the page at a cursor, and the cursor of the next page. After the last
         page, the cursor is ``None`` or empty.
     :param first: the cursor of the first page.
-    :param description: what the list is, for errors.
+    :param description: the content of the list; errors name it.
     :param hint: the hint of the error for too many pages.
     :param max_pages: the largest number of pages.
     :param max_seconds: the seconds in which all pages must be read.
     :returns: the pages.
-    :raises ApiError: when a cursor comes twice, or there are more pages than ``max_pages``.
+    :raises ApiError: when the platform sends a cursor twice, or has more pages than ``max_pages``.
     :raises DeployTimeout: when the pages take longer than ``max_seconds``.
     """
     cursor, visits, start = first, {first}, now()

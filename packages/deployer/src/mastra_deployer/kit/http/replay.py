@@ -1,4 +1,4 @@
-"""Decide whether a request's body can be sent again, and from which position."""
+"""Decide whether a request's body can be sent again, and find the position to start from."""
 
 from __future__ import annotations
 

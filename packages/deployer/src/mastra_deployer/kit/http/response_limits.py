@@ -34,7 +34,8 @@ class ResponseLimits:
     def override(self, extensions: dict[str, Any]) -> ResponseLimits:
         """Return these limits, with changes from a request's extensions.
 
-        :param extensions: may have ``mastra_max_size`` and ``mastra_max_seconds``.
+        :param extensions: the extensions of the request, such as ``mastra_max_size`` and
+            ``mastra_max_seconds``.
         """
         return ResponseLimits(
             size=extensions.get("mastra_max_size", self.size),
@@ -54,7 +55,7 @@ class BufferedResponse(httpx.Response):
     def json(self, **options: Any) -> Any:
         """Return the body as parsed JSON.
 
-        :param options: those of ``json.loads``.
+        :param options: further arguments of ``json.loads``.
         :raises ApiError: when the body is not JSON, or is nested too deeply.
         """
         try:
@@ -74,7 +75,7 @@ def read_response(
     :param request: the request that the response answers.
     :param response: the response, whose stream has not been read.
     :param limit: the largest number of bytes of the decompressed body; ``None`` for no limit.
-    :raises ApiError: when the body is larger.
+    :raises ApiError: when the body is larger than the limit.
     :raises httpx.DecodingError: when the body cannot be decompressed.
     """
     is_message = not response.is_success
@@ -106,7 +107,7 @@ def iter_limited(
     :param request: the request that the response answers.
     :param chunks: the chunks of the body.
     :param limit: the largest number of bytes of all chunks together; ``None`` for no limit.
-    :raises ApiError: when the body is larger.
+    :raises ApiError: when the body is larger than the limit.
     """
     size = 0
     for chunk in chunks:

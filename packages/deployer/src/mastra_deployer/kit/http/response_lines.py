@@ -16,9 +16,9 @@ __all__ = ("iter_lines",)
 def iter_lines(response: httpx.Response, limit: int = 1 << 20) -> Iterator[str]:
     """Yield the lines of a streamed response, without line ends.
 
-    :param response: from ``client.stream``; bytes that are not UTF-8 are replaced.
+    :param response: a response from ``client.stream``; bytes that are not UTF-8 are replaced.
     :param limit: the largest number of bytes in a line.
-    :raises ApiError: when a line is longer.
+    :raises ApiError: when a line is longer than the limit.
     """
     line = bytearray()
     for chunk in response.iter_raw():

@@ -41,7 +41,7 @@ def find_object(
     :param client: a client that ``connect`` returned.
     :param path: the path of a GET request.
     :param params: query parameters, added to those of ``path``.
-    :param options: those of ``client.get``.
+    :param options: further arguments of ``client.get``.
     :raises ApiError: when the body is not a JSON object.
     """
     extensions = {**options.pop("extensions", {}), "mastra_accept": (_NOT_FOUND,)}
@@ -66,8 +66,8 @@ def list_objects(
     :param path: the path of a GET request.
     :param key: the field of a page that has the objects.
     :param cursor: the query parameter that selects a page.
-    :param next_cursor: the field of a page that has the parameter of the next page; in the last
-        page, the field is empty or missing.
+    :param next_cursor: the field of a page that has the value of ``cursor`` for the next page; in
+        the last page, the field is empty or missing.
     :param params: further query parameters.
     :raises ApiError: when the platform names the same page twice, or there are too many pages.
     """

@@ -23,7 +23,8 @@ _ITEM = re.compile(r"(?:^|[;\s])(\w+)=(\d+)")
 def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
     """Return whether a response asks the client to try again later.
 
-    Such a response has the status 429 or 503, or the status 403 and an exhausted rate limit.
+    A rate-limited response has the status 429 or 503, or the status 403 and an exhausted rate
+    limit.
 
     :param status: the status of the response.
     :param headers: the headers of the response.
@@ -32,11 +33,11 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, or ``None`` if the response does not say.
+    """Return the seconds to wait, or ``None`` if the response does not contain them.
 
     Times are compared with the platform's own ``Date``, so a wrong local clock has no effect. The
-    reset time of a rate limit counts only if nothing remains, because some platforms send it in
-    every response.
+    reset time of a rate limit counts only if no request remains, because some platforms send this
+    time in every response.
 
     :param status: the status of the response.
     :param headers: the headers of the response.

@@ -42,7 +42,7 @@ class RetryableResponse(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the platform asks to wait; ``None`` if it does not say."""
+        """The seconds that the platform asks to wait; ``None`` if it asks for no wait."""
         return parse_retry_after(self.response.status_code, self.response.headers)
 
 
@@ -56,7 +56,7 @@ class RetryRules:
     codes: frozenset[int | str] = frozenset()
 
     def classify(self, response: httpx.Response) -> RetryableResponse | None:
-        """Return an exception with the response if a later attempt may succeed, or else ``None``.
+        """Return an exception for the response if a later attempt may succeed, or else ``None``.
 
         :param response: the response of one attempt.
         """

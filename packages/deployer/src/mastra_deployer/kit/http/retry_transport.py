@@ -1,7 +1,8 @@
 """Repeat a request if this is safe and the failure may be temporary.
 
 tenacity provides the schedule of retries. Each wait uses the kit's clock, so that an upload can end
-the wait and tests can skip it. (stamina accepts no sleep function.)
+the wait and tests can skip it. (The package stamina is not used, because it accepts no sleep
+function.)
 
 Each attempt gets its own authorization, because retries may take minutes and a signature contains
 its time.
@@ -50,14 +51,14 @@ class RetryTransport(httpx.BaseTransport):
     """A transport that repeats requests if this is safe.
 
     :param inner: sends one request.
-    :param home: the origin that the private headers are meant for.
+    :param home: the origin to which the private headers are sent.
     :param private: headers of the client that are removed from requests to other origins.
     :param limits: the limits of each response that is not streamed.
     :param timeout: seconds for each network operation of a request that has no timeout, such as a
         request of an ``httpx.Auth``.
     :param rules: which responses are retried.
     :param before_attempt: called before each attempt at a request to ``home``, with the request and
-        the number of attempts before; it sets headers.
+        the number of earlier attempts, to set headers.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def convert_sdk_errors(
 
 
 def _require_classes(exceptions: tuple[object, ...]) -> None:
-    """Raise an error now for arguments that Python would refuse only at the SDK's first error."""
+    """Raise an error for wrong arguments; Python would refuse them only at the first SDK error."""
     if not exceptions:
         raise TypeError("convert_sdk_errors needs the base exceptions of the SDK.")
     for item in exceptions:

@@ -31,13 +31,13 @@ def iter_websocket_lines(
 ) -> Iterator[str]:
     """Yield the lines of all messages, until the server closes the connection.
 
-    The rules for ``url`` are those of ``connect`` for an address that a response names.
+    ``url`` follows the rules of ``connect`` for an address that a response names.
 
     :param url: a wss address; a ws address is allowed for this machine only.
     :param home: address of the platform's API, whose response may have contained ``url``.
     :param subprotocol: the subprotocol to request from the server; none if empty.
     :param headers: headers of the request that opens the connection, such as ``Authorization``.
-    :param messages: messages that are sent before the first one is read.
+    :param messages: messages to send before the first message is read.
     :param timeout: seconds to wait for the connection.
     :raises ConsentError: for a host that only the project's files name.
     :raises ConfigError: for an unencrypted ``home``, and where ``websockets`` is not installed.

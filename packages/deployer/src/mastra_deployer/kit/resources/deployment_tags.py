@@ -90,9 +90,9 @@ class DeploymentTags:
     def to_text(self, limit: int = 256) -> str:
         """Return the tags as one readable line, such as ``Fix the cart [mastra fingerprint=...]``.
 
-        If the line is too long, the message is shortened. If it is still too long, the branch and
-        the commit are left out. The fingerprint and the stage are never left out. If there are no
-        tags, the line is the message. U+FFFD replaces what UTF-8 cannot encode.
+        If the line is too long, the message is shortened. If the line is still too long, the branch
+        and the commit are left out. The fingerprint and the stage are never left out. If there are
+        no tags, the line is the message. U+FFFD replaces what UTF-8 cannot encode.
 
         :param limit: the largest number of bytes of the line, in UTF-8.
         :raises ValueError: when the limit has no room for the fingerprint and the stage.
@@ -130,7 +130,7 @@ def _mark_message(message: str, limit: int) -> str:
 
 
 def _truncate(text: str, size: int) -> str:
-    """Return the start of a text with at most a number of bytes, without a broken character."""
+    """Return the start of a text with a limited number of bytes, without a cut character."""
     if len(text.encode()) <= size:
         return text
     short = text.encode()[: max(0, size - len(_MORE.encode()))].decode(errors="ignore").rstrip()

@@ -25,13 +25,13 @@ def env_store(
 
     :param open_client: opens a client; it is called for each use of the store.
     :param get_variables: returns the store for an open client; a deploy may use this store too.
-    :param create: called before variables are set, to create what holds them.
+    :param create: called before variables are set, to create the resource that stores them.
     """
     return _ClosedStore(open_client, get_variables, create)
 
 
 class _ClosedStore(Generic[C]):
-    """An ``EnvStore`` that has no open client between calls."""
+    """An ``EnvStore`` that opens a client for each call and then closes it."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class _ClosedStore(Generic[C]):
         self._create = create
 
     def list(self) -> Mapping[str, str]:
-        """Return the names of the variables, and where each applies."""
+        """Return the name of each variable, with a note about its stages."""
         with self._open_client() as client:
             return self._get_variables(client).list()
 

@@ -24,12 +24,12 @@ def find_rollback_target(
 ) -> T:
     """Return the deployment with an id, or else the deployment that was live before.
 
-    :param id: as ``mastra_rollback`` receives it; empty for the previous deployment.
+    :param id: the id that ``mastra_rollback`` receives; empty for the previous deployment.
     :param find_previous: returns the id of the deployment that was live before in production;
         ``None`` or empty if there is none.
     :param find: returns the deployment with an id, or ``None``.
-    :param was_live: whether a deployment was ever live in production, if the platform tells it. A
-        draft can be promoted only.
+    :param was_live: returns whether a deployment was ever live in production, if the platform can
+        tell. A rollback cannot make a draft live: a draft can only be promoted.
     :raises DeployError: when there is no such deployment, or it was never live.
     """
     target = require_deployed(

@@ -22,16 +22,17 @@ def find_unfinished(
 ) -> T | None:
     """Return the unfinished deployment of an interrupted run of the same deploy, or ``None``.
 
-    This is the newest deployment of its stage. It has the fingerprint of the request, and is still
-    building or is a draft. Wait for it instead of creating a second deployment.
+    Only the newest deployment of the stage is considered. The unfinished deployment has the
+    fingerprint of the request, and is still building or is a draft. Wait for the returned
+    deployment instead of creating a second one.
 
     :param items: deployments as the platform describes them, newest first. Only the items up to the
-        newest one of the stage are read.
+        newest deployment of the stage are read.
     :param request: options of the deploy.
-    :param to_deployment: converts an item.
-    :param get_change_time: returns when a variable of the stage was last changed. An older draft
-        lacks the change, so it is not returned. Without this function, no draft that is ready is
-        returned.
+    :param to_deployment: converts an item to a ``Deployment``.
+    :param get_change_time: returns when a variable of the stage was last changed. A draft that is
+        older than the change is not returned. Without ``get_change_time``, a draft that is ready is
+        never returned.
     """
     for item in items:
         deployment = to_deployment(item)
@@ -49,6 +50,6 @@ def find_unfinished(
 
 
 def _is_equal_draft(deployment: Deployment, request: DeployRequest) -> bool:
-    """Return whether a deployment is a draft that this request would only repeat."""
+    """Return whether a deployment is a draft equal to the draft that the request would create."""
     is_draft = deployment.draft and deployment.state == "ready" and not deployment.live
     return is_draft and request.message in ("", deployment.message)

@@ -24,11 +24,11 @@ def follow_logs(
     """Yield the new lines of a log without end, each line only once.
 
     ``read`` opens a stream, which the platform may end at any time, or fetches the newest lines.
-    When its lines end, ``read`` is called again. A line counts as new if it is not among the last
+    When the lines end, ``read`` is called again. A line counts as new if it is not among the last
     10,000 lines.
 
-    :param read: returns each line with the platform's id for it. If the id is empty, lines of two
-        calls are the same line if their text, time and level are equal.
+    :param read: returns each line with the platform's id for the line. If the id is empty, lines of
+        two calls are the same line if their text, time and level are equal.
     :param after: time of the last line that was shown before; lines up to this time are left out.
     :param interval: seconds between two calls.
     """
@@ -44,10 +44,11 @@ def follow_history(
     """Yield the lines of a stored log, and then its new lines without end, each line only once.
 
     Each call of ``read`` begins one minute before the newest line, so that calls stay short and
-    late lines are not lost. All lines of this minute are known, so none of them is repeated.
+    late lines are not lost. ``follow_history`` knows all lines of this minute, so it repeats none
+    of them.
 
-    :param read: returns the lines since a time, each with the platform's id for it, or with an
-        empty id as for ``follow_logs``.
+    :param read: returns the lines since a time, each with the platform's id for the line. The id
+        may be empty, as in ``follow_logs``.
     :param since: time of the first line.
     :param interval: seconds between two calls.
     """
@@ -73,7 +74,7 @@ def _follow(
     after: dt.datetime | None = None,
     interval: float,
 ) -> Iterator[LogLine]:
-    """Yield new lines; ``get_start`` returns the time from which ``read`` repeats lines."""
+    """Yield new lines; ``read`` repeats the lines since the time that ``get_start`` returns."""
     shown: collections.OrderedDict[Hashable, dt.datetime | None] = collections.OrderedDict()
     while True:
         counts: collections.OrderedDict[LogLine, int] = collections.OrderedDict()
@@ -88,7 +89,7 @@ def _follow(
 
 
 def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: int) -> int:
-    """Return how often a line has come; a stream may last for days, so the oldest are removed."""
+    """Return how often a line has arrived; beyond the limit, the oldest counts are removed."""
     counts[line] = counts.get(line, 0) + 1
     if len(counts) > limit:
         counts.popitem(last=False)
@@ -98,7 +99,7 @@ def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: 
 def _remove_oldest(
     times: collections.OrderedDict[Hashable, dt.datetime | None], start: dt.datetime | None
 ) -> None:
-    """Remove the oldest lines above the limit, except lines that ``read`` repeats."""
+    """Remove the oldest lines beyond the limit, except lines that ``read`` repeats."""
     while len(times) > _RECENT:
         time = next(iter(times.values()))
         if start and time and time >= start:
@@ -107,5 +108,5 @@ def _remove_oldest(
 
 
 def _limit(time: dt.datetime) -> dt.datetime:
-    """Return a time that is not in the future: a clock that is ahead must not hide other lines."""
+    """Return a time, or now if it is in the future: a wrong clock must not hide other lines."""
     return min(time, dt.datetime.now(dt.UTC))

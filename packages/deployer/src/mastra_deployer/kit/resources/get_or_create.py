@@ -24,9 +24,9 @@ def get_or_create(
 ) -> T:
     """Return the existing resource, or create it; never create it twice.
 
-    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. ``find`` is
-    then repeated for about 15 seconds, and ``create`` is not called again. If the resource appears
-    later, ``find`` returns it in the next run.
+    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. In this
+    case, ``find`` is repeated for about 15 seconds, and ``create`` is not called again. If the
+    resource appears later, ``find`` returns it in the next run.
 
     :param find: returns the resource, or ``None`` or an empty value if it does not exist.
     :param create: creates the resource and returns it.
@@ -48,10 +48,10 @@ def create_new(
 ) -> T:
     """Create a resource that has no name, such as a deployment; never create it twice.
 
-    Similar resources are listed first. After an ambiguous failure of ``create``, they are listed
-    again. A resource that was not in the first list is the new resource.
+    ``list_similar`` is called before ``create``. After an ambiguous failure of ``create``,
+    ``list_similar`` is called again. A resource that was not in the first list is the new resource.
 
-    :param list_similar: returns the resources that the new one could be mistaken for.
+    :param list_similar: returns the existing resources that look like the new one.
     :param create: creates the resource and returns it.
     :param get_id: returns the platform's id of a resource.
     :returns: the new resource.
@@ -69,7 +69,7 @@ def create_new(
 def _create_once(
     find: Callable[[], T | None], create: Callable[[], T], conflict_codes: frozenset[int | str]
 ) -> T:
-    """Create a resource; after an ambiguous failure, find it."""
+    """Create a resource; after an ambiguous failure, look for the resource."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:

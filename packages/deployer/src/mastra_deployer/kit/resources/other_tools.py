@@ -20,15 +20,15 @@ def warn_about_other_tool(
     *,
     hint: str,
 ) -> None:
-    """Warn that only other tools deployed a resource, which may therefore be another app.
+    """Warn if only other tools have deployed a resource, because it may belong to another app.
 
     The names of apps are often the names of projects, so two apps may have the same name.
 
     :param report: receives the warning.
     :param resource: the resource, such as ``project 'shop'``.
     :param items: the newest deployments of the resource; without any, there is no warning.
-    :param is_own: whether mastra made a deployment.
-    :param hint: how to choose another resource, or how to restore this one.
+    :param is_own: returns whether mastra made a deployment.
+    :param hint: a hint on how to choose another resource, or to restore this one.
     """
     known = list(items)
     if known and not any(map(is_own, known)):

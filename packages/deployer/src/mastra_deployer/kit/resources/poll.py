@@ -28,15 +28,16 @@ def poll(
 ) -> T:
     """Call ``fetch`` until ``is_done`` accepts its result, and return this result.
 
-    ``is_done`` must also accept a failed state. Check the returned value for a failure.
+    ``is_done`` must return true for a failed state, too. Check afterwards whether the returned
+    value is a failed state.
 
     :param fetch: asks the platform for the current value.
-    :param is_done: whether a value is final.
+    :param is_done: returns whether a value is final.
     :param timeout: seconds in all; ``fetch`` is called a last time at the end.
-    :param interval: seconds before the second call; each later wait is half as long again.
+    :param interval: seconds before the second call; each later wait is 1.5 times as long.
     :param max_interval: longest wait between two calls, in seconds.
-    :param description: what the caller waits for, for the error.
-    :param report: receives the seconds that have passed as progress.
+    :param description: what the caller waits for; the error names it.
+    :param report: receives, as progress, the number of seconds that have passed.
     :returns: the first final value.
     :raises DeployTimeout: when no value is final in time.
     """

@@ -12,21 +12,21 @@ def refuse_other_canary(id: str, canary_id: str) -> None:
 
     :param id: the deployment that shall get traffic.
     :param canary_id: the deployment that is a canary; empty if there is none.
-    :raises DeployError: when the two are not the same deployment.
+    :raises DeployError: when the two ids differ, and there is a canary.
     """
     if canary_id not in ("", id):
         raise DeployError(
             f"Another deployment, {canary_id}, already receives a share of the traffic.",
-            f"End its canary first: mastra canary {canary_id} --percent 0.",
+            f"First, end this canary: mastra canary {canary_id} --percent 0.",
         )
 
 
 def refuse_live_canary(id: str, live_id: str) -> None:
-    """Raise an error if a deployment has all of the traffic already.
+    """Raise an error if a deployment already has all of the traffic.
 
     :param id: the deployment that shall get a share of the traffic.
     :param live_id: the deployment that has all of the traffic; empty if there is none.
-    :raises DeployError: when the two are the same deployment.
+    :raises DeployError: when both ids are the id of the same deployment.
     """
     if id == live_id:
         raise DeployError(

@@ -15,10 +15,10 @@ T = TypeVar("T")
 def require_deployed(value: T | None, message: str, hint: str = "") -> T:
     """Return a value that was found on the platform, or raise an error if there is none.
 
-    :param value: what was found; ``None`` or empty if there is nothing.
+    :param value: the value that was found; ``None`` or empty if there is no value.
     :param message: the error, such as ``Acme has no app 'shop'.``
     :param hint: the hint of the error; if empty, the hint says to deploy first.
-    :raises DeployError: when there is nothing.
+    :raises DeployError: when nothing was found.
     """
     if value is None or (isinstance(value, Sized) and not len(value)):
         raise DeployError(message, hint or "Deploy first: mastra deploy.")

@@ -31,9 +31,9 @@ def get_interpreter(
 ) -> BundledPython:
     """Return the interpreter to put into a bundle.
 
-    The interpreter comes from ``source``, else from this machine, else from uv, which downloads it
-    into mastra's cache. An interpreter of ``source`` or of uv is read and not run, so it may be for
-    another kind of machine.
+    The interpreter comes from ``source``, else from this machine, else from uv, which downloads the
+    interpreter into mastra's cache. An interpreter of ``source`` or of uv is read and not run, so
+    it may be for another kind of machine.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
@@ -64,7 +64,7 @@ def _iter_candidates(version: str, preferred_path: str) -> Iterator[str]:
 
 
 def _probe(path: str) -> BundledPython | None:
-    """Run an interpreter for Linux to read its version and paths; return ``None`` for others."""
+    """Run an interpreter to read its version and paths; return ``None`` if it is not for Linux."""
     try:
         process = subprocess.run(
             [path, "-I", "-S", "-c", _PROBE], capture_output=True, timeout=20, check=True

@@ -27,13 +27,14 @@ _INTERRUPTED = 130  # exit code
 
 
 class ChildProcess:
-    """A process with all its descendants and a temporary directory, as a context manager.
+    """A context manager for a process, all of its descendants, and a temporary directory.
 
     When the block ends, the whole process group is ended and the directory is removed.
 
     :param directory: the working directory of the process.
-    :param read_only: whether the process may only read the directory. This needs Linux, and a user
-        who may create namespaces. On other machines, the process can write to the directory.
+    :param read_only: whether the process may only read the directory. A read-only directory needs
+        Linux, and a user who may create namespaces. On other machines, the process can write to the
+        directory.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = True) -> None:
@@ -62,8 +63,9 @@ class ChildProcess:
         """Start the process; its output appears in this process's output.
 
         :param command: program and arguments.
-        :param environment: all its variables; ``TMPDIR`` is added if it is missing.
-        :param directory: the working directory, in place of that of the constructor.
+        :param environment: all environment variables of the process; ``TMPDIR`` is added if it is
+            missing.
+        :param directory: the working directory, in place of the constructor's directory.
         """
         variables = {"TMPDIR": str(self.temporary), **environment}
         self._process = subprocess.Popen(
@@ -78,7 +80,7 @@ class ChildProcess:
     ) -> T:
         """Wait until the process is ready, and return the result of ``poll``.
 
-        :param poll: called again and again; returns ``None`` while the process is not ready.
+        :param poll: called repeatedly; returns ``None`` while the process is not ready.
         :param name: the name of the process in messages, such as ``The app``.
         :param timeout: seconds to wait.
         :raises DeploymentFailed: when the process ends, or is not ready in time.

@@ -1,4 +1,4 @@
-"""Read from an ELF file what the program or library needs, without running it."""
+"""Read from an ELF file what its program or library needs, without running the file."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ class ElfFile:
 
     :param machine: machine name, ``x86_64``.
     :param loader: path of the dynamic loader; empty for a static program, and for a library.
-    :param needed: names of the libraries that it needs.
-    :param run_paths: where it looks for them first, in the file's own notation (``RUNPATH``).
-    :param old_run_paths: the same for all libraries of a program, in an older form (``RPATH``).
+    :param needed: names of the libraries that the file needs.
+    :param run_paths: the directories in which the loader first searches the libraries, as the file
+        names them (``RUNPATH``).
+    :param old_run_paths: like ``run_paths``, but for all libraries of a program, in an older form
+        (``RPATH``).
     """
 
     machine: str
@@ -70,7 +72,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
 
 def find_needed_glibc(path: Path) -> tuple[int, int]:
-    """Return the newest glibc version that a file needs, such as 2 and 34; zeros if it needs none.
+    """Return the newest glibc version that a file needs, such as 2 and 34; zeros without glibc.
 
     :param path: an ELF file, which is searched for the names of versions.
     """

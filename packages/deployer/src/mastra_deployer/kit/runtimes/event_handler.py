@@ -4,10 +4,10 @@
                              API Gateway (version 2.0 of the events)
 
 Each response is returned as a whole. The event loop and the app's lifespan exist as long as the
-instance.
+instance of the function.
 
-This file needs only the standard library. `mastra_deployer.kit.write_event_handler` writes it into
-a bundle, with the constant below.
+This file needs only the standard library. `mastra_deployer.kit.write_event_handler` writes this
+file into a bundle, with the constant below.
 """
 
 import asyncio

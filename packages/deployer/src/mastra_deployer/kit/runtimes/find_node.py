@@ -1,4 +1,4 @@
-"""Find Node on this machine, for previews of platforms with Node."""
+"""Find Node on this machine, for previews of platforms that run Node."""
 
 from __future__ import annotations
 

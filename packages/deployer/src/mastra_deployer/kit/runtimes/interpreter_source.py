@@ -31,8 +31,8 @@ def get_source_tree(path: Path) -> Path:
     """Return the directory of an interpreter.
 
     :param path: the directory itself, or an archive of it: a ``.tar.gz`` or a ``.tar.zst``.
-    :raises ConfigError: when it does not exist or cannot be unpacked, and when the cache cannot be
-        written.
+    :raises ConfigError: when the path does not exist or cannot be unpacked, and when the cache
+        cannot be written.
     """
     if path.is_dir():
         return path.resolve()

@@ -23,7 +23,8 @@ class BundledPython:
 
     :param path: path of the executable, with symbolic links resolved.
     :param version: version with two numbers, ``3.12``.
-    :param full_version: version with three numbers, ``3.12.1``; with two if it is unknown.
+    :param full_version: version with three numbers, ``3.12.1``; only two numbers if the patch
+        release is unknown.
     :param machine: machine name, ``x86_64``.
     :param libc: name of the C library, ``glibc``; empty for a static interpreter.
     :param library: directory of the standard library.
@@ -38,15 +39,15 @@ class BundledPython:
 
     @property
     def platlibdir(self) -> str:
-        """The name of the directory above the standard library's, ``lib`` or ``lib64``."""
+        """The name of the standard library's parent directory: ``lib`` or ``lib64``."""
         return self.library.parent.name
 
 
 def find_executable(tree: Path, version: str) -> Path | None:
     """Return the executable of a version in a directory, or ``None``.
 
-    :param tree: the directory; the interpreter may be one or two directories below, as in archives
-        of python-build-standalone.
+    :param tree: the directory. The interpreter may be in a subdirectory at depth one or two, as in
+        archives of python-build-standalone.
     :param version: version with two numbers, ``3.12``.
     """
     paths = _iter_executables(tree)
@@ -59,7 +60,7 @@ def read_interpreter(tree: Path, version: str, machine: str, source: str) -> Bun
     :param tree: the directory; see ``find_executable``.
     :param version: the version that the interpreter must have, ``3.12``.
     :param machine: the machine that the interpreter must be for, ``x86_64``.
-    :param source: the setting that names the directory, for errors.
+    :param source: the setting that names the directory; errors name the setting.
     :raises ConfigError: when there is no interpreter, or when the interpreter has another version,
         is for another machine or for musl, or has no standard library.
     """

@@ -18,7 +18,7 @@ class LibrarySearch:
     """The directories that a program searches for libraries.
 
     The directories of the system are searched only if the system has the program's loader. A
-    machine of another kind does not have this loader.
+    machine of another kind does not have the program's loader.
 
     :param executable: the program.
     :param program: the properties of the program.

@@ -15,8 +15,8 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for any free port.
-    :raises OSError: when the address cannot be bound. This includes a port that another process
-        serves, although macOS lets a second process bind such a port.
+    :raises OSError: when the address cannot be bound. A port that another process serves cannot be
+        bound; without this check, macOS would let a second process bind the port.
     :raises UnicodeError: for a host that is not a valid name.
     """
     listener: socket.socket = launcher.open_listener(host, port)  # type: ignore[no-untyped-call]  # other Pythons read it
@@ -40,7 +40,7 @@ def open_preview_listener(host: str, port: int) -> socket.socket:
 
 
 def check_port(host: str, port: int) -> int:
-    """Return a free port for a preview whose own program opens the port.
+    """Return a free port, for a preview in which another program opens the port.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.

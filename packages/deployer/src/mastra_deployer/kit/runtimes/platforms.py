@@ -8,7 +8,7 @@ __all__ = ("MANYLINUX_AARCH64", "MANYLINUX_X86_64", "PYODIDE", "manylinux")
 
 
 def manylinux(machine: str, python: str = "", glibc: str = "2_28") -> Platform:
-    """Return the platform for Linux with glibc, such as servers, containers and functions.
+    """Return the platform for Linux with glibc, as on servers, in containers and in functions.
 
     :param machine: ``x86_64`` or ``aarch64``.
     :param python: version, such as ``"3.12"``; empty for the project's own.

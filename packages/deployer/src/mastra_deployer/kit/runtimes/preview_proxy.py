@@ -35,10 +35,10 @@ class PreviewRules:
     :param max_body: the largest number of bytes of a request's body; 0 for no limit.
     :param errors: JSON bodies of the platform's own responses, by status: 413 for a body that is
         too large, 502 for an app that does not respond.
-    :param build_headers: called with the client's address for each request; returns the headers
-        that the platform adds to ``x-forwarded-for``, ``-host`` and ``-proto``.
-    :param hidden_headers: how the names of response headers begin, in lower case, that the platform
-        does not send to the client.
+    :param build_headers: called with the client's address for each request; returns the platform's
+        headers besides ``x-forwarded-for``, ``x-forwarded-host`` and ``x-forwarded-proto``.
+    :param hidden_headers: the beginnings, in lower case, of the names of response headers that the
+        platform does not send to the client.
     """
 
     static: Path | None = None
@@ -49,7 +49,7 @@ class PreviewRules:
 
 
 class PreviewProxy(ThreadingHTTPServer):
-    """Serves static files, and passes other requests to an app, with a platform's rules.
+    """Serves static files, and passes other requests to an app, by the rules of a platform.
 
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free port.
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the client's headers that the platform does not set, and then the platform's."""
+        """Yield the headers of the client that the platform does not set, then the platform's."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),

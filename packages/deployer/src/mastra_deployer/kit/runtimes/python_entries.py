@@ -57,16 +57,16 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 def iter_python_entries(
     python: BundledPython, prefix: str, temp_dir: Path, modules: Collection[str] | None = None
 ) -> Iterator[ArchiveEntry]:
-    """Yield an interpreter without tests, terminal and desktop parts, compiled to bytecode.
+    """Yield an interpreter, compiled to bytecode and without tests, terminal and desktop parts.
 
     Any Python of the same version on this machine compiles the standard library, so the interpreter
     may be for another machine.
 
     :param python: the interpreter.
-    :param prefix: its directory in the bundle, such as ``usr/local``.
+    :param prefix: the directory of the interpreter in the bundle, such as ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
-    :param modules: names of modules of the standard library, such as ``Build.standard``. Only these
-        modules and the modules that they import get bytecode; ``None`` for all modules.
+    :param modules: names of modules of the standard library, such as ``Build.standard``. Only the
+        given modules and the modules that they import get bytecode; ``None`` for all modules.
     :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
         version to compile it.
     """
@@ -103,7 +103,7 @@ def _find_compiler(python: BundledPython) -> str:
 
 
 def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
-    """Compile the modules that the app imports, and those that Python imports when it starts."""
+    """Compile the modules that the app imports, and the modules that Python itself imports."""
     from mastra_deployer.bytecode.compile_modules import (
         CompileJob,
         FileTree,

@@ -4,12 +4,12 @@
     serve(listener)  serve on a bound socket, also one of AF_UNIX, until the process is stopped
     preload()        import the agents' modules, for a runtime that initializes before a request
 
-The app is imported with this file. Its lifespan runs once for each instance, at the runtime's own
-lifespan event or at the first request. If the app cannot start, the response has status 500, and
-the traceback is printed to stderr. The next request tries again.
+Importing this file imports the app. The lifespan of the app runs once for each instance, at the
+runtime's own lifespan event or at the first request. If the app cannot start, the response has
+status 500, and the traceback is printed to stderr. The next request tries to start the app again.
 
-This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes it into a
-bundle, with the constants below.
+This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes this file
+into a bundle, with the constants below.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ async def app(scope, receive, send):
 
 
 def serve(listener, drain=5, **settings):
-    """Serve the app with uvicorn and its settings; wait `drain` seconds for the last requests."""
+    """Serve the app with uvicorn and the app's settings; drain for `drain` seconds at the end."""
     with import_without_collection():
         import uvicorn
 
@@ -97,7 +97,7 @@ class Instance:
         self.lock = asyncio.Lock()
 
     def load(self):
-        """Import the app; after a failure, the next call tries again."""
+        """Import the app; after a failure, the next call tries the import again."""
         if self.imported is None:
             check_environment()
             add_paths()
@@ -114,7 +114,7 @@ class Instance:
         return operator.attrgetter(attribute)(importlib.import_module(name))
 
     async def start(self):
-        """Return the started app; requests that arrive during the start wait for its end."""
+        """Return the started app; requests wait while the app starts."""
         if self.lifespan is None:
             async with self.lock:
                 if self.lifespan is None:
@@ -165,7 +165,7 @@ class Lifespan:
 
 
 async def run_lifespan(receive, send):
-    """Start the app early; after a failure, the first request tries again."""
+    """Start the app early; after a failure, the first request tries again to start it."""
     await receive()
     try:
         await INSTANCE.start()
@@ -230,7 +230,7 @@ def find_mastra(user_app):
 
 
 def log_error(error):
-    """Print why the app cannot start: the traceback once, and later only its last line."""
+    """Print why the app cannot start: first the whole traceback, later only its last line."""
     cause = error if isinstance(error, StartError) else INSTANCE.failure or error
     if isinstance(cause, StartError):
         text = "error: %s\n" % cause

@@ -25,17 +25,17 @@ def iter_shared_libraries(
 ) -> Iterator[ArchiveEntry]:
     """Yield the loader and every shared library that an interpreter needs, at their own paths.
 
-    With these files, the bundle runs on a system whose C library is older or missing. The libraries
-    are searched as the dynamic loader searches them, and nothing is run.
+    With the loader and the libraries, the bundle runs on a system whose C library is older or
+    missing. The libraries are searched as the dynamic loader searches them, and nothing is run.
 
     :param executable: the interpreter.
-    :param modules: its extension modules.
+    :param modules: the interpreter's extension modules.
     :param platform_glibc: version of the platform's own C library, such as ``2.34``; empty for
-        none. With it, only the libraries of the interpreter itself are yielded if this machine does
-        not have the interpreter's loader.
+        none. If a version is given, and this machine does not have the interpreter's loader, only
+        the interpreter's own libraries are yielded.
     :returns: the entries; none for a static interpreter.
     :raises BundleError: when a library or the loader is missing, or when the interpreter is not for
-        glibc, or needs a newer glibc than the platform's.
+        glibc, or needs a newer glibc than the platform has.
     """
     program = read_elf_file(executable)
     if program is None or program.libc != "glibc":

@@ -20,10 +20,10 @@ __all__ = ("install_interpreter",)
 
 
 def install_interpreter(version: str, machine: str, report: Report) -> BundledPython:
-    """Return uv's interpreter of a version; download it if it is not in the cache.
+    """Return the path of uv's interpreter of a version; download the interpreter if necessary.
 
-    A downloaded interpreter never changes, so that equal inputs give equal bundles. Settings of uv
-    are respected, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
+    A downloaded interpreter never changes, so that equal inputs give equal bundles. The settings of
+    uv have an effect, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.
@@ -55,7 +55,7 @@ def _run_uv(request: str, directory: Path, version: str, machine: str) -> None:
 
 
 def _find_cause(text: str) -> str:
-    """Return the deepest cause in uv's message, in one line."""
+    """Return the innermost cause in uv's message, as one line."""
     if "hash mismatch" in text.lower():
         return "its checksum is not the published checksum"
     lines = [line.strip() for line in text.splitlines() if line.strip()]

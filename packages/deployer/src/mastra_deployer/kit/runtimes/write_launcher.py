@@ -19,7 +19,8 @@ _CONNECTION = "mastra_server.http.connections:LimitedConnection"
 def write_launcher(file: Path, manifest: BundleManifest) -> None:
     """Write a module that starts the app in the runtime of a function platform.
 
-    Its ``app`` is an ASGI application, and its ``serve(listener)`` serves on a bound socket.
+    The ``app`` of the module is an ASGI application, and its ``serve(listener)`` serves on a bound
+    socket.
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.
@@ -54,7 +55,8 @@ def write_event_handler(file: Path, manifest: BundleManifest) -> None:
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.
-    :raises BundleError: when the app or a dependency has a module with one of the two names.
+    :raises BundleError: when the app or a dependency has a module with the name of the handler or
+        of the launcher.
     """
     _check_name(file, manifest)
     launcher = file.with_name(f"{file.stem}_app.py")
@@ -75,7 +77,7 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
 
 
 def _render_source(source: Path, constants: Mapping[str, object]) -> bytes:
-    """Return the source of a module, in which some constants have other values."""
+    """Return the source of a module after replacing the values of some constants."""
     text = source.read_text(encoding="utf-8")
     for name, value in constants.items():
         head, tail = re.split(rf"(?m)^{name} = .*$", text, maxsplit=1)

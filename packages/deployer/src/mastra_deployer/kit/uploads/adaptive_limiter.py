@@ -1,4 +1,4 @@
-"""Limit concurrent requests: halve the limit when the platform asks, then raise it slowly."""
+"""Limit concurrent requests: a rejection halves the limit, and successes raise it slowly."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _thread = threading.local()
 class AdaptiveLimiter:
     """Limits the number of threads that work at the same time.
 
-    A rejected request halves the limit. Rejections of other requests that were active then do not
-    halve it again. Each successful request raises the limit by ``1 / limit``. A thread that waits
-    for a retry releases its slot meanwhile.
+    A rejected request halves the limit. Rejections of other requests that were active at the same
+    time do not halve the limit again. Each successful request raises the limit by ``1 / limit``. A
+    thread that waits for a retry releases its slot during the wait.
 
     :param maximum: the largest number of threads at a time, which is also the limit at the start.
     """
@@ -63,7 +63,7 @@ class AdaptiveLimiter:
     def slot(self) -> Iterator[None]:
         """Wait until a slot is free, and hold it within the block.
 
-        :raises CancelledError: when the limiter was stopped meanwhile.
+        :raises CancelledError: when the limiter was stopped during the wait.
         """
         self._acquire()
         try:
@@ -76,7 +76,7 @@ class AdaptiveLimiter:
         """Release the slot of this thread, wait, and acquire a slot again.
 
         :param seconds: how long to wait.
-        :raises CancelledError: when the limiter was stopped meanwhile.
+        :raises CancelledError: when the limiter was stopped during the wait.
         """
         self._release()
         try:
@@ -137,7 +137,7 @@ def has_limiter() -> bool:
 
 
 def wait_for_retry(seconds: float) -> None:
-    """Wait before a retry, without a slot of this thread's limiter.
+    """Wait before a retry; during the wait, this thread has no slot of its limiter.
 
     :param seconds: how long to wait.
     """

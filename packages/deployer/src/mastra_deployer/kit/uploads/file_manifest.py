@@ -33,7 +33,7 @@ class FileManifest:
     def from_directory(cls, directory: Path, algorithm: str = "sha256") -> FileManifest:
         """Compute the digests of a directory's files.
 
-        :param directory: searched with all its subdirectories.
+        :param directory: the directory to search, with all its subdirectories.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
         :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
         """
@@ -71,7 +71,7 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the number of bytes of all distinct contents, or of the given digests.
+        """Return the sum of the sizes of the given digests, or of all distinct contents.
 
         :param digests: keys of ``sizes``; all of them if left out.
         """

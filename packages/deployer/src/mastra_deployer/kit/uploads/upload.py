@@ -31,16 +31,16 @@ def upload(
     """Call ``send`` for every item, with several calls in parallel.
 
     If ``send`` uses a client of ``connect``, the number of parallel calls falls after each 429 or
-    503. It rises again after successful requests.
+    503. The number rises again after successful requests.
 
     :param items: the items, which are sent in this order.
     :param send: sends one item; it runs in threads, and its client retries.
-    :param report: receives the number of bytes that were sent as progress.
+    :param report: receives the number of sent bytes, as progress.
     :param size: returns the number of bytes of an item, for progress; if left out, each item counts
         as 1.
     :param concurrency: the number of calls at a time, at most 25.
     :returns: the results, in the order of the items.
-    :raises Exception: the first exception of ``send``; the items that wait are then not sent.
+    :raises Exception: the first exception of ``send``; items that were not yet begun are not sent.
     """
     count = max(1, min(concurrency, _MAX_THREADS))
     workers = _Workers(list(items), send, AdaptiveLimiter(count))

@@ -22,12 +22,12 @@ class AppFixtures:
 
     :cvar target: the target that ``mastra preview`` runs. For the default, ``server``, the suite
         runs ``mastra build`` and ``python .mastra/index.py``.
-    :cvar options: further options of that command: ``("-s", "app=shop", "--python", "3.12")``.
+    :cvar options: further options of the command: ``("-s", "app=shop", "--python", "3.12")``.
     :cvar body_limit: the largest body of a request in bytes, on the platform or of the server.
     :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed. If
-        not, the example application has no workflow that suspends its runs.
-    :cvar streams: each chunk of a response arrives at once. Where a platform sends a response as a
-        whole, tests of the time of chunks are skipped.
+        this is false, the example application has no workflow that suspends its runs.
+    :cvar streams: each chunk of a response arrives at once. If a platform sends each response as a
+        whole, tests of the arrival times of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.
     :cvar requires_npm_client: without Node or the npm registry, tests fail and are not skipped.
     :cvar variables: environment variables that the app needs.
@@ -74,11 +74,11 @@ class AppFixtures:
             yield client
 
     def require_shared_memory(self) -> None:
-        """Skip the test if the platform sends requests to several processes."""
+        """Skip the test if requests may reach different processes."""
         if not self.shared_memory:
             pytest.skip(f"{type(self).__name__} says shared_memory = False")
 
     def require_streams(self) -> None:
-        """Skip the test if the platform sends a response as a whole."""
+        """Skip the test if the platform sends each response as a whole, and not in chunks."""
         if not self.streams:
             pytest.skip(f"{type(self).__name__} says streams = False")

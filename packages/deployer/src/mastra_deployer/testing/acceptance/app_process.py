@@ -92,9 +92,9 @@ def serve_command(
     """Run a server within the block, and yield its address when it is healthy.
 
     :param command: the server's command.
-    :param port: the port of this machine that it serves.
-    :param cwd: its working directory.
-    :param environment: all of its environment variables.
+    :param port: the port of this machine on which the server listens.
+    :param cwd: the working directory of the server.
+    :param environment: all environment variables of the server.
     """
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:

@@ -54,19 +54,20 @@ def install_packages(*packages: str) -> Path:
 
 @contextlib.contextmanager
 def _hold_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock, for which other processes wait."""
+    """Hold an exclusive lock; other processes wait for this lock."""
     with path.open("wb") as file:
         lock_file(file, wait=True)
         yield
 
 
 def run_script(script: Path, home: Path, *arguments: object, seconds: float = 120) -> Any:
-    """Run a script with a directory's packages, and return its last line as parsed JSON.
+    """Run a script with a directory's packages, and return its last output line as parsed JSON.
 
-    The script is copied there with its neighbours, because Node looks for packages beside a module.
+    The script and its sibling modules are copied into ``home``, because Node looks for packages
+    beside a module.
 
     :param script: the module to run.
-    :param home: what ``install_packages`` returned.
+    :param home: the directory that ``install_packages`` returned.
     :param arguments: the arguments of the script.
     :param seconds: how long the script may take.
     :raises AssertionError: with the output, when the script fails.

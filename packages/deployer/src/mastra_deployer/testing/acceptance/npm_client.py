@@ -20,12 +20,12 @@ _SHORTEST_STREAM = 500  # milliseconds between the first word and the last; the 
 
 
 class NpmClientTests(AppFixtures):
-    """Mastra's client for JavaScript works with the application."""
+    """Test that Mastra's client for JavaScript works with the application."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def npm_results(cls, app_url: str) -> Any:
-        """Return the results that the client received in one pass through the application."""
+        """Return the results of the client, which has used each part of the application once."""
         try:
             home = install_packages(CLIENT_PACKAGE)
         except (OSError, subprocess.CalledProcessError) as error:

@@ -158,7 +158,7 @@ def show_state(_: Any) -> dict[str, Any]:
 
 
 async def tag_request(request: Any, call_next: Any) -> Any:
-    """Pass the caller to tools, and mark the response."""
+    """Store the name of the caller for the tools, and add a header to the response."""
     request_context(request)["caller"] = request.headers.get("x-caller", "nobody")
     response = await call_next(request)
     response.headers["x-tagged"] = "yes"
