@@ -31,7 +31,7 @@ def chat_routes(
     if bool(agent) == ("{agent_id}" in path):
         raise ConfigError(
             f"The chat route {path!r} has {'two agents' if agent else 'no agent'}.",
-            "Write '/chat/{agent_id}', or pass agent= and a path without it.",
+            "Write the path as '/chat/{agent_id}', or pass agent= and a path without {agent_id}.",
         )
     if version not in ("v5", "v6"):
         raise ConfigError(

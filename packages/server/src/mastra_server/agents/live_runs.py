@@ -26,7 +26,7 @@ _Key = tuple[str, str, str]
 
 
 class RunScope(NamedTuple):
-    """The runs that a caller may see; each field is empty for no restriction.
+    """The runs that a caller may see; an empty field restricts nothing.
 
     :param owner: the resource that the caller is restricted to.
     :param thread: the thread that the caller is restricted to.
@@ -73,12 +73,12 @@ class LiveRuns:
         :param chunks: the chunks of the run.
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         :param caller: the caller whose limits the run counts toward; empty for the application
             itself.
         :param size: the bytes of the run's input.
         :param memory: the resource and the thread of the run's input.
-        :param convert: converts each chunk to those that the readers receive.
+        :param convert: a function that converts each chunk to the chunks that readers receive.
         :param durable: a durable run, which this server only reads; ``None`` for a run of this
             server.
         :returns: the run.
@@ -107,7 +107,7 @@ class LiveRuns:
         return run
 
     def hold_place(self, caller: str, size: int) -> Callable[[], None]:
-        """Count a run toward the limits of its caller, even if the run itself is not kept here.
+        """Count a run toward the limits of its caller, even if this object does not keep the run.
 
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.
@@ -134,8 +134,8 @@ class LiveRuns:
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :param thread: the thread that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
+        :param thread: the thread that the caller is restricted to; empty without a restriction.
         """
         key = (agent_id, owner, run_id)
         run = self._running.get(key) or self._finished.get(key)
@@ -146,7 +146,7 @@ class LiveRuns:
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         """
         self._finished.pop((agent_id, owner, run_id))
 
@@ -157,8 +157,8 @@ class LiveRuns:
 
         :param chat: the id of the chat.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :param thread: the thread that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
+        :param thread: the thread that the caller is restricted to; empty without a restriction.
         """
         for (agent, resource, _), run in self._running.items():
             is_own = (agent, resource) == (agent_id, owner) and thread in ("", run.thread)

@@ -24,7 +24,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
     """Build the content of one turn: reasoning, text, tool calls, tool results.
 
     :param turn: the turn.
-    :param text: the text if the turn itself has none, as with structured output.
+    :param text: the text to use if the turn has no text, as with structured output.
     :returns: the parts.
     """
     turn_text = turn.text or text

@@ -1,4 +1,4 @@
-"""Define what verifies the signatures of tokens, and verify them by PyJWT and cryptography."""
+"""Define the interface that verifies tokens, and implement it with PyJWT and cryptography."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_key_set(body: bytes) -> list[dict[str, Any]]:
     """Return the keys of a JSON Web Key Set.
 
     :param body: the key set as JSON.
-    :raises ValueError: for anything else.
+    :raises ValueError: if ``body`` is not a key set.
     """
     content = json.loads(body)
     keys = content.get("keys") if isinstance(content, dict) else None
@@ -30,7 +30,7 @@ class Signatures(Protocol):
         """Return the public keys of a key set, by key id.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
 
     async def decode(
@@ -47,7 +47,7 @@ class Signatures(Protocol):
 
 
 class LibrarySignatures:
-    """Verifies signatures by PyJWT and cryptography."""
+    """Verifies signatures with PyJWT and cryptography."""
 
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
@@ -56,7 +56,7 @@ class LibrarySignatures:
         returned as a key of ``cryptography``, which fits every algorithm of its type.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
         import jwt
 

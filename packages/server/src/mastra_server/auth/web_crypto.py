@@ -1,4 +1,4 @@
-"""Verify the signatures of tokens by the WebCrypto of a JavaScript platform."""
+"""Verify the signatures of tokens with the WebCrypto API of a JavaScript platform."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLAIMS = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")  # those that PyJWT 
 
 
 class WebCryptoSignatures:
-    """Verifies signatures by WebCrypto, and claims by PyJWT.
+    """Verifies signatures with the WebCrypto API, and claims with PyJWT.
 
     :param subtle: WebCrypto's ``SubtleCrypto``.
     :param to_js: converts mappings, lists and bytes to objects of the platform.
@@ -31,7 +31,7 @@ class WebCryptoSignatures:
         """Return the public keys of a key set, by key id.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
         keys = read_key_set(body)
         return {key.get("kid"): key for key in keys if key.get("kty") in ("RSA", "EC", "OKP")}
@@ -90,7 +90,7 @@ class WebCryptoSignatures:
 
 
 def create_web_crypto() -> WebCryptoSignatures:
-    """Return the signatures by the WebCrypto of the platform that runs Pyodide."""
+    """Return an object that verifies signatures with the WebCrypto API of the Pyodide host."""
     from importlib import import_module
 
     js, ffi = import_module("js"), import_module("pyodide.ffi")

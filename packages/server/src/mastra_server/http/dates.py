@@ -81,7 +81,7 @@ class DateRange(msgspec.Struct, rename="camel"):
     def to_milliseconds(self, parameter: str) -> tuple[int | None, int | None]:
         """Return the first and last millisecond of the range; ``None`` for an open end.
 
-        :param parameter: the name of the query parameter, for the error.
+        :param parameter: the name of the query parameter, for the error message.
         :returns: the first and the last millisecond since the epoch, both inclusive.
         :raises InvalidQuery: for anything but ISO dates.
         """

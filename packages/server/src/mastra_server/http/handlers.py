@@ -24,8 +24,8 @@ _MODELS: dict[Hashable, Any] = {}
 class RequestHandler(HTTPRouteHandler):
     """A handler whose function has at most the parameter ``request``.
 
-    The values that handlers share do not depend on the application: no dependencies, types or
-    decoders of an application apply to such a function.
+    Handlers of several applications can share the values below, because no dependencies, types or
+    decoders of an application apply to a function whose only parameter is ``request``.
     """
 
     @functools.cached_property
@@ -46,10 +46,11 @@ class RequestHandler(HTTPRouteHandler):
 
 
 def _build_key(function: Any) -> Hashable:
-    """Return a key for functions with equal types.
+    """Return a key that is equal for functions whose signatures have equal types.
 
-    An annotation that is not the name of a global is compared as text. The key then also has the
-    module, because the text may mean another type elsewhere.
+    An annotation that is not the name of a global is compared as text. For such an annotation, the
+    key contains the function's module, because the same text may mean another type in another
+    module.
     """
     names, annotations = function.__globals__, function.__annotations__
     types = tuple((name, names.get(text, text)) for name, text in annotations.items())
@@ -59,7 +60,7 @@ def _build_key(function: Any) -> Hashable:
 def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``GET``.
 
-    :param path: the path, or several.
+    :param path: the path, or a list of paths.
     :param options: options of Litestar, and those of ``mastra_server.http.operations``.
     """
     return RequestHandler(path, http_method="GET", **options)
@@ -68,7 +69,7 @@ def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``POST``.
 
-    :param path: the path, or several.
+    :param path: the path, or a list of paths.
     :param options: options of Litestar, and those of ``mastra_server.http.operations``.
     """
     return RequestHandler(path, http_method="POST", **options)
@@ -77,7 +78,7 @@ def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``PATCH``.
 
-    :param path: the path, or several.
+    :param path: the path, or a list of paths.
     :param options: options of Litestar, and those of ``mastra_server.http.operations``.
     """
     return RequestHandler(path, http_method="PATCH", **options)
@@ -86,7 +87,7 @@ def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``DELETE``.
 
-    :param path: the path, or several.
+    :param path: the path, or a list of paths.
     :param options: options of Litestar, and those of ``mastra_server.http.operations``.
     """
     return RequestHandler(path, http_method="DELETE", **options)
@@ -95,7 +96,8 @@ def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def build_options_handler(handlers: Iterable[HTTPRouteHandler]) -> RequestHandler:
     """Build the handler that responds to ``OPTIONS`` with the methods of the requested path.
 
-    Register it before the others, because Litestar adds a handler of its own to paths without one.
+    Register this handler before the others, because Litestar adds its own ``OPTIONS`` handler to
+    each path that has none.
 
     :param handlers: all handlers of the paths.
     """

@@ -78,7 +78,7 @@ class InvalidQuery(InvalidInput):
 
 
 class StructureError(msgspec.DecodeError):
-    """JSON has too many values, a too long number, or is nested too deeply."""
+    """JSON has too many values, has a number that is too long, or is nested too deeply."""
 
 
 def decode_json(raw: bytes, type_: type[T]) -> T:
@@ -87,8 +87,8 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     :param raw: the JSON.
     :param type_: the type to decode to.
     :returns: the decoded value.
-    :raises msgspec.DecodeError: for invalid JSON, for JSON with more than 100,000 values, with a
-        number of more than 309 digits or nested deeper than 200 levels, or for another type.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON of another type, or for JSON that has
+        more than 100,000 values, a number of more than 309 digits, or more than 200 levels.
     """
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets > _MAX_DEPTH or brackets + raw.count(b",") > MAX_VALUES:
@@ -150,7 +150,7 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
     :param type_: the type to decode to.
     :returns: the decoded body.
     :raises UnsupportedMediaType: for a body whose content type is not JSON.
-    :raises InvalidBody: naming the first field that does not fit.
+    :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
     raw = await request.body()
     if raw:
@@ -190,7 +190,7 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
     :param type_: the type to convert to.
     :param where: the path of the part in the body, for errors; empty for the whole body.
     :returns: the converted value.
-    :raises InvalidBody: naming the first field that does not fit.
+    :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
     try:
         return msgspec.convert(value, type_)

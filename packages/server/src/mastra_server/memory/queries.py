@@ -1,4 +1,4 @@
-"""Read the memory, the resource, the thread and the page that a request names."""
+"""Read which memory, resource, thread and page a request names."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def get_resource(request: _Request, body_resource: str | None = None) -> str | N
 
     :param request: the request.
     :param body_resource: the resource in the body; by default the one in the query.
-    :raises Forbidden: when the caller names another resource than its own.
+    :raises Forbidden: when the caller names a resource that it may not access.
     """
     resource = body_resource or str(request.query_params.get("resourceId", ""))
     return restrict_to_resource(request, resource) or None
@@ -142,7 +142,7 @@ def build_thread_query(request: _Request) -> ThreadQuery:
     """Build the query for a list of threads.
 
     :param request: the request.
-    :raises InvalidQuery: naming the parameter that does not fit.
+    :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
     order = _read_order(request)
     page, per_page = _read_page(request, 100)
@@ -161,7 +161,7 @@ def build_message_query(request: _Request) -> MessageQuery:
     """Build the query for messages of the path's thread.
 
     :param request: the request.
-    :raises InvalidQuery: naming the parameter that does not fit.
+    :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
     filter_ = read_json_param(request, "filter", _Filter) or _Filter()
     page, per_page = _read_page(request, 40)

@@ -20,7 +20,7 @@ class RequestMetrics:
 
     Health checks and requests of the metrics are left out.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:

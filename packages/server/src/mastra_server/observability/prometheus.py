@@ -24,7 +24,7 @@ _GAUGE_MODES = {"active": "livesum", "level": "livemax", "oldest": "livemin"}
 
 
 class PrometheusRecorder:
-    """Records every metric in a registry of its own.
+    """Records every metric in its own Prometheus registry.
 
     Worker processes share a directory, and each process reports the metrics of all.
 

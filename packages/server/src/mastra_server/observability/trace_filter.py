@@ -59,7 +59,7 @@ def build_condition(where: Any) -> Condition:
 
     :param where: the condition as decoded JSON; ``None`` matches every trace.
     :returns: the test.
-    :raises InvalidBody: naming the invalid condition.
+    :raises InvalidBody: when the condition is invalid; the error names the invalid part.
     """
     if where is None:
         return lambda _: True

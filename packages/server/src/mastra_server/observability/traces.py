@@ -63,7 +63,7 @@ class Span(LightSpan):
 
 
 class Pagination(TypedDict):
-    """The page of a response."""
+    """The position of a page in the list of all results."""
 
     total: int
     page: int
@@ -162,7 +162,7 @@ def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
 
 
 def _get_spans(request: _Request) -> list[SpanRecord]:
-    """Return the spans of the trace in the path.
+    """Return the spans of the trace whose id is in the path of the request.
 
     :raises NotFound: when there is no trace that the caller may see.
     """
@@ -181,7 +181,7 @@ def _get_store(request: _Request) -> TraceStore:
 def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
     """Return the spans of the trees that ``owner`` may see; an empty owner may see all trees.
 
-    One trace may contain runs of several callers, because callers choose its id with
-    ``traceparent``.
+    One trace may contain runs of several callers, because a caller can choose the trace id with the
+    header ``traceparent``.
     """
     return [each for each in spans if owner in ("", each.root.owner)]

@@ -33,7 +33,7 @@ def build_items(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
 def format_output(result: Any) -> str:
     """Format the result of a tool as the text that an item holds.
 
-    :param result: the result, JSON builtins.
+    :param result: the result, as a value of JSON.
     """
     return result if isinstance(result, str) else encode_json(result).decode()
 

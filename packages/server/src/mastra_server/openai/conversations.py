@@ -1,6 +1,6 @@
 """Routes of conversations of the Responses API: create, retrieve, list items, delete.
 
-A conversation is a thread of the memory. Both have the same id.
+A conversation is a thread of the memory. The conversation and its thread have the same id.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ConversationItems(TypedDict):
 
 
 class ItemQuery(ContextQuery, rename=None):
-    """The page: at most ``limit`` items that follow the item ``after``, oldest first."""
+    """A page of at most ``limit`` items after the item ``after``, oldest first."""
 
     after: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=_MAX_PAGE)] = _MAX_PAGE

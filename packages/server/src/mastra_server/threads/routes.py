@@ -201,7 +201,7 @@ async def _start_run(
 async def _run_in_turn(
     request: _Request, key: ThreadKey, run_id: str, chunks: AsyncGenerator[dict[str, Any]]
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield ``chunks`` after the earlier runs of the thread on other servers have ended."""
+    """Wait until the thread's earlier runs on other servers have ended; yield ``chunks``."""
     async with contextlib.aclosing(chunks):
         remote, threads = request.app.state.remote_runs, _get_thread_runs(request)
         try:
@@ -216,7 +216,7 @@ async def _run_in_turn(
 async def _prepend_echo(
     chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the sent message for other subscribers, and then ``chunks``."""
+    """Yield first the sent message, for other subscribers of the thread, and then ``chunks``."""
     if echo is not None:
         yield echo
     async with contextlib.aclosing(chunks):
