@@ -26,8 +26,8 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
     if settings.workers_dev and not subdomain:
         raise DeployError(
             "The account has no subdomain of workers.dev.",
-            "Choose one on dash.cloudflare.com, under Workers & Pages. Or set workers_dev=false, "
-            "and routes or custom_domains.",
+            "Choose a subdomain on dash.cloudflare.com, under Workers & Pages. Or set "
+            "workers_dev=false, and routes or custom_domains.",
         )
 
 

@@ -32,7 +32,7 @@ _ENVIRONMENT = "production"  # the only environment of a Worker
 class AddressChange:
     """One request that changes an address or the schedules to match the settings.
 
-    :param text: the change, for a plan.
+    :param text: description of the change, for a plan.
     :param method: ``POST``, ``PUT`` or ``DELETE``.
     :param path: the path of the request.
     :param body: the body of the request, JSON builtins.
@@ -59,10 +59,10 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes. A later run may repeat each of them.
+    """Send the requests of changes. A later run of the command may repeat each request.
 
     :param api: Cloudflare's API.
-    :param changes: what ``find_changes`` returned.
+    :param changes: the changes that ``find_changes`` returned.
     """
     for change in changes:
         if change.method == "DELETE":
@@ -196,5 +196,5 @@ def _create_route(api: CloudflareApi, change: AddressChange) -> None:
 def _build_owner_error(what: str, owner: str, setting: str) -> DeployError:
     return DeployError(
         f"The {what} belongs to the Worker {owner!r}.",
-        f"Remove it from that Worker first, or correct {setting}.",
+        f"Remove the address from that Worker first, or correct {setting}.",
     )

@@ -73,7 +73,7 @@ def open_image(
 
     if settings.merge and is_draft(request):
         raise ConfigError(
-            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
+            "merge=true adds a platform to the image of a tag, but with --no-promote no tag moves.",
             "Deploy all platforms with --preview, and then promote the last deployment.",
         )
     plan = read_plan(bundle.directory)

@@ -12,7 +12,7 @@ __all__ = ("PushProgress",)
 class PushProgress:
     """Counts the pushed bytes of all blobs together.
 
-    :param report: receives the number of bytes.
+    :param report: receives the number of pushed bytes.
     :param total: bytes of all blobs to push.
     """
 
