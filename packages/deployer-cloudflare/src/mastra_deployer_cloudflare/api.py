@@ -138,7 +138,7 @@ class CloudflareApi:
         """Replace an object.
 
         :param path: path below the base URL of the API.
-        :param body: JSON builtins.
+        :param body: the value that the request sends as JSON.
         """
         return self._call(lambda raw: self._sdk.put(path, cast_to=raw, body=body))
 
@@ -153,7 +153,7 @@ class CloudflareApi:
         """Create an object; only an idempotent request is repeated after a lost response.
 
         :param path: path below the base URL of the API.
-        :param body: JSON builtins.
+        :param body: the value that the request sends as JSON.
         :param query: query parameters.
         :param idempotent: whether a repeated request has the same effect as one.
         """
@@ -166,7 +166,7 @@ class CloudflareApi:
         """Change fields of an object; the request may be repeated.
 
         :param path: path below the base URL of the API.
-        :param body: JSON builtins.
+        :param body: the value that the request sends as JSON.
         :param merge: whether the body is a merge patch (RFC 7396).
         """
         kind = "application/merge-patch+json" if merge else "application/json"

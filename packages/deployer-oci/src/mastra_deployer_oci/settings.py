@@ -26,7 +26,7 @@ class OciDeployer:
         that uv downloads.
     :param python: command that starts Python in the base image.
     :param tag: name of the tag that production uses.
-    :param user: user that runs the app, ``user[:group]`` in numbers.
+    :param user: user that runs the app, as numeric ``user[:group]``.
     :param port: port that the app listens on; 0 for the port of the app's own configuration.
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.

@@ -30,7 +30,7 @@ class _Rule:
 
     :param find: a function that yields the places that break the rule.
     :param message: what happens at such a place; ``{text}`` stands for the code.
-    :param hint: the cure.
+    :param hint: what the user has to do.
     :param severity: the severity of the problem.
     """
 

@@ -201,7 +201,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version gets no traffic yet: before its test, or as a draft."""
+        """Return whether the version gets no traffic yet, because it is untested or a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

@@ -37,7 +37,7 @@ def set_traffic(
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.
-    :param shares: percent by the id of a version; 100 in all.
+    :param shares: share in percent by version id; the sum is 100.
     :param report: receives progress.
     :param message: the message of the deployment; if empty, the message of the main version.
     """

@@ -56,7 +56,7 @@ class WorkerVersion:
 
     @property
     def stage(self) -> Literal["preview", "production"]:
-        """The stage that the version was uploaded for; production for other tools' versions."""
+        """The stage that the version was uploaded for; other tools upload to ``production``."""
         is_preview = DeploymentTags.from_text(self.message).stage == "preview"
         return "preview" if is_preview else "production"
 
@@ -117,7 +117,7 @@ class WorkerState:
 
     @property
     def current(self) -> Traffic | None:
-        """The present deployment; ``None`` if there is none."""
+        """The present deployment; ``None`` if nothing is deployed."""
         return self.deployments[0] if self.deployments else None
 
     @property

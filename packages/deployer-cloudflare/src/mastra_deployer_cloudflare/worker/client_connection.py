@@ -72,7 +72,7 @@ class Connection:
             self._break_off("The app failed before its response was complete.")
 
     async def receive(self) -> Message:
-        """Return the next part of the body, and then wait for the end of the response."""
+        """Return the next part of the body; after the last one, wait for the response to end."""
         if not self._is_body_read:
             message = await self._receive()
             self._is_body_read = not message.get("more_body")
@@ -123,7 +123,7 @@ def is_scheduled_url(url: str) -> bool:
 def build_scheduled_scope(cron: str, time: int) -> Message:
     """Return the scope of the request that the app gets for a cron trigger.
 
-    :param cron: the expression of the trigger.
+    :param cron: the cron expression of the trigger.
     :param time: the scheduled time in milliseconds since 1970.
     """
     from urllib.parse import urlencode

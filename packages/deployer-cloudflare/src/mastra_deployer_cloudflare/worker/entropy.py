@@ -1,4 +1,4 @@
-"""Allow randomness that packages use while they are imported, and renew the values later.
+"""Allow packages to use randomness while they are imported, and renew the values later.
 
 A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
 Therefore the runtime refuses randomness during the import, except for modules on a list of the

@@ -1,4 +1,4 @@
-"""Make the class that the Worker's main module exports.
+"""Create the class that the Worker's main module exports.
 
 Only a Worker can import this module, because the module imports the Worker's SDK.
 """

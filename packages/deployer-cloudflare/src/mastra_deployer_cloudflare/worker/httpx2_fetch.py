@@ -106,7 +106,7 @@ def _abort_on_cancellation(wait: Any) -> Any:
 
 
 def _compute_timeouts(extensions: dict[str, Any]) -> tuple[float, float]:
-    """Return the timeouts for the head and for each part of a response, in seconds; 0 is none."""
+    """Return the timeouts for the head and for each part of a response, in seconds; 0 disables."""
     timeouts = extensions.get("timeout") or {}
     connect, read = timeouts.get("connect") or 0, timeouts.get("read") or 0
     return (connect + read if connect and read else 0), read

@@ -55,7 +55,7 @@ def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
 
 
 def _watch_parent(directory: str) -> None:
-    """Shut down the app as soon as the handler ends, in any way."""
+    """Shut down the app as soon as the handler ends, for whatever reason."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)

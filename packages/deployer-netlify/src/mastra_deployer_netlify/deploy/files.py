@@ -84,8 +84,8 @@ class _Upload:
 
     :param path: path of the endpoint.
     :param file: the file to send.
-    :param size: its bytes.
-    :param query: parameters of a function.
+    :param size: bytes of the content.
+    :param query: query parameters of the request, if it sends a function.
     :param function: name of the function; empty for a static file.
     """
 

@@ -46,7 +46,7 @@ def build_node_command(
     """Return the command that runs a function in the stand-in for AWS Lambda.
 
     :param node: path of Node.
-    :param directory: the unpacked function.
+    :param directory: directory of the unpacked function.
     :param port_file: path of the file to which the port is written.
     :param settings: further settings of the stand-in.
     """
@@ -64,7 +64,7 @@ def build_node_command(
 def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
     """Return the command that runs the Python side of a function, with its own loader.
 
-    :param directory: the unpacked function.
+    :param directory: directory of the unpacked function.
     :param port_file: path of the file to which the port is written.
     """
     facts = json.loads((directory / "mastra.json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 def main(directory: str, port_file: str) -> None:
     """Serve the app on a free port of this machine, and write the port to a file.
 
-    :param directory: the unpacked function.
+    :param directory: directory of the unpacked function.
     :param port_file: path of the file to write.
     """
     sys.path[0] = directory

@@ -137,7 +137,7 @@ class Variables:
                 self._delete(f"{path}/value/{value.get('id')}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the whole variable; its other values must be readable for this."""
+        """Replace the whole variable; this works only if its other values are readable."""
         body = {"key": item["key"], "is_secret": bool(item.get("is_secret"))}
         contents = [
             {name: value for name, value in each.items() if name != "id"} for each in values

@@ -47,7 +47,7 @@ def build_record_tag(creation_time: dt.datetime, digest: str) -> str:
 
 
 def parse_record_time(name: str) -> dt.datetime:
-    """Return the time in a record's tag, in UTC with milliseconds.
+    """Return the time that a record's tag contains, in UTC with milliseconds.
 
     :param name: tag of the record.
     :returns: the time.

@@ -109,7 +109,7 @@ def _assemble_image(
     blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
-    """Build the config and the manifest; with ``merge_tag``, also build that tag's new index."""
+    """Build the config and the manifest; with ``merge_tag``, also build the tag's new index."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
     from mastra_deployer_oci.deploy.multi_arch import merge_index
 

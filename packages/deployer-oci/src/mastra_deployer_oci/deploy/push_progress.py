@@ -31,7 +31,7 @@ class PushProgress:
             self._report.advance(self._done, self._total)
 
     def exclude(self, size: int) -> None:
-        """Subtract bytes that need not be sent from the total.
+        """Reduce the total by bytes that need not be sent.
 
         :param size: number of bytes.
         """

@@ -164,7 +164,7 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param report: receives progress, and a note about the tag if it remains.
-    :returns: whether there was anything to delete.
+    :returns: whether the registry had anything to delete.
     :raises DeployError: when the registry does not allow deleting.
     """
     from mastra_deployer_oci.api.repository import open_target

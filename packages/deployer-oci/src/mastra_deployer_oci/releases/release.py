@@ -52,7 +52,7 @@ def publish(
 
 
 def record_draft(registry: Repository, log: ReleaseLog, event: Record) -> Record:
-    """Write the record of an image that no tag is moved to, so that it can be promoted.
+    """Write the record of a draft, to which no tag points, so that it can be promoted.
 
     :param registry: the target repository.
     :param log: the log of releases.

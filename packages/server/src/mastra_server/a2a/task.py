@@ -50,7 +50,7 @@ class Task:
 
     @property
     def is_active(self) -> bool:
-        """Whether the run continues."""
+        """Whether the run of the task is still active."""
         return self.state in _ACTIVE
 
     @property
@@ -60,7 +60,7 @@ class Task:
 
     @property
     def has_object(self) -> bool:
-        """Whether there is a structured answer."""
+        """Whether the task has a structured answer."""
         return self._object is not None
 
     @property
@@ -167,8 +167,8 @@ class Task:
     def build_text_artifact(self, start: int, end: int) -> dict[str, Any]:
         """Build an artifact from pieces of the answer.
 
-        :param start: the first piece.
-        :param end: the piece after the last one.
+        :param start: the index of the first piece.
+        :param end: the index after the last piece.
         """
         text = "".join(self._pieces[start:end])
         return {

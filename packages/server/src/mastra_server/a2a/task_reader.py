@@ -28,7 +28,7 @@ class TaskReader:
         task.readers.add(self._signal)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading the task."""
         self._task.readers.discard(self._signal)
 
     async def stream(self) -> AsyncGenerator[dict[str, Any] | None]:

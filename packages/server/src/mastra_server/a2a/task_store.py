@@ -26,7 +26,7 @@ class TaskStore:
         self._tasks: CallerCache[_Key, Task] = CallerCache(MAX_TASKS, MAX_BYTES, MAX_AGE)
 
     def put(self, task: Task, caller: str) -> None:
-        """Store a task, or count its present size.
+        """Store a task; if it is already stored, count its present size.
 
         :param task: the task.
         :param caller: the caller whose limits the task counts toward.

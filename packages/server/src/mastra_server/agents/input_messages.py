@@ -33,7 +33,7 @@ def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
     Reasoning, sources and step marks are left out, because no model receives them.
 
     :param value: the decoded JSON.
-    :param where: the path of the value in the body, for errors.
+    :param where: the path of the value in the body, for error messages.
     :returns: at least one message.
     :raises InvalidBody: if the value is not a text, a message, or a list of them.
     """
@@ -163,7 +163,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Yield a tool call and its result, from a part in the form of newer user interfaces."""
+    """Yield a tool call and its result, from a part in the form that newer user interfaces send."""
     names: dict[str, Any] = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":

@@ -158,7 +158,7 @@ class LiveRun:
             await self.durable.cancel()
 
     async def detach(self) -> None:
-        """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
+        """Stop reading a durable run, so that its readers reconnect; abort any other run."""
         self._is_detached = self.durable is not None
         await self._stop()
 
@@ -190,7 +190,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return a callback for the end of a response, which aborts the run if it has no reader.
+        """Return a callback for the end of a response; it aborts the run if the run has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.
@@ -222,8 +222,9 @@ class LiveRun:
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.
 
-        :param after: the number of frames that the reader has received; by default it gets those
-            since the run last started. A comment replaces frames that are no longer in the log.
+        :param after: the number of frames that the reader has received; by default, the reader gets
+            the frames since the run last started. A comment replaces frames that are no longer in
+            the log.
         :returns: the frames, joined if several are ready.
         """
         reader = _Reader(self._choose_position(after))

@@ -83,7 +83,8 @@ class LiveRuns:
             server.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
-        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
+        :raises TooManyRuns: when the number or the size of the caller's running runs exceeds a
+            limit.
         """
         key = (agent_id, owner, run_id)
         self._remove_lost_runs()
@@ -112,7 +113,8 @@ class LiveRuns:
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.
         :returns: a function to call once, at the end of the run.
-        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
+        :raises TooManyRuns: when the number or the size of the caller's running runs exceeds a
+            limit.
         """
         if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
             number = self._places.capacity - self._places.free
@@ -176,7 +178,7 @@ class LiveRuns:
             run.wake_readers()
 
     def _remove_lost_runs(self) -> None:
-        """Move runs whose request the platform has ended to the finished runs."""
+        """Move runs to the finished runs, if the platform has ended their requests."""
         for key, end in list(self._ends.items()):
             if not self._running[key].is_running:
                 end()

@@ -44,7 +44,7 @@ def build_finished_call(call: dict[str, Any], result: Any, *, is_error: bool) ->
     """Build a tool call that has a result, in Mastra's stored form.
 
     :param call: the id, the name and the arguments of the call.
-    :param result: the result, or the message of the error.
+    :param result: the result of the tool, or the message of its error.
     :param is_error: whether the tool failed.
     """
     if is_error:

@@ -197,7 +197,7 @@ class RemoteRuns:
     async def abort_thread(self, key: ThreadKey, run_id: str) -> bool:
         """Abort the active run of a thread on another server.
 
-        :param key: the thread.
+        :param key: the key of the thread.
         :param run_id: the id that the run must have; empty for any.
         :returns: whether another server had this run.
         """
@@ -211,7 +211,7 @@ class RemoteRuns:
 
         Servers order runs by a logical clock, so that no two runs wait for each other.
 
-        :param key: the thread.
+        :param key: the key of the thread.
         :param run_id: the id of a run of this server.
         """
         agent, resource, thread = key

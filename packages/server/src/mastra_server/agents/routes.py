@@ -212,7 +212,7 @@ def get_agent(request: _Request, name: str = "") -> AgentLike:
     """Return the agent that has the given registration key or id.
 
     :param request: the request.
-    :param name: the key or id; by default the one in the path.
+    :param name: the registration key or id of the agent; by default the name in the path.
     :raises NotFound: when there is no such agent.
     """
     name = name or request.path_params["agent_id"]

@@ -69,7 +69,7 @@ async def respond_with_stream(
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :param chat: the id of the chat that the run answers; empty without a chat.
     :returns: the stream.
-    :raises NotFound: when the run that the header names is unknown, or no longer kept.
+    :raises NotFound: when the run that ``Last-Event-ID`` names is unknown, or no longer kept.
     """
     run_id, after = _read_last_event_id(request)
     if run_id:
@@ -101,7 +101,7 @@ async def _find_or_restore_run(
 ) -> LiveRun | None:
     """Return a run of this server; if nobody reads a durable run here yet, start to read it.
 
-    :raises NotFound: when a durable agent has no such run that the caller may see.
+    :raises NotFound: when the agent is durable, and the caller may see no run with this id.
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a durable run with this id.
     """

@@ -105,7 +105,7 @@ async def resume_agent(
 class AgentChunkWriter:
     """Converts events to chunks, and adds the chunks that must be between them.
 
-    :param transcript: the run so far.
+    :param transcript: the transcript of the run so far.
     """
 
     def __init__(self, transcript: Transcript) -> None:

@@ -88,8 +88,8 @@ async def stream_events(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent and stream its events; store the run when it is suspended.
 
-    A suspended run is stored before its last events are sent. A client that decides at once
-    therefore finds the run.
+    A suspended run is stored before its last events are sent. A client that sends its decision at
+    once therefore finds the run.
 
     :param agent: the agent.
     :param run_input: the input of the run.
@@ -119,7 +119,7 @@ async def stream_events(
 async def get_suspended_run(
     request: _Request, agent: AgentLike, run_id: str, resource: str | None = None
 ) -> SuspendedRun:
-    """Return a suspended run of this agent and caller.
+    """Return the suspended run with an id, if the caller may see it.
 
     :param request: the request.
     :param agent: the agent.

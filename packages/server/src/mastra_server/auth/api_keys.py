@@ -51,7 +51,7 @@ class ApiKeys:
         return [key.name for key in self._keys.values() if isinstance(key, Secret) and key.name]
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """Return the only resource that ``user`` may access; empty for no restriction.
+        """Return the only resource that ``user`` may access; empty without a restriction.
 
         :param user: the user.
         """

@@ -62,7 +62,7 @@ class AuthGuard:
 
         :param connection: the connection.
         :param handler: the handler that Litestar selected.
-        :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
+        :raises Unauthorized: if the request has no token, or a token that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
         """
         if self._is_public(connection, handler) or is_studio_in_development(connection):

@@ -38,7 +38,7 @@ class KeyNotFound(Exception):
 
 
 class KeySet:
-    """The keys at ``url``, by key id.
+    """The public keys that an issuer publishes at ``url``, by key id.
 
     There is at most one request to the issuer at a time. A caller whose key is cached never waits.
     Keys that are old are fetched again in the background, and stay valid while the issuer is

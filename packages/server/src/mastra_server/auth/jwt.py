@@ -21,8 +21,8 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 class Jwt:
     """Accept callers with a valid token; the claims of the token are the user.
 
-    Pass exactly one of the first three parameters, which verifies the signature. A token without
-    ``exp`` is rejected.
+    Pass exactly one of ``secret``, ``public_key`` and ``jwks_url``, to verify the signatures of
+    tokens. A token without ``exp`` is rejected.
 
     :param secret: the secret shared with the issuer, for HS256 or the algorithms in ``algorithms``.
     :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
@@ -90,7 +90,7 @@ class Jwt:
         return claims if not self._claim or claims.get(self._claim) else None
 
     def resource(self, user: Mapping[str, Any]) -> str:
-        """Return the only resource that ``user`` may access; empty for no restriction.
+        """Return the only resource that ``user`` may access; empty without a restriction.
 
         :param user: the claims of the user.
         """

@@ -39,7 +39,7 @@ class Signatures(Protocol):
         """Verify a token, and return its claims.
 
         :param token: the token.
-        :param key: a key of ``parse_keys``, a shared secret, or a public key in PEM.
+        :param key: a key that ``parse_keys`` returned, a shared secret, or a public key in PEM.
         :param algorithms: the accepted algorithms.
         :param options: further arguments of ``jwt.decode``, which check the claims.
         :raises jwt.PyJWTError: when any check fails.
@@ -52,8 +52,8 @@ class LibrarySignatures:
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
 
-        PyJWT would use a key without ``alg`` for one algorithm only. Such a key is therefore
-        returned as a key of ``cryptography``, which fits every algorithm of its type.
+        PyJWT would use a key without ``alg`` for one algorithm only. A key without ``alg`` is
+        therefore returned as a key of ``cryptography``, which fits every algorithm of its type.
 
         :param body: the key set as JSON.
         :raises ValueError: if ``body`` is not a key set.

@@ -20,7 +20,7 @@ class WebCryptoSignatures:
     """Verifies signatures with the WebCrypto API, and claims with PyJWT.
 
     :param subtle: WebCrypto's ``SubtleCrypto``.
-    :param to_js: converts mappings, lists and bytes to objects of the platform.
+    :param to_js: a function that converts mappings, lists and bytes to JavaScript objects.
     """
 
     def __init__(self, subtle: Any, to_js: Callable[[Any], Any]) -> None:
@@ -42,7 +42,7 @@ class WebCryptoSignatures:
         """Verify a token, and return its claims.
 
         :param token: the token.
-        :param key: a key of ``parse_keys``, a shared secret, or a public key in PEM.
+        :param key: a key that ``parse_keys`` returned, a shared secret, or a public key in PEM.
         :param algorithms: the accepted algorithms.
         :param options: further arguments of ``jwt.decode``.
         :raises jwt.PyJWTError: when any check fails.

@@ -9,7 +9,7 @@ __all__ = ("identify_caller", "read_client_address")
 
 
 def identify_caller(scope: Scope) -> str:
-    """Return the caller of a request: the resource that ``auth`` set, or else the address.
+    """Return the caller of a request: the resource that ``auth`` set, or the client's address.
 
     :param scope: the ASGI scope.
     """

@@ -174,7 +174,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Respond to an invalid request, unless its head was too large and has been answered.
+        """Respond to an invalid request, unless the server has responded to its oversized head.
 
         :param msg: the body of the response.
         """

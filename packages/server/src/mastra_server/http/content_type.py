@@ -29,7 +29,8 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
     browser adds.
 
     :param headers: the headers of the request, with names in lower case.
-    :raises UnsupportedMediaType: for another content type, or for a page's body without one.
+    :raises UnsupportedMediaType: for a content type other than JSON, or for the body of a web
+        page's request that has no content type.
     """
     has_type = has_origin = False
     for name, value in headers:

@@ -31,8 +31,8 @@ def parse_iso(value: Any, where: str) -> int | None:
     """Parse an ISO date; a date without a time zone is in UTC.
 
     :param value: the date, or ``None``.
-    :param where: the path of the field, for errors.
-    :returns: milliseconds since the epoch, ``None`` for ``None``.
+    :param where: the path of the field, for error messages.
+    :returns: milliseconds since the epoch; ``None`` if ``value`` is ``None``.
     :raises InvalidBody: for anything but an ISO date.
     """
     if value is None:

@@ -1,4 +1,4 @@
-"""Declare the handlers of this server's routes, which cost little at the start.
+"""Declare the handlers of this server's routes, with little startup time.
 
 Litestar inspects the signature of every handler, and makes one more handler for ``OPTIONS`` for
 every path. The functions here all get the request and return a response, so that handlers with
@@ -61,7 +61,8 @@ def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``GET``.
 
     :param path: the path, or a list of paths.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="GET", **options)
 
@@ -70,7 +71,8 @@ def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``POST``.
 
     :param path: the path, or a list of paths.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="POST", **options)
 
@@ -79,7 +81,8 @@ def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``PATCH``.
 
     :param path: the path, or a list of paths.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="PATCH", **options)
 
@@ -88,7 +91,8 @@ def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``DELETE``.
 
     :param path: the path, or a list of paths.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="DELETE", **options)
 

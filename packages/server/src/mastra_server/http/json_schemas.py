@@ -14,10 +14,10 @@ _MAX_DEPTH = 200
 
 
 def check_schema(schema: Any, field: str) -> None:
-    """Check the size of a schema, also after the replacement of all references.
+    """Check the size of a schema, before and after the replacement of all references.
 
     :param schema: the decoded schema; ``None`` if there is none.
-    :param field: the path of the field, for the error.
+    :param field: the path of the field, for the error message.
     :raises InvalidBody: if the schema is too large, if its references nest too deeply, or if a
         reference has no target in the schema.
     """

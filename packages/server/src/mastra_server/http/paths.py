@@ -55,7 +55,7 @@ class PathPattern:
     every path.
 
     :param path: the pattern.
-    :param label: the kind of setting that contains the pattern, for the error.
+    :param label: the kind of setting that contains the pattern, for the error message.
     :raises ConfigError: for a pattern with ``*`` anywhere but at its end, or without a leading
         slash.
     """

@@ -56,7 +56,7 @@ MaybeId = OptionalId | None
 
 
 class InvalidBody(InvalidInput):
-    """The request body does not have the type of the route.
+    """The request body does not have the type that the route expects.
 
     :param field: the path of the field, such as ``messages.0.role``.
     :param message: a description of the problem.
@@ -67,7 +67,7 @@ class InvalidBody(InvalidInput):
 
 
 class InvalidQuery(InvalidInput):
-    """A query parameter does not have the type of the route.
+    """A query parameter does not have the type that the route expects.
 
     :param field: the name of the parameter.
     :param message: a description of the problem.
@@ -119,7 +119,7 @@ def check_structure(raw: bytes, max_values: int) -> None:
 
 
 def check_numbers(raw: bytes, max_values: int) -> None:
-    """Check the length of JSON numbers, because the time to convert one grows with its square.
+    """Check the length of JSON numbers; the time to convert a number grows with the length squared.
 
     :param raw: the JSON.
     :param max_values: the maximum number of values, which limits the work of this function.
@@ -132,7 +132,7 @@ def check_numbers(raw: bytes, max_values: int) -> None:
 
 
 def _remove_texts(raw: bytes, max_values: int) -> bytes:
-    """Return JSON without its texts; raise an error for far too many texts."""
+    """Return JSON without its strings; raise an error if there are far too many strings."""
     text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
     if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
         raise _build_size_error(max_values)
@@ -188,7 +188,7 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
 
     :param value: the decoded value.
     :param type_: the type to convert to.
-    :param where: the path of the part in the body, for errors; empty for the whole body.
+    :param where: the path of the part in the body, for error messages; empty for the whole body.
     :returns: the converted value.
     :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
@@ -216,7 +216,7 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: its value, which is not empty.
+    :returns: the value of the parameter, which is not empty.
     :raises InvalidQuery: when the parameter is missing.
     """
     value: str = request.query_params.get(name, "")
@@ -229,9 +229,8 @@ def require_id(value: Any, field: str) -> str:
     """Return ``value`` if it is an id; otherwise raise an error.
 
     :param value: a value of decoded JSON.
-    :param field: the path of the field, for the error.
-    :raises InvalidBody: for a missing id, for an id of more than 512 characters, or for another
-        type.
+    :param field: the path of the field, for the error message.
+    :raises InvalidBody: if the id is missing, is not a string, or has more than 512 characters.
     """
     if value is None or value == "":
         raise InvalidBody(field, "Required")

@@ -172,7 +172,7 @@ def check_server(request: _Request) -> None:
     """Check that the path names the application, which is the only MCP server.
 
     :param request: the request.
-    :raises NotFound: for another server.
+    :raises NotFound: when the path names another server.
     """
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:

@@ -46,7 +46,7 @@ def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
     """Build a message for a response, in Mastra's stored form.
 
     :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
-    :param resource: the resource of its thread.
+    :param resource: the resource that owns the message's thread.
     """
     return {
         "id": message.id,

@@ -93,7 +93,7 @@ class _TimedDeadline(Deadline):
 
 
 class RequestDeadlines:
-    """The deadlines of an application whose requests share no timers.
+    """The deadlines of an application on a platform where requests share no timers.
 
     :param seconds: the timeout of each task, in seconds.
     """

@@ -27,7 +27,7 @@ class RateLimiter:
 
     :param app: the inner ASGI application.
     :param settings: the limit, how to identify callers, and the storage.
-    :raises ConfigError: when the package ``limits`` is not installed, or the amount is invalid.
+    :raises ConfigError: when the package ``limits`` is not installed, or the rate limit is invalid.
     """
 
     def __init__(self, app: App, settings: RateLimit) -> None:

@@ -17,7 +17,7 @@ _SUPPLY = 128  # ids that one call of the operating system supplies
 
 
 class _IdSupply:
-    """A supply of random ids, because a system call per id would take 2 % of a small request."""
+    """A supply of random ids; a system call per id takes 2 % of the time of a small request."""
 
     def __init__(self) -> None:
         self._ids: list[bytes] = []

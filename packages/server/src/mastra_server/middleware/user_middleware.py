@@ -46,7 +46,7 @@ def _wrap(handler: Any, app: App) -> App:
 
 
 class _PathFilter:
-    """Call the middleware if its pattern matches the path, or else the application."""
+    """Call the middleware if its pattern matches the path; otherwise call the application."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
         self._pattern = PathPattern(path, "middleware")
@@ -85,8 +85,8 @@ class PendingResponse:
     async def wait_for_head(self) -> PendingResponse:
         """Wait for the head of the response.
 
-        :returns: itself.
-        :raises Exception: whatever the application raised instead of responding.
+        :returns: this object.
+        :raises Exception: any exception that the application raised instead of responding.
         """
         head_task = asyncio.create_task(self._head_received.wait())
         try:

@@ -43,7 +43,7 @@ class LogBuffer(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line.
+        """Keep one log line.
 
         :param record: the log record.
         """

@@ -121,7 +121,7 @@ class SpanRecord:
         return self.facts.get("resourceId", "")
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields for filters of queries, with times in milliseconds since the epoch."""
+        """Return the fields that queries filter by; times are in milliseconds since the epoch."""
         live = self._live
         if live is not None:
             self._update(live)

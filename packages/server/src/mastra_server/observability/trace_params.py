@@ -78,7 +78,7 @@ class TracesQuery(ContextQuery, kw_only=True):
 
 
 def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
-    """Select the root spans that match the query, in its order.
+    """Select the root spans that match the query, in the order that the query requests.
 
     :param request: the request.
     :param traces: the traces, newest first.

@@ -114,7 +114,7 @@ class TraceStore:
         self._update(span.context, lambda record: record.finish(span))
 
     def list_traces(self) -> list[list[SpanRecord]]:
-        """Return all traces, newest first; the spans of each are ordered by their start."""
+        """Return all traces, newest first; the spans of each trace are ordered by their start."""
         with self._lock:
             traces = [*self._traces, *self._starting]
             traces.sort(key=lambda trace: trace.root.number if trace.root else 0, reverse=True)

@@ -208,7 +208,7 @@ def _choose_memory(request: _Request, agent_id: str) -> Memory:
 
 
 async def _find_conversation(request: _Request) -> tuple[Memory, Thread]:
-    """Find the conversation of the path in the memories of the application and its agents."""
+    """Find the conversation that the path names, in the memories of the app and its agents."""
     name = restrict_to_thread(request, request.path_params["conversation_id"])
     owner = restrict_to_resource(request) or None
     for memory in _iter_memories(request.app.state.mastra):

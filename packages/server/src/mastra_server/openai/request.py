@@ -32,7 +32,7 @@ class _Named(msgspec.Struct):
 class ResponseBody(msgspec.Struct):
     """A request for a response of an agent.
 
-    :param model: the agent, where ``agent_id`` is empty.
+    :param model: the id of the agent, if ``agent_id`` is empty.
     :param conversation: OpenAI's name of ``conversation_id``: an id, or an object with an id.
     """
 

@@ -121,7 +121,7 @@ class BuilderSettings(TypedDict):
     response=Capabilities,
 )
 async def _get_capabilities(request: _Request) -> ASGIResponse:
-    """Report whether callers must authenticate, and the user of valid credentials.
+    """Report whether callers must authenticate, and to whom valid credentials belong.
 
     The Studio that ``mastra dev`` serves does not have to authenticate.
     """

@@ -236,7 +236,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input that resumes the run of the thread that waits for this call."""
+    """Build the input that resumes the thread's run that waits for a decision about this call."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1

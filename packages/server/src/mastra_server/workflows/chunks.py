@@ -95,7 +95,7 @@ class ChunkWriter:
         """Build one chunk of the run.
 
         :param type_: the type of the chunk.
-        :param payload: its payload.
+        :param payload: the payload of the chunk.
         """
         return {"type": type_, "runId": self._record.run_id, "from": "WORKFLOW", "payload": payload}
 

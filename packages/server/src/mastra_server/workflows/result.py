@@ -113,7 +113,7 @@ def count_runs(counts: Mapping[str, int]) -> dict[str, int]:
     """Count the active runs and the suspended runs.
 
     :param counts: the number of runs by status.
-    :returns: ``running`` and ``suspended``.
+    :returns: the number of ``running`` runs and of ``suspended`` runs.
     """
     running = counts.get("running", 0) + counts.get("waiting", 0)
     return {"running": running, "suspended": counts.get("suspended", 0)}

@@ -134,7 +134,7 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
 def _build_query(request: _Request) -> RunQuery | None:
-    """Build the query for the selected runs that the caller may see; ``None`` for no runs."""
+    """Build the query for the requested runs that the caller may see; ``None`` for none."""
     own = restrict_to_resource(request)
     resource = request.query_params.get("resourceId") or ""
     if own and resource not in ("", own):

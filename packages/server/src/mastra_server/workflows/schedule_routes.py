@@ -26,14 +26,14 @@ _Status = Literal["active", "paused"]
 
 
 class _ListQuery(ContextQuery):
-    """Filter of the schedules."""
+    """The filter of a list of schedules."""
 
     workflow_id: str = ""
     status: _Status = "active"
 
 
 class _TriggersQuery(ContextQuery):
-    """Page of the triggers."""
+    """The page of a list of triggers."""
 
     limit: Annotated[int, msgspec.Meta(ge=0)] = 50
 

@@ -44,7 +44,7 @@ class _ListQuery(ContextQuery):
 
 
 class _RunQuery(ContextQuery, kw_only=True):
-    """A run; the workflow is needed if several workflows have a run with this id."""
+    """A run; its workflow is required if several workflows have a run with the same id."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
     workflow_id: str = ""
@@ -123,7 +123,7 @@ class _Fingerprints(TypedDict):
 
 
 class _Moves(TypedDict):
-    """The moved runs; ``next`` is the ``after`` of the next call, if there may be further runs."""
+    """The moved runs; to continue, the next call passes the value of ``next`` as ``after``."""
 
     to: str
     moved: list[str]
