@@ -42,7 +42,7 @@ class CloudflareApi:
     The SDK builds the requests, and the kit's client sends them. Requests that the SDK would send
     twice after a lost response use the kit's client directly.
 
-    :param sdk: Cloudflare's SDK on ``client``.
+    :param sdk: Cloudflare's SDK, which sends its requests with ``client``.
     :param client: the kit's client.
     :param account: id of the account; empty until it is known.
     """
@@ -54,7 +54,7 @@ class CloudflareApi:
     def build_path(self, path: str) -> str:
         """Return a path of the account.
 
-        :param path: such as ``/workers/subdomain``.
+        :param path: path below the account, such as ``/workers/subdomain``.
         """
         return f"/accounts/{quote_segment(self.account)}{path}"
 
@@ -69,7 +69,7 @@ class CloudflareApi:
     def get(self, path: str, **query: Any) -> Any:
         """Read an object.
 
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param query: query parameters.
         """
         return self._call(lambda raw: self._sdk.get(path, cast_to=raw, options={"params": query}))
@@ -77,7 +77,7 @@ class CloudflareApi:
     def find(self, path: str, **query: Any) -> Any:
         """Read an object, or return ``None`` if it does not exist.
 
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param query: query parameters.
         """
         try:
@@ -90,7 +90,7 @@ class CloudflareApi:
     def list(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Read all pages of a list.
 
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param query: further query parameters.
         """
         from mastra_deployer.kit import iter_pages
@@ -117,7 +117,7 @@ class CloudflareApi:
     def list_by_cursor(self, path: str, key: str, size: int) -> Sequence[dict[str, Any]]:
         """Read all pages of a list whose pages have cursors.
 
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param key: the field of the result that has the items.
         :param size: number of items of a page.
         """
@@ -137,8 +137,8 @@ class CloudflareApi:
     def put(self, path: str, body: Any) -> Any:
         """Replace an object.
 
-        :param path: below the address of the API.
-        :param body: JSON builtins.
+        :param path: path below the base URL of the API.
+        :param body: the value that the request sends as JSON.
         """
         return self._call(lambda raw: self._sdk.put(path, cast_to=raw, body=body))
 
@@ -152,8 +152,8 @@ class CloudflareApi:
     ) -> Any:
         """Create an object; only an idempotent request is repeated after a lost response.
 
-        :param path: below the address of the API.
-        :param body: JSON builtins.
+        :param path: path below the base URL of the API.
+        :param body: the value that the request sends as JSON.
         :param query: query parameters.
         :param idempotent: whether a repeated request has the same effect as one.
         """
@@ -165,8 +165,8 @@ class CloudflareApi:
     def patch(self, path: str, body: Any, *, merge: bool = False) -> Any:
         """Change fields of an object; the request may be repeated.
 
-        :param path: below the address of the API.
-        :param body: JSON builtins.
+        :param path: path below the base URL of the API.
+        :param body: the value that the request sends as JSON.
         :param merge: whether the body is a merge patch (RFC 7396).
         """
         kind = "application/merge-patch+json" if merge else "application/json"
@@ -182,7 +182,7 @@ class CloudflareApi:
     def delete(self, path: str, **query: str) -> None:
         """Delete an object; do nothing if the object does not exist.
 
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param query: query parameters.
         """
         try:
@@ -203,9 +203,9 @@ class CloudflareApi:
         """Send a multipart form, which is not repeated after a lost response.
 
         :param method: ``POST`` or ``PUT``.
-        :param path: below the address of the API.
+        :param path: path below the base URL of the API.
         :param parts: the parts of the form.
-        :param boundary: the text between two parts; equal uploads need equal texts.
+        :param boundary: the text between two parts; equal uploads need equal boundaries.
         :param query: query parameters.
         """
         extensions = {"mastra_idempotent": False, "mastra_max_seconds": 2 * _UPLOAD_SECONDS}

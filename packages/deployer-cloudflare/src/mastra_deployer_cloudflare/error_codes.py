@@ -105,9 +105,9 @@ _MEMORY_LIMIT = ("exceeded memory", "memory limit")
 
 
 def explain_error(error: DeployError) -> DeployError:
-    """Return an error that explains Cloudflare's code; for an unknown code, the same error.
+    """Return an error that explains Cloudflare's code; return it unchanged for an unknown code.
 
-    :param error: from the kit's client.
+    :param error: the error that the kit's client raised.
     """
     code = error.code if isinstance(error, ApiError | AuthError) else ""
     if code == _START_FAILED:

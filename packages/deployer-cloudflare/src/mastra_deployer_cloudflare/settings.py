@@ -15,12 +15,11 @@ __all__ = ("CloudflareDeployer",)
 class CloudflareDeployer:
     """The settings, from ``deployer=``, ``[tool.mastra.targets.cloudflare]`` or ``-s key=value``.
 
-    The mappings of bindings have the name of the binding as the key, as in ``env.NAME`` of a
-    Worker.
+    In each mapping of bindings, the key is the name of the binding, as in ``env.NAME`` of a Worker.
 
     :param project_name: name of the Worker; the name in pyproject.toml if empty. A missing Worker
         is created.
-    :param scope: id of the account; the token's only account if empty.
+    :param scope: id of the account; if empty, the only account of the token.
     :param vars: values of plain-text bindings, which everybody with access to the account can
         read.
     :param kv: titles of KV namespaces; a missing namespace is created.

@@ -15,13 +15,15 @@ class NetlifyDeployer:
     """The settings, from ``deployer=``, ``[tool.mastra.targets.netlify]`` or ``-s key=value``.
 
     :param project_name: name of the site, which is unique on Netlify. A missing site is created.
-    :param scope: slug of the team; the token's only team if empty.
-    :param region: region of the function, as Netlify names it (``fra``); the site's if empty.
+    :param scope: slug of the team; if empty, the only team of the token.
+    :param region: region of the function, as Netlify names it (``fra``); if empty, the region of
+        the site.
     :param memory: memory of the function in megabytes; Netlify's default where ``None``.
     :param background: add a background function, which executes durable runs for up to 15 minutes
         without a request that waits for them.
-    :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into
-        the function. If empty, this is a Python of this machine, or else one that uv downloads.
+    :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into the
+        function. If it is empty, the deployer uses a Python of this machine, or else a Python that
+        uv downloads.
     :param static: directory of the project whose files Netlify's CDN serves.
     :param staged: whether a production deployment is created as a draft, and published after its
         smoke test.

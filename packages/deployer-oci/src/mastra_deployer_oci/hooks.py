@@ -194,7 +194,7 @@ def mastra_destroy(
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param report: receives progress.
-    :returns: whether there was anything to delete.
+    :returns: whether the registry had anything to delete.
     """
     from mastra_deployer_oci.manage.deployments import destroy
 

@@ -20,8 +20,9 @@ __all__ = ("preview",)
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Unpack the layers of a bundle, and start the app.
 
-    As root on Linux, the app of an image without a base image runs in its own ``chroot``. Otherwise
-    the app runs with an interpreter of this machine. The working directory is that of the image.
+    As root on Linux, the app of an image without a base image runs in its own ``chroot``. In all
+    other cases, the app runs with an interpreter of this machine. The app's working directory is
+    the app's directory in the image.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.

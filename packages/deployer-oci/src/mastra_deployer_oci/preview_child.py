@@ -1,6 +1,7 @@
 """Start a program in an image: ``python preview_child.py ROOT USER DIRECTORY COMMAND...``.
 
-``ROOT`` becomes the root directory of the process, and ``USER`` its user and group, in numbers.
+``ROOT`` becomes the root directory of the process. ``USER`` is the numeric user and group that the
+process gets.
 """
 
 from __future__ import annotations

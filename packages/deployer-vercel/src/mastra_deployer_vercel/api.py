@@ -87,7 +87,7 @@ def build_project_path(settings: VercelDeployer, version: int = 9, suffix: str =
 
 
 def to_url(host: str) -> str:
-    """Return the URL of a deployment's host, with https, or http for a loopback address.
+    """Return the URL of a deployment's host: https, or http for a loopback address.
 
     :param host: the host, with its port if one is given.
     :returns: the URL.
@@ -98,7 +98,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Add a hint to errors about SAML; only their message tells them from other errors."""
+    """Add a hint to errors about SAML, which only their message tells from other errors."""
     try:
         yield
     except AuthError as error:

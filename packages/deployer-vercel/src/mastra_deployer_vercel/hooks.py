@@ -112,7 +112,7 @@ def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bu
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle; the host checks its size.
+    """Check the layout of a bundle; the command itself checks the size of the bundle.
 
     :param bundle: the bundle to check.
     """

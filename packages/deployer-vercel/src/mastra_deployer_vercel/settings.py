@@ -17,7 +17,7 @@ class VercelDeployer:
 
     :param project_name: name of the project; the name in pyproject.toml if empty. A missing project
         is created.
-    :param team_id: id (``team_...``) or slug of the team; the token's own scope if empty.
+    :param team_id: id (``team_...``) or slug of the team; if empty, the scope of the token.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
     :param regions: regions of the function, as Vercel names them (``iad1``).
@@ -29,8 +29,8 @@ class VercelDeployer:
         after its smoke test.
     :param timeout: seconds to wait until the deployment is ready.
     :param token: access token, the credential ``VERCEL_TOKEN``.
-    :param bypass: the project's secret for automation, with which requests pass its deployment
-        protection.
+    :param bypass: the secret of the project's "Protection Bypass for Automation", with which
+        mastra's requests pass the deployment protection.
     :param api_url: base URL of Vercel's API.
     """
 

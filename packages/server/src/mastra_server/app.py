@@ -1,8 +1,9 @@
 """Build the ASGI application: its routes, and the layers around them.
 
-From the outside in: request boundary, canonical path, request id, metrics, span, HTTPS, CORS, rate
-limit, time limit, body limit, error boundary, the user's middleware, Litestar's routes. Layers that
-the settings do not need are left out, because each layer takes time in every request.
+The layers, from the outermost to the innermost, are: request boundary, canonical path, request id,
+metrics, span, HTTPS, CORS, rate limit, time limit, body limit, error boundary, the user's
+middleware, Litestar's routes. Layers that the settings do not need are left out, because each layer
+takes time in every request.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ __all__ = ("create_app",)
 class _PluginFreeApp(StartupErrorApp):
     """Litestar without the default plugins for types of other libraries.
 
-    This server reads and writes bodies with msgspec. With its plugins, Litestar would import
-    pydantic if it is installed, which takes 300 ms of every cold start.
+    This server reads and writes bodies with msgspec. Litestar's default plugins import pydantic if
+    it is installed, and this import takes 300 ms of every cold start.
     """
 
     @staticmethod
@@ -88,12 +89,13 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first. ``/ready`` then responds with 503, streams that wait for a run of
-    a thread end, and other active requests still finish.
+    ``app.state.draining`` first. As soon as it is set, ``/ready`` responds with 503, and streams
+    end if they only wait for a thread's next run. Other active requests still finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.
-    :raises ConfigError: for a middleware path that cannot be matched, or a route that is taken.
+    :raises ConfigError: for a middleware path that no request can match, or for an endpoint whose
+        path and method another route has.
     """
     limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
@@ -192,7 +194,7 @@ def _build_state(
 
 
 def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return all routes of schedules only if a workflow has one: each route takes startup time."""
+    """Return all schedule routes only if a workflow has a schedule, to reduce startup time."""
     if not any(workflow.schedules for workflow in mastra.workflows.values()):
         return no_schedules.ROUTES
     from mastra_server.workflows.schedule_routes import ROUTES

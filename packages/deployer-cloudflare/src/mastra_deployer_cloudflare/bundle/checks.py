@@ -36,7 +36,8 @@ def check_build(build: Build, settings: CloudflareDeployer) -> Iterator[Problem]
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
     """Check the layout and the size of a bundle, including prebuilt bundles.
 
-    The host reports an app whose packages alone exceed the limit. Here, all modules count.
+    The command itself reports an app whose packages alone exceed the limit. This function counts
+    all modules.
 
     :param bundle: the bundle to check.
     :returns: the problems found.

@@ -28,9 +28,9 @@ _REQUEST = 'Or set build_app = "request", so that the app is imported at the fir
 class _Rule:
     """One rule of Workers.
 
-    :param find: yields the places that break the rule.
-    :param message: what happens there; ``{text}`` is the code.
-    :param hint: the cure.
+    :param find: a function that yields the places that break the rule.
+    :param message: what happens at such a place; ``{text}`` stands for the code.
+    :param hint: what the user has to do.
     :param severity: the severity of the problem.
     """
 
@@ -78,8 +78,7 @@ def check_code(build: Build, settings: CloudflareDeployer) -> Iterator[Problem]:
     """Find code that fails in a Worker.
 
     :param build: the build that is about to be bundled.
-    :param settings: settings of the deployer; ``build_app`` decides whether the rules of the import
-        hold.
+    :param settings: settings of the deployer; the rules about the import depend on ``build_app``.
     :returns: the problems found.
     """
     code = AppCode.read_build(build)

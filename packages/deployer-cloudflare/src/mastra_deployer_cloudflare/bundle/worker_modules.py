@@ -3,7 +3,7 @@
     modules/      every file that is uploaded; its path below modules/ is the name of the module
     worker.json   the main module, the compatibility date and flags, and the handlers
 
-A deploy and a preview read only these files.
+The deploy and the preview read no other files of the bundle.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The settings with which Cloudflare runs the modules of a bundle.
 
     :param main: name of the main module, which is not in a directory.
-    :param compatibility_date: the date whose behaviour of the runtime is used.
-    :param compatibility_flags: switches of the runtime.
+    :param compatibility_date: compatibility date: the runtime behaves as it did on this date.
+    :param compatibility_flags: compatibility flags, which switch features of the runtime on or off.
     :param handlers: what the main module handles: ``fetch``, and ``scheduled`` for crons.
     :param types: content types of modules whose type does not follow from their name.
     """
@@ -57,7 +57,7 @@ class WorkerModule(msgspec.Struct, frozen=True, kw_only=True):
 
     :param name: POSIX path below ``modules/``.
     :param path: the file.
-    :param type: its content type.
+    :param type: content type of the module.
     """
 
     name: str
@@ -79,7 +79,8 @@ def read_worker_config(directory: Path) -> WorkerConfig:
     """Read ``worker.json``.
 
     :param directory: the directory of the bundle.
-    :raises BundleError: when it is missing or invalid, or the main module is missing.
+    :raises BundleError: when the configuration is missing or invalid, or the main module is
+        missing.
     """
     try:
         config = msgspec.json.decode((directory / _CONFIG).read_bytes(), type=WorkerConfig)

@@ -20,14 +20,14 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
     """Raise an error if the Worker would have no address.
 
     :param settings: settings of the deployer.
-    :param subdomain: the subdomain of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty while the account has none.
     :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
     """
     if settings.workers_dev and not subdomain:
         raise DeployError(
             "The account has no subdomain of workers.dev.",
-            "Choose one on dash.cloudflare.com, under Workers & Pages. Or set workers_dev=false, "
-            "and routes or custom_domains.",
+            "Choose a subdomain on dash.cloudflare.com, under Workers & Pages. Or set "
+            "workers_dev=false, and routes or custom_domains.",
         )
 
 
@@ -40,7 +40,7 @@ def require_preview_address(
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
-    :param subdomain: the subdomain of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty while the account has none.
     :param is_new: whether the Worker does not exist yet.
     :raises DeployError: when the name is too long, or the previews are off.
     """

@@ -62,8 +62,8 @@ def deploy(
 ) -> Deployment:
     """Create missing resources, upload a version with its values, and send the traffic to it.
 
-    In this order, an interruption has no effect on users: a version contains its modules, settings
-    and secrets, and gets traffic only when it is complete.
+    The order of the steps protects users from an interruption: a version contains its modules,
+    settings and secrets, and gets traffic only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -102,7 +102,7 @@ def find_unchanged(
     """Return the version that an upload would repeat: the live one, or the newest for a preview.
 
     :param state: the state of the Worker.
-    :param upload: the upload of the deploy.
+    :param upload: the content that the deploy uploads.
     :param request: options of the deploy.
     """
     if request.environment == "preview":
@@ -201,7 +201,7 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def _is_draft(self, version: WorkerVersion) -> bool:
-        """Return whether the version gets no traffic yet: before its test, or as a draft."""
+        """Return whether the version gets no traffic yet, because it is untested or a draft."""
         if not self._request.promote:
             return True
         if not (self._settings.staged and self._request.wait):

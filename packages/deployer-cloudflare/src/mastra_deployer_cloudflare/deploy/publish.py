@@ -37,9 +37,9 @@ def set_traffic(
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.
-    :param shares: percent by the id of a version; 100 in all.
+    :param shares: share in percent by version id; the sum is 100.
     :param report: receives progress.
-    :param message: the message of the deployment; that of the main version if empty.
+    :param message: the message of the deployment; if empty, the message of the main version.
     """
     main = max(shares, key=lambda key: shares[key])
     current = state.current
@@ -90,7 +90,7 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
     """Turn workers.dev on or off; turn previews on only together with workers.dev.
 
-    Previews that the user turned off later stay off.
+    If the user turned previews off after that, they stay off.
     """
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:

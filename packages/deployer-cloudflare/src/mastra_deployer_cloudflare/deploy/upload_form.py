@@ -32,14 +32,14 @@ _KEPT = ("secret_text", "secret_key")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WorkerUpload:
-    """Everything that one upload sends.
+    """The content of one upload of a Worker.
 
     :param modules: the files.
     :param metadata: how Cloudflare runs the modules, without annotations and inherited secrets.
-    :param tag: identifies modules, settings, values and stage; keyed by the token.
+    :param tag: hash of modules, settings, values and stage, with the API token as the key.
     :param message: the description, with the tags of the deploy.
     :param stage: ``preview`` or ``production``.
-    :param alias: the alias of the preview; empty for none.
+    :param alias: the alias of the preview; empty without an alias.
     """
 
     modules: Sequence[WorkerModule]
@@ -62,10 +62,10 @@ class WorkerUpload:
     def build_metadata(
         self, live_secrets: Iterable[tuple[str, str]] | None = None
     ) -> dict[str, Any]:
-        """Return the metadata of a request.
+        """Return the metadata that the request of an upload sends.
 
         :param live_secrets: name and version of each secret to take over; ``None`` for the first
-            upload of a Worker. The Worker then keeps the secrets that it may have.
+            upload of a Worker. With ``None``, the Worker keeps the secrets that it has, if any.
         """
         alias = {"workers/alias": self.alias} if self.alias and live_secrets is not None else {}
         annotations = {"workers/message": self.message, "workers/tag": self.tag, **alias}
@@ -81,7 +81,7 @@ class WorkerUpload:
     def build_parts(self, metadata: Mapping[str, Any]) -> list[Part]:
         """Return the parts of the form; the name of a module is also its file name.
 
-        :param metadata: what ``build_metadata`` returned.
+        :param metadata: the metadata that ``build_metadata`` returned.
         """
         parts: list[Part] = [("metadata", (None, json.dumps(metadata).encode()))]
         parts += (
@@ -104,7 +104,7 @@ def build_upload(
     :param settings: settings of the deployer.
     :param request: options of the deploy.
     :param storage: the resources of the settings, with their ids.
-    :param token: the key of the tag.
+    :param token: the API token, which is the key of the hash in ``tag``.
     :raises BundleError: when the bundle is not complete.
     """
     config = read_worker_config(bundle.directory)

@@ -25,8 +25,8 @@ _VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    The version must be the newest one. It must also be newer than the present deployment, because
-    it took over the secrets that were live when it was uploaded.
+    The version must be the newest one. The version must also be newer than the present deployment,
+    because it took over the secrets that were live at its upload.
 
     :param state: the state of the Worker.
     :param upload: the upload of this deploy.
@@ -46,7 +46,7 @@ def is_complete(
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
-    :param version: with the tag of the upload.
+    :param version: a version that has the tag of the upload.
     :param upload: the upload of this deploy.
     """
     return not _list_missing(api, name, version, upload.names)
@@ -59,7 +59,7 @@ def upload_worker(
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
-    :param upload: modules and metadata.
+    :param upload: the modules and the metadata to upload.
     :param report: receives progress.
     """
     parts = upload.build_parts(upload.build_metadata())
@@ -75,12 +75,12 @@ def upload_version(
 ) -> WorkerVersion:
     """Upload a version without traffic.
 
-    A production version takes over the other secrets of the live version. A preview takes over
-    none, because its address is public and its code is not reviewed.
+    A production version takes over the other secrets of the live version. A preview takes over no
+    secrets, because its address is public and its code is not reviewed.
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.
-    :param upload: modules and metadata.
+    :param upload: the modules and the metadata to upload.
     :param report: receives progress.
     """
     inherited = list(_iter_inherited(api, state, upload))
@@ -124,7 +124,7 @@ def _upload(
 def _iter_inherited(
     api: CloudflareApi, state: WorkerState, upload: WorkerUpload
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and version of the live secrets that a production upload does not set."""
+    """Yield name and version of those live secrets that a production upload does not set."""
     if state.production is None or upload.stage == "preview":
         return
     for name in list_secret_names(api, state):

@@ -27,9 +27,9 @@ _MAX_WORKERS, _FREE_WORKERS = 500, 100
 class _Permission:
     """A permission of the token.
 
-    :param name: as dash.cloudflare.com names it.
-    :param path: a GET request below the account that needs it.
-    :param use: what needs the permission.
+    :param name: name of the permission on dash.cloudflare.com.
+    :param path: path below the account that can only be read with the permission.
+    :param use: what mastra needs the permission for.
     """
 
     name: str

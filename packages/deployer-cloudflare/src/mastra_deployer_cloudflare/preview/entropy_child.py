@@ -30,10 +30,10 @@ def get_address() -> int:
 
 @contextlib.contextmanager
 def allow_bad_entropy_calls(count: int) -> Iterator[None]:
-    """Allow a number of calls for randomness in the block, and require that it makes all of them.
+    """Allow ``count`` calls for randomness in the block, and require that it makes all of them.
 
     :param count: number of calls; -1 for any number.
-    :raises RuntimeError: when the block makes fewer calls.
+    :raises RuntimeError: when the code in the block makes fewer calls than ``count``.
     """
     before, _allowed[0] = _allowed[0], count
     try:
@@ -76,7 +76,7 @@ def refuse_entropy() -> None:
 
 
 def restore_entropy() -> None:
-    """Allow randomness, as before the first request."""
+    """Allow randomness again, as Cloudflare does from the first request on."""
     for restore in _RESTORE:
         restore()
     _RESTORE.clear()

@@ -35,7 +35,7 @@ _OTHER_HINT = 'Correct the cause, or set build_app = "request" to import the app
 
 
 class _ImportReport(msgspec.Struct):
-    """The output of the script: an error's traceback, and the stacks of compiled code."""
+    """The output of the script: the traceback of an error, and the stacks of compiled code."""
 
     error: str
     milliseconds: int
@@ -96,7 +96,7 @@ def _report_error(text: str) -> _ImportReport:
 
 
 def _describe_error(text: str) -> Problem:
-    """Return the problem for a traceback, with its last line and the place in the app."""
+    """Return the problem that a traceback shows, with its last line and the place in the app."""
     last = text.strip().splitlines()[-1]
     hint = _OTHER_HINT
     if "Randomness is not allowed" in last or "outside of request context" in last:

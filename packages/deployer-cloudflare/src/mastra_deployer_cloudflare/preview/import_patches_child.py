@@ -36,7 +36,7 @@ register_after_snapshot = partial(_register, _after_snapshot)
 
 @contextlib.contextmanager
 def _allow_authentication_key(_: ModuleType) -> Iterator[None]:
-    """Allow the key of child processes, which a Worker does not have."""
+    """Allow the random key of ``multiprocessing``, although a Worker has no child processes."""
     from _cloudflare.allow_entropy import allow_bad_entropy_calls
 
     with allow_bad_entropy_calls(1):
@@ -61,7 +61,7 @@ def block_calls(module: ModuleType, *, allowlist: Iterable[str] = ()) -> None:
     """Make the functions of a module fail during the import.
 
     :param module: the module.
-    :param allowlist: names of functions that work.
+    :param allowlist: names of the functions that continue to work.
     """
     for name, value in list(vars(module).items()):
         if callable(value) and name not in allowlist and not name.startswith("_"):

@@ -43,9 +43,9 @@ def write_wrangler_config(
 ) -> None:
     """Write the configuration from which wrangler starts the local bindings.
 
-    :param file: the new file.
+    :param file: path of the configuration file to write.
     :param settings: settings of the deployer.
-    :param compatibility_date: that of the Worker.
+    :param compatibility_date: the compatibility date of the Worker.
     """
     content: dict[str, Any] = {
         "name": settings.project_name or "preview",

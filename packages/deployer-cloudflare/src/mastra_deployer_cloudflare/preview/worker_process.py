@@ -28,8 +28,8 @@ class WorkerHost:
     """The programs that run a Worker on this machine.
 
     :param node: path of Node.
-    :param pyodide: directory of the npm package.
-    :param flags: arguments of Node.
+    :param pyodide: directory of the npm package ``pyodide``.
+    :param flags: command-line arguments of Node.
     """
 
     node: str
@@ -54,11 +54,12 @@ class WorkerHost:
     def build_command(self, bundle: Path, temporary: Path, **options: Any) -> Sequence[str]:
         """Return the command that runs a bundle's modules.
 
-        The options may contain secrets. They are in a file that the script reads and deletes.
+        The options may contain secrets. They are passed in a file that the script reads and then
+        deletes.
 
         :param bundle: the directory of the bundle.
         :param temporary: a private directory for the file.
-        :param options: further options of the script.
+        :param options: further options of the script that runs the modules.
         """
         content = {
             "pyodide": str(self.pyodide),

@@ -1,4 +1,4 @@
-"""The addresses of a Worker: workers.dev, routes and custom domains; and its schedules."""
+"""The addresses of a Worker (workers.dev, routes and custom domains), and its schedules."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _ENVIRONMENT = "production"  # the only environment of a Worker
 class AddressChange:
     """One request that changes an address or the schedules to match the settings.
 
-    :param text: the change, for a plan.
+    :param text: description of the change, for a plan.
     :param method: ``POST``, ``PUT`` or ``DELETE``.
-    :param path: the path of the request.
-    :param body: the body of the request, JSON builtins.
+    :param path: the path of the request that makes the change.
+    :param body: the body of the request, before it is encoded as JSON.
     """
 
     text: str
@@ -59,10 +59,10 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes. A later run may repeat each of them.
+    """Send the requests of changes. A later run of the command may repeat each request.
 
     :param api: Cloudflare's API.
-    :param changes: what ``find_changes`` returned.
+    :param changes: the changes that ``find_changes`` returned.
     """
     for change in changes:
         if change.method == "DELETE":
@@ -88,7 +88,7 @@ def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) ->
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
-    :param switches: ``enabled`` and ``previews_enabled``.
+    :param switches: the new values of ``enabled`` and ``previews_enabled``.
     """
     wanted = {**(current := read_switches(api, name)), **switches}
     if wanted != current:
@@ -99,7 +99,7 @@ def get_url(settings: CloudflareDeployer, subdomain: str) -> str:
     """Return the address of the live version; the name of the Worker if there is no address.
 
     :param settings: settings of the deployer.
-    :param subdomain: the subdomain of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty while the account has none.
     """
     hosts = [*settings.custom_domains, *map(get_host, settings.routes)]
     if hosts:
@@ -116,7 +116,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
     room for the id of a version.
 
     :param settings: settings of the deployer.
-    :param subdomain: the subdomain of the account; empty for none.
+    :param subdomain: the subdomain of the account; empty while the account has none.
     :param prefix: the alias, or the id of the version.
     """
     label = f"{prefix}-{settings.project_name}"
@@ -196,5 +196,5 @@ def _create_route(api: CloudflareApi, change: AddressChange) -> None:
 def _build_owner_error(what: str, owner: str, setting: str) -> DeployError:
     return DeployError(
         f"The {what} belongs to the Worker {owner!r}.",
-        f"Remove it from that Worker first, or correct {setting}.",
+        f"Remove the address from that Worker first, or correct {setting}.",
     )

@@ -1,4 +1,4 @@
-"""KV namespaces, D1 databases, R2 buckets and queues: found by name, or created, never deleted."""
+"""Find or create KV namespaces, D1 databases, R2 buckets and queues; delete none."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _PLAN_CODES = ("10042", "7500", "7501")  # the account has not enabled R2 or D1
 class StorageKind:
     """One kind of resource, with Cloudflare's names of its fields.
 
-    :param setting: the setting with the names.
-    :param label: the kind, in messages.
-    :param path: the path of the list, below the account.
-    :param name: the field with the name.
-    :param body: the field with the name in the request that creates a resource.
-    :param id: the field with the id that bindings use.
+    :param setting: name of the setting that lists the resources.
+    :param label: name of the kind in messages.
+    :param path: path of the API's list of these resources, below the account.
+    :param name: name of the field that has the resource's name.
+    :param body: name of the field that has the resource's name in the request that creates it.
+    :param id: name of the field that has the resource's id, which bindings use.
     :param binding: type of the binding.
-    :param field: the field of the binding that has the id.
-    :param items: the field of the response with the list, whose pages have cursors; empty if the
-        list is the result.
+    :param field: name of the binding's field that has the resource's id.
+    :param items: name of the field that has the list, if its pages have cursors; empty if the
+        result itself is the list.
     """
 
     setting: str
@@ -148,7 +148,7 @@ def create_storage(
     """Yield the resources with their ids; a missing resource is created.
 
     :param api: Cloudflare's API.
-    :param resources: what ``find_storage`` returned.
+    :param resources: the resources that ``find_storage`` returned.
     """
     for resource in resources:
         if resource.id:

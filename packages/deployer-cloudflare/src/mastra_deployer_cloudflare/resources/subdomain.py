@@ -14,7 +14,7 @@ def find_subdomain(api: CloudflareApi) -> str:
     """Return the account's subdomain of workers.dev: ``GET /accounts/{id}/workers/subdomain``.
 
     :param api: Cloudflare's API.
-    :returns: such as ``acme``; empty while the account has none.
+    :returns: the subdomain, such as ``acme``; empty while the account has none.
     """
     found = api.find(api.build_path("/workers/subdomain")) or {}
     return str(found.get("subdomain") or "")

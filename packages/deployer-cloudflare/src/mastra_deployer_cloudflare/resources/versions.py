@@ -23,11 +23,11 @@ class WorkerVersion:
     """One version of a Worker.
 
     :param id: the id of the version.
-    :param created: time of its upload.
-    :param has_preview: whether it has an address of its own.
-    :param tag: identifies the content of an upload of mastra; empty for other versions.
-    :param alias: the alias of its preview; empty for none.
-    :param message: the text of its annotation, with our tags.
+    :param created: time at which the version was uploaded.
+    :param has_preview: whether the version has its own address.
+    :param tag: hash of the content that mastra uploaded; empty for versions of other tools.
+    :param alias: the alias of the version's preview; empty without an alias.
+    :param message: the text of the version's annotation, which contains mastra's tags.
     """
 
     id: str
@@ -56,7 +56,7 @@ class WorkerVersion:
 
     @property
     def stage(self) -> Literal["preview", "production"]:
-        """The stage that the version was uploaded for; production for other tools' versions."""
+        """The stage that the version was uploaded for; other tools upload to ``production``."""
         is_preview = DeploymentTags.from_text(self.message).stage == "preview"
         return "preview" if is_preview else "production"
 
@@ -66,9 +66,9 @@ class Traffic:
     """One deployment of the Worker: the share of the traffic of each version, by id.
 
     :param id: the id of the deployment.
-    :param created: time of its creation.
-    :param shares: in percent, without versions that have none.
-    :param message: the text of its annotation.
+    :param created: time at which the deployment was created.
+    :param shares: share of the traffic in percent, by the id of each version that has traffic.
+    :param message: the text of the deployment's annotation.
     """
 
     id: str
@@ -108,7 +108,7 @@ class WorkerState:
 
     :param name: the name of the Worker.
     :param versions: the versions that can be deployed.
-    :param deployments: the present deployment is the first one.
+    :param deployments: the deployments, of which the first one is the present deployment.
     """
 
     name: str
@@ -117,7 +117,7 @@ class WorkerState:
 
     @property
     def current(self) -> Traffic | None:
-        """The present deployment; ``None`` if there is none."""
+        """The present deployment; ``None`` if nothing is deployed."""
         return self.deployments[0] if self.deployments else None
 
     @property
@@ -127,7 +127,7 @@ class WorkerState:
 
     @property
     def live(self) -> WorkerVersion | None:
-        """The version with all of the traffic; with a canary, the version that had all of it."""
+        """The version with all traffic; beside a canary, the version that had it before."""
         if self.current is None:
             return None
         stable_ids = (each for each in self.iter_live_ids() if each in self.shares)
@@ -142,7 +142,7 @@ class WorkerState:
     def find(self, id: str) -> WorkerVersion | None:
         """Return a version by its id or the first characters of its id.
 
-        :param id: at least 8 characters.
+        :param id: the id, or at least its first 8 characters.
         """
         matches = [item for item in self.versions if item.id == id]
         if not matches and len(id) >= len("01234567"):
@@ -164,7 +164,7 @@ class WorkerState:
     def get_tags(self, version: WorkerVersion) -> DeploymentTags:
         """Return the tags of a version's latest deployment, or else the tags of the version.
 
-        :param version: the version of this Worker.
+        :param version: a version of this Worker.
         """
         texts = [item.message for item in self.deployments if item.main == version.id]
         text = next((text for text in texts if text), version.message)
@@ -181,7 +181,7 @@ class WorkerState:
 
         Cloudflare lists only the latest deployments, so older versions may have had traffic.
 
-        :param version: the version of this Worker.
+        :param version: a version of this Worker.
         """
         had_traffic = any(version.id in item.shares for item in self.deployments)
         is_listed = bool(self.deployments) and version.created > self.deployments[-1].created
@@ -190,7 +190,7 @@ class WorkerState:
     def to_deployment(self, version: WorkerVersion, url: str, preview_url: str) -> Deployment:
         """Convert a version to the type of the pipeline.
 
-        :param version: the version of this Worker.
+        :param version: a version of this Worker.
         :param url: address of the live version.
         :param preview_url: the version's own address; empty if it has none.
         """
@@ -213,7 +213,7 @@ class WorkerState:
 
 
 def read_state(api: CloudflareApi, name: str) -> WorkerState | None:
-    """Read the deployments and versions of a Worker; ``None`` if there is none.
+    """Read the deployments and versions of a Worker; return ``None`` if there is no Worker.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
@@ -234,11 +234,11 @@ def deploy_versions(
 ) -> None:
     """Give versions their shares of the traffic: ``POST .../deployments``.
 
-    After a lost response, the new deployment is looked up.
+    If the response is lost, the function looks for the new deployment.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
-    :param shares: percent by the id of a version; 100 in all.
+    :param shares: share in percent by version id; the sum is 100.
     :param message: description of the deployment.
     :param force: whether to go back to a version with other secrets.
     """

@@ -1,4 +1,4 @@
-"""The secrets of a Worker, which every version carries."""
+"""The secrets of a Worker; each version of the Worker contains its own copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_SECRETS = 100  # of one request
 class WorkerSecrets:
     """An ``EnvStore`` on an open API: ``.../workers/scripts/{name}/secrets-bulk``.
 
-    A change makes a new version, which serves the traffic at once.
+    Each change of a secret creates a new version, which serves the traffic at once.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
@@ -44,9 +44,9 @@ class WorkerSecrets:
         """Create or replace secrets: ``PATCH .../secrets-bulk``.
 
         :param values: values by name.
-        :returns: the live version is replaced by one with the new secrets.
+        :returns: ``now``, because a version with the new secrets replaces the live version.
         :raises DeployError: while nothing is deployed to production.
-        :raises ApiError: when Cloudflare did not store all of them.
+        :raises ApiError: when Cloudflare did not store all values.
         """
         state = read_state(self._api, self._name)
         require_deployed(
@@ -70,7 +70,7 @@ class WorkerSecrets:
         """Remove secrets: ``PATCH .../secrets-bulk``.
 
         :param names: names of the secrets; unknown names are ignored.
-        :returns: the live version is replaced by one without the secrets.
+        :returns: ``now``, because a version without the secrets replaces the live version.
         """
         known = set(self._list_names() or ())
         self._change(dict.fromkeys(sorted(known & set(names))))

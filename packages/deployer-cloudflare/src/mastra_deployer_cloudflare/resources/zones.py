@@ -1,4 +1,4 @@
-"""Zones: the domains of the account, in which routes and custom domains are."""
+"""Find zones: the account's domains, to which routes and custom domains belong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MIN_LABELS = 2  # of the name of a zone
 def get_host(pattern: str) -> str:
     """Return the host name in the pattern of a route.
 
-    :param pattern: such as ``*.example.com/api/*``.
+    :param pattern: the pattern of a route, such as ``*.example.com/api/*``.
     """
     host = pattern.rpartition("://")[2].partition("/")[0].partition(":")[0]
     return host.lstrip("*").lstrip(".").lower()
@@ -27,7 +27,7 @@ def find_zone(api: CloudflareApi, host: str) -> str:
     """Return the id of the zone that contains a host name: ``GET /zones?name=``.
 
     :param api: Cloudflare's API.
-    :param host: such as ``shop.example.com``.
+    :param host: the host name, such as ``shop.example.com``.
     :raises DeployError: when there is no such zone, or it belongs to another account.
     """
     labels = host.split(".")

@@ -25,13 +25,15 @@ Message = dict[str, Any]
 class Connection:
     """The connection of a request, whose client may leave before the response is complete.
 
-    After that, the app receives ``http.disconnect``, and what it sends is ignored.
+    When the client has left, the app receives ``http.disconnect``, and this object ignores what the
+    app sends.
 
-    :param scope: the scope of the request, which gets the addresses of both sides.
-    :param receive: returns the messages with the body of the request.
-    :param send: sends the messages of the response.
+    :param scope: the scope of the request, to which the addresses of client and server are added.
+    :param receive: the ASGI receive callable, which returns the body of the request.
+    :param send: the ASGI send callable, which sends the response.
     :param closed_error: the exception that ``send`` raises for a client that has left.
-    :param break_off: called with the reason when the app fails before its response is complete.
+    :param break_off: a function to call with the reason when the app fails before its response is
+        complete.
     """
 
     def __init__(
@@ -52,8 +54,8 @@ class Connection:
         """Call the app.
 
         :param app: the ASGI application.
-        :raises RuntimeError: when the app is cancelled, because the bridge would then wait forever
-            for a response.
+        :raises RuntimeError: when the app is cancelled; without an error, the bridge would wait
+            forever for a response.
         """
         add_addresses(self._scope)
         try:
@@ -70,7 +72,7 @@ class Connection:
             self._break_off("The app failed before its response was complete.")
 
     async def receive(self) -> Message:
-        """Return the next part of the body, and then wait for the end of the response."""
+        """Return the next part of the body; after the last one, wait for the response to end."""
         if not self._is_body_read:
             message = await self._receive()
             self._is_body_read = not message.get("more_body")
@@ -121,7 +123,7 @@ def is_scheduled_url(url: str) -> bool:
 def build_scheduled_scope(cron: str, time: int) -> Message:
     """Return the scope of the request that the app gets for a cron trigger.
 
-    :param cron: the expression of the trigger.
+    :param cron: the cron expression of the trigger.
     :param time: the scheduled time in milliseconds since 1970.
     """
     from urllib.parse import urlencode

@@ -1,9 +1,9 @@
-"""Allow randomness that packages use while they are imported, and renew the values later.
+"""Allow packages to use randomness while they are imported, and renew the values later.
 
 A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
 Therefore the runtime refuses randomness during the import, except for modules on a list of the
-Worker's SDK. The modules here are not on that list. Each of their values is replaced before the
-first request of an isolate.
+Worker's SDK. The modules below are not on that list. Each random value of these modules is replaced
+before the first request of an isolate.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MODULES: dict[str, tuple[int, dict[str, Callable[[], Any]]]] = {
 
 
 def allow_entropy() -> None:
-    """Allow the listed modules to use randomness during their import."""
+    """Allow the modules in ``_MODULES`` to use randomness during their import."""
     from _cloudflare.import_patch_manager import (
         register_before_first_request,
         register_exec_patch,

@@ -1,4 +1,4 @@
-"""Make the class that the Worker's main module exports.
+"""Create the class that the Worker's main module exports.
 
 Only a Worker can import this module, because the module imports the Worker's SDK.
 """
@@ -29,7 +29,7 @@ ROOT = "/session/metadata"
 def create_entrypoint(**options: Any) -> type:
     """Import the app now if the options require it, and return the class of the Worker.
 
-    :param options: those of ``Options``.
+    :param options: the fields of ``Options``, by name.
     """
     isolate = IsolateApp(Options(**options))
     paths = [f"{ROOT}/{path}" for path in isolate.options.paths]
@@ -58,7 +58,7 @@ def create_entrypoint(**options: Any) -> type:
 
 
 def _run_threads_inline() -> None:
-    """Import a module that the SDK changes on import, before the first request."""
+    """Import ``anyio.to_thread`` before the first request, because the SDK patches it on import."""
     if importlib.util.find_spec("anyio"):
         importlib.import_module("anyio.to_thread")
 

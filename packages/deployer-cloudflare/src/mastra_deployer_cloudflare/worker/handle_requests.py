@@ -100,7 +100,8 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
     """Send the app ``POST /cdn-cgi/handler/scheduled``, and then continue durable runs.
 
     :param isolate: the app of this isolate.
-    :param controller: has the expression and the time of the trigger.
+    :param controller: the object that has the cron expression and the scheduled time of the
+        trigger.
     :param env: the bindings.
     :param context: the execution context of the trigger.
     :raises RuntimeError: when the response of the app is an error.
@@ -129,7 +130,7 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
 
 
 async def _continue_runs(app: Any) -> bool:
-    """Take up the durable runs of the app that wait; return whether the app has durable runs."""
+    """Continue the app's waiting durable runs; return whether the app has durable runs."""
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     continue_runs = getattr(getattr(mastra, "engine", None), "continue_runs", None)
     if continue_runs is None:
@@ -180,9 +181,9 @@ async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]
 
 
 def _abort_body_on(signal: Any, response: Any) -> Any:
-    """Return a response whose body a signal can abort, so that it does not look complete.
+    """Return a response whose body a signal can abort, so that the body looks incomplete.
 
-    The bridge ends the body of an app that fails as if it were complete.
+    If the app fails, the bridge alone would end the body as if it were complete.
     """
     from js import Object, Response, TransformStream
     from pyodide.ffi import to_js

@@ -1,11 +1,11 @@
 """Correct what ``httpx2-jsfetch`` 1.0 does differently from the transports of ``httpx2``.
 
-- Its streams yield memory views. The SDK of Anthropic splits what it receives into lines, which a
-  memory view does not support.
-- It waits for the head of a response as long as the timeout for connecting allows. The SDKs of
-  models set 5 seconds, and the answer of a model may take minutes.
-- A request continues after its task was cancelled, and a response after it was closed. A model
-  would go on writing although nobody reads.
+- The streams of ``httpx2-jsfetch`` yield memory views. The SDK of Anthropic splits what it receives
+  into lines, which a memory view does not support.
+- ``httpx2-jsfetch`` applies the timeout for connecting to the head of a response. The SDKs of
+  models set this timeout to 5 seconds, but the answer of a model may take minutes.
+- A request continues after its task was cancelled, and a response continues after it was closed. In
+  that case, a model would continue to write although nobody reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def patch_httpx2_fetch() -> None:
 
 
 class _Finder:
-    """Finds the module through the other finders, and patches it after its execution.
+    """Finds ``httpx2_jsfetch`` with the other finders, and patches it after its execution.
 
     The patches of the Worker's SDK do not reach modules that a request imports.
     """
@@ -106,7 +106,7 @@ def _abort_on_cancellation(wait: Any) -> Any:
 
 
 def _compute_timeouts(extensions: dict[str, Any]) -> tuple[float, float]:
-    """Return the timeouts for the head and for each part of a response, in seconds; 0 is none."""
+    """Return the timeouts for the head and for each part of a response, in seconds; 0 disables."""
     timeouts = extensions.get("timeout") or {}
     connect, read = timeouts.get("connect") or 0, timeouts.get("read") or 0
     return (connect + read if connect and read else 0), read

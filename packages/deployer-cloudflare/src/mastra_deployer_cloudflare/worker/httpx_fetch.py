@@ -1,7 +1,7 @@
 """Send the requests of ``httpx`` with the platform's ``fetch``.
 
-Python has no TLS in a Worker, so that ``httpx`` cannot open connections by itself. Its successor
-``httpx2`` uses ``fetch`` already.
+Python has no TLS in a Worker, so ``httpx`` cannot open connections by itself. ``httpx2``, the
+successor of ``httpx``, already uses ``fetch``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RESPONSE_HEADERS = frozenset(("content-encoding", "content-length", "transfer-e
 
 
 def use_fetch_for_httpx() -> None:
-    """Replace the transports of ``httpx``; do nothing if it is not bundled."""
+    """Replace the transports of ``httpx``; do nothing if the bundle does not have ``httpx``."""
     if importlib.util.find_spec("httpx") is None:
         return
     import httpx
@@ -44,7 +44,7 @@ def _ignore_settings(self: Any, *_: Any, **__: Any) -> None:
 
 
 def _send_blocking(self: Any, request: Any) -> Any:
-    """Send a request, and wait for the whole response; the platform can wait for a promise."""
+    """Send a request, and wait for the whole response, as the platform can wait for a promise."""
     import httpx
     from pyodide.ffi import run_sync
 
@@ -88,7 +88,7 @@ async def _send(_: Any, request: Any) -> Any:
 def _compute_timeouts(request: Any) -> tuple[float | None, float | None]:
     """Return the timeouts for the head and for each part of a response; ``None`` for no limit.
 
-    ``fetch`` does not report when the connection is open.
+    ``fetch`` does not report when it has opened the connection.
     """
     timeouts = request.extensions.get("timeout") or {}
     connect, read = timeouts.get("connect"), timeouts.get("read")

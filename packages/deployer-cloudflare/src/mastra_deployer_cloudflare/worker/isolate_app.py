@@ -24,8 +24,9 @@ _ABANDONED = 30.0  # seconds after which that start counts as failed
 class IsolateApp:
     """The app of this isolate.
 
-    A request may not wait for a future of another request. A request that arrives during a start
-    therefore checks the progress of the start again and again, with its own timer.
+    A request may not wait for a future of another request. If a request arrives while another
+    request starts the app, the new request therefore polls the progress of the start with its own
+    timer.
 
     :param options: how the Worker runs the app.
     """
@@ -60,7 +61,8 @@ class IsolateApp:
     async def start(self, hold: Callable[[asyncio.Future[Any]], None]) -> Any:
         """Return the started app; start the app unless another request is starting it.
 
-        :param hold: keeps the isolate from ending a task of this request with its response.
+        :param hold: a function that keeps the isolate from ending a task when the response of its
+            request ends.
         :raises StartError: when the start failed; the reason is in the log.
         """
         while not self._is_started:
@@ -77,7 +79,7 @@ class IsolateApp:
         return self._app
 
     def _is_starting(self) -> bool:
-        """Return whether a start is running; the start of a dropped request does not count."""
+        """Return whether a start is running; ignore a start whose request was dropped."""
         return self._began is not None and time.monotonic() - self._began < _ABANDONED
 
     async def _wait_for(self, attempt: int) -> None:

@@ -25,13 +25,14 @@ class _Suspension:
 class Lifespan:
     """The lifespan of an app, which is awaited until the app has started.
 
-    From then on, the coroutine of the lifespan is suspended, without a task or a timer. A task
-    would belong to the request that started the app, and end with that request.
+    After the start, the coroutine of the lifespan stays suspended, without a task or a timer. A
+    task would belong to the request that started the app, and end with that request.
 
     :param app: the ASGI application.
     :param state: the state that the lifespan shares with requests.
-    :param strict: whether an exception is a failed start even if the app never read the event of
-        its startup. An app without a lifespan raises such an exception.
+    :param strict: whether an exception means a failed start even if the app did not read the
+        startup event. An app that does not support the lifespan raises an exception without reading
+        this event.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Correct the timers of Pyodide's event loop for times that have passed.
 
-Other event loops call such a timer at once, and Pyodide's loop raises ``ValueError``. The time of a
-timer can pass between its calculation and the call, so that ``asyncio.timeout`` with a short delay
-fails now and then.
+Other event loops call a timer whose time has passed at once, but Pyodide's loop raises
+``ValueError``. The time of a timer can pass between its calculation and the call, so that
+``asyncio.timeout`` with a short delay fails now and then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copy the values of variables from a Worker's bindings to the process environment.
 
-The values exist only while requests are handled. A value that is read during the import would be
-missing, and would be stored in the snapshot of the Worker.
+The values exist only while requests are handled. If the app reads a value while it is imported, the
+value is missing, and the snapshot of the Worker keeps what the app made of this.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def copy_variables(
     """Copy every named binding that is a text, and remove variables whose binding is missing.
 
     :param names: names of the variables.
-    :param bindings: the ``env`` of the request.
-    :param environment: receives the values.
+    :param bindings: the object ``env`` of the request, which has the bindings.
+    :param environment: the mapping to which the values are copied.
     """
     for name in names:
         value = getattr(bindings, name, None)

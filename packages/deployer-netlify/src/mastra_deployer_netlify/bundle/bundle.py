@@ -41,7 +41,7 @@ def write_bundle(
     :param directory: the empty directory of the bundle.
     :param settings: settings of the deployer.
     :param report: receives progress.
-    :returns: the sealed bundle; the interpreter is one of the parts whose sizes it tells.
+    :returns: the sealed bundle; the sizes of its parts include the size of the interpreter.
     :raises BundleError: if the app or the machine does not have everything that the bundle needs.
     """
     (directory / FUNCTIONS).mkdir(parents=True)

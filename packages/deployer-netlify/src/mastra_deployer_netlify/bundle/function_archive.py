@@ -57,13 +57,14 @@ def write_function_archives(
 ) -> Interpreter:
     """Write one zip for each function, and leave out bytecode that exceeds Netlify's limits.
 
-    The zip of the background function has the same content, except for the facts about itself.
+    The zip of the background function differs only in its entry point and in what its Node part has
+    to know.
 
     :param build: the finished build.
     :param settings: settings of the deployer.
-    :param directory: the directory of the zips, which get the names of the functions.
-    :param report: receives progress, and the step that was taken to make the function smaller.
-    :returns: the interpreter in the functions.
+    :param directory: the directory for the zips, each of which gets the name of its function.
+    :param report: receives progress, and a note about bytecode that was left out.
+    :returns: the interpreter that the functions contain.
     :raises BundleError: when this machine has no suitable interpreter.
     """
     bootstrap = get_npm_package(BOOTSTRAP, report)

@@ -28,7 +28,7 @@ _FOREVER = 10**9  # seconds; the handler closes its connections
 def main(address: str) -> None:
     """Serve on a Unix socket; write to descriptor 3 when requests may be sent.
 
-    :param address: path of the new socket, in a directory that is removed at the end.
+    :param address: path of the new socket, in a directory that the process removes at its end.
     """
     directory = str(Path(address).parent)
     atexit.register(_end_processes, directory)
@@ -42,7 +42,7 @@ def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
     """Import the app and its agents' modules, and serve requests until SIGTERM.
 
     :param listener: a bound socket.
-    :param announce: called once the app has started, also where it failed to.
+    :param announce: a function to call when the app has started, or has failed to start.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again
     import netlify_app_launcher  # type: ignore[import-not-found]  # beside this file in the function
@@ -55,7 +55,7 @@ def serve_app(listener: socket.socket, announce: Callable[[], object]) -> None:
 
 
 def _watch_parent(directory: str) -> None:
-    """Shut down the app as soon as the handler ends, in any way."""
+    """Shut down the app as soon as the handler ends, for whatever reason."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)
@@ -74,7 +74,7 @@ def _end_processes(directory: str) -> None:
 
 
 def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
-    """Wrap the app, so that it obeys the handler's headers before each request."""
+    """Wrap the app, so that the handler's headers can set variables and warm up the app."""
 
     async def announce_start(message: Any, send: Any) -> None:
         await send(message)

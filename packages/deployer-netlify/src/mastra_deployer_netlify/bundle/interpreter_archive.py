@@ -40,9 +40,9 @@ class Interpreter:
     """The paths of Python's parts in the function.
 
     :param python: path of the executable.
-    :param loader: path of its dynamic loader; empty if Netlify's own is used, and for a static
-        Python.
-    :param size: bytes of all its files, unzipped.
+    :param loader: path of the interpreter's dynamic loader; empty if the function uses Netlify's
+        loader, or if the interpreter is static.
+    :param size: bytes of all files of the interpreter, unzipped.
     """
 
     python: str
@@ -57,12 +57,12 @@ def write_interpreter(
 
     :param build: the build that the interpreter is for.
     :param source: the setting ``interpreter``.
-    :param file: the new zip.
+    :param file: path of the zip to write.
     :param report: receives progress.
-    :param bytecode: whether the standard library has bytecode.
-    :returns: the paths of its parts.
+    :param bytecode: whether the standard library gets bytecode.
+    :returns: the paths of the interpreter's parts.
     :raises BundleError: when there is no suitable interpreter.
-    :raises ConfigError: when the setting names no suitable one.
+    :raises ConfigError: when the setting names no suitable interpreter.
     """
     platform, strip = build.platform, build.manifest.stripped
     python = get_interpreter(
@@ -86,7 +86,7 @@ def write_interpreter(
 
 
 def _check_loader(entry: ArchiveEntry) -> None:
-    """Refuse a loader that cannot set a program's name, because Python finds its files by it."""
+    """Refuse a loader that cannot set the program's name, by which Python finds its files."""
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "
@@ -98,8 +98,8 @@ def _check_loader(entry: ArchiveEntry) -> None:
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
     """Yield the loader and the libraries, all in one directory.
 
-    If this machine is of another kind, it has no such loader. Then Netlify's own C library is used,
-    and the interpreter finds its other libraries in its own directory.
+    A machine of another platform than the function has no such loader. In that case, the function
+    uses Netlify's C library, and the interpreter finds the other libraries in its own directory.
     """
     modules = list_extension_modules(python)
     entries = list(iter_shared_libraries(python.path, modules, platform_glibc=_GLIBC))
@@ -113,7 +113,8 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
 def _select_modules(build: Build) -> frozenset[str] | None:
     """Return the modules of the standard library that get bytecode; ``None`` for all of them.
 
-    A build has bytecode of other modules than the imported ones only if its project wants all.
+    Only a project that requests bytecode of all modules has bytecode of modules that are not
+    imported.
     """
     files = build.directory.rglob("*.pyc")
     names = (path.relative_to(build.directory).as_posix() for path in files)

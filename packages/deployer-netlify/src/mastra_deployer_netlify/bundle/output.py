@@ -4,7 +4,8 @@
     .netlify/functions/manifest.json   what Netlify has to know about each function
     static/                            files that Netlify's CDN serves
 
-This is also where Netlify's command line looks for functions. A deploy reads only these files.
+Netlify's command line looks for functions in the same directory. A deploy reads no other files of
+the bundle.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ class FunctionConfig:
     """One function, with the fields of its entry in ``manifest.json``.
 
     :param name: name of the function: letters, digits, ``_`` and ``-``.
-    :param path: path of its zip, relative to the bundle.
+    :param path: path of the function's zip, relative to the bundle.
     :param runtime: runtime of the upload, such as ``nodejs24.x``.
     :param invocation_mode: ``stream``, ``buffer`` or ``background``.
     :param routes: the routes, as the API takes them.
     :param excluded_routes: routes that the function does not answer, as the API takes them.
-    :param build_data: facts that Netlify needs to run the function.
-    :param region: region of the function; the site's if empty.
+    :param build_data: data that Netlify needs to run the function.
+    :param region: region of the function; if empty, the region of the site.
     :param memory: memory in megabytes; Netlify's default where ``None``.
     """
 
@@ -88,7 +89,7 @@ def read_functions(directory: Path) -> tuple[FunctionConfig, ...]:
 
     :param directory: the directory of the bundle.
     :returns: the functions.
-    :raises BundleError: when it is missing or invalid, or a zip is missing.
+    :raises BundleError: when the manifest is missing or invalid, or a zip is missing.
     """
     try:
         content = msgspec.json.decode((directory / _MANIFEST).read_bytes())

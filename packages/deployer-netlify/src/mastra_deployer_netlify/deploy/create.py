@@ -33,7 +33,7 @@ _PREPARED = ("prepared", "uploading", "uploaded", "processing", "processed", "re
 def is_draft(settings: NetlifyDeployer, request: DeployRequest) -> bool:
     """Return whether a deployment is created as a draft.
 
-    A deploy that does not wait publishes directly, because nobody would publish its draft.
+    A deploy that does not wait creates no draft, because nobody would publish the draft.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
@@ -52,8 +52,8 @@ def create_deployment(
 ) -> dict[str, Any]:
     """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request also contains the variables. It is not documented which context a draft has, and so
-    which stored values it gets.
+    The request also contains the variables, because Netlify does not document which context a draft
+    has, and therefore which stored values it gets.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
@@ -109,10 +109,10 @@ def wait_until_required(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param item: the deployment, as Netlify describes it.
-    :param settings: settings of the deployer; ``timeout`` is used.
+    :param settings: settings of the deployer, of which ``timeout`` is used.
     :returns: the deployment with ``required`` and ``required_functions``.
     :raises DeploymentFailed: when the deployment fails.
-    :raises DeployTimeout: when it takes too long.
+    :raises DeployTimeout: when Netlify takes too long.
     """
     if "required" in item or "required_functions" in item:
         return item
@@ -131,11 +131,11 @@ def wait_until_ready(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
-    :param settings: settings of the deployer; ``timeout`` is used.
+    :param settings: settings of the deployer, of which ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Netlify describes it.
     :raises DeploymentFailed: when the deployment fails.
-    :raises DeployTimeout: when it is not ready in time.
+    :raises DeployTimeout: when the deployment is not ready in time.
     """
     return _poll(client, site, id, settings, ("ready",), report)
 

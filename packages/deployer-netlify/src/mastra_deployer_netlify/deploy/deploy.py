@@ -49,8 +49,8 @@ def deploy(
 ) -> Deployment:
     """Set the variables, create the deployment, send missing files, and wait.
 
-    In this order, an interruption has no effect on users. The request that creates a deployment
-    contains its variables. The deployment is published only when it is complete.
+    The order of the steps protects users from an interruption. The request that creates a
+    deployment contains its variables. The deployment is published only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -60,7 +60,7 @@ def deploy(
     :returns: the new deployment.
     :raises DeployError: when the site would not publish the deployment.
     :raises DeploymentFailed: when the deployment fails.
-    :raises DeployTimeout: when it is not ready in time.
+    :raises DeployTimeout: when the deployment is not ready in time.
     """
     files = BundleFiles.from_bundle(bundle)
     with open_api(settings, credentials) as client:
@@ -140,8 +140,9 @@ def _refuse_other_context(
 ) -> None:
     """Refuse a draft for production in which variables would be missing.
 
-    The context of a draft is not documented. Values in the request belong to the deployment. Values
-    that are only in Netlify's store belong to a context, and the draft may have another context.
+    Netlify does not document the context of a draft. A deployment gets all values that its request
+    contains. Of the values in Netlify's store, it gets only those of its context, and the context
+    of a draft may not be production.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":

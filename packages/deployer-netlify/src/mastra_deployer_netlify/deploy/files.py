@@ -28,9 +28,9 @@ class BundleFiles:
     """The files of a bundle by digest.
 
     :param static: static files, by SHA-1.
-    :param functions: functions, by the SHA-256 of their zip.
-    :param paths: paths of the zips, by the SHA-256.
-    :param sizes: bytes of each part of the app, for errors.
+    :param functions: functions, by the SHA-256 of the function's zip.
+    :param paths: paths of the functions' zips, by the SHA-256 of the zip.
+    :param sizes: bytes of each part of the app, for error messages.
     """
 
     static: FileManifest
@@ -84,8 +84,8 @@ class _Upload:
 
     :param path: path of the endpoint.
     :param file: the file to send.
-    :param size: its bytes.
-    :param query: parameters of a function.
+    :param size: bytes of the content.
+    :param query: query parameters of the request, if it sends a function.
     :param function: name of the function; empty for a static file.
     """
 

@@ -15,7 +15,7 @@ __all__ = ("find_unchanged",)
 def find_unchanged(
     site: Mapping[str, Any], variables: Variables, request: DeployRequest
 ) -> Deployment | None:
-    """Return the published deployment if a new one would be identical; each one costs credits.
+    """Return the published deployment if a new one would equal it; each deployment costs credits.
 
     :param site: the site, as Netlify describes it.
     :param variables: the variables of the environment.

@@ -27,7 +27,7 @@ def plan_deploy(
     """Return what a deploy would create, change and upload; only read from Netlify.
 
     The published static files are read with ``GET /sites/{id}/files``. Netlify compares digests of
-    functions only when a deployment is created, so a function counts as an upload.
+    functions only when a deployment is created, so the plan counts each function as an upload.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

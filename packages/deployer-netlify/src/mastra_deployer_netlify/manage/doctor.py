@@ -28,7 +28,7 @@ def diagnose(settings: NetlifyDeployer, credentials: Mapping[str, Secret]) -> It
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :returns: the problems found.
-    :raises AuthError: when the token is missing, rejected, or of another team.
+    :raises AuthError: when the token is missing, is rejected, or belongs to another team.
     """
     with open_api(settings, credentials) as client:
         team = get_team(client, settings)

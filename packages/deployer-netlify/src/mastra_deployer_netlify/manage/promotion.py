@@ -35,8 +35,9 @@ _SEARCH_LIMIT = 100
 def promote(client: httpx.Client, settings: NetlifyDeployer, id: str, report: Report) -> Deployment:
     """Publish a deployment: ``POST /sites/{site_id}/deploys/{id}/restore``.
 
-    A preview is refused, because its variables have the values for previews. Its files cannot be
-    deployed again, because Netlify does not return the digests of functions.
+    A preview is refused, because its variables have the values for previews. The files of a preview
+    cannot be deployed again to production, because Netlify does not return the digests of
+    functions.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
@@ -103,7 +104,7 @@ def _publish(
     if item.get("state") != "ready":
         raise DeployError(
             f"{deployment_id} cannot become live, because its state is {str(item.get('state'))!r}.",
-            "Wait until it is ready, or deploy again.",
+            "Wait until the deployment is ready, or deploy again.",
         )
     if error := find_production_block(site):
         raise error

@@ -23,7 +23,7 @@ def run_instance(
 ) -> Iterator[int]:
     """Run a function within the block, and yield its port on this machine.
 
-    :param directory: the unpacked function, to which the app cannot write.
+    :param directory: directory of the unpacked function, in which the app cannot write.
     :param environment: all variables of the app.
     :param node: path of Node; ``None`` to run the Python side alone.
     :param settings: further settings of the stand-in for AWS Lambda.
@@ -46,8 +46,8 @@ def build_node_command(
     """Return the command that runs a function in the stand-in for AWS Lambda.
 
     :param node: path of Node.
-    :param directory: the unpacked function.
-    :param port_file: a new file, which gets the port.
+    :param directory: directory of the unpacked function.
+    :param port_file: path of the file to which the port is written.
     :param settings: further settings of the stand-in.
     """
     defaults = {
@@ -64,8 +64,8 @@ def build_node_command(
 def build_python_command(directory: Path, port_file: Path) -> Sequence[str]:
     """Return the command that runs the Python side of a function, with its own loader.
 
-    :param directory: the unpacked function.
-    :param port_file: a new file, which gets the port.
+    :param directory: directory of the unpacked function.
+    :param port_file: path of the file to which the port is written.
     """
     facts = json.loads((directory / "mastra.json").read_text(encoding="utf-8"))
     python = str(directory / facts["python"])

@@ -13,8 +13,8 @@ from pathlib import Path
 def main(directory: str, port_file: str) -> None:
     """Serve the app on a free port of this machine, and write the port to a file.
 
-    :param directory: the unpacked function.
-    :param port_file: the new file.
+    :param directory: directory of the unpacked function.
+    :param port_file: path of the file to write.
     """
     sys.path[0] = directory
     import host  # type: ignore[import-not-found]  # host_child.py, as the function names it
@@ -24,10 +24,10 @@ def main(directory: str, port_file: str) -> None:
 
 
 def write_port(port: int, file: str) -> None:
-    """Write a port in one step.
+    """Write a port to a file, so that a reader never sees a part of the port.
 
     :param port: the port.
-    :param file: the new file.
+    :param file: path of the file to write.
     """
     draft = Path(f"{file}.new")
     draft.write_text(str(port), encoding="ascii", newline="")

@@ -14,7 +14,7 @@ def unpack_function(file: Path, directory: Path) -> None:
     """Unpack a zip with the modes of its files, and make all files read-only.
 
     :param file: the zip.
-    :param directory: the new directory.
+    :param directory: path of the directory to create.
     """
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():

@@ -60,7 +60,7 @@ def get_deployment(client: httpx.Client, site: Mapping[str, Any], id: str) -> di
 
 
 def build_title(request: DeployRequest) -> str:
-    """Return the title of a deployment, the only text that Netlify stores with it.
+    """Return the title of a deployment, the only text that Netlify stores with a deployment.
 
     :param request: options of the deploy.
     :returns: the message, and the tags that ``to_deployment`` reads.
@@ -86,7 +86,7 @@ def to_deployment(item: Mapping[str, Any], site: Mapping[str, Any]) -> Deploymen
     """Convert a deployment of Netlify to the pipeline's type.
 
     :param item: the deployment, as Netlify describes it.
-    :param site: its site, as Netlify describes it.
+    :param site: the deployment's site, as Netlify describes it.
     :returns: the deployment.
     """
     stage, state = get_stage(item), _to_state(item)
@@ -120,7 +120,7 @@ def _to_state(item: Mapping[str, Any]) -> State:
 
 
 def _parse_time(text: object) -> dt.datetime:
-    """Parse a time; without a time, the deployment counts as very old."""
+    """Parse a time; a missing time becomes a time long ago."""
     try:
         time = dt.datetime.fromisoformat(str(text))
     except ValueError:

@@ -65,7 +65,7 @@ def get_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
     :returns: the site, as Netlify describes it.
-    :raises DeployError: when it does not exist.
+    :raises DeployError: when the site does not exist.
     """
     return require_deployed(
         find_site(client, settings),
@@ -78,7 +78,7 @@ def fetch_site(client: httpx.Client, site: Mapping[str, Any]) -> dict[str, Any]:
     """Fetch the current state of a site: ``GET /sites/{id}``.
 
     :param client: client of Netlify's API.
-    :param site: the site, as Netlify described it before.
+    :param site: the site, as Netlify described it in an earlier response.
     :returns: the site, as Netlify describes it.
     """
     return read_object(client.get(f"/sites/{site['id']}"))
@@ -115,7 +115,7 @@ def get_published_id(site: Mapping[str, Any]) -> str:
     """Return the id of the published deployment of a site.
 
     :param site: the site, as Netlify describes it.
-    :returns: the id; empty when there is none.
+    :returns: the id; empty when no deployment is published.
     """
     return str((site.get("published_deploy") or {}).get("id") or "")
 

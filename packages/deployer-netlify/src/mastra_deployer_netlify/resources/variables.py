@@ -51,8 +51,9 @@ class Variables:
         """Create secrets with ``POST .../env``, and change variables with ``PATCH .../env/{key}``.
 
         :param values: values by name.
-        :returns: a deployment keeps the variables with which it was created.
-        :raises ApiError: when Netlify did not store all of them.
+        :returns: ``next-deploy``, because a deployment keeps the variables with which it was
+            created.
+        :raises ApiError: when Netlify did not store all values.
         """
         if not values:
             return "next-deploy"
@@ -72,7 +73,8 @@ class Variables:
         """Remove values of the stage: ``DELETE .../env/{key}/value/{id}``.
 
         :param names: names of the variables; unknown names are ignored.
-        :returns: a deployment keeps the variables with which it was created.
+        :returns: ``next-deploy``, because a deployment keeps the variables with which it was
+            created.
         """
         names_to_remove = set(names)
         for item in self._fetch():
@@ -81,7 +83,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return the time of the last change in this stage; ``None`` if there is none."""
+        """Return when a variable of this stage last changed; ``None`` if there is no variable."""
         times = [str(item["updated_at"]) for item in self._fetch() if item.get("updated_at")]
         return max(map(dt.datetime.fromisoformat, times), default=None)
 
@@ -135,7 +137,7 @@ class Variables:
                 self._delete(f"{path}/value/{value.get('id')}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the whole variable; its other values must be readable for this."""
+        """Replace the whole variable; this works only if its other values are readable."""
         body = {"key": item["key"], "is_secret": bool(item.get("is_secret"))}
         contents = [
             {name: value for name, value in each.items() if name != "id"} for each in values

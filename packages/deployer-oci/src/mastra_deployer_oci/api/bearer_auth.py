@@ -25,7 +25,7 @@ class RegistryAuth(httpx.Auth):
 
     :param login: the login; ``None`` for anonymous access, which many registries allow for reading.
     :param scopes: scopes to request tokens for, ``repository:team/app:pull,push``. If the token
-        server rejects them, only the first scope is requested.
+        server rejects several scopes, only the first one is requested.
     """
 
     def __init__(self, login: Login | None, scopes: Sequence[str]) -> None:
@@ -42,8 +42,9 @@ class RegistryAuth(httpx.Auth):
         A token is used until the registry rejects it.
 
         :param request: the request to authenticate.
-        :returns: the requests to send, which httpx answers with their responses.
-        :raises AuthError: when the token server gives no token, or is not reached by https.
+        :returns: a generator of the requests to send, to which httpx passes the response of each
+            request.
+        :raises AuthError: when the token server gives no token, or its address is not https.
         """
         header = self._header
         if header:

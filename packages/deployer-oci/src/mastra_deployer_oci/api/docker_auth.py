@@ -49,7 +49,7 @@ class Login:
     :param password: password of the user.
     :param refresh: identity token, as ``docker login`` may store it; it is exchanged for bearer
         tokens.
-    :param bearer: bearer token, sent as it is.
+    :param bearer: bearer token, which is sent unchanged.
     :param source: where the login comes from, for messages.
     :param host: the only host that the login is for; empty if the login may go to any host.
     """
@@ -73,7 +73,7 @@ def login_from_credentials(credentials: Mapping[str, Secret]) -> Login | None:
     """Return the login from the credentials of the deploy.
 
     :param credentials: values of ``OCI_TOKEN``, or of ``OCI_USERNAME`` and ``OCI_PASSWORD``.
-    :returns: the login, or ``None`` when none of them is set.
+    :returns: the login, or ``None`` when no credential is set.
     :raises AuthError: when only one of user name and password is set.
     """
     username, password = credentials.get("OCI_USERNAME"), credentials.get("OCI_PASSWORD")
@@ -147,7 +147,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     if program is None or not Path(program).is_absolute():  # "." in PATH is the project
         raise AuthError(
             f"Docker's config.json names the credential helper {name!r}, which is not installed.",
-            f"Install it, or remove it from config.json. {_OWN_LOGIN}",
+            f"Install the helper, or remove it from config.json. {_OWN_LOGIN}",
         )
     try:
         process = subprocess.run(
@@ -163,7 +163,7 @@ def _run_credential_helper(helper: str, key: str) -> Login | None:
     except (OSError, subprocess.TimeoutExpired, ValueError):
         raise AuthError(
             f"The credential helper {name!r} failed.",
-            f"To test it, run: echo {key} | {name} get. {_OWN_LOGIN}",
+            f"To test the helper, run: echo {key} | {name} get. {_OWN_LOGIN}",
         ) from None
     if not answer.password:
         return None  # the helper has no login for this registry

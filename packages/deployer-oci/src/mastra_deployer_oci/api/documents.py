@@ -30,7 +30,7 @@ class Document:
     """A JSON document of a registry, identified by the digest of its bytes.
 
     :param content: the bytes of the document.
-    :param media_type: its media type.
+    :param media_type: media type of the document.
     """
 
     content: bytes
@@ -71,8 +71,8 @@ class Document:
 def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] | None) -> Document:
     """Build the config of an image from the app's config and the base image's config.
 
-    :param app_config: the app's part, as the bundle has it: ``architecture``, ``os``, ``created``,
-        ``config``, ``rootfs`` and ``history``.
+    :param app_config: the app's part of the config, as the bundle stores it: ``architecture``,
+        ``os``, ``created``, ``config``, ``rootfs`` and ``history``.
     :param base_config: config of the base image; ``None`` for an image without a base.
     :returns: the merged config.
     """
@@ -101,7 +101,7 @@ def merge_config(app_config: Mapping[str, Any], base_config: Mapping[str, Any] |
 
 
 def _merge_environment(items: Iterable[str]) -> list[str]:
-    """Keep the last value of each variable."""
+    """Remove all but the last value of each variable."""
     return list({item.partition("=")[0]: item for item in items}.values())
 
 

@@ -17,7 +17,7 @@ def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
 
     A redirect, for example to a login page, means that nothing was stored.
 
-    :param response: answer of the registry.
+    :param response: response of the registry.
     :param registry: host of the registry.
     :returns: the same response.
     :raises ApiError: for a redirect.

@@ -58,7 +58,7 @@ class Reference:
         if not is_valid or rest.endswith(":"):
             raise ConfigError(
                 f"{text!r} is not a valid image reference.",
-                "Write it like registry.example/team/app, in lower-case letters.",
+                "Write a reference like registry.example/team/app, in lower-case letters.",
             )
         return cls(registry=registry, repository=path, tag=tag, digest=digest)
 

@@ -65,11 +65,11 @@ class Repository:
     def has_blob(self, digest: str) -> bool:
         """Return whether the repository has a blob: ``HEAD /v2/<name>/blobs/<digest>``.
 
-        A registry that was killed while it stored a blob may respond with 500 for ever, until the
-        blob is uploaded again.
+        A registry that was killed while it stored a blob may respond with 500 until the blob is
+        uploaded again.
 
         :param digest: digest of the blob, ``sha256:...``.
-        :returns: ``False`` for a response of 404, and for 500 after several attempts.
+        :returns: ``False`` if the registry responds with 404, or several times with 500.
         """
         try:
             response = self.client.head(
@@ -85,7 +85,7 @@ class Repository:
         """Read a small blob into memory: ``GET /v2/<name>/blobs/<digest>``.
 
         :param digest: digest of the blob.
-        :returns: its content.
+        :returns: the content of the blob.
         :raises ApiError: when the blob does not exist or its content does not match the digest.
         """
         response = self.client.get(f"{self._root}/blobs/{digest}", follow_redirects=True)
@@ -95,9 +95,10 @@ class Repository:
         """Download a blob into a file: ``GET /v2/<name>/blobs/<digest>``.
 
         :param digest: digest of the blob.
-        :param size: bytes of the blob, as its descriptor says; more are not read.
+        :param size: bytes of the blob, as its descriptor says; the download stops beyond this size.
         :param target: file to write.
-        :raises ApiError: when the blob does not exist, is larger, or does not match the digest.
+        :raises ApiError: when the blob does not exist, is larger than ``size``, or does not match
+            the digest.
         """
         hasher = hashlib.sha256()
         url = f"{self._root}/blobs/{digest}"
@@ -136,11 +137,11 @@ class Repository:
     def put_manifest(self, pointer: str, document: Document) -> None:
         """Store a document under a tag or a digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
 
-        Moving a tag is one such request.
+        One such request also moves a tag to another image.
 
         :param pointer: tag or digest.
         :param document: manifest or index.
-        :raises ApiError: when the registry rejects it, or answers with a redirect.
+        :raises ApiError: when the registry rejects the document, or responds with a redirect.
         """
         response = self.client.put(
             f"{self._root}/manifests/{pointer}",
@@ -153,7 +154,7 @@ class Repository:
         """Delete a manifest if it exists: ``DELETE /v2/<name>/manifests/<digest>``.
 
         :param digest: digest of the manifest.
-        :raises ApiError: when the registry does not allow it.
+        :raises ApiError: when the registry does not allow deleting.
         """
         url = f"{self._root}/manifests/{digest}"
         response = self.client.delete(url, extensions=_ACCEPT_NOT_FOUND)
@@ -241,12 +242,12 @@ def open_repository(
     :param image: registry and repository.
     :param login: login at the registry; ``None`` for anonymous access.
     :param api: base URL of the API; derived from the registry if empty.
-    :param scopes: scopes to request tokens for; permission to pull if empty.
+    :param scopes: scopes to request tokens for; if empty, the scope that permits pulling.
     :param login_hint: first part of the hint after a rejected login; ``docker login HOST`` is
         appended to it.
     :returns: the repository, to be closed by the caller.
     :raises ConsentError: when only a project's files name the host that would get the login.
-    :raises AuthError: for a stored login of another host.
+    :raises AuthError: when the stored login belongs to another host.
     """
     from mastra_deployer.kit import connect, require_consent
     from mastra_deployer_oci.api.bearer_auth import RegistryAuth
@@ -275,8 +276,8 @@ def open_target(
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :param mount_from: another repository of the registry whose layers are to be mounted; empty for
-        none.
+    :param mount_from: another repository of the registry, whose layers are mounted; empty to mount
+        no layers.
     :param actions: actions to request tokens for.
     :returns: the repository, to be closed by the caller.
     :raises AuthError: when only one of user name and password is set.

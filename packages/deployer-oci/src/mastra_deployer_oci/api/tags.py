@@ -47,7 +47,7 @@ def build_record_tag(creation_time: dt.datetime, digest: str) -> str:
 
 
 def parse_record_time(name: str) -> dt.datetime:
-    """Return the time in a record's tag, in UTC with milliseconds.
+    """Return the time that a record's tag contains, in UTC with milliseconds.
 
     :param name: tag of the record.
     :returns: the time.
@@ -62,7 +62,7 @@ def choose_tag(production: str, environment: str, branch: str) -> str:
     If the branch name is not a valid tag, a hash is appended, so that two branches never have the
     same tag.
 
-    :param production: tag of production.
+    :param production: name of the tag that production uses.
     :param environment: ``production`` or ``preview``.
     :param branch: name of the branch; empty when there is none.
     :returns: the tag.
@@ -82,7 +82,7 @@ def check_production_tag(tag: str) -> None:
     """Refuse a production tag that no registry accepts, or that a preview would move.
 
     :param tag: the setting ``tag``.
-    :raises ConfigError: when it is not valid, or reserved.
+    :raises ConfigError: when the tag is not valid, or is reserved.
     """
     if not TAG.fullmatch(tag):
         raise ConfigError(

@@ -117,13 +117,13 @@ def _build_labels(settings: OciDeployer, manifest: BundleManifest) -> dict[str, 
 
 
 def _read_created() -> str:
-    """Return 1970, or ``SOURCE_DATE_EPOCH``; the current time would change every image."""
+    """Return 1970 or ``SOURCE_DATE_EPOCH``, because the current time would change every image."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or "0"
     try:
         created = dt.datetime.fromtimestamp(int(text), dt.UTC)
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
             f"SOURCE_DATE_EPOCH is not a valid time: {text!r}.",
-            "Set it to seconds since 1970, or unset it.",
+            "Set SOURCE_DATE_EPOCH to seconds since 1970, or unset it.",
         ) from None
     return created.strftime("%Y-%m-%dT%H:%M:%SZ")

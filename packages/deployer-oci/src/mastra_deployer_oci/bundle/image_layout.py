@@ -50,7 +50,7 @@ def build_image(
     """Build the config and the manifest of an image; equal arguments give equal bytes.
 
     :param plan: plan of the image.
-    :param base: config of the base image; ``None`` for no base.
+    :param base: config of the base image; ``None`` without a base image.
     :param base_layers: descriptors of the base image's layers.
     :param annotations: further annotations of the manifest.
     :returns: config and manifest.
@@ -63,7 +63,8 @@ def build_image(
 def write_layout(plan: ImagePlan, directory: Path) -> None:
     """Write the files of an image layout into a bundle.
 
-    Without a base image, the layout is a complete image. Otherwise it has only the app's layers.
+    Without a base image, the layout is a complete image. With a base image, the layout has only the
+    app's layers.
 
     :param plan: plan of the image.
     :param directory: directory of the bundle.

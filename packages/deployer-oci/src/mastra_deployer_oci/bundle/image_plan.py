@@ -20,10 +20,10 @@ PLAN_FILE = "mastra-image.json"
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The layers of the app, and the parts of the image config without the base image's parts.
 
-    :param base: reference of the base image; empty for none.
+    :param base: reference of the base image; empty without a base image.
     :param architecture: architecture of the image, ``amd64`` or ``arm64``.
     :param layers: the app's layers, the lowest first.
-    :param config: config of the image without its base.
+    :param config: config of the image without the base image's parts.
     :param app: digest of the app's own sources, the same for every platform.
     """
 

@@ -35,7 +35,7 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
     """Write a layer with an interpreter, its shared libraries, a user and CA certificates.
 
     :param python: the interpreter.
-    :param user: user that runs the app, ``user[:group]`` in numbers.
+    :param user: user that runs the app, as numeric ``user[:group]``.
     :param blobs: directory of the bundle's blobs.
     :param strip: whether the interpreter ships without symbols, as the manifest says.
     :returns: the layer.

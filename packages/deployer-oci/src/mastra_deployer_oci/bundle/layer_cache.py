@@ -37,11 +37,11 @@ def write_cached_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Pat
 def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) -> Layer:
     """Copy a layer from the cache to ``blobs``, or create the layer and cache it.
 
-    If a layer cannot be cached, it is created each time. A damaged layer is replaced.
+    If a layer cannot be cached, it is created each time. A damaged layer in the cache is replaced.
 
     :param key: key of the layer.
     :param blobs: directory of the bundle's blobs.
-    :param create: writes the layer into the directory that it is given.
+    :param create: a function that writes the layer into the directory that it receives.
     :returns: the layer.
     :raises ConfigError: when the cache directory cannot be created.
     """

@@ -19,7 +19,7 @@ class Layer:
     """A layer in a directory of blobs.
 
     :param purpose: a name for the content of the layer, for messages.
-    :param digest: digest of the compressed bytes, by which the layer is named.
+    :param digest: digest of the compressed bytes, which is the name of the layer's blob.
     :param diff: digest of the uncompressed archive, which the image's config lists.
     :param size: size of the compressed bytes.
     :param unpacked: size of the uncompressed archive in bytes.

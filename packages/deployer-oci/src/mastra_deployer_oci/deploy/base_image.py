@@ -36,9 +36,9 @@ class BaseImage:
     """A base image for one platform.
 
     :param reference: reference of the image.
-    :param digest: digest of its manifest.
-    :param config: its config.
-    :param layers: descriptors of its layers, with OCI media types.
+    :param digest: digest of the base image's manifest.
+    :param config: the config of the base image.
+    :param layers: descriptors of the base image's layers, with OCI media types.
     """
 
     reference: Reference
@@ -150,8 +150,8 @@ def list_base_blobs(
 ) -> list[Blob]:
     """Return the base image's layers as blobs to push.
 
-    If both repositories are in the same registry, the layers are mounted. Otherwise they are
-    downloaded when they are needed.
+    If both repositories are in the same registry, the registry mounts the layers. Otherwise, mastra
+    downloads each layer when it is needed.
 
     :param base: the base image.
     :param source: repository of the base image.

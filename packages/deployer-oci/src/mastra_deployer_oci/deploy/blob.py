@@ -18,9 +18,10 @@ class Blob:
     :param name: name of the blob, for messages.
     :param digest: digest of the blob.
     :param size: size in bytes.
-    :param fetch_file: returns the file, downloading it if necessary; called for each chunk.
+    :param fetch_file: a function that returns the blob's file, and downloads it if necessary;
+        called for each chunk.
     :param content: content of the blob, if there is no ``fetch_file``.
-    :param mount: another repository of the registry that has the blob; empty for none.
+    :param mount: another repository of the registry that has the blob; empty if none is known.
     """
 
     name: str

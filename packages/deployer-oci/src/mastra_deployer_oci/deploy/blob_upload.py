@@ -1,8 +1,8 @@
 """Upload one blob; after an interruption, resume or repeat the upload.
 
-The offset of the next chunk is the number of bytes sent. The offset in a registry's response is not
-used, because registries report it in different ways. At the end, the registry checks the digest of
-the whole blob.
+The offset of the next chunk is the number of bytes that were sent. The offset in a registry's
+response is not used, because registries report it in different ways. At the end, the registry
+checks the digest of the whole blob.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class BlobUpload:
 
     :param registry: repository to push to.
     :param blob: the blob, which the repository lacks.
-    :param progress: receives the number of bytes.
+    :param progress: receives the number of pushed bytes.
     :param in_use: the method that worked last.
     """
 
@@ -150,7 +150,7 @@ class BlobUpload:
                 self._try_upload()
 
     def _try_upload(self) -> None:
-        """Try the upload once; begin at the registry's offset if it is known."""
+        """Try the upload once; begin at the offset that the registry reported, if it did."""
         is_first, self._is_first_attempt = self._is_first_attempt, False
         if not is_first and self._registry.has_blob(self._blob.digest):
             return self._report_progress(self._blob.size)
@@ -256,8 +256,8 @@ class BlobUpload:
     def _finish(self) -> None:
         """Complete a chunked upload: ``PUT <upload>?digest=``.
 
-        If the response is lost, the repeated request gets a 404. The next attempt then finds the
-        blob.
+        If the response is lost, the repeated request gets a 404, and the next attempt finds the
+        complete blob.
         """
         response = self._client.put(
             self._build_end_url(),
@@ -274,7 +274,7 @@ class BlobUpload:
     def _classify_errors(self) -> Iterator[None]:
         """Convert an error to ``_UploadInterrupted`` or ``_MethodRefused`` if a retry may help.
 
-        All other requests of an upload are safe to repeat, and the kit's client retries them.
+        Requests that are safe to repeat do not need this, because the kit's client retries them.
         """
         try:
             yield
@@ -298,7 +298,7 @@ class BlobUpload:
         raise error
 
     def _update_location(self, response: httpx.Response) -> None:
-        """Read the address for the next request; without one, keep the last address."""
+        """Read the address for the next request; without a new one, keep the last address."""
         if "location" in response.headers:
             self._location = response.url.join(response.headers["location"])
 

@@ -28,7 +28,7 @@ def deploy(
 ) -> Deployment:
     """Push the layers, then the manifests by digest, and then move the tag.
 
-    Nothing is live before the tag moves.
+    The image is not live before the tag moves.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

@@ -73,7 +73,7 @@ def open_image(
 
     if settings.merge and is_draft(request):
         raise ConfigError(
-            "merge=true adds a platform to the image of a tag, and with --no-promote no tag moves.",
+            "merge=true adds a platform to the image of a tag, but with --no-promote no tag moves.",
             "Deploy all platforms with --preview, and then promote the last deployment.",
         )
     plan = read_plan(bundle.directory)
@@ -109,7 +109,7 @@ def _assemble_image(
     blobs: list[Blob],
     merge_tag: str,
 ) -> DeployImage:
-    """Build the config and the manifest; with ``merge_tag``, also build that tag's new index."""
+    """Build the config and the manifest; with ``merge_tag``, also build the tag's new index."""
     from mastra_deployer_oci.bundle.image_layout import build_image, extract_platform
     from mastra_deployer_oci.deploy.multi_arch import merge_index
 

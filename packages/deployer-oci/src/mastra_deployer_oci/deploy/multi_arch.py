@@ -18,7 +18,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     """Build an index of a tag's images, in which ``child`` replaces the same platform's image.
 
     :param registry: the target repository.
-    :param tag: the tag whose images are kept.
+    :param tag: the tag whose images for other platforms are kept.
     :param child: descriptor of the image to add, with its ``platform``.
     :param app: digest of the app's sources, which all images must share.
     :returns: the index.

@@ -12,7 +12,7 @@ __all__ = ("PushProgress",)
 class PushProgress:
     """Counts the pushed bytes of all blobs together.
 
-    :param report: receives the number of bytes.
+    :param report: receives the number of pushed bytes.
     :param total: bytes of all blobs to push.
     """
 
@@ -31,7 +31,7 @@ class PushProgress:
             self._report.advance(self._done, self._total)
 
     def exclude(self, size: int) -> None:
-        """Subtract bytes that need not be sent from the total.
+        """Reduce the total by bytes that need not be sent.
 
         :param size: number of bytes.
         """

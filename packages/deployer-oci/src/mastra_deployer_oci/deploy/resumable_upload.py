@@ -23,7 +23,7 @@ class UploadSession:
     If the cache directory is not writable, nothing is stored.
 
     :param file: file that stores the address.
-    :param api_url: base URL of the registry's API; addresses of other hosts are ignored.
+    :param api_url: base URL of the registry's API; a stored address of another host is ignored.
     """
 
     file: Path

@@ -1,6 +1,6 @@
-"""Choose whether a blob is sent whole or in chunks, and the size of the chunks.
+"""Choose whether a blob is sent in one request or in chunks, and the size of the chunks.
 
-Registries accept different methods. If a registry refuses a method, another method is tried.
+Registries accept different methods. If a registry refuses a method, mastra tries another one.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class Whole(enum.Enum):
 class UploadMethod:
     """A way to send blobs.
 
-    :param chunk_size: bytes of a chunk.
-    :param whole: which blobs are sent in one request; small ones are not larger than a chunk.
+    :param chunk_size: size of a chunk in bytes.
+    :param whole: which blobs are sent in one request. Blobs count as small if they are not larger
+        than a chunk.
     """
 
     chunk_size: int = _CHUNK
@@ -61,7 +62,7 @@ def choose_first_method(registry: str) -> UploadMethod:
 def is_refusal(error: ApiError) -> bool:
     """Return whether a registry refuses the method by which a blob was sent.
 
-    :param error: the registry's answer to a part of the upload.
+    :param error: the error with which the registry responded to a part of the upload.
     """
     return error.status in _REFUSALS
 
@@ -71,7 +72,7 @@ def choose_next_method(method: UploadMethod, size: int, error: ApiError) -> Uplo
 
     :param method: the refused method.
     :param size: bytes of the blob.
-    :param error: the registry's answer.
+    :param error: the error with which the registry responded.
     """
     if _is_too_large(error):
         return _reduce_chunk(method, size)
@@ -81,7 +82,7 @@ def choose_next_method(method: UploadMethod, size: int, error: ApiError) -> Uplo
 
 
 def _is_too_large(error: ApiError) -> bool:
-    """Return whether the registry refuses the size of a request; GitHub then responds with 416."""
+    """Return whether the registry refuses the size of a request, as GitHub does with a 416."""
     return error.status == _TOO_LARGE or "too large" in error.message.lower()
 
 

@@ -98,7 +98,7 @@ def rollback(
 ) -> Deployment:
     """Move the production tag to the previous image; each further call goes one image back.
 
-    After a rollback to an ``id``, the next rollback returns to the image before it.
+    After a rollback to an ``id``, the next rollback without an ``id`` undoes it.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -123,7 +123,7 @@ def rollback(
 def _find_rollback_target(log: ReleaseLog, id: str, tag: str, registry: Repository) -> Record:
     """Return the record that a rollback restores.
 
-    :raises DeployError: when there is none.
+    :raises DeployError: when there is no such record.
     """
     from mastra_deployer.kit import find_rollback_target, require_deployed
 
@@ -159,12 +159,12 @@ def _find_record(log: ReleaseLog, id: str, registry: Repository) -> Record:
 def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Report) -> bool:
     """Delete all manifests of deployments, and keep the repository's other contents.
 
-    Images that another production tag also had are kept.
+    Images to which another production tag has pointed are kept.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
-    :param report: receives progress, and the tag if it remains.
-    :returns: whether there was anything to delete.
+    :param report: receives progress, and a note about the tag if it remains.
+    :returns: whether the registry had anything to delete.
     :raises DeployError: when the registry does not allow deleting.
     """
     from mastra_deployer_oci.api.repository import open_target

@@ -27,9 +27,11 @@ def publish(
 
     :param registry: the target repository.
     :param log: the log of releases.
-    :param event: the record to write; its name, time and ``back`` are set here.
-    :param same_app: whether the tag has the same app, to which a platform is added.
-    :param keep_back: keep ``back`` of the event, so that the next rollback goes back further.
+    :param event: the record to write; this function sets its name, time and ``back``.
+    :param same_app: whether the release only adds a platform to the version of the app that the tag
+        has.
+    :param keep_back: keep the ``back`` that ``event`` has, so that the next rollback goes back
+        further.
     :returns: the record that is current now.
     :raises DeployError: when the image is no longer in the registry.
     """
@@ -50,11 +52,11 @@ def publish(
 
 
 def record_draft(registry: Repository, log: ReleaseLog, event: Record) -> Record:
-    """Write the record of an image that no tag is moved to, so that it can be promoted.
+    """Write the record of a draft, to which no tag points, so that it can be promoted.
 
     :param registry: the target repository.
     :param log: the log of releases.
-    :param event: the record to write; its name and time are set here.
+    :param event: the record to write; this function sets its name and time.
     :returns: the record of the image.
     """
     short = event.image.removeprefix("sha256:")[:12]
@@ -70,14 +72,15 @@ def get_image(registry: Repository, record: Record) -> Document:
 
     :param registry: the target repository.
     :param record: the record.
-    :returns: its manifest or index.
+    :returns: the manifest or the index of the image.
     :raises DeployError: when the image is no longer in the registry.
     """
     image = registry.find_manifest(record.image)
     if image is None:
         raise DeployError(
             f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
-            "Deploy it again. Exclude tags that begin with mastra- from the registry's clean-up.",
+            "Deploy that version again. Exclude tags that begin with mastra- from the registry's "
+            "clean-up.",
         )
     return image
 

@@ -1,10 +1,11 @@
 """Store the log of an app's releases in the registry itself.
 
 Every deploy, promotion and rollback writes a record. A record is a small image index with
-annotations. Its tag contains the time, so that records can be sorted. A record is written before
-its tag moves, and moving a tag is one request. Therefore the tag alone decides which image is live.
-The newest record of that image decides to which image a rollback goes. If the tag was never moved
-for a record, its image is not live, and the record is ignored.
+annotations. The tag of a record contains the time, so that records can be sorted. A record is
+written before the production tag moves, and moving a tag is one request. Therefore the tag alone
+decides which image is live. The newest record of the live image decides to which image a rollback
+returns. If the tag was never moved for a record, the image of the record is not live, and the
+record is ignored.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ class Record:
     :param moves: the tag that was moved to the image.
     :param created: when the record was written.
     :param children: descriptors of the image's manifests, one for each platform.
-    :param back: name of the record that was current before, to which a rollback goes. The record of
-        a rollback without an id takes over the ``back`` of its target, so that the next rollback
-        goes back further.
+    :param back: name of the record to which a rollback returns: the one that was current before.
+        The record of a rollback without an id takes over the ``back`` of its target, so that the
+        next rollback goes back further.
     :param message: message of the deploy.
     :param branch: branch of the deploy.
     :param commit: commit of the deploy.
@@ -82,7 +83,7 @@ class Record:
         """Parse a record.
 
         :param name: tag of the record.
-        :param document: the document under that tag.
+        :param document: the document under the record's tag.
         :returns: the record.
         """
         value = document.value
@@ -137,7 +138,7 @@ class ReleaseLog:
     def group_names_by_image(self) -> dict[str, list[str]]:
         """Group the names of all records by image, newest first.
 
-        :returns: names by the first twelve digits of the image's digest.
+        :returns: the names of the records, by the first twelve digits of the image's digest.
         """
         names_by_image: dict[str, list[str]] = {}
         for name in self._names:

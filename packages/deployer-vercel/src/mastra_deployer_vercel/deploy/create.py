@@ -68,8 +68,8 @@ def create_deployment(
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """Request a deployment only once, even after a lost response.
 
-    After a lost response, the new deployment is looked up. It has the mark of the request, and did
-    not exist before the request.
+    If the response is lost, the function looks for a deployment that has the mark of the request,
+    and that did not exist before the request.
 
     :param client: client of Vercel's API.
     :param body: body of the request.
@@ -179,11 +179,11 @@ def wait_until_ready(
 
     :param client: client of Vercel's API.
     :param id: id of the deployment.
-    :param settings: settings of the deployer; ``timeout`` is used.
+    :param settings: settings of the deployer, of which ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Vercel describes it.
     :raises DeploymentFailed: when the deployment fails.
-    :raises DeployTimeout: when it is not ready in time.
+    :raises DeployTimeout: when the deployment is not ready in time.
     """
     deployment = poll(
         lambda: read_object(client.get(f"/v13/deployments/{id}")),

@@ -47,9 +47,10 @@ def deploy(
 ) -> Deployment:
     """Set variables, upload files, create the deployment, and wait until it is ready.
 
-    In this order, an interruption has no effect on users. A deployment gets its variables when it
-    is created, so setting variables does not affect running deployments. The request that creates
-    the deployment also contains its variables, so that two deploys at once do not mix.
+    The order of the steps protects users from an interruption. A deployment gets its variables when
+    it is created, so setting variables does not affect running deployments. The request that
+    creates the deployment also contains its variables, so that the variables of two simultaneous
+    deploys do not mix.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -59,7 +60,7 @@ def deploy(
     :returns: the new deployment.
     :raises ConfigError: when nobody would promote a staged deployment.
     :raises DeploymentFailed: when the deployment fails.
-    :raises DeployTimeout: when it is not ready in time.
+    :raises DeployTimeout: when the deployment is not ready in time.
     """
     refuse_unpublished_draft(settings, request)
     if request.environment == "production" and not request.promote:

@@ -33,16 +33,17 @@ def set_canary(
 ) -> Deployment:
     """Send a share of the production traffic to a production deployment.
 
-    A share can only grow. To reduce a share, end the release with 0, and start a new release.
+    The share of a canary can only grow. To reduce it, end the release with 0, and start a new
+    release.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
     :param id: id of the deployment.
     :param percent: share of the traffic in percent; 0 ends the release, 100 completes it.
     :param report: receives progress.
-    :returns: the deployment with its share.
-    :raises DeployError: for a preview or the live deployment, for a smaller share, or while
-        another deployment is a canary.
+    :returns: the deployment with its share of the traffic.
+    :raises DeployError: if the deployment is a preview or live, if the share would become smaller,
+        or if another deployment is a canary.
     """
     project = get_project(client, settings)
     item, live_id = get_deployment(client, project, id), get_live_id(project)
@@ -78,7 +79,7 @@ def _to_deployment(
 def _start_release(
     client: httpx.Client, settings: VercelDeployer, item: dict[str, Any], percent: int
 ) -> dict[str, Any]:
-    """Start a release with two stages that need an approval: the share, and 100 %.
+    """Start a rolling release with two stages, ``percent`` and 100 %; each needs an approval.
 
     ``PATCH /v1/projects/{id}/rolling-release/config``, ``POST .../rolling-release/start``.
     """
@@ -101,7 +102,7 @@ def _advance_release(
     release: dict[str, Any],
     percent: int,
 ) -> Deployment:
-    """Advance to a share: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
+    """Advance a release: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
     share = get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])

@@ -42,7 +42,7 @@ def list_deployments(
 
 
 def _list_shares(project: dict[str, Any], release: dict[str, Any]) -> dict[str, int]:
-    """Return the shares of the canary and of the live deployment; empty without a canary."""
+    """Return the shares of the canary and the live deployment; empty without a canary."""
     if not release:
         return {}
     percent = get_percent(release)

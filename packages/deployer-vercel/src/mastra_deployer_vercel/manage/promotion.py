@@ -44,7 +44,7 @@ def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Rep
     """Make a deployment live: ``POST /v10/projects/{project}/promote/{id}``.
 
     A production deployment is promoted unchanged. A preview has other variables, so its files are
-    deployed again to production. Vercel already has these files.
+    deployed again to production. Vercel already has the files of a preview.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -71,7 +71,7 @@ def _require_ready(item: Mapping[str, Any]) -> None:
     if (state := get_state(item)) != "ready":
         raise DeployError(
             f"{get_id(item)} cannot become live, because its state is {state!r}.",
-            "Wait until it is ready, or deploy again.",
+            "Wait until the deployment is ready, or deploy again.",
         )
 
 
@@ -92,12 +92,12 @@ def _move_production(
 def rollback(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
     """Move the domains to an earlier deployment: ``POST /v9/projects/{project}/rollback/{id}``.
 
-    An active rolling release ends first.
+    If a rolling release is active, the rollback ends it first.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
-    :param id: id of the deployment to go back to; empty for the previous one, or, beside a canary,
-        for the live one.
+    :param id: id of the deployment to go back to; if empty, the previous deployment or, while there
+        is a canary, the live deployment.
     :param report: receives progress.
     :returns: the deployment that is live now.
     :raises DeployError: when there is no deployment to go back to.
@@ -139,7 +139,8 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """Return the deployment that was live before the present one; empty if there is none.
 
-    The last move of the domains names it. Without a move, it is the next older deployment.
+    The project's last move of the domains names the previous deployment. Without a recorded move,
+    the previous deployment is the next older one.
     """
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}

@@ -1,8 +1,8 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
-The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. It sends JSON messages that end with
-a zero byte. The messages tell the port of the runtime, and the log lines and the end of each
-request.
+The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. The runtime sends JSON messages,
+each of which ends with a zero byte. The messages report the port of the runtime, and for each
+request its log lines and its end.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _START_TYPES = ("server-started", "unrecoverable-error")
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory, which the app can only read where ``ChildProcess`` can
-        prevent writing.
+    :param function: the ``.func`` directory; if ``ChildProcess`` can prevent writing on this
+        machine, the app can only read it.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
-    :param log: called with each message of the runtime.
+    :param log: a function to call with each message of the runtime.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class FunctionRuntime:
         As on the platform, packages of this machine cannot be imported, even by child processes of
         the app.
 
-        :raises ConfigError: when the interpreter cannot create one.
+        :raises ConfigError: when the interpreter cannot create a virtual environment.
         """
         command = [self._python, "-I", "-m", "venv", "--without-pip", "--symlinks", str(directory)]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)

@@ -70,8 +70,8 @@ def find_deployment(
 ) -> dict[str, Any] | None:
     """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
 
-    Vercel finds the deployments of all projects. The files of another project's deployment must
-    not become live in this project.
+    With this request, Vercel finds the deployments of all projects. The function ignores other
+    projects, because the files of their deployments must not become live in this project.
 
     :param client: client of Vercel's API.
     :param project: the project, as Vercel describes it.
@@ -147,9 +147,9 @@ def to_deployment(
     """Convert a deployment of Vercel to the pipeline's type.
 
     :param item: the deployment, as Vercel describes it.
-    :param project: its project, as Vercel describes it.
+    :param project: the deployment's project, as Vercel describes it.
     :param settings: settings of the deployer.
-    :param live: whether it is live; derived from the project where ``None``.
+    :param live: whether the deployment is live; if ``None``, the project tells.
     :returns: the deployment.
     """
     stage, state, meta = get_stage(item), get_state(item), item.get("meta") or {}

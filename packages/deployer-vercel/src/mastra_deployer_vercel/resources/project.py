@@ -46,7 +46,7 @@ def get_project(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
     :returns: the project, as Vercel describes it.
-    :raises DeployError: when it does not exist.
+    :raises DeployError: when the project does not exist.
     """
     return require_deployed(
         find_project(client, settings),

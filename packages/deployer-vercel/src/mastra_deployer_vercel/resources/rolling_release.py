@@ -38,7 +38,7 @@ def get_canary_id(release: dict[str, Any]) -> str:
     """Return the id of the deployment that receives a share of the traffic.
 
     :param release: the release, as Vercel describes it.
-    :returns: the id; empty when there is no release.
+    :returns: the id of the canary; empty when no release is active.
     """
     return str((release.get("canaryDeployment") or {}).get("id") or "")
 

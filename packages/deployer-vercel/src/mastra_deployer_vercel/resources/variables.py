@@ -25,7 +25,8 @@ __all__ = ("Variables",)
 class Variables:
     """An ``EnvStore`` on an open client: ``/v10/projects/{name}/env``.
 
-    A deployment gets the values when it is created. Later changes do not affect the deployment.
+    A deployment gets the values when it is created. Later changes of the variables do not affect
+    the deployment.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -50,8 +51,10 @@ class Variables:
         """Create or replace variables of type ``sensitive``: ``POST /v10/projects/{name}/env``.
 
         :param values: values by name.
-        :returns: a deployment keeps the variables with which it was created.
-        :raises ApiError: if Vercel rejects some variables. Its response then has status 201.
+        :returns: ``next-deploy``, because a deployment keeps the variables with which it was
+            created.
+        :raises ApiError: if Vercel rejects some variables. Even in this case, Vercel's response has
+            the status 201.
         """
         if not values:
             return "next-deploy"
@@ -70,7 +73,7 @@ class Variables:
             reasons = "; ".join(_format_failure(item) for item in failures)
             raise ApiError(
                 f"Vercel rejected some environment variables: {reasons}.",
-                "Correct them. The other variables are set. Nothing was deployed.",
+                "Correct these variables. The other variables are set. Nothing was deployed.",
                 status=response.status_code,
             )
         return "next-deploy"
@@ -78,10 +81,12 @@ class Variables:
     def unset(self, names: Iterable[str]) -> EnvEffect:
         """Remove variables: ``DELETE /v9/projects/{name}/env/{id}``.
 
-        If other environments also use a variable, a ``PATCH`` keeps it for them.
+        If other environments also use a variable, a ``PATCH`` removes only this environment from
+        it.
 
         :param names: names of the variables; unknown names are ignored.
-        :returns: a deployment keeps the variables with which it was created.
+        :returns: ``next-deploy``, because a deployment keeps the variables with which it was
+            created.
         """
         names_to_remove = set(names)
         for item in self._fetch():
@@ -90,7 +95,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return the time of the last change in this environment; ``None`` if there is none."""
+        """Return the time of the last change of a variable; ``None`` if there is no variable."""
         times = (item.get("updatedAt") or item.get("createdAt") or 0 for item in self._fetch())
         newest = max(times, default=0)
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None

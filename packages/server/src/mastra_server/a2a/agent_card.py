@@ -46,7 +46,7 @@ def _build_skill(tool: Any) -> dict[str, Any]:
 
 
 def _build_old_fields(url: str, *, takes_bearer: bool) -> dict[str, Any]:
-    """Build the fields that exist only in version 0.3, or have another form there."""
+    """Build the fields that exist only in version 0.3, or have another form in that version."""
     bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
     return {
         "url": url,
@@ -65,7 +65,7 @@ def _build_old_fields(url: str, *, takes_bearer: bool) -> dict[str, Any]:
 
 
 def _build_new_fields(url: str, *, takes_bearer: bool) -> dict[str, Any]:
-    """Build the fields that exist only in version 1.0, or have another form there."""
+    """Build the fields that exist only in version 1.0, or have another form in that version."""
     fields: dict[str, Any] = {
         "supportedInterfaces": [
             {"url": url, "protocolBinding": "JSONRPC", "protocolVersion": version}

@@ -84,8 +84,8 @@ def convert_error(error: RequestError) -> A2aError | None:
     """Convert an error of a request to an error of the protocol.
 
     :param error: the error.
-    :returns: the error of the protocol; ``None`` for an error that has its own HTTP status, as when
-        the caller is not allowed to do this, or exceeds a limit.
+    :returns: the error of the protocol; ``None`` for an error that has its own HTTP status, such as
+        a missing permission or an exceeded limit.
     """
     if error.status == _CONFLICT:
         return A2aError(INVALID_REQUEST, error.message)

@@ -130,7 +130,7 @@ class _Call:
         return get_task_store(self._request.app.state)
 
     async def send(self) -> dict[str, Any]:
-        """Send a message, and wait for the end of the run if the caller wants to wait."""
+        """Send a message, and wait for the end of the run if the caller requests this."""
         params = self._read_params(SendParams)
         task = self._open_task(params)
         is_blocking = params.configuration.is_blocking
@@ -267,7 +267,7 @@ def _build_filter(params: ListParams) -> Callable[[Task], bool]:
 
 
 async def _wait_for_end(task: Task) -> None:
-    """Wait until the run of a task ends; stop the run if the request takes too long."""
+    """Wait until the run of a task ends; if the request takes too long, stop the run."""
     if task.run is None:
         return
     try:

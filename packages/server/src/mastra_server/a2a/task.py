@@ -21,7 +21,7 @@ class Task:
     """A task of an agent; a run changes the task, and any number of readers wait for changes.
 
     :param agent_id: the id of the agent.
-    :param owner: the resource that the caller is restricted to; empty for none.
+    :param owner: the resource that the caller is restricted to; empty without a restriction.
     :param context_id: the id of the conversation, which is a thread of the memory.
     :param resource: the owner of the thread.
     :param metadata: the metadata of the request.
@@ -50,7 +50,7 @@ class Task:
 
     @property
     def is_active(self) -> bool:
-        """Whether the run continues."""
+        """Whether the run of the task is still active."""
         return self.state in _ACTIVE
 
     @property
@@ -60,7 +60,7 @@ class Task:
 
     @property
     def has_object(self) -> bool:
-        """Whether there is a structured answer."""
+        """Whether the task has a structured answer."""
         return self._object is not None
 
     @property
@@ -69,10 +69,10 @@ class Task:
         return len(self._pieces)
 
     def start(self, message: dict[str, Any], *, is_streamed: bool) -> None:
-        """Begin a run with a message; the artifacts of an earlier run are replaced.
+        """Begin a run with a message; discard the artifacts of the task's earlier runs.
 
         :param message: the message, in the form of version 0.3.
-        :param is_streamed: whether text and data are artifacts of their own.
+        :param is_streamed: whether text and data become separate artifacts.
         """
         self.history.append(message)
         self.waiting_call = self.error = ""
@@ -167,8 +167,8 @@ class Task:
     def build_text_artifact(self, start: int, end: int) -> dict[str, Any]:
         """Build an artifact from pieces of the answer.
 
-        :param start: the first piece.
-        :param end: the piece after the last one.
+        :param start: the index of the first piece.
+        :param end: the index after the last piece.
         """
         text = "".join(self._pieces[start:end])
         return {

@@ -28,14 +28,14 @@ class TaskReader:
         task.readers.add(self._signal)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading the task."""
         self._task.readers.discard(self._signal)
 
     async def stream(self) -> AsyncGenerator[dict[str, Any] | None]:
         """Yield the task, and then its changes.
 
-        :returns: the task and the events, in the form of version 0.3; ``None`` if nothing has
-            changed for a long time.
+        :returns: a generator of the task and its events, in the form of version 0.3. It yields
+            ``None`` if nothing has changed for a long time.
         """
         yield self._first
         while self._task.is_active:
@@ -51,7 +51,7 @@ class TaskReader:
                 yield update
 
     async def _wait(self) -> bool:
-        """Wait for a change; return ``False`` if there is none for a long time."""
+        """Wait until the task changes; return ``False`` if it does not change for a long time."""
         try:
             async with asyncio.timeout(HEARTBEAT_INTERVAL):
                 await self._signal.wait()

@@ -46,7 +46,7 @@ async def start_task_run(
     :param agent: the agent.
     :param task: the task.
     :param message: the message, in the form of version 0.3.
-    :param is_streamed: whether text and data are artifacts of their own.
+    :param is_streamed: whether text and data become separate artifacts.
     :raises A2aError: when the run of the task is no longer suspended.
     :raises Conflict: when the task is working.
     :raises Forbidden: when the thread belongs to another resource.

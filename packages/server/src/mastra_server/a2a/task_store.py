@@ -26,10 +26,10 @@ class TaskStore:
         self._tasks: CallerCache[_Key, Task] = CallerCache(MAX_TASKS, MAX_BYTES, MAX_AGE)
 
     def put(self, task: Task, caller: str) -> None:
-        """Store a task, or count its present size.
+        """Store a task; if it is already stored, count its present size.
 
         :param task: the task.
-        :param caller: who the task is counted for.
+        :param caller: the caller whose limits the task counts toward.
         """
         self._tasks.put(_get_key(task), task, caller, estimate_size(task.build()))
 
@@ -37,7 +37,7 @@ class TaskStore:
         """Return a task.
 
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         :param task_id: the id of the task.
         :raises A2aError: when this agent and owner have no such task.
         """
@@ -51,7 +51,7 @@ class TaskStore:
         """Return the tasks of an agent, the oldest first.
 
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         """
         found = [task for task in self._tasks if (task.agent_id, task.owner) == (agent_id, owner)]
         for task in found:

@@ -24,13 +24,13 @@ def to_ui_parts(
     message_id: str = "",
     decisions: Mapping[str, bool] = _NO_DECISIONS,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the parts for a chunk; none if the AI SDK has no equivalent of the chunk.
+    """Yield the parts for a chunk; yield no part if the AI SDK has no equivalent of the chunk.
 
     :param chunk: a chunk of an agent's stream.
     :param version: the version of the AI SDK.
     :param message_id: the id of the message that the answer continues; empty for a new message.
-    :param decisions: whether each decided call is approved, by call id. The browser already has
-        these calls, so they are not sent again.
+    :param decisions: whether each decided tool call is approved, by call id. The browser already
+        has the decided calls, so they are not sent again.
     """
     kind, payload = chunk["type"], chunk.get("payload", {})
     if kind == "start":

@@ -14,7 +14,7 @@ Date = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 
 
 class SuspendedQuery(ContextQuery):
-    """Filter and page of suspended runs."""
+    """The filter and the page of a list of suspended runs."""
 
     thread_id: str = ""
     resource_id: str = ""

@@ -23,7 +23,7 @@ def chat_routes(
     """Create the routes of a chat: one for its messages, and one to reconnect to a run.
 
     :param path: the path, with ``{agent_id}`` unless ``agent`` is given.
-    :param agent: key or id of the only agent of the path.
+    :param agent: key or id of the agent, if the path serves only one agent.
     :param version: the version of the AI SDK in the browser: ``v5``, or ``v6`` for 6 and newer.
     :returns: the routes for ``Server(api_routes=...)``.
     :raises ConfigError: for a path without an agent, and for an unknown version.
@@ -31,7 +31,7 @@ def chat_routes(
     if bool(agent) == ("{agent_id}" in path):
         raise ConfigError(
             f"The chat route {path!r} has {'two agents' if agent else 'no agent'}.",
-            "Write '/chat/{agent_id}', or pass agent= and a path without it.",
+            "Write the path as '/chat/{agent_id}', or pass agent= and a path without {agent_id}.",
         )
     if version not in ("v5", "v6"):
         raise ConfigError(

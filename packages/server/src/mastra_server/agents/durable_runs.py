@@ -38,9 +38,9 @@ class DurableRun:
 
     :param agent: the agent.
     :param run_id: the id of the run.
-    :param resource: the owner of the run; any if it is empty.
+    :param resource: the owner of the run; if it is empty, the run may have any owner.
     :param state: the state of the application.
-    :ivar resource: the owner of the run; any if it is empty.
+    :ivar resource: the owner of the run; if it is empty, the run may have any owner.
     """
 
     def __init__(self, agent: DurableAgent, run_id: str, resource: str, state: State) -> None:
@@ -71,7 +71,7 @@ def find_durable_run(
     :param request: the request.
     :param agent_id: the id of the agent.
     :param run_id: the id of the run, which need not exist yet.
-    :param resource: the owner of the run; any if it is empty.
+    :param resource: the owner of the run; if it is empty, the run may have any owner.
     """
     agent = find_durable_agent(request, agent_id)
     return None if agent is None else DurableRun(agent, run_id, resource, request.app.state)
@@ -96,8 +96,8 @@ async def stream_durable_run(
 class _PartOfRun(AgentWrapper):
     """An agent that yields the stored events of one part of a run.
 
-    A part begins with the start of the run or with a decision. It ends with the end or the
-    suspension of the run.
+    A part begins when the run starts, or when a decision resumes the run. The part ends when the
+    run ends or is suspended.
     """
 
     def __init__(

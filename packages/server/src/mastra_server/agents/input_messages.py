@@ -33,9 +33,9 @@ def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
     Reasoning, sources and step marks are left out, because no model receives them.
 
     :param value: the decoded JSON.
-    :param where: the path of the value in the body, for errors.
+    :param where: the path of the value in the body, for error messages.
     :returns: at least one message.
-    :raises InvalidBody: for anything else.
+    :raises InvalidBody: if the value is not a text, a message, or a list of them.
     """
     if isinstance(value, list):
         items = {f"{where}.{index}": item for index, item in enumerate(value)}
@@ -51,7 +51,7 @@ def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
 
 
 def _count_parts(message: dict[str, Any]) -> int:
-    """Count the parts in all places of a message."""
+    """Count the parts in all fields of a message that may contain parts."""
     content = message.get("content")
     places = [message.get("parts"), content]
     if isinstance(content, dict):
@@ -76,7 +76,7 @@ def _get_id(item: dict[str, Any]) -> str:
 
 
 def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
-    """Parse the parts of one message that are for the model.
+    """Parse those parts of one message that the model receives.
 
     :param item: the message.
     :param where: the path of the message for errors, such as ``messages.0``.
@@ -103,7 +103,7 @@ def _get_raw_parts(item: dict[str, Any], where: str) -> list[Any]:
 
 
 def _split_tool_results(role: Any, parts: Iterable[Part], id: str) -> list[Message]:
-    """Move tool results from stored messages to messages of their own."""
+    """Move tool results from stored messages to separate messages."""
     groups = itertools.groupby(parts, lambda part: isinstance(part, ToolResultPart))
     return [
         Message(role="tool" if results else role, parts=tuple(group), id=id)
@@ -163,7 +163,7 @@ def _parse_invocation(call: dict[str, Any]) -> Iterator[Part]:
 
 
 def _parse_tool_part(part: dict[str, Any], name: str) -> Iterator[Part]:
-    """Yield a tool call and its result, from a part in the form of newer user interfaces."""
+    """Yield a tool call and its result, from a part in the form that newer user interfaces send."""
     names: dict[str, Any] = {"id": require_string(part["toolCallId"]), "name": name}
     yield ToolCallPart(**names, arguments=_require_object(part.get("input")))
     if part.get("state") == "output-available":
@@ -197,7 +197,7 @@ def _parse_file(part: dict[str, Any], source: Any, default: str) -> FilePart:
 
 
 def _decode_data_url(text: str) -> tuple[str, bytes]:
-    """Return the media type of a ``data:`` URL, which may be empty, and its content."""
+    """Return the media type and the content of a ``data:`` URL; the media type may be empty."""
     head, _, payload = text.removeprefix("data:").partition(",")
     media_type, _, parameters = head.partition(";")
     data = _decode_percent(payload)
@@ -225,7 +225,7 @@ def require_string(value: Any) -> str:
     """Return ``value`` if it is a string; otherwise raise an error.
 
     :param value: a value of decoded JSON.
-    :raises TypeError: for anything else.
+    :raises TypeError: if the value is not a string.
     """
     if not isinstance(value, str):
         raise TypeError("expected a string")

@@ -51,7 +51,7 @@ def keep_chunk(chunk: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 class LogBudget:
-    """The memory for the logs of all active runs, in equal parts."""
+    """The memory for logs, which all active runs share equally."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -66,16 +66,17 @@ class LiveRun:
     """A run: a task that writes frames to a log, and any number of readers of the log.
 
     The log has a maximum size. When the log is full, the run waits up to 30 seconds for readers
-    that have not read the oldest frame. It then disconnects these readers and drops the frame. A
-    run without readers never waits. A suspended run continues in the same log.
+    that have not read the oldest frame. After 30 seconds, the run disconnects these readers and
+    drops the frame. A run without readers never waits for readers. A suspended run continues in the
+    same log.
 
-    A durable run is executed elsewhere, and this task only reads it. The run continues if the task
-    ends.
+    A durable run is executed elsewhere, and this task only reads the events of the run. The durable
+    run continues if this task ends.
 
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
-    :param owner: the resource that the caller is restricted to; empty for none.
-    :param budget: the memory that the log shares with those of other runs.
+    :param owner: the resource that the caller is restricted to; empty without a restriction.
+    :param budget: the memory that the logs of all runs share.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class LiveRun:
 
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run; ``None`` for none.
-        :param convert: converts each chunk to those that the readers receive.
+        :param convert: a function that converts each chunk to the chunks that readers receive.
         :returns: the task.
         """
         self._convert = convert
@@ -161,7 +162,7 @@ class LiveRun:
             await self.durable.cancel()
 
     async def detach(self) -> None:
-        """Stop reading a durable run; its readers reconnect to another server. Abort other runs."""
+        """Stop reading a durable run, so that its readers reconnect; abort any other run."""
         self._is_detached = self.durable is not None
         await self._stop()
 
@@ -171,10 +172,10 @@ class LiveRun:
             await wait_for_task(self._task)
 
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
-        """Abort the run if it has no reader for two seconds.
+        """Abort the run when it has had no reader for two seconds.
 
-        :param must_continue: returns whether the run continues without readers. It is called at
-            the end of these seconds.
+        :param must_continue: a function that returns whether the run continues without readers. It
+            is called after the two seconds.
         """
         self._must_continue = must_continue
 
@@ -193,7 +194,7 @@ class LiveRun:
             )
 
     def build_disconnect_callback(self, *, at_once: bool = False) -> Callable[[], Awaitable[None]]:
-        """Return a callback for the end of a response, which aborts the run if it has no reader.
+        """Return a callback for the end of a response; it aborts the run if the run has no reader.
 
         The callback does nothing if the run has been resumed meanwhile, because the resumed run has
         a reader of its own.
@@ -225,8 +226,9 @@ class LiveRun:
     async def stream_frames(self, after: int | None = None) -> AsyncGenerator[bytes]:
         """Stream the frames of the run to one reader, until the run ends.
 
-        :param after: the number of frames that the reader has received; by default it gets those
-            since the run last started. A comment replaces frames that are no longer in the log.
+        :param after: the number of frames that the reader has received; by default, the reader gets
+            the frames since the run last started. A comment replaces frames that are no longer in
+            the log.
         :returns: the frames, joined if several are ready.
         """
         reader = _Reader(self._choose_position(after))
@@ -336,10 +338,10 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return all frames that ``reader`` has not received, and the id for a reconnection.
+        """Return the frames that ``reader`` has not received, and an id to reconnect with.
 
-        The id is in a block without data. Mastra's client ignores this block, because it is not an
-        event.
+        The id for a reconnection is in a block without data. Mastra's client ignores this block,
+        because it is not an event.
         """
         lost = reader.position < self._first
         start = max(reader.position - self._first, 0)

@@ -26,7 +26,7 @@ _Key = tuple[str, str, str]
 
 
 class RunScope(NamedTuple):
-    """The runs that a caller may see; each field is empty for no restriction.
+    """The runs that a caller may see; an empty field restricts nothing.
 
     :param owner: the resource that the caller is restricted to.
     :param thread: the thread that the caller is restricted to.
@@ -77,12 +77,13 @@ class LiveRuns:
         :param caller: the caller whose limits apply to the run; empty for the application itself.
         :param size: the bytes of the run's input.
         :param memory: the resource and the thread of the run's input.
-        :param convert: converts each chunk to those that the readers receive.
+        :param convert: a function that converts each chunk to the chunks that readers receive.
         :param durable: a durable run, which this server only reads; ``None`` for a run of this
             server.
         :returns: the run.
         :raises Conflict: when a run with this id is still running.
-        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
+        :raises TooManyRuns: when the number or the size of the caller's running runs exceeds a
+            limit.
         """
         key = (agent_id, owner, run_id)
         self._remove_lost_runs()
@@ -106,12 +107,13 @@ class LiveRuns:
         return run
 
     def hold_place(self, caller: str, size: int) -> Callable[[], None]:
-        """Count a run toward the limits of its caller, even if the run itself is not kept here.
+        """Count a run toward the limits of its caller, even if this object does not keep the run.
 
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.
         :returns: a function to call once, at the end of the run.
-        :raises TooManyRuns: when the caller has too many running runs, or too large ones.
+        :raises TooManyRuns: when the number or the size of the caller's running runs exceeds a
+            limit.
         """
         if not (self._places.fits(caller) and self._bytes.fits(caller, size)):
             number = self._places.capacity - self._places.free
@@ -133,8 +135,8 @@ class LiveRuns:
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :param thread: the thread that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
+        :param thread: the thread that the caller is restricted to; empty without a restriction.
         """
         key = (agent_id, owner, run_id)
         run = self._running.get(key) or self._finished.get(key)
@@ -145,7 +147,7 @@ class LiveRuns:
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         """
         self._finished.pop((agent_id, owner, run_id))
 
@@ -156,8 +158,8 @@ class LiveRuns:
 
         :param chat: the id of the chat.
         :param agent_id: the id of the agent.
-        :param owner: the resource that the caller is restricted to; empty for none.
-        :param thread: the thread that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
+        :param thread: the thread that the caller is restricted to; empty without a restriction.
         """
         for (agent, resource, _), run in self._running.items():
             is_own = (agent, resource) == (agent_id, owner) and thread in ("", run.thread)
@@ -175,7 +177,7 @@ class LiveRuns:
             run.wake_readers()
 
     def _remove_lost_runs(self) -> None:
-        """Move runs whose request the platform has ended to the finished runs."""
+        """Move runs to the finished runs, if the platform has ended their requests."""
         for key, end in list(self._ends.items()):
             if not self._running[key].is_running:
                 end()

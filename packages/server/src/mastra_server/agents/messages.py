@@ -24,7 +24,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
     """Build the content of one turn: reasoning, text, tool calls, tool results.
 
     :param turn: the turn.
-    :param text: the text if the turn itself has none, as with structured output.
+    :param text: the text to use if the turn has no text, as with structured output.
     :returns: the parts.
     """
     turn_text = turn.text or text
@@ -44,7 +44,7 @@ def build_finished_call(call: dict[str, Any], result: Any, *, is_error: bool) ->
     """Build a tool call that has a result, in Mastra's stored form.
 
     :param call: the id, the name and the arguments of the call.
-    :param result: the result, or the message of the error.
+    :param result: the result of the tool, or the message of its error.
     :param is_error: whether the tool failed.
     """
     if is_error:

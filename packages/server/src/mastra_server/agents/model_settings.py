@@ -46,12 +46,13 @@ def read_model_settings(
 ) -> dict[str, Any]:
     """Read a caller's model settings, and refuse settings that only the application may set.
 
-    A setting such as ``extra_body`` becomes part of the request to the model's provider. It could
-    name another model there.
+    A setting such as ``extra_body`` becomes part of the request to the model's provider. With such
+    a setting, a caller could choose another model.
 
     :param values: the settings by name, in camelCase or snake_case.
-    :param extra_names: ``Server.model_settings``, which a caller may pass as well.
-    :returns: the settings that have a value, as ``AgentInput.settings`` names them.
+    :param extra_names: the names of further settings that a caller may pass, from
+        ``Server.model_settings``.
+    :returns: the settings that have a value, with the names of ``AgentInput.settings``.
     :raises InvalidBody: if a setting is not allowed or has a wrong type; the error names the
         setting.
     """

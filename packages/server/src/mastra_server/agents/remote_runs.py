@@ -62,9 +62,10 @@ class _Message(msgspec.Struct, omit_defaults=True):
     """A message to all servers, or to one of them.
 
     :param request: the id of a request. All messages about the request have this id.
-    :param number: the position of a part of a frame. Of two equal messages, one would be lost.
+    :param number: the position of a part of a frame. It makes messages differ, because of two equal
+        messages one would be lost.
     :param is_last: whether the part is the last one of its frame.
-    :param stamp: the time of a run by the logical clock of the servers.
+    :param stamp: the start time of a run by the logical clock that all servers share.
     """
 
     kind: _Kind
@@ -92,7 +93,7 @@ class _RemoteRun:
 class RemoteRuns:
     """The runs of other servers.
 
-    :param bus: the messages between the servers.
+    :param bus: the message bus between the servers.
     :param runs: the runs of this server.
     :param threads: the threads of this server.
     """
@@ -140,7 +141,7 @@ class RemoteRuns:
         await asyncio.gather(*self._senders.values(), *self._tasks, return_exceptions=True)
 
     def set_stamp(self, run: LiveRun) -> None:
-        """Set the time of a run that starts, by the logical clock of all servers.
+        """Set the start time of a run by the logical clock that all servers share.
 
         :param run: the run.
         """
@@ -150,7 +151,7 @@ class RemoteRuns:
         """Tell all servers that a run has started, or continues after a suspension.
 
         :param run: the run.
-        :param key: its thread, with an empty name if it has none.
+        :param key: the thread of the run; the thread's id is empty if the run has no thread.
         """
         _, resource, thread = key
         if self._list_servers():
@@ -164,9 +165,11 @@ class RemoteRuns:
         :param agent_id: the id of the agent.
         :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
-        :param after: the number of frames to skip; ``None`` for those before the last start.
-        :returns: the frames, and a function to call when the reader is gone. A generator that was
-            never started does not notice that.
+        :param after: the number of frames to skip; ``None`` skips the frames before the run's last
+            start.
+        :returns: a generator of the frames, and a function to call when the reader has
+            disconnected. If the generator was never started, it does not notice the
+            disconnect.
         :raises NotFound: when no server has such a run.
         """
         owner, thread, resource = scope
@@ -184,7 +187,7 @@ class RemoteRuns:
         :param agent_id: the id of the agent.
         :param scope: the runs that the caller may see.
         :param run_id: the id of the run.
-        :returns: whether a server had such a run.
+        :returns: whether another server had this run.
         """
         owner, thread, resource = scope
         message = self._build("abort", agent=agent_id, owner=owner, run=run_id)
@@ -194,9 +197,9 @@ class RemoteRuns:
     async def abort_thread(self, key: ThreadKey, run_id: str) -> bool:
         """Abort the active run of a thread on another server.
 
-        :param key: the thread.
+        :param key: the key of the thread.
         :param run_id: the id that the run must have; empty for any.
-        :returns: whether a server had such a run.
+        :returns: whether another server had this run.
         """
         agent, resource, thread = key
         message = self._build("abort-thread", agent=agent, run=run_id)
@@ -208,7 +211,7 @@ class RemoteRuns:
 
         Servers order runs by a logical clock, so that no two runs wait for each other.
 
-        :param key: the thread.
+        :param key: the key of the thread.
         :param run_id: the id of a run of this server.
         """
         agent, resource, thread = key
@@ -228,9 +231,9 @@ class RemoteRuns:
     async def _wait_for_ends(
         self, queue: asyncio.Queue[_Message], servers: set[str], question: _Message
     ) -> None:
-        """Wait until each server has reported that it has no earlier run, or counts as dead.
+        """Wait until each other server has no earlier run of the thread, or is considered dead.
 
-        Any message may be lost, so the question is repeated.
+        Any message may be lost, so this server repeats the question.
         """
         delay = ANSWER_TIMEOUT
         while servers:
@@ -315,7 +318,7 @@ class RemoteRuns:
         return set(self._servers)
 
     def _record_server(self, message: _Message) -> None:
-        """Record that a server is alive, and report to a server that was unknown."""
+        """Record that a server is alive; tell a new server that this one is alive."""
         self._clock = max(self._clock, message.stamp)
         if message.kind == "leave":
             self._servers.pop(message.sender, None)
@@ -375,7 +378,7 @@ class RemoteRuns:
         task.add_done_callback(lambda _: self._senders.pop(message.request, None))
 
     def _find_own_run(self, message: _Message) -> LiveRun | None:
-        """Return the run of this server that another server names, if its caller may see it."""
+        """Return this server's run that another server requests, if the requester may see it."""
         run = self._runs.find(message.run, message.agent, message.owner, message.thread)
         return run if run is not None and message.resource in ("", run.resource) else None
 
@@ -383,7 +386,7 @@ class RemoteRuns:
         await self._send(message.sender, self._build("none", request=message.request))
 
     def _report_turn(self, message: _Message) -> None:
-        """Report to a run of another server when all earlier runs of its thread have ended."""
+        """Tell another server when all earlier runs of a thread on this server have ended."""
         key = (message.agent, message.resource, message.thread)
         place = message.stamp, message.sender
         active = self._threads.list_active(key)
@@ -457,7 +460,7 @@ class RemoteRuns:
             self._start(self._send(message.sender, answer))
 
     def _add_remote_run(self, message: _Message) -> None:
-        """Make a run of another server readable for the listeners of its thread."""
+        """Let the listeners of a thread read a run of another server."""
         self._runs.forget_finished(message.run, message.agent, message.owner)
 
         async def stream_frames() -> AsyncGenerator[bytes]:

@@ -180,7 +180,7 @@ def _iter_client_tools(tools: dict[str, _Client]) -> Iterator[ClientTool]:
 
 
 def _join_instructions(value: Any, where: str) -> str:
-    """Return the text of instructions: of a text, of a message, or of a list of both."""
+    """Return the text of instructions: a text, a message, or a list of texts and messages."""
     if not value or isinstance(value, str):
         return value or ""
     if isinstance(value, dict):

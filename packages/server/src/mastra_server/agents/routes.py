@@ -49,7 +49,7 @@ class ChatQuery(ContextQuery):
 
 
 class _OwnerQuery(ContextQuery):
-    """The owner of a run, which is needed if several resources have a run with this id."""
+    """The owner of a run; required if several resources have a run with the same id."""
 
     resource_id: str = ""
 
@@ -209,10 +209,10 @@ async def _read_checked_input(request: _Request, agent: AgentLike) -> AgentInput
 
 
 def get_agent(request: _Request, name: str = "") -> AgentLike:
-    """Return the agent with a key or id.
+    """Return the agent that has the given registration key or id.
 
     :param request: the request.
-    :param name: the key or id; by default the one in the path.
+    :param name: the registration key or id of the agent; by default the name in the path.
     :raises NotFound: when there is no such agent.
     """
     name = name or request.path_params["agent_id"]

@@ -56,19 +56,20 @@ async def respond_with_stream(
 ) -> StreamResponse:
     """Start a run and stream it, or reconnect to the run in ``Last-Event-ID``.
 
-    A run is aborted soon after its last reader has disconnected, unless its thread has a
-    subscriber or the run is durable. With ``x-mastra-abort-on-disconnect: false`` the run
-    continues, and with ``true`` it is aborted at once. On a reconnect, ``chunks`` is not started.
+    A run is aborted soon after its last reader has disconnected, unless its thread has a subscriber
+    or the run is durable. With ``x-mastra-abort-on-disconnect: false`` the run continues after the
+    disconnect, and with ``true`` it is aborted at once. For a reconnect, ``chunks`` is not
+    iterated.
 
     :param request: the request.
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
-    :param convert: converts each chunk to those that the readers receive.
+    :param convert: a function that converts each chunk to the chunks that readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
-    :param chat: id of the chat in which the run answers; empty for none.
+    :param chat: the id of the chat that the run answers; empty without a chat.
     :returns: the stream.
-    :raises NotFound: when the run that the header names is unknown, or no longer kept.
+    :raises NotFound: when the run that ``Last-Event-ID`` names is unknown, or no longer kept.
     """
     run_id, after = _read_last_event_id(request)
     if run_id:
@@ -100,7 +101,7 @@ async def _find_or_restore_run(
 ) -> LiveRun | None:
     """Return a run of this server; if nobody reads a durable run here yet, start to read it.
 
-    :raises NotFound: when a durable agent has no such run that the caller may see.
+    :raises NotFound: when the agent is durable, and the caller may see no run with this id.
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a durable run with this id.
     """
@@ -136,9 +137,9 @@ async def _find_or_restore_run(
 async def _find_run(
     request: _Request, agent: DurableAgent | None, agent_id: str, run_id: str, resource: str
 ) -> LiveRun | None:
-    """Return a run that this server executes or reads; ``None`` if the caller means another run.
+    """Return the run that the caller means; ``None`` if this server does not execute or read it.
 
-    :param agent: the agent, if its runs are durable.
+    :param agent: the agent if its runs are durable; otherwise ``None``.
     :param resource: the owner that the caller names; empty for any.
     :raises Conflict: when the caller names no resource, and several resources have a durable run
         with this id.
@@ -156,7 +157,7 @@ async def _find_run(
 
 
 def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
-    """Return a run, unless it belongs to another resource than the one that the caller names.
+    """Return a run, unless the caller names a resource and the run belongs to another resource.
 
     :raises Conflict: when the run of another resource is durable.
     """
@@ -203,11 +204,11 @@ def start_live_run(
     :param agent_id: the id of the agent.
     :param run_input: the input of the run.
     :param chunks: the chunks of the run.
-    :param convert: converts each chunk to those that the readers receive.
+    :param convert: a function that converts each chunk to the chunks that readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
-    :param chat: id of the chat in which the run answers; empty for none.
-    :param is_waiting: whether the run waits for other servers. ``ThreadRuns.end_waiting`` then
-        announces it to subscribers.
+    :param chat: the id of the chat that the run answers; empty without a chat.
+    :param is_waiting: whether the run waits for runs of other servers. ``ThreadRuns.end_waiting``
+        announces such a run to subscribers.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.
@@ -255,14 +256,14 @@ async def observe_live_run(
 ) -> StreamResponse:
     """Respond with the stream of an existing run.
 
-    :param request: the request. Its header ``Last-Event-ID`` takes precedence over ``run_id`` and
-        ``offset``.
+    :param request: the request. The request's header ``Last-Event-ID`` takes precedence over
+        ``run_id`` and ``offset``.
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
     :param offset: the number of frames to skip.
     :param resource: the owner that the caller names; any by default.
-    :raises NotFound: when there is no such run that the caller may see.
-    :raises Forbidden: when the caller names another resource than its own.
+    :raises NotFound: when the caller may see no run with this id.
+    :raises Forbidden: when the caller names a resource that it may not access.
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a durable run with this id.
     """
@@ -284,8 +285,8 @@ async def abort_live_run(request: _Request, agent_id: str, run_id: str, resource
     :param agent_id: the id of the agent.
     :param run_id: the id of the run.
     :param resource: the owner that the caller names; any by default.
-    :raises NotFound: when there is no such run that the caller may see.
-    :raises Forbidden: when the caller names another resource than its own.
+    :raises NotFound: when the caller may see no run with this id.
+    :raises Forbidden: when the caller names a resource that it may not access.
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a durable run with this id.
     """
@@ -334,7 +335,7 @@ def find_chat_run(request: _Request, agent_id: str, chat: str) -> LiveRun | None
 
 
 def is_reconnect(request: _Request) -> bool:
-    """Return whether a request only reads on in the run that ``Last-Event-ID`` names.
+    """Return whether a request only continues to read the run that ``Last-Event-ID`` names.
 
     :param request: the request.
     """

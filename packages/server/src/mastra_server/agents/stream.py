@@ -90,7 +90,7 @@ async def resume_agent(
     """Stream the chunks of a resumed run.
 
     The run is removed from the suspended runs only when its stream begins, because a reader that
-    reconnects must not remove a run.
+    only reconnects must not remove the run.
 
     :param agent: the agent.
     :param run_input: the input that resumes the run.
@@ -105,7 +105,7 @@ async def resume_agent(
 class AgentChunkWriter:
     """Converts events to chunks, and adds the chunks that must be between them.
 
-    :param transcript: the run so far.
+    :param transcript: the transcript of the run so far.
     """
 
     def __init__(self, transcript: Transcript) -> None:

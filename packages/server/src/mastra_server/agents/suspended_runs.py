@@ -57,7 +57,8 @@ def build_waiting_decision(
 ) -> Decision:
     """Build the decision that passes data to a waiting call.
 
-    The data is checked here, while the run is still stored.
+    This function checks the data while the run is still stored, so invalid data does not lose the
+    run.
 
     :param agent: the agent.
     :param call: the call that waits.
@@ -87,8 +88,8 @@ async def stream_events(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent and stream its events; store the run when it is suspended.
 
-    A suspended run is stored before its last events are sent. A client that decides at once
-    therefore finds the run.
+    A suspended run is stored before its last events are sent. A client that sends its decision at
+    once therefore finds the run.
 
     :param agent: the agent.
     :param run_input: the input of the run.
@@ -118,16 +119,17 @@ async def stream_events(
 async def get_suspended_run(
     request: _Request, agent: AgentLike, run_id: str, resource: str | None = None
 ) -> SuspendedRun:
-    """Return a suspended run of this agent and caller.
+    """Return the suspended run with an id, if the caller may see it.
 
     :param request: the request.
     :param agent: the agent.
     :param run_id: the id of the run.
     :param resource: the owner that the caller names; by default the resource that the caller is
-        restricted to, or any.
+        restricted to, or any owner.
     :raises NotFound: when there is no such run.
-    :raises Forbidden: when the caller names another resource than its own.
-    :raises Conflict: when several resources have such a run, and the caller names none.
+    :raises Forbidden: when the caller names a resource that it may not access.
+    :raises Conflict: when several resources have a run with this id, and the caller names no
+        resource.
     """
     owner, thread = restrict_to_resource(request, resource or ""), restrict_to_thread(request)
     run = await get_suspended_runs(request).get(agent.id, run_id, owner or None)
@@ -152,8 +154,8 @@ def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequire
 
     :param run: the suspended run.
     :param call_id: the id of the call; may be ``None`` if the run waits for a single call.
-    :raises InvalidBody: when ``run`` does not wait for the call, or when no call is named and
-        ``run`` waits for several.
+    :raises InvalidBody: when ``run`` does not wait for the call, or when ``call_id`` is ``None``
+        and ``run`` waits for several calls.
     """
     for event in run.waiting:
         if event.id == call_id or (call_id is None and len(run.waiting) == 1):

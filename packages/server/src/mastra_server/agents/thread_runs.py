@@ -145,7 +145,7 @@ class ThreadRuns:
         """Return the newest run of a thread; the next run must wait for it.
 
         :param key: the thread.
-        :raises TooManyRuns: when too many runs wait already.
+        :raises TooManyRuns: when too many runs already wait for the thread.
         """
         running = self.list_active(key)
         if len(running) >= MAX_WAITING:

@@ -75,7 +75,7 @@ async def execute_tool(tool: Tool, request: _Request) -> ASGIResponse:
     :param tool: the tool.
     :param request: the request.
     :returns: the response.
-    :raises InvalidBody: when there is no ``data``.
+    :raises InvalidBody: when the body has no field ``data``.
     :raises Conflict: when the call requires approval.
     """
     body = await read_body(request, ToolBody)
@@ -103,8 +103,8 @@ def build_failure_response(tool_id: str, error: Exception) -> ASGIResponse:
 
     :param tool_id: the id of the tool.
     :param error: the exception.
-    :returns: a response with status 422. Clients repeat a request after a 5xx, and each repetition
-        would execute the tool again.
+    :returns: a response with status 422. Clients repeat a request after a status of 500 or more,
+        and each repetition would execute the tool again.
     """
     get_logger("mastra.server").error("tool %r failed", tool_id, exc_info=error)
     return json_response({"error": safe_message(error)}, 422)

@@ -162,7 +162,8 @@ class Transcript:
 def _join(pieces: list[str]) -> str:
     """Join the pieces of a text, and replace the pieces with the whole text.
 
-    The time to append each piece to a string would grow with the square of the text's length.
+    Appending each piece to a string would take time that grows with the square of the text's
+    length.
     """
     if len(pieces) > 1:
         pieces[:] = ["".join(pieces)]
@@ -225,7 +226,7 @@ def build_result_payload(result: ToolResult) -> dict[str, Any]:
 def build_error_payload(result: ToolResult) -> dict[str, Any]:
     """Build the payload of a tool call that failed.
 
-    :param result: the result, which is the message of the error.
+    :param result: the result of the call, which is the error message.
     """
     error = {"name": "Error", "message": str(result.result)}
     return {**build_call_payload(result), "error": error}

@@ -18,9 +18,10 @@ _DIGEST_PREFIX = "sha256:"
 class ApiKeys:
     """Accept callers with one of several keys; the user is ``{"id": NAME}``.
 
-    :param keys: the keys by the names of their owners. A key is a ``Secret``, a string, or
+    :param keys: a mapping of the owners' names to their keys. A key is a ``Secret``, a string, or
         ``sha256:`` and the hex digest of the key. The digest may be stored in the code.
-    :param restrict_memory: restrict the caller with a key to the resource that has the key's name.
+    :param restrict_memory: restrict each caller to the memory of the resource whose id is the name
+        of the caller's key.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
@@ -37,7 +38,7 @@ class ApiKeys:
         """Return the owner of ``token``, comparing in constant time.
 
         :param token: the key of the caller.
-        :param _: the connection, which is not needed.
+        :param _: the connection, which is not used.
         :returns: the user, ``None`` for an unknown key.
         :raises ConfigError: when the environment variable of a key is not set.
         """
@@ -50,7 +51,7 @@ class ApiKeys:
         return [key.name for key in self._keys.values() if isinstance(key, Secret) and key.name]
 
     def resource(self, user: Mapping[str, str]) -> str:
-        """Return the only resource that ``user`` may access; empty for no restriction.
+        """Return the only resource that ``user`` may access; empty without a restriction.
 
         :param user: the user.
         """

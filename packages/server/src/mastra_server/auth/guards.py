@@ -62,7 +62,7 @@ class AuthGuard:
 
         :param connection: the connection.
         :param handler: the handler that Litestar selected.
-        :raises Unauthorized: without a token, or with one that ``authenticate`` rejects.
+        :raises Unauthorized: if the request has no token, or a token that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
         """
         if self._is_public(connection, handler) or is_studio_in_development(connection):
@@ -112,9 +112,10 @@ class AuthGuard:
 def is_studio_in_development(connection: _Connection) -> bool:
     """Return whether Mastra Studio of ``mastra dev`` sent a request.
 
-    A page of another origin cannot send the header, because CORS refuses it. A foreign name for
-    this machine is refused too. Other machines and clients of a tunnel can send every header.
-    Therefore the connection itself must come from this machine, and not from a proxy.
+    A page of another origin cannot send the header, because CORS refuses it. A request whose header
+    ``Host`` does not name this machine is refused as well. A program on another machine, or behind
+    a tunnel, can send every header. Therefore the connection itself must come from this machine,
+    and not from a proxy.
 
     :param connection: the connection.
     """

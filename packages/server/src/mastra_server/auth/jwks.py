@@ -38,14 +38,14 @@ class KeyNotFound(Exception):
 
 
 class KeySet:
-    """The keys at ``url``, by key id.
+    """The public keys that an issuer publishes at ``url``, by key id.
 
     There is at most one request to the issuer at a time. A caller whose key is cached never waits.
-    Old keys are fetched again in the background, and stay valid while the issuer is unreachable. An
-    unknown key id causes a request, so a rotated key is found at once.
+    Keys that are old are fetched again in the background, and stay valid while the issuer is
+    unreachable. An unknown key id causes a request, so a rotated key is found at once.
 
     :param url: the address of the issuer's key set.
-    :param signatures: reads the keys; by PyJWT by default.
+    :param signatures: the object that parses the keys; by default it uses PyJWT.
     """
 
     def __init__(self, url: str, signatures: Signatures | None = None) -> None:
@@ -136,7 +136,7 @@ class KeySet:
             keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
-        """Send a request, or wait until another caller's request has ended, without its task."""
+        """Request the keys, or poll until a request that another caller has begun has ended."""
         now = time.monotonic()
         if now < self._request_ends:
             while time.monotonic() < self._request_ends:  # noqa: ASYNC110  # an event belongs to one request

@@ -21,18 +21,18 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 class Jwt:
     """Accept callers with a valid token; the claims of the token are the user.
 
-    Pass exactly one of the first three parameters, which verifies the signature. A token without
-    ``exp`` is rejected.
+    Pass exactly one of ``secret``, ``public_key`` and ``jwks_url``, to verify the signatures of
+    tokens. A token without ``exp`` is rejected.
 
-    :param secret: the secret shared with the issuer (HS256; other algorithms if they are named).
+    :param secret: the secret shared with the issuer, for HS256 or the algorithms in ``algorithms``.
     :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
     :param jwks_url: the address where the issuer publishes its keys; fetched when needed.
     :param audience: the audience a token must have; ``None`` accepts any.
     :param issuer: the issuer a token must have; ``None`` accepts any.
-    :param algorithms: the accepted algorithms, a subset of those of the key.
+    :param algorithms: the accepted algorithms, all of which must fit the kind of key.
     :param leeway: the clock difference to tolerate, in seconds.
-    :param resource_claim: the claim that names the resource whose memory the user may access; empty
-        for none.
+    :param resource_claim: the claim that names the only resource whose memory the user may access;
+        if it is empty, the user is not restricted.
     :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
         when another parameter cannot be used.
     """
@@ -69,7 +69,7 @@ class Jwt:
         """Return the claims of ``token``.
 
         :param token: the token of the caller.
-        :param _: the connection, which is not needed.
+        :param _: the connection, which is not used.
         :returns: the claims, ``None`` if any check fails.
         :raises KeysUnavailable: when the issuer's keys cannot be fetched.
         """
@@ -90,7 +90,7 @@ class Jwt:
         return claims if not self._claim or claims.get(self._claim) else None
 
     def resource(self, user: Mapping[str, Any]) -> str:
-        """Return the only resource that ``user`` may access; empty for no restriction.
+        """Return the only resource that ``user`` may access; empty without a restriction.
 
         :param user: the claims of the user.
         """
@@ -103,7 +103,7 @@ class Jwt:
 
 
 def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
-    """Check the types, because PyJWT would reject each token as if its key did not fit."""
+    """Check the types, because PyJWT would report a wrong type as an error of each token."""
     settings = {
         "audience": (audience, audience is None or isinstance(audience, Collection)),
         "issuer": (issuer, issuer is None or isinstance(issuer, Collection)),
@@ -144,11 +144,11 @@ def _check_algorithms(names: Sequence[str] | None, choices: Sequence[str]) -> li
 
 
 def _create_signatures() -> Signatures:
-    """Choose what verifies signatures on this platform.
+    """Return the object that verifies signatures on this platform.
 
     There is no build of cryptography for Cloudflare Workers, so WebCrypto is chosen there.
 
-    :raises ConfigError: when a package is not installed.
+    :raises ConfigError: when a package that verifies signatures is not installed.
     """
     from importlib.util import find_spec
 

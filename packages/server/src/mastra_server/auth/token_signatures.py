@@ -1,4 +1,4 @@
-"""Define what verifies the signatures of tokens, and verify them by PyJWT and cryptography."""
+"""Define the interface that verifies tokens, and implement it with PyJWT and cryptography."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_key_set(body: bytes) -> list[dict[str, Any]]:
     """Return the keys of a JSON Web Key Set.
 
     :param body: the key set as JSON.
-    :raises ValueError: for anything else.
+    :raises ValueError: if ``body`` is not a key set.
     """
     content = json.loads(body)
     keys = content.get("keys") if isinstance(content, dict) else None
@@ -30,7 +30,7 @@ class Signatures(Protocol):
         """Return the public keys of a key set, by key id.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
 
     async def decode(
@@ -39,7 +39,7 @@ class Signatures(Protocol):
         """Verify a token, and return its claims.
 
         :param token: the token.
-        :param key: a key of ``parse_keys``, a shared secret, or a public key in PEM.
+        :param key: a key that ``parse_keys`` returned, a shared secret, or a public key in PEM.
         :param algorithms: the accepted algorithms.
         :param options: further arguments of ``jwt.decode``, which check the claims.
         :raises jwt.PyJWTError: when any check fails.
@@ -47,16 +47,16 @@ class Signatures(Protocol):
 
 
 class LibrarySignatures:
-    """Verifies signatures by PyJWT and cryptography."""
+    """Verifies signatures with PyJWT and cryptography."""
 
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
 
-        PyJWT would use a key without ``alg`` for one algorithm only. Such a key is therefore
-        returned as a key of ``cryptography``, which fits every algorithm of its type.
+        PyJWT would use a key without ``alg`` for one algorithm only. A key without ``alg`` is
+        therefore returned as a key of ``cryptography``, which fits every algorithm of its type.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
         import jwt
 

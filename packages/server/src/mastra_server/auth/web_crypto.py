@@ -1,4 +1,4 @@
-"""Verify the signatures of tokens by the WebCrypto of a JavaScript platform."""
+"""Verify the signatures of tokens with the WebCrypto API of a JavaScript platform."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CLAIMS = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")  # those that PyJWT 
 
 
 class WebCryptoSignatures:
-    """Verifies signatures by WebCrypto, and claims by PyJWT.
+    """Verifies signatures with the WebCrypto API, and claims with PyJWT.
 
     :param subtle: WebCrypto's ``SubtleCrypto``.
-    :param to_js: converts mappings, lists and bytes to objects of the platform.
+    :param to_js: a function that converts mappings, lists and bytes to JavaScript objects.
     """
 
     def __init__(self, subtle: Any, to_js: Callable[[Any], Any]) -> None:
@@ -31,7 +31,7 @@ class WebCryptoSignatures:
         """Return the public keys of a key set, by key id.
 
         :param body: the key set as JSON.
-        :raises ValueError: for anything else.
+        :raises ValueError: if ``body`` is not a key set.
         """
         keys = read_key_set(body)
         return {key.get("kid"): key for key in keys if key.get("kty") in ("RSA", "EC", "OKP")}
@@ -42,7 +42,7 @@ class WebCryptoSignatures:
         """Verify a token, and return its claims.
 
         :param token: the token.
-        :param key: a key of ``parse_keys``, a shared secret, or a public key in PEM.
+        :param key: a key that ``parse_keys`` returned, a shared secret, or a public key in PEM.
         :param algorithms: the accepted algorithms.
         :param options: further arguments of ``jwt.decode``.
         :raises jwt.PyJWTError: when any check fails.
@@ -90,7 +90,7 @@ class WebCryptoSignatures:
 
 
 def create_web_crypto() -> WebCryptoSignatures:
-    """Return the signatures by the WebCrypto of the platform that runs Pyodide."""
+    """Return an object that verifies signatures with the WebCrypto API of the Pyodide host."""
     from importlib import import_module
 
     js, ffi = import_module("js"), import_module("pyodide.ffi")

@@ -1,6 +1,6 @@
 """Define simple ASGI types for the layers around Litestar.
 
-Litestar's own types also cover websockets, but behind the outermost layer there is only HTTP.
+Litestar's own types also cover websockets, but the outermost layer passes on only HTTP requests.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ __all__ = ("identify_caller", "read_client_address")
 
 
 def identify_caller(scope: Scope) -> str:
-    """Return the caller of a request: the resource that ``auth`` set, or else the address.
+    """Return the caller of a request: the resource that ``auth`` set, or the client's address.
 
     :param scope: the ASGI scope.
     """
@@ -18,9 +18,10 @@ def identify_caller(scope: Scope) -> str:
 
 
 def read_client_address(scope: Scope) -> str:
-    """Return the client's address; for IPv6, its network, because one client may use all of it.
+    """Return the client's IPv4 address or IPv6 network; one client may have a whole IPv6 network.
 
-    A proxy may report any text, such as ``unknown``. That text is returned unchanged.
+    A proxy may report any text, such as ``unknown``. A text that is not an IP address is returned
+    unchanged.
 
     :param scope: the ASGI scope.
     """
@@ -30,7 +31,7 @@ def read_client_address(scope: Scope) -> str:
 
 
 def _find_network(host: str) -> str:
-    """Return the /64 network of an IPv6 address, and the IPv4 address in a mapped one."""
+    """Return the /64 network of an IPv6 address; for a mapped address, return its IPv4 address."""
     import ipaddress
 
     try:

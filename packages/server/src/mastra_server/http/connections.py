@@ -41,7 +41,7 @@ CONNECTIONS = Shares(count_possible_connections())
 
 
 class _HeadTooLarge(Exception):
-    """Stops the parser, after the request was answered."""
+    """Stops the parser after the server has responded that the head is too large."""
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -63,7 +63,7 @@ class LimitedConnection(HttpToolsProtocol):
     _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the timeout of the first head; close the connection if its client has too many.
+        """Start the timeout of the first head; refuse a client that has too many connections.
 
         :param transport: the transport of the new connection.
         """
@@ -99,7 +99,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _is_trusted_proxy(self) -> bool:
         """Return whether the peer is a proxy, whose connections belong to many clients.
 
-        The peer of a Unix socket has no address. It is a process of this machine.
+        The peer of a Unix socket has no address. Such a peer is a process on this machine.
         """
         trusted: Any = getattr(self.config.loaded_app, "trusted_hosts", ())
         return self.client is None or self.client[0] in trusted
@@ -110,7 +110,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._start_write_timer()
 
     def resume_writing(self) -> None:
-        """Cancel the timeout, because the client has read."""
+        """Cancel the timeout, because the client has read the data."""
         self._cancel_write_timer()
         super().resume_writing()
 
@@ -120,7 +120,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
-        """Note that the received data contains a part of the body, which has other limits.
+        """Note that the received data contains a part of the body.
 
         :param body: the part.
         """
@@ -128,7 +128,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
-        """Stop counting the head; during shutdown, close the connection after this request.
+        """Stop counting the head's bytes; during shutdown, close the connection after this request.
 
         :raises _HeadTooLarge: when the head exceeds its limit.
         """
@@ -174,7 +174,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Respond to an invalid request, unless its head was too large and has been answered.
+        """Respond to an invalid request, unless the server has responded to its oversized head.
 
         :param msg: the body of the response.
         """

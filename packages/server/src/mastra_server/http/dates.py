@@ -31,8 +31,8 @@ def parse_iso(value: Any, where: str) -> int | None:
     """Parse an ISO date; a date without a time zone is in UTC.
 
     :param value: the date, or ``None``.
-    :param where: the path of the field, for errors.
-    :returns: milliseconds since the epoch, ``None`` for ``None``.
+    :param where: the path of the field, for error messages.
+    :returns: milliseconds since the epoch; ``None`` if ``value`` is ``None``.
     :raises InvalidBody: for anything but an ISO date.
     """
     if value is None:
@@ -81,7 +81,7 @@ class DateRange(msgspec.Struct, rename="camel"):
     def to_milliseconds(self, parameter: str) -> tuple[int | None, int | None]:
         """Return the first and last millisecond of the range; ``None`` for an open end.
 
-        :param parameter: the name of the query parameter, for the error.
+        :param parameter: the name of the query parameter, for the error message.
         :returns: the first and the last millisecond since the epoch, both inclusive.
         :raises InvalidQuery: for anything but ISO dates.
         """

@@ -21,7 +21,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
     """Describe an agent without running it.
 
     :param agent: the agent.
-    :param partial: leave out the schemas of its tools.
+    :param partial: whether to leave out the schemas of the agent's tools.
     :returns: the agent as the API returns it.
     """
     info = agent.info()
@@ -59,7 +59,7 @@ def describe_tool(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
     """Describe a tool.
 
     :param tool: the tool.
-    :param partial: leave out its schemas.
+    :param partial: whether to leave out the tool's schemas.
     :returns: the tool as the API returns it.
     """
     details: dict[str, Any] = {"id": tool.id, "description": tool.description}
@@ -74,7 +74,7 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
     """Describe a workflow.
 
     :param workflow: the workflow.
-    :param partial: return the number of its steps instead of the steps, and no schemas.
+    :param partial: whether to return only the number of the workflow's steps, and no schemas.
     :returns: the workflow as the API returns it.
     """
     steps = {} if partial else {step_.id: _describe_step(step_) for step_ in workflow.iter_steps()}

@@ -63,7 +63,7 @@ class Unauthorized(RequestError):
 class ErrorBoundary:
     """Turn exceptions of the user's middleware into responses.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:
@@ -143,10 +143,11 @@ def _format_error(error: RequestError) -> dict[str, Any]:
 
 
 class ErrorResponse:
-    """The response to ``error``: the result of ``on_error``, or else the default.
+    """The response to an error: the result of the user's ``on_error``, or a default response.
 
     :param error: the exception.
-    :param default: the response without ``on_error``; by default one that is built from the error.
+    :param default: the response if ``on_error`` returns none; by default it is built from the
+        error.
     """
 
     def __init__(self, error: Exception, default: App | None = None) -> None:
@@ -156,7 +157,7 @@ class ErrorResponse:
     def to_asgi_response(self, **_: Any) -> App:
         """Return this object, because Litestar calls this method on the result of a handler.
 
-        :param _: arguments of Litestar's, which are not needed.
+        :param _: arguments that Litestar passes, which are not used.
         """
         return self
 

@@ -1,4 +1,4 @@
-"""Declare the handlers of this server's routes, which cost little at the start.
+"""Declare the handlers of this server's routes, with little startup time.
 
 Litestar inspects the signature of every handler, and makes one more handler for ``OPTIONS`` for
 every path. The functions here all get the request and return a response, so that handlers with
@@ -24,8 +24,8 @@ _MODELS: dict[Hashable, Any] = {}
 class RequestHandler(HTTPRouteHandler):
     """A handler whose function has at most the parameter ``request``.
 
-    The values that handlers share do not depend on the application: no dependencies, types or
-    decoders of an application apply to such a function.
+    Handlers of several applications can share the values below, because no dependencies, types or
+    decoders of an application apply to a function whose only parameter is ``request``.
     """
 
     @functools.cached_property
@@ -46,10 +46,11 @@ class RequestHandler(HTTPRouteHandler):
 
 
 def _build_key(function: Any) -> Hashable:
-    """Return a key for functions with equal types.
+    """Return a key that is equal for functions whose signatures have equal types.
 
-    An annotation that is not the name of a global is compared as text. The key then also has the
-    module, because the text may mean another type elsewhere.
+    An annotation that is not the name of a global is compared as text. For such an annotation, the
+    key contains the function's module, because the same text may mean another type in another
+    module.
     """
     names, annotations = function.__globals__, function.__annotations__
     types = tuple((name, names.get(text, text)) for name, text in annotations.items())
@@ -59,8 +60,9 @@ def _build_key(function: Any) -> Hashable:
 def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``GET``.
 
-    :param path: the path, or several.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param path: the path, or a list of paths.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="GET", **options)
 
@@ -68,8 +70,9 @@ def get(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``POST``.
 
-    :param path: the path, or several.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param path: the path, or a list of paths.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="POST", **options)
 
@@ -77,8 +80,9 @@ def post(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``PATCH``.
 
-    :param path: the path, or several.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param path: the path, or a list of paths.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="PATCH", **options)
 
@@ -86,8 +90,9 @@ def patch(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
     """Return a decorator for a function that responds to ``DELETE``.
 
-    :param path: the path, or several.
-    :param options: options of Litestar, and those of ``mastra_server.http.operations``.
+    :param path: the path, or a list of paths.
+    :param options: options of Litestar's decorator, and the options that
+        ``mastra_server.http.operations`` describes.
     """
     return RequestHandler(path, http_method="DELETE", **options)
 
@@ -95,7 +100,8 @@ def delete(path: str | Sequence[str], **options: Any) -> RequestHandler:
 def build_options_handler(handlers: Iterable[HTTPRouteHandler]) -> RequestHandler:
     """Build the handler that responds to ``OPTIONS`` with the methods of the requested path.
 
-    Register it before the others, because Litestar adds a handler of its own to paths without one.
+    Register this handler before the others, because Litestar adds its own ``OPTIONS`` handler to
+    each path that has none.
 
     :param handlers: all handlers of the paths.
     """

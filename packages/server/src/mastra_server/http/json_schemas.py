@@ -14,12 +14,12 @@ _MAX_DEPTH = 200
 
 
 def check_schema(schema: Any, field: str) -> None:
-    """Check the size of a schema, also after the replacement of all references.
+    """Check the size of a schema, before and after the replacement of all references.
 
     :param schema: the decoded schema; ``None`` if there is none.
-    :param field: the path of the field, for the error.
-    :raises InvalidBody: if the schema is too large, or a reference nests too deeply or has no
-        target in the schema.
+    :param field: the path of the field, for the error message.
+    :raises InvalidBody: if the schema is too large, if its references nest too deeply, or if a
+        reference has no target in the schema.
     """
     size = _SchemaSize(schema, field)
     if size.measure(schema, 0, expand=False) > MAX_SCHEMA_VALUES:
@@ -38,10 +38,10 @@ class _SchemaSize:
         self.has_references = False
 
     def measure(self, value: Any, depth: int, *, expand: bool) -> int:
-        """Return the number of values.
+        """Return the number of values that ``value`` contains, including itself.
 
         :param value: a part of the schema.
-        :param depth: the number of values around it.
+        :param depth: the number of values that enclose ``value``.
         :param expand: whether to replace references by their targets.
         """
         if depth > _MAX_DEPTH:

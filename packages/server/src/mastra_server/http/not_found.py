@@ -1,4 +1,4 @@
-"""Respond to requests without a route: a welcome page, the reason for 501, or 404."""
+"""Respond to requests without a route: with a welcome page, a 501 with a reason, or a 404."""
 
 from __future__ import annotations
 

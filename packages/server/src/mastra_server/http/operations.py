@@ -1,11 +1,11 @@
 """Describe each handler as an operation of the OpenAPI document.
 
-The arguments of a handler's decorator are the source: ``body=`` and ``query=`` are the types of the
-input, and ``response=`` is the type of the response. ``stream="sse"`` or ``"records"`` is the
-format of a streamed response. ``errors=(409,)`` lists additional statuses. ``empty="..."`` says
-when the response is a 204 without a body. ``operation_id=`` is the id. If a handler has several
-paths, ``{path}`` in the id is replaced with the end of the path. The docstring of the handler is
-the description.
+An operation is built from the arguments of the handler's decorator: ``body=`` and ``query=`` are
+the types of the input, and ``response=`` is the type of the response. ``stream="sse"`` or
+``"records"`` is the format of a streamed response. ``errors=(409,)`` lists additional statuses. The
+text of ``empty="..."`` describes when the response is a 204 without a body. ``operation_id=`` is
+the id. If a handler has several paths, ``{path}`` in the id is replaced with the end of the path.
+The docstring of the handler is the description.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """The declared id; for a user's handler without an id, its module and function."""
+        """The declared id, or the names of the module and function of a user's handler."""
         declared = self.handler.operation_id
         if isinstance(declared, str):
             end = self.path.rpartition("}/")[2]
@@ -113,8 +113,8 @@ class Operation:
     def to_openapi(self, schemas: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
         """Return the operation as an OpenAPI object.
 
-        :param schemas: the schema of each of ``types``, by its name.
-        :param components: the schemas that those refer to.
+        :param schemas: the schemas of ``types``, by the names of the types.
+        :param components: the further schemas that the schemas of ``types`` refer to.
         :returns: the OpenAPI operation object.
         """
         text = self.description
@@ -177,7 +177,7 @@ def iter_operations(app: Litestar) -> Iterator[Operation]:
     """Yield every operation of ``app`` that belongs in the document.
 
     :param app: the application of ``create_app``.
-    :returns: the operations, those of unsupported routes last.
+    :returns: the operations of the routes, followed by the unsupported operations.
     """
     settings = app.state.mastra.server
     routed: set[tuple[str, str]] = set()

@@ -22,7 +22,8 @@ def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterato
     """Yield copies of ``handlers`` with ``prefix`` in place of ``/api`` in their paths.
 
     :param handlers: the handlers, declared below ``/api``.
-    :param prefix: the prefix to serve them under, such as ``/v1``; may be empty.
+    :param prefix: the path prefix under which the handlers are served, such as ``/v1``; may be
+        empty.
     :returns: the copies.
     """
     for handler in handlers:
@@ -54,8 +55,9 @@ class PathPattern:
     every path.
 
     :param path: the pattern.
-    :param label: the kind of setting that contains the pattern, for the error.
-    :raises ConfigError: for ``*`` anywhere but at the end, or no leading slash.
+    :param label: the kind of setting that contains the pattern, for the error message.
+    :raises ConfigError: for a pattern with ``*`` anywhere but at its end, or without a leading
+        slash.
     """
 
     def __init__(self, path: str, label: str) -> None:
@@ -65,7 +67,7 @@ class PathPattern:
         if "*" in self._prefix or not (matches_all or path.startswith("/")):
             raise ConfigError(
                 f"The {label} path {path!r} has '*' in the middle, or no leading '/'.",
-                "Write '/api/agents/*', or check request.url.path in a middleware.",
+                "End the path with '*', as in '/api/agents/*', or check request.url.path yourself.",
             )
 
     def matches(self, path: str) -> bool:
@@ -82,7 +84,7 @@ class CanonicalPath:
     Litestar would route ``//api/agents/`` to ``/api/agents``, and so bypass a middleware on
     ``/api/*``.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:

@@ -56,7 +56,7 @@ MaybeId = OptionalId | None
 
 
 class InvalidBody(InvalidInput):
-    """The request body does not have the type of the route.
+    """The request body does not have the type that the route expects.
 
     :param field: the path of the field, such as ``messages.0.role``.
     :param message: a description of the problem.
@@ -67,7 +67,7 @@ class InvalidBody(InvalidInput):
 
 
 class InvalidQuery(InvalidInput):
-    """A query parameter does not have the type of the route.
+    """A query parameter does not have the type that the route expects.
 
     :param field: the name of the parameter.
     :param message: a description of the problem.
@@ -78,7 +78,7 @@ class InvalidQuery(InvalidInput):
 
 
 class StructureError(msgspec.DecodeError):
-    """JSON has too many values, a too long number, or is nested too deeply."""
+    """JSON has too many values, has a number that is too long, or is nested too deeply."""
 
 
 def decode_json(raw: bytes, type_: type[T]) -> T:
@@ -87,8 +87,8 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
     :param raw: the JSON.
     :param type_: the type to decode to.
     :returns: the decoded value.
-    :raises msgspec.DecodeError: for invalid JSON, for JSON with more than 100,000 values, with a
-        number of more than 309 digits or nested deeper than 200 levels, or for another type.
+    :raises msgspec.DecodeError: for invalid JSON, for JSON of another type, or for JSON that has
+        more than 100,000 values, a number of more than 309 digits, or more than 200 levels.
     """
     brackets = raw.count(b"[") + raw.count(b"{")
     if brackets > _MAX_DEPTH or brackets + raw.count(b",") > MAX_VALUES:
@@ -119,7 +119,7 @@ def check_structure(raw: bytes, max_values: int) -> None:
 
 
 def check_numbers(raw: bytes, max_values: int) -> None:
-    """Check the length of JSON numbers, because the time to convert one grows with its square.
+    """Check the length of JSON numbers; the time to convert a number grows with the length squared.
 
     :param raw: the JSON.
     :param max_values: the maximum number of values, which limits the work of this function.
@@ -132,7 +132,7 @@ def check_numbers(raw: bytes, max_values: int) -> None:
 
 
 def _remove_texts(raw: bytes, max_values: int) -> bytes:
-    """Return JSON without its texts; raise an error for far too many texts."""
+    """Return JSON without its strings; raise an error if there are far too many strings."""
     text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
     if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
         raise _build_size_error(max_values)
@@ -150,7 +150,7 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
     :param type_: the type to decode to.
     :returns: the decoded body.
     :raises UnsupportedMediaType: for a body whose content type is not JSON.
-    :raises InvalidBody: naming the first field that does not fit.
+    :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
     raw = await request.body()
     if raw:
@@ -188,9 +188,9 @@ def convert_value(value: Any, type_: type[T], where: str = "") -> T:
 
     :param value: the decoded value.
     :param type_: the type to convert to.
-    :param where: the path of the part in the body, for errors; empty for the whole body.
+    :param where: the path of the part in the body, for error messages; empty for the whole body.
     :returns: the converted value.
-    :raises InvalidBody: naming the first field that does not fit.
+    :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
     try:
         return msgspec.convert(value, type_)
@@ -216,7 +216,7 @@ def require_param(request: Request[Any, Any, Any], name: str) -> str:
 
     :param request: the request.
     :param name: the name of the parameter.
-    :returns: its value, which is not empty.
+    :returns: the value of the parameter, which is not empty.
     :raises InvalidQuery: when the parameter is missing.
     """
     value: str = request.query_params.get(name, "")
@@ -229,9 +229,8 @@ def require_id(value: Any, field: str) -> str:
     """Return ``value`` if it is an id; otherwise raise an error.
 
     :param value: a value of decoded JSON.
-    :param field: the path of the field, for the error.
-    :raises InvalidBody: for a missing id, for an id of more than 512 characters, or for another
-        type.
+    :param field: the path of the field, for the error message.
+    :raises InvalidBody: if the id is missing, is not a string, or has more than 512 characters.
     """
     if value is None or value == "":
         raise InvalidBody(field, "Required")

@@ -27,8 +27,9 @@ CONTEXT_KEY = "mastra_context"  # in the ASGI scope
 def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, Any]:
     """Return the request context, to which middleware can add values.
 
-    The values reach the agents, tools and workflow steps of this request. They replace values of
-    the caller with the same key, so an authenticated user belongs here.
+    The values reach the agents, tools and workflow steps of this request. A value from middleware
+    replaces the caller's value with the same key, so middleware should store an authenticated user
+    in this dictionary.
 
     :param request: the request, or Litestar's connection.
     :returns: the dictionary of this request.
@@ -41,7 +42,7 @@ def request_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str, An
 def build_context(
     request: ASGIConnection[Any, Any, Any, Any], body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Build the context of one request from body, query and middleware; the last one wins.
+    """Build one request's context: the query overrides the body, and middleware overrides both.
 
     :param request: the request.
     :param body: the ``requestContext`` of the request body.
@@ -59,7 +60,7 @@ def restrict_to_resource(request: ASGIConnection[Any, Any, Any, Any], resource: 
     :param request: the request.
     :param resource: the resource that the caller names.
     :returns: the resource that ``auth`` or a middleware has set, else ``resource``.
-    :raises Forbidden: when the caller names another resource than its own.
+    :raises Forbidden: when the caller names a resource that it may not access.
     """
     return _restrict(request, RESOURCE_KEY, resource)
 
@@ -70,7 +71,7 @@ def restrict_to_thread(request: ASGIConnection[Any, Any, Any, Any], thread: str 
     :param request: the request.
     :param thread: the thread that the caller names.
     :returns: the thread that a middleware has set, else ``thread``.
-    :raises Forbidden: when the caller names another thread than its own.
+    :raises Forbidden: when the caller names a thread that it may not access.
     """
     return _restrict(request, THREAD_KEY, thread)
 

@@ -66,7 +66,7 @@ class _JsonResponse(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
-        """Send a large body at the client's speed; respond 429 if too many are being sent."""
+        """Send a large body at the client's speed; respond 429 beyond the limit for all bodies."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
             await _refuse_large_response()(scope, _receive_nothing, send)
@@ -103,13 +103,13 @@ async def list_response(
 ) -> ASGIResponse:
     """Build a JSON response with a list; other requests can run while a long list is encoded.
 
-    While the bytes are encoded, they count toward the caller's limit. Above the limit, the response
-    is a 429.
+    While the bytes are encoded, they count toward the caller's limit. If they exceed this limit,
+    the response is a 429.
 
     :param request: the request.
     :param key: the name of the list.
     :param rows: the rows.
-    :param build: converts a row to what is encoded.
+    :param build: a function that converts each row to the value that is encoded.
     :param fields: the other fields of the response.
     :raises InvalidInput: when the list is larger than ``MAX_LIST_BYTES``.
     """
@@ -170,7 +170,7 @@ class StreamResponse:
     The response may end with the last chunk, a disconnect or a cancellation. In each case, the
     generator is closed before the call returns, and no task waits for a disconnect any more.
 
-    :param chunks: the body; closed at the end.
+    :param chunks: the chunks of the body; the generator is closed at the end of the response.
     :param media_type: the content type.
     :param finally_: a function to call at the end, even if the generator was never started.
     """
@@ -192,7 +192,7 @@ class StreamResponse:
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send the body until its end or until the client disconnects.
 
-        :param _: the ASGI scope, which is not needed.
+        :param _: the ASGI scope, which is not used.
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
@@ -219,8 +219,8 @@ class StreamResponse:
 async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Close ``events`` at the end of the block, if it is a generator.
 
-    An agent must return an iterator, and nearly all agents return a generator. An open generator
-    would keep its resources.
+    An agent may return any iterator, and nearly all agents return a generator. A generator that
+    stays open would keep its resources.
 
     :param events: the iterator.
     :returns: a context manager that gives ``events``.

@@ -51,7 +51,7 @@ class ListQuery(ContextQuery):
 
 
 class Issue(TypedDict):
-    """A field with an invalid value, and the fault."""
+    """An invalid field of the input, and a description of what is wrong."""
 
     field: str
     message: str
@@ -88,7 +88,7 @@ class RunLoad(TypedDict):
 class Ready(TypedDict):
     """Whether the server takes requests.
 
-    ``runs`` is there if the engine is durable.
+    The field ``runs`` exists only if the engine is durable.
     """
 
     ready: bool

@@ -36,7 +36,7 @@ async def open_resources(app: Litestar) -> None:
 
 @contextlib.contextmanager
 def keep_startup_error(app: Litestar) -> Iterator[None]:
-    """Keep the message of an error in the block, for ``StartupErrorApp``.
+    """If the block raises an error, keep its message for ``StartupErrorApp``.
 
     :param app: the application.
     """

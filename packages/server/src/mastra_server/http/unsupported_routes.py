@@ -73,7 +73,7 @@ def find_unsupported(
 
     :param method: the HTTP method.
     :param path: the path in the form of the decorators, below ``/api``.
-    :param traces: whether traces are kept. The operations of traces are then real routes.
+    :param traces: whether traces are kept. If they are, the operations on traces are supported.
     :returns: the error with the reason; ``None`` if Mastra has no such operation.
     """
     parts = path.split("/")

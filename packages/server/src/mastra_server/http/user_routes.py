@@ -45,7 +45,7 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
 def check_user_routes(app: Litestar) -> None:
     """Check that no two endpoints differ only in the names of their parameters.
 
-    Litestar would serve only the last one of them.
+    Of two such endpoints, Litestar would serve only the last one.
 
     :param app: the application with all routes.
     :raises ConfigError: when two endpoints have the same method and equal paths.
@@ -61,15 +61,15 @@ def check_user_routes(app: Litestar) -> None:
                 raise ConfigError(
                     f"The endpoints {other!r} and {item.path_format!r} match the same {method} "
                     "requests.",
-                    "Give one of them another path.",
+                    "Give one of the two endpoints another path.",
                 )
 
 
 def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
     """Log a warning for custom endpoints that neither ``auth`` nor a middleware protects.
 
-    A middleware without a path covers the API only. If it checks credentials, a custom endpoint
-    outside of the API stays open.
+    A middleware without a path covers the API only. If such a middleware checks credentials, custom
+    endpoints outside of the API still need none.
 
     :param app: the application with all routes.
     :param mastra: the application's settings.

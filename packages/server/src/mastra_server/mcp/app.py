@@ -83,7 +83,7 @@ class McpRoute:
     async def run_lifespan(self, _: Litestar) -> AsyncIterator[Any]:
         """Accept requests while the application runs.
 
-        :param _: the application, which is not needed.
+        :param _: the application, which is not used.
         """
         async with self._app.run():
             yield

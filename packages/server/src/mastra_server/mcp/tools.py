@@ -153,8 +153,8 @@ ROUTES = (_get_server, _list_tools, _get_tool, _execute_tool)
 def get_mcp_caller(request: ASGIConnection[Any, Any, Any, Any]) -> McpCaller:
     """Return the caller of a tool, who owns the runs that the call starts.
 
-    The request context has only values of ``auth`` and middleware, because MCP transmits no
-    context.
+    The request context has only the values that ``auth`` and middleware set, because MCP transmits
+    no context.
 
     :param request: the request, or Litestar's connection.
     """
@@ -172,7 +172,7 @@ def check_server(request: _Request) -> None:
     """Check that the path names the application, which is the only MCP server.
 
     :param request: the request.
-    :raises NotFound: for another server.
+    :raises NotFound: when the path names another server.
     """
     server_id = request.path_params.get("server_id", _ID)
     if server_id != _ID:

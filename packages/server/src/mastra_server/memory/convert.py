@@ -46,7 +46,7 @@ def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
     """Build a message for a response, in Mastra's stored form.
 
     :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
-    :param resource: the resource of its thread.
+    :param resource: the resource that owns the message's thread.
     """
     return {
         "id": message.id,
@@ -62,8 +62,8 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
     """Parse a message that a client saves.
 
     :param item: the decoded JSON.
-    :param index: its position, for errors.
-    :param id: the id for a message without one.
+    :param index: the position of the message in the request, for error messages.
+    :param id: the id to give the message if it has none.
     :returns: the message.
     :raises InvalidBody: for an invalid message, or for a message without a thread.
     """
@@ -136,7 +136,7 @@ def _build_content(message: StoredMessage) -> dict[str, Any]:
 
 
 def _add_schemas(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Add the schema of a decision to each call that waits for approval."""
+    """Add the schema of the expected decision to each tool call that waits for approval."""
     calls = metadata.get(APPROVALS)
     if not isinstance(calls, dict):
         return metadata

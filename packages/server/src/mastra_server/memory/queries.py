@@ -1,4 +1,4 @@
-"""Read the memory, the resource, the thread and the page that a request names."""
+"""Read which memory, resource, thread and page a request names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Include(msgspec.Struct, rename="camel"):
 
     @property
     def neighbours(self) -> tuple[int, int]:
-        """The numbers of messages before and after the message."""
+        """How many messages before and after this message are requested."""
         before, after = self.with_previous_messages, self.with_next_messages
         return min(max(before, 0), _MAX_NEIGHBOURS), min(max(after, 0), _MAX_NEIGHBOURS)
 
@@ -70,7 +70,7 @@ class _Filter(msgspec.Struct, rename="camel"):
 
 
 def get_own_memory(mastra: Mastra) -> Memory:
-    """Return the memory of the application itself; by default a memory in its storage.
+    """Return the application's own memory; by default a memory in the application's storage.
 
     :param mastra: the application.
     """
@@ -78,7 +78,7 @@ def get_own_memory(mastra: Mastra) -> Memory:
 
 
 def find_memory(request: _Request) -> Memory | None:
-    """Return the memory of the query's agent, or the application's memory if it names no agent.
+    """Return the memory of the query's agent; without an agent, the application's memory.
 
     :param request: the request.
     :returns: the memory, ``None`` if the agent has none.
@@ -95,7 +95,7 @@ def find_memory(request: _Request) -> Memory | None:
 
 
 def require_memory(request: _Request) -> Memory:
-    """Return the memory of the query's agent, or the application's memory, or raise an error.
+    """Return the memory of the query's agent or of the application; raise an error without one.
 
     :param request: the request.
     :raises InvalidInput: when the agent has no memory.
@@ -111,8 +111,9 @@ def get_resource(request: _Request, body_resource: str | None = None) -> str | N
     """Return the resource that a request names; ``None`` means all resources.
 
     :param request: the request.
-    :param body_resource: the resource in the body; by default the one in the query.
-    :raises Forbidden: when the caller names another resource than its own.
+    :param body_resource: the resource that the body names; by default the resource that the query
+        names.
+    :raises Forbidden: when the caller names a resource that it may not access.
     """
     resource = body_resource or str(request.query_params.get("resourceId", ""))
     return restrict_to_resource(request, resource) or None
@@ -128,7 +129,7 @@ def get_thread_id(request: _Request) -> str:
 
 
 async def load_owned_thread(request: _Request, memory: Memory) -> Thread:
-    """Load the thread in the path.
+    """Load the thread that the path names.
 
     :param request: the request.
     :param memory: the memory.
@@ -142,7 +143,7 @@ def build_thread_query(request: _Request) -> ThreadQuery:
     """Build the query for a list of threads.
 
     :param request: the request.
-    :raises InvalidQuery: naming the parameter that does not fit.
+    :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
     order = _read_order(request)
     page, per_page = _read_page(request, 100)
@@ -158,10 +159,10 @@ def build_thread_query(request: _Request) -> ThreadQuery:
 
 
 def build_message_query(request: _Request) -> MessageQuery:
-    """Build the query for messages of the path's thread.
+    """Build the query for messages of the thread that the path names.
 
     :param request: the request.
-    :raises InvalidQuery: naming the parameter that does not fit.
+    :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
     filter_ = read_json_param(request, "filter", _Filter) or _Filter()
     page, per_page = _read_page(request, 40)

@@ -63,7 +63,7 @@ async def _get_status(request: _Request) -> ASGIResponse:
     errors=(404,),
 )
 async def _get_config(request: _Request) -> ASGIResponse:
-    """Get the configuration of an agent's memory; ``null`` if it has none."""
+    """Get the configuration of an agent's memory; ``null`` if the agent has no memory."""
     memory = find_memory(request)
     return json_response({"config": memory and build_config(memory)})
 

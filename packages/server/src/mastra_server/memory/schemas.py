@@ -61,7 +61,7 @@ class SearchQuery(OwnerQuery):
 
 
 class ThreadListQuery(OwnerQuery):
-    """Filter, order and page of threads."""
+    """The filter, the order and the page of a list of threads."""
 
     metadata: Json = ""
     page: Page = ""
@@ -70,7 +70,7 @@ class ThreadListQuery(OwnerQuery):
 
 
 class MessageListQuery(OwnerQuery):
-    """Filter, order and page of messages."""
+    """The filter, the order and the page of a list of messages."""
 
     page: Page = ""
     per_page: PerPage = ""
@@ -108,7 +108,7 @@ class UpdateThreadBody(msgspec.Struct, rename="camel"):
 
 
 class TransferBody(msgspec.Struct, rename="camel"):
-    """The new resource of a thread."""
+    """The resource that becomes the new owner of a thread."""
 
     resource_id: Id
 
@@ -157,14 +157,14 @@ class NotesBody(msgspec.Struct, rename="camel"):
 
 
 class Status(TypedDict):
-    """Whether there is a memory."""
+    """Whether the agent has a memory."""
 
     result: bool
     memoryType: NotRequired[Literal["local"]]
 
 
 class ConfigAnswer(TypedDict):
-    """The configuration; ``null`` if there is no memory."""
+    """The configuration of the memory; ``null`` if the agent has no memory."""
 
     config: dict[str, Any] | None
 

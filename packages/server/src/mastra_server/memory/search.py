@@ -1,4 +1,4 @@
-"""Respond to a search with the latest messages of a thread and the messages around them."""
+"""Respond to a search with the latest messages of a thread, because there is no semantic search."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FoundMessage(TypedDict):
 
 
 class Neighbours(TypedDict):
-    """The messages around a result."""
+    """The messages before and after a search result."""
 
     before: list[FoundMessage]
     after: list[FoundMessage]
@@ -105,7 +105,7 @@ async def _find_thread(request: _Request, memory: Memory) -> Thread | None:
 
 
 async def _load_results(memory: Memory, thread: Thread) -> list[dict[str, Any]]:
-    """Load as many messages as a run would get, newest first."""
+    """Load as many messages as an agent run would receive from the memory, newest first."""
     if not memory.last_messages:
         return []
     query = MessageQuery(

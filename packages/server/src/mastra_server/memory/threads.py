@@ -217,7 +217,7 @@ async def _build_clone(memory: Memory, source: Thread, resource: str, body: Clon
 def _select_messages(thread_id: str, body: CloneBody) -> tuple[MessageQuery, list[str] | None]:
     """Return the query for the messages to copy, and their ids if the client names them.
 
-    A limit selects the newest messages.
+    If the client passes a limit, the newest messages are selected.
     """
     options = body.options
     filter_ = options.message_filter if options else None

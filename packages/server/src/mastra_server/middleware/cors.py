@@ -1,4 +1,4 @@
-"""Add CORS headers, which say which pages of other origins may read responses."""
+"""Add the CORS headers that tell browsers which pages of other origins may read responses."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ _LOCAL_ORIGIN = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class CorsHeaders:
-    """Answer preflight requests, and add CORS headers to every response, also to errors.
+    """Answer preflight requests, and add CORS headers to every response, including error responses.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param settings: the origins, headers and credentials to allow.
-    :param dev: allow pages on this machine to send credentials, as Mastra Studio does. Then ``*``
-        allows no other page, because logs and traces are served without authentication.
+    :param dev: allow pages on this machine to send credentials, as Mastra Studio does. With
+        ``dev``, the origin ``*`` allows no other page, because logs and traces are served without
+        authentication.
     """
 
     def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:

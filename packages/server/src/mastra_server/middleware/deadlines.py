@@ -1,8 +1,8 @@
 """Cancel tasks at deadlines, with one timer for all tasks.
 
-All deadlines are equally far ahead, so one timer is enough. ``asyncio.timeout`` would need a timer
-for each request, which takes a tenth of the time of a small request. Where timers belong to one
-request, each request has its own timer.
+All tasks have the same timeout, so one timer is enough. ``asyncio.timeout`` would need a timer for
+each request, which takes a tenth of the time of a small request. On platforms where a timer ends
+with its request, each request has its own timer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Deadline:
     """The time at which an unfinished task is cancelled.
 
     :param at: the time on the clock of the event loop, in seconds.
-    :param task: the task to cancel then.
+    :param task: the task to cancel at this time.
     """
 
     __slots__ = ("_cancelling", "_task", "at", "expired")
@@ -36,7 +36,7 @@ class Deadline:
         self._task.cancel()
 
     def withdraw(self) -> bool:
-        """Undo the cancellation; return whether only this deadline cancelled the task."""
+        """Undo the cancellation; return whether the deadline alone cancelled the task."""
         expired, self.expired = self.expired, False
         return expired and self._task.uncancel() <= self._cancelling
 
@@ -44,7 +44,7 @@ class Deadline:
 class Deadlines:
     """The deadlines of one application.
 
-    :param seconds: the time from the start of a deadline to the deadline itself.
+    :param seconds: the timeout of each task, in seconds.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Deadlines:
         loop.call_at(at, self._expire_due, loop)
 
     def _expire_due(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Cancel the tasks whose deadline is over, and set the timer for the next deadline."""
+        """Cancel the tasks whose deadline has passed, and set the timer for the next deadline."""
         now = loop.time()
         for deadline in list(self._pending):
             if deadline.at > now:
@@ -86,23 +86,23 @@ class Deadlines:
 
 
 class _TimedDeadline(Deadline):
-    """A deadline with a timer of its own."""
+    """A deadline that has its own timer."""
 
     __slots__ = ("timer",)
     timer: asyncio.TimerHandle
 
 
 class RequestDeadlines:
-    """The deadlines of an application whose requests share no timers.
+    """The deadlines of an application on a platform where requests share no timers.
 
-    :param seconds: the time from the start of a deadline to the deadline itself.
+    :param seconds: the timeout of each task, in seconds.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def start(self) -> _TimedDeadline:
-        """Start a deadline for the current task, with a timer of its own."""
+        """Start a deadline that has its own timer, for the current task."""
         loop = asyncio.get_running_loop()
         task: Any = asyncio.current_task()
         deadline = _TimedDeadline(loop.time() + self._seconds, task)
@@ -120,6 +120,6 @@ class RequestDeadlines:
 def create_deadlines(seconds: float) -> Deadlines | RequestDeadlines:
     """Create the deadlines of an application.
 
-    :param seconds: the time from the start of a deadline to the deadline itself.
+    :param seconds: the timeout of each task, in seconds.
     """
     return RequestDeadlines(seconds) if is_request_scoped() else Deadlines(seconds)

@@ -34,21 +34,22 @@ _IMMEDIATE = frozenset(
 
 
 class BackgroundRuns:
-    """Execute the runs that wait in an invocation of the background function.
+    """Execute waiting runs within an invocation of the background function.
 
-    The response is complete when the runs rest, or when the platform disconnects because the time
-    of the invocation is over.
+    The response ends when each run has ended or waits, or when the platform disconnects because the
+    time of the invocation is over.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
-    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    :param continue_runs: a function that continues the runs that are due or were lost, and returns
+        when each of them has ended or waits.
     """
 
     def __init__(self, app: App, prefix: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
         self._app, self._prefix, self._continue_runs = app, prefix, continue_runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and hold the end of its response while runs are executed.
+        """Pass the request on, and delay the end of its response while runs are executed.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -69,14 +70,14 @@ class BackgroundRuns:
 
 
 class DeferredRuns:
-    """Leave the runs that no client waits for to the background function.
+    """Let the background function execute the runs that no client waits for.
 
-    A request that waits for the result of its run executes the run itself, and its response is
-    complete when the run rests.
+    A request that waits for the result of its run executes the run itself. The response to such a
+    request ends when the run has ended or waits.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
-    :param has_waiting_runs: returns whether runs are due or were lost.
+    :param has_waiting_runs: a function that returns whether any runs are due or were lost.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class DeferredRuns:
         self._next_look = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and name the path that continues its runs.
+        """Pass the request on, and name in its response the path that continues its runs.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -134,10 +135,10 @@ class DeferredRuns:
 
 
 def _name_path(message: Message, prefix: str) -> Message:
-    """Return a message; the head of a response names the path that continues the runs.
+    """Return an ASGI message; to the head of a response, add the path that continues runs.
 
-    The platform requests the path from the background function: after a response that leaves runs
-    to the function, and after an invocation of the function whose time was over.
+    The platform requests this path from the background function in two cases: after a response that
+    leaves runs to the function, and after an invocation of the function that ran out of time.
     """
     if message["type"] != "http.response.start":
         return message
@@ -146,7 +147,7 @@ def _name_path(message: Message, prefix: str) -> Message:
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
-    """Wait for the tasks of a request, and for the runs that the process has claimed meanwhile."""
+    """Wait for a request's tasks and claimed runs, or until the client disconnects."""
     disconnect = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         while not disconnect.done():

@@ -18,19 +18,19 @@ _UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait 
 
 
 class FrozenRuns:
-    """Continue waiting runs at each request for workflows, and end its response after them.
+    """Continue waiting runs at each request for workflows, and delay its response until they rest.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
-    :param continue_runs: continues the runs that are due or were lost, and returns when each of
-        them has ended or waits again.
+    :param continue_runs: a function that continues the runs that are due or were lost, and returns
+        when each of them has ended or waits.
     """
 
     def __init__(self, app: App, prefix: str, continue_runs: Callable[[], Awaitable[None]]) -> None:
         self._app, self._prefix, self._continue_runs = app, prefix, continue_runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and hold the end of the response while its runs are executed.
+        """Pass the request on, and delay the end of the response while its runs are executed.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -66,9 +66,10 @@ def is_for_runs(scope: Scope, prefix: str) -> bool:
 
 
 async def take_up_runs(continue_runs: Callable[[], Awaitable[None]]) -> None:
-    """Take up the runs that wait, and return at their rest; log that the database fails.
+    """Continue waiting runs until each has ended or waits again; log a failure of the database.
 
-    :param continue_runs: takes up the runs that are due or were lost, and returns at their rest.
+    :param continue_runs: a function that continues the runs that are due or were lost, and returns
+        when each of them has ended or waits.
     """
     try:
         await continue_runs()

@@ -16,7 +16,7 @@ class HttpsOnly:
 
     If a proxy terminates TLS, the ASGI server must trust this proxy.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:

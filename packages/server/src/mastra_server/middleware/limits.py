@@ -21,10 +21,10 @@ BODY_BYTES = Shares(256 * 1024 * 1024)  # of the larger bodies of all requests o
 class BodyLimit:
     """Refuse bodies of more than ``limit`` bytes, even without a ``content-length``.
 
-    Large bodies also count toward a limit of the client's address, until the response is complete.
-    Above that limit, the request gets a 429.
+    Until the response is complete, a large body also counts toward a limit of the client's address.
+    A request above this limit gets a 429.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param limit: the largest size in bytes.
     """
 
@@ -35,7 +35,7 @@ class BodyLimit:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on; count the bytes of a body without ``content-length``.
 
-        The ASGI server enforces a ``content-length``.
+        The ASGI server ensures that a body is not longer than its ``content-length``.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -80,7 +80,7 @@ class BodyLimit:
 class TimeLimit:
     """Respond 504 if no response begins within ``seconds``; never interrupt a response.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param seconds: the timeout.
     """
 

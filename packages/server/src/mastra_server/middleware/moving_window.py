@@ -18,9 +18,9 @@ class MovingWindow:
         self._hits: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def hit(self, item: Any, caller: str) -> bool:
-        """Count a request, and return whether it is within the limit.
+        """Count a request, and return whether it is within the rate limit.
 
-        :param item: the limit.
+        :param item: the rate limit.
         :param caller: the key of the caller.
         """
         hits = self._get_hits(item, caller)
@@ -32,7 +32,7 @@ class MovingWindow:
     async def get_window_stats(self, item: Any, caller: str) -> tuple[float, int]:
         """Return when the oldest request leaves the window, and how many requests remain.
 
-        :param item: the limit.
+        :param item: the rate limit.
         :param caller: the key of the caller.
         """
         hits = self._get_hits(item, caller)

@@ -25,9 +25,9 @@ __all__ = ("RateLimiter",)
 class RateLimiter:
     """Respond 429 with ``retry-after`` if a caller exceeds the rate limit.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param settings: the limit, how to identify callers, and the storage.
-    :raises ConfigError: when the package ``limits`` is not installed, or the amount is invalid.
+    :raises ConfigError: when the package ``limits`` is not installed, or the rate limit is invalid.
     """
 
     def __init__(self, app: App, settings: RateLimit) -> None:
@@ -69,7 +69,7 @@ class RateLimiter:
     async def open(self) -> None:
         """Open the storage in which requests are counted, so that a problem stops the startup.
 
-        :raises ConfigError: when its URL is invalid, or a package is missing.
+        :raises ConfigError: when the URL of the storage is invalid, or a package is missing.
         :raises StorageError: when a database cannot be used.
         """
         if self._settings.is_in_memory:
@@ -86,7 +86,7 @@ class RateLimiter:
     async def _count(self, request: Request[Any, Any, Any]) -> tuple[bool, dict[str, str]]:
         """Count a request; return whether it is within the limit, and the headers about the limit.
 
-        :raises Exception: from the user's ``by``, or from a storage that cannot be used.
+        :raises Exception: any exception of the user's function ``by`` or of the storage.
         """
         caller = await self._identify_caller(request)
         allowed = await self._get_limiter().hit(self._item, caller)
@@ -120,7 +120,7 @@ class RateLimiter:
 
 
 def _open_storage(url: str) -> Any:
-    """Return a storage of the package ``limits``; an error names no password of the URL."""
+    """Return a storage of the package ``limits``; keep the URL's password out of error messages."""
     from limits.aio.storage import Storage
     from limits.errors import ConfigurationError
     from limits.storage import storage_from_string
@@ -132,7 +132,7 @@ def _open_storage(url: str) -> Any:
     if not isinstance(storage, Storage):  # it may be one that blocks the event loop
         raise ConfigError(
             f"The storage {url.partition(':')[0]!r} of the rate limit cannot be used.",
-            "Write it like 'async+redis://host:6379', and install the package of its client.",
+            "Write a URL like 'async+redis://host:6379', and install the client of that database.",
         )
     return storage
 

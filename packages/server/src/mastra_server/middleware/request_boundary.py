@@ -11,7 +11,7 @@ __all__ = ("RequestBoundary",)
 class RequestBoundary:
     """Make each call of the application one request of ``mastra_core.request_scope``.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:

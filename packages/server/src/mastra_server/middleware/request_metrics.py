@@ -16,11 +16,11 @@ _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY
 
 
 class RequestMetrics:
-    """Measure requests by method, route and status; a request without a route has ``none``.
+    """Measure requests by method, route and status; without a route, the route is ``none``.
 
     Health checks and requests of the metrics are left out.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:

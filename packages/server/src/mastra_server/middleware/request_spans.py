@@ -21,9 +21,9 @@ _TRACE_IDS: tuple[str, ...] = ("traceId", "spanId")
 
 
 class RequestSpans:
-    """Open a server span for each request except health checks, as a child of ``traceparent``.
+    """Open a server span for each request except health checks, as a child of the caller's span.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     """
 
     def __init__(self, app: App) -> None:
@@ -62,7 +62,7 @@ def get_trace_ids(run: Run) -> dict[str, str]:
 
     :param run: the run; if the engine has no trace for it, the ids of the request's span are
         returned.
-    :returns: the ids; empty without tracing.
+    :returns: the trace ids; empty if tracing is off.
     """
     if not telemetry.is_recording():
         return {}

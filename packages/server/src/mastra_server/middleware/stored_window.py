@@ -23,9 +23,9 @@ class StoredWindow:
         self._stats: dict[str, tuple[float, int]] = {}  # of requests that are being answered
 
     async def hit(self, item: Any, caller: str) -> bool:
-        """Count a request, and return whether it is within the limit.
+        """Count a request, and return whether it is within the rate limit.
 
-        :param item: the limit.
+        :param item: the rate limit.
         :param caller: the key of the caller.
         :raises StorageError: when the database cannot be used.
         """
@@ -38,7 +38,7 @@ class StoredWindow:
     async def get_window_stats(self, item: Any, caller: str) -> tuple[float, int]:
         """Return when the window ends, and how many requests remained after the last request.
 
-        :param item: the limit.
+        :param item: the rate limit.
         :param caller: the key of the caller.
         """
         return self._stats.pop(caller, (time.time() + item.get_expiry(), 0))

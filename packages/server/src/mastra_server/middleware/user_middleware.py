@@ -1,4 +1,4 @@
-"""Run the user's middleware functions, each around the later functions and the routes."""
+"""Run the user's middleware functions; each one wraps the functions after it and the routes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Handler = Callable[..., Any]
 def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
     """Wrap ``app`` in all of ``middleware``; the first item is outermost.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param middleware: the functions or ASGI middleware, with their paths.
     :returns: the wrapped application.
     :raises ConfigError: for a path with ``*`` anywhere but at its end.
@@ -46,7 +46,7 @@ def _wrap(handler: Any, app: App) -> App:
 
 
 class _PathFilter:
-    """Call the middleware if its pattern matches the path, or else the application."""
+    """Call the middleware if its pattern matches the path; otherwise call the application."""
 
     def __init__(self, inside: App, outside: App, path: str) -> None:
         self._pattern = PathPattern(path, "middleware")
@@ -68,7 +68,7 @@ class PendingResponse:
     A middleware may change ``status_code`` and ``headers``, and then returns this object. The body
     is passed on unchanged, in chunks.
 
-    :param app: the application inside.
+    :param app: the inner ASGI application.
     :param scope: the ASGI scope.
     :param receive: the ASGI receive callable.
     :param send: the ASGI send callable.
@@ -85,8 +85,8 @@ class PendingResponse:
     async def wait_for_head(self) -> PendingResponse:
         """Wait for the head of the response.
 
-        :returns: itself.
-        :raises Exception: whatever the application raised instead of responding.
+        :returns: this object.
+        :raises Exception: any exception that the application raised instead of responding.
         """
         head_task = asyncio.create_task(self._head_received.wait())
         try:
@@ -104,7 +104,7 @@ class PendingResponse:
         await self._task
 
     async def cancel(self) -> None:
-        """Cancel the application of this response, if it is still running."""
+        """Cancel the application that sends this response, if it is still running."""
         await cancel_tasks(self._task)
 
     async def _forward(self, message: Message) -> None:
@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing, which has no body limit of a route yet."""
+    """A request before routing, to which no body limit of a route applies yet."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True
@@ -136,7 +136,7 @@ async def _run_app(app: App, scope: Scope, receive: Receive, send: Send) -> None
 
 
 class _FunctionMiddleware:
-    """One middleware function, around the rest of the application."""
+    """One middleware function, which wraps the rest of the application."""
 
     def __init__(self, handler: Handler, app: App) -> None:
         self._handler = handler

@@ -43,7 +43,7 @@ class LogBuffer(logging.Handler):
         super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line.
+        """Keep one log line.
 
         :param record: the log record.
         """
@@ -57,7 +57,7 @@ class LogBuffer(logging.Handler):
             self._size -= len(self._lines.popleft())
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the kept lines, oldest first, as the JSON format has them."""
+        """Yield the kept lines, oldest first, with the fields of the JSON log format."""
         pid = os.getpid()
         for line in list(self._lines):
             yield {**msgspec.json.decode(line, type=dict[str, Any]), "pid": pid}

@@ -26,9 +26,10 @@ _DEFAULT_PAGE_SIZE = 100
 
 
 class LogsQuery(ContextQuery, kw_only=True):
-    """Filter and page of log lines.
+    """The filters and the page of a list of log lines.
 
-    ``filters`` is ``key:value`` and may be repeated; the first page is 1.
+    The parameter ``filters`` has the form ``key:value`` and may be repeated. The first page has the
+    number 1.
     """
 
     transport_id: str
@@ -70,7 +71,7 @@ class Lines(TypedDict):
 
 @get("/api/logs/transports", operation_id="logs_transports", response=Transports)
 async def _list_transports(request: _Request) -> ASGIResponse:
-    """List the transports of the log; without stored lines, the list is empty."""
+    """List the transports of the log; the list is empty if the server keeps no lines."""
     return json_response({"transports": list(request.app.state.logs.sources)})
 
 
@@ -78,7 +79,7 @@ async def _list_transports(request: _Request) -> ASGIResponse:
 async def _list_lines(request: _Request) -> ASGIResponse:
     """List the latest lines of the log.
 
-    If a caller is confined to a resource, it sees only lines with that ``resourceId``.
+    A caller that is restricted to a resource sees only lines whose ``resourceId`` is that resource.
     """
     return await _respond_with_page(request, {})
 

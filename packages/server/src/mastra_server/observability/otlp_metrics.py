@@ -33,7 +33,7 @@ _ATTRIBUTES = {
 
 
 class OtlpRecorder:
-    """Records every metric with an instrument of OpenTelemetry, and exports them every minute.
+    """Records metrics with OpenTelemetry's instruments, and exports them every minute.
 
     :param settings: the settings with the destination of the metrics.
     :raises ConfigError: when the extra ``telemetry`` is not installed.

@@ -16,11 +16,11 @@ __all__ = ("OtlpSettings", "read_otlp_signal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OtlpSettings:
-    """The settings of ``Telemetry(export=...)`` and of ``OTEL_*`` for logs and metrics.
+    """The settings for logs and metrics in ``Telemetry(export=...)`` and ``OTEL_*`` variables.
 
     :param endpoint: the URL of the collector, without a path for the signal.
     :param headers: headers for the collector; a value may be a ``Secret``.
-    :param service_name: ``service.name`` of the resource.
+    :param service_name: the value of OpenTelemetry's resource attribute ``service.name``.
     """
 
     endpoint: str | None = None
@@ -51,14 +51,14 @@ def read_otlp_signal(signal: Literal["LOGS", "METRICS"]) -> bool:
     On platforms without threads nothing is exported.
 
     :param signal: the signal.
-    :raises ConfigError: for another value than ``otlp`` and ``none``.
+    :raises ConfigError: if the variable has a value other than ``otlp`` and ``none``.
     """
     variable = f"OTEL_{signal}_EXPORTER"
     value = os.environ.get(variable, "").strip() or "none"
     if value not in ("otlp", "none"):
         raise ConfigError(
             f"The environment variable {variable} has the unknown value {value!r}.",
-            "Set it to 'otlp' or 'none'.",
+            f"Set {variable} to 'otlp' or 'none'.",
         )
     if is_request_scoped():  # the exporters need threads
         return False

@@ -24,9 +24,9 @@ _GAUGE_MODES = {"active": "livesum", "level": "livemax", "oldest": "livemin"}
 
 
 class PrometheusRecorder:
-    """Records every metric in a registry of its own.
+    """Records every metric in its own Prometheus registry.
 
-    Worker processes share a directory, and each process reports the metrics of all.
+    Worker processes share a directory, and each process reports the metrics of all processes.
 
     :raises ConfigError: when the package ``prometheus-client`` is not installed.
     """
@@ -143,7 +143,7 @@ def _list_processes(directory: Path) -> set[int]:
 
 
 def _forget_dead_processes(directory: Path) -> None:
-    """Remove the gauges of workers that have ended; their counters still count."""
+    """Remove the gauges of workers that have ended; the sums still include their counters."""
     from prometheus_client.multiprocess import mark_process_dead
 
     for path in directory.glob("gauge_live*.db"):

@@ -22,7 +22,7 @@ class LineSource(Protocol):
     """A source of log lines: the memory of the server, or a transport."""
 
     def iter_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines, oldest first, as the JSON format has them."""
+        """Yield the lines, oldest first, with the fields of the JSON log format."""
 
 
 class ServerLogs:
@@ -41,7 +41,7 @@ class ServerLogs:
 
     @property
     def sources(self) -> dict[str, LineSource]:
-        """The sources that the routes of the log read, by the id of the transport."""
+        """The sources of log lines that the log routes read, by transport id."""
         if self._buffer is None:
             return {}
         transports = self.pipeline.transports if self.pipeline else {}
@@ -49,7 +49,7 @@ class ServerLogs:
         return {"memory": self._buffer, **files}
 
     def open(self) -> None:
-        """Add the log records of libraries, write lines in a thread, and keep lines in memory."""
+        """Start to collect the log records of libraries, to write lines, and to keep lines."""
         if self._libraries is not None:
             self._libraries.attach()
         if self.pipeline is not None and not is_request_scoped():

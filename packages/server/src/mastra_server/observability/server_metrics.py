@@ -18,7 +18,7 @@ __all__ = ("ServerMetrics",)
 
 
 class ServerMetrics:
-    """The metrics of one application: for Prometheus, by OTLP, both, or none.
+    """The metrics of one application, which are served to Prometheus, exported by OTLP, or both.
 
     :param mastra: the application.
     :raises ConfigError: when a package for metrics is not installed.

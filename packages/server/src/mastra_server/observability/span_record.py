@@ -56,8 +56,8 @@ class SpanRecord:
     """A span that has not ended, or the record of an ended span.
 
     :param span: the span of OpenTelemetry's SDK; referenced until it ends.
-    :param parent: the recorded span that contains it, ``None`` for a root.
-    :param number: the number of spans recorded before it.
+    :param parent: the recorded span that contains this span; ``None`` for a root span.
+    :param number: the number of spans that were recorded before this span.
     """
 
     __slots__ = (
@@ -121,7 +121,7 @@ class SpanRecord:
         return self.facts.get("resourceId", "")
 
     def to_fields(self) -> dict[str, Any]:
-        """Return the fields for filters of queries, with times in milliseconds since the epoch."""
+        """Return the fields that queries filter by; times are in milliseconds since the epoch."""
         live = self._live
         if live is not None:
             self._update(live)
@@ -188,7 +188,7 @@ class SpanRecord:
         self._attributes = _encode_attributes(attributes)
 
     def _build_attributes(self) -> dict[str, Any]:
-        """Return the attributes; attributes of a model call also have Mastra's names."""
+        """Return the span's attributes; add Mastra's names for those of a model call."""
         attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
         if self.kind != "model_generation":
             return attributes

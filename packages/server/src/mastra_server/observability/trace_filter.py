@@ -58,8 +58,8 @@ def build_condition(where: Any) -> Condition:
     A field that a trace does not have is neither equal to nor different from any value.
 
     :param where: the condition as decoded JSON; ``None`` matches every trace.
-    :returns: the test.
-    :raises InvalidBody: naming the invalid condition.
+    :returns: a function that returns whether a trace matches.
+    :raises InvalidBody: when the condition is invalid; the error names the invalid part.
     """
     if where is None:
         return lambda _: True

@@ -35,7 +35,7 @@ _UNSUPPORTED_FILTERS = (
 
 
 class TracesQuery(ContextQuery, kw_only=True):
-    """Filter, order and page of traces; they apply to root spans. The first page is 0."""
+    """Filter, order and page (from 0) of a list of traces; they apply to root spans."""
 
     page: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     per_page: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -78,12 +78,12 @@ class TracesQuery(ContextQuery, kw_only=True):
 
 
 def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
-    """Select the root spans that match the query, in its order.
+    """Select the root spans that match the query, in the order that the query requests.
 
     :param request: the request.
     :param traces: the traces, newest first.
     :returns: the root spans.
-    :raises InvalidQuery: naming the parameter that does not fit.
+    :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
     query = _read_query(request)
     if any(request.query_params.get(name) for name in _UNSUPPORTED_FILTERS):
@@ -99,7 +99,7 @@ def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
 def select_page(
     request: _Request, roots: list[SpanRecord]
 ) -> tuple[list[SpanRecord], dict[str, int | bool]]:
-    """Return the requested page of root spans, and the pagination.
+    """Return the root spans of the requested page, and the pagination of the response.
 
     :param request: the request.
     :param roots: all matching root spans.

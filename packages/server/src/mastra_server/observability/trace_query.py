@@ -92,7 +92,7 @@ class Cursor(TypedDict):
 
 
 class Rows(TypedDict):
-    """A page of traces, with ``page`` or ``pagination`` as in the request."""
+    """A page of traces, described by ``page`` or ``pagination``, depending on the request."""
 
     traces: list[Row]
     page: NotRequired[Cursor]
@@ -180,7 +180,7 @@ ROUTES = (_query_traces, _list_entity_names, _list_environments)
 
 
 async def _select_matching(request: _Request, query: _Question) -> list[SpanRecord]:
-    """Return the roots of matching traces; other requests can run meanwhile."""
+    """Return the root spans of matching traces; meanwhile, other requests can run."""
     since = parse_iso(query.time_range.start, "timeRange.from") or 0
     until = parse_iso(query.time_range.end, "timeRange.to") or 0
     matches = build_condition(query.where)

@@ -32,7 +32,7 @@ class _Trace:
 
     @property
     def is_starting(self) -> bool:
-        """Whether the newest tree is running and the trace has no known owner yet."""
+        """Whether the newest tree of spans is running, and the trace's owner is unknown."""
         return not self.owner and self.root is not None and self.root.ended is None
 
     def drop_oldest_tree(self) -> None:
@@ -45,11 +45,11 @@ class _Trace:
 class TraceStore:
     """The latest traces of the process; if there are too many, the oldest are dropped.
 
-    Resources share the limit, and a resource with many traces loses its own oldest traces. A trace
-    can have several roots, each with a tree of spans.
+    All resources share the limit, but a resource with many traces displaces its own oldest traces.
+    A trace can have several roots, each with a tree of spans.
 
-    Spans of requests are not stored. The root of a trace is therefore the run of an agent or a
-    workflow.
+    Spans of requests are not stored. Because of this, the root of a trace is the run of an agent or
+    a workflow.
 
     :param settings: the application's telemetry settings, for its name and sampling.
     """
@@ -114,7 +114,7 @@ class TraceStore:
         self._update(span.context, lambda record: record.finish(span))
 
     def list_traces(self) -> list[list[SpanRecord]]:
-        """Return all traces, newest first; the spans of each are ordered by their start."""
+        """Return all traces, newest first; the spans of each trace are ordered by their start."""
         with self._lock:
             traces = [*self._traces, *self._starting]
             traces.sort(key=lambda trace: trace.root.number if trace.root else 0, reverse=True)
@@ -144,10 +144,10 @@ class TraceStore:
         return self._traces.get(trace_id) or self._starting.get(trace_id)
 
     def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
-        """Store a trace as the last changed trace, and count it for its owner.
+        """Store a trace as the one that changed last, and count it toward its owner's limit.
 
-        While a trace starts, its owner is unknown. It is then kept apart, so that it cannot
-        displace traces of other owners.
+        While a trace starts, its owner is unknown. Until the owner is known, the trace is stored
+        separately, so that it cannot displace traces of other owners.
         """
         trace.size += growth
         traces, others = self._traces, self._starting
@@ -158,10 +158,10 @@ class TraceStore:
 
 
 def _make_room(trace: _Trace) -> None:
-    """Drop the oldest trees of a full trace, so that another root has room.
+    """Drop the oldest trees of spans from a full trace, so that another root span has room.
 
-    Callers choose trace ids with ``traceparent``. If a caller repeats an id, its later runs must
-    stay visible.
+    Callers can choose trace ids with the header ``traceparent``. If a caller uses one trace id for
+    many runs, the latest runs must stay visible.
     """
     while len(trace.records) >= _MAX_SPANS:
         trace.drop_oldest_tree()

@@ -63,7 +63,7 @@ class Span(LightSpan):
 
 
 class Pagination(TypedDict):
-    """The page of a response."""
+    """The position of a page in the list of all results."""
 
     total: int
     page: int
@@ -72,14 +72,14 @@ class Pagination(TypedDict):
 
 
 class LightTraces(TypedDict):
-    """A page of traces, as their root spans; by default the newest first."""
+    """A page of traces, each as its root span; by default the newest first."""
 
     pagination: Pagination
     spans: list[LightSpan]
 
 
 class Traces(TypedDict):
-    """A page of traces, as their root spans with all fields."""
+    """A page of traces, each as its root span with all fields."""
 
     pagination: Pagination
     spans: list[Span]
@@ -107,7 +107,7 @@ class OneSpan(TypedDict):
 
 @get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
 async def _list_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces as their root spans, with all fields."""
+    """List the latest traces, each as its root span with all fields."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
 
@@ -116,7 +116,7 @@ async def _list_traces(request: _Request) -> ASGIResponse:
     f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
 )
 async def _list_light_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces as their root spans."""
+    """List the latest traces, each as its root span."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
 
@@ -152,7 +152,7 @@ ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_s
 
 
 def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
-    """Return the traces that the caller may see: all, or only those of its resource.
+    """Return the traces that the caller may see: all, or those of the caller's resource.
 
     :param request: the request.
     """
@@ -162,7 +162,7 @@ def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
 
 
 def _get_spans(request: _Request) -> list[SpanRecord]:
-    """Return the spans of the trace in the path.
+    """Return the spans of the trace whose id is in the path of the request.
 
     :raises NotFound: when there is no trace that the caller may see.
     """
@@ -181,7 +181,7 @@ def _get_store(request: _Request) -> TraceStore:
 def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
     """Return the spans of the trees that ``owner`` may see; an empty owner may see all trees.
 
-    One trace may contain runs of several callers, because callers choose its id with
-    ``traceparent``.
+    One trace may contain runs of several callers, because a caller can choose the trace id with the
+    header ``traceparent``.
     """
     return [each for each in spans if owner in ("", each.root.owner)]

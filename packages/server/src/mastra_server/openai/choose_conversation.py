@@ -36,8 +36,8 @@ async def choose_conversation(
 ) -> Conversation:
     """Return the conversation of a request.
 
-    It is the conversation that the request names, or the conversation of the previous response.
-    Otherwise a conversation begins, if the request asks for storing and the agent has a memory.
+    A request that names a conversation or a previous response continues that conversation. Any
+    other request begins a conversation, if the response is to be stored and the agent has a memory.
 
     :param request: the request.
     :param agent: the agent.

@@ -15,7 +15,7 @@ __all__ = ("build_items", "format_output")
 def build_items(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
     """Yield the items of messages: tool calls, their outputs, and texts.
 
-    As in the original, the calls of a message precede its text. Files have no items.
+    As in Mastra, the tool calls of a message precede its text. The files of a message are left out.
 
     :param messages: the messages of one thread.
     """
@@ -33,7 +33,7 @@ def build_items(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
 def format_output(result: Any) -> str:
     """Format the result of a tool as the text that an item holds.
 
-    :param result: the result, JSON builtins.
+    :param result: the result, as a value of JSON.
     """
     return result if isinstance(result, str) else encode_json(result).decode()
 

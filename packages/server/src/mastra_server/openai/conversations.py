@@ -1,6 +1,6 @@
 """Routes of conversations of the Responses API: create, retrieve, list items, delete.
 
-A conversation is a thread of the memory. Both have the same id.
+A conversation is a thread of the memory. The conversation and its thread have the same id.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ConversationItems(TypedDict):
 
 
 class ItemQuery(ContextQuery, rename=None):
-    """The page: at most ``limit`` items that follow the item ``after``, oldest first."""
+    """A page of at most ``limit`` items after the item ``after``, oldest first."""
 
     after: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=_MAX_PAGE)] = _MAX_PAGE
@@ -208,7 +208,7 @@ def _choose_memory(request: _Request, agent_id: str) -> Memory:
 
 
 async def _find_conversation(request: _Request) -> tuple[Memory, Thread]:
-    """Find the conversation of the path in the memories of the application and its agents."""
+    """Find the conversation that the path names, in the memories of the app and its agents."""
     name = restrict_to_thread(request, request.path_params["conversation_id"])
     owner = restrict_to_resource(request) or None
     for memory in _iter_memories(request.app.state.mastra):

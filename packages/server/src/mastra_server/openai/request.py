@@ -32,7 +32,7 @@ class _Named(msgspec.Struct):
 class ResponseBody(msgspec.Struct):
     """A request for a response of an agent.
 
-    :param model: the agent, where ``agent_id`` is empty.
+    :param model: the id of the agent, if ``agent_id`` is empty.
     :param conversation: OpenAI's name of ``conversation_id``: an id, or an object with an id.
     """
 
@@ -74,7 +74,7 @@ def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     """Build the function tools of the caller.
 
     :param body: the request.
-    :raises InvalidBody: for a tool of another type, which only OpenAI has.
+    :raises InvalidBody: for a tool that is not a function, because only OpenAI offers such tools.
     """
     for index, tool in enumerate(body.tools):
         if tool.get("type") != "function" or not isinstance(tool.get("name"), str):

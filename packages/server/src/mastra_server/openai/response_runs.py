@@ -59,7 +59,7 @@ async def stream_response(
     :param request: the request.
     :param agent: the agent.
     :param run_input: the input of the run.
-    :param writer: builds the response.
+    :param writer: the object that builds the response.
     :param store: whether to store the response when the run has ended.
     :returns: the stream events.
     """
@@ -103,7 +103,7 @@ async def _run_agent(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent within a span, and yield its events.
 
-    If the agent ends without ``Finish`` or ``Failure``, a ``Finish`` is added.
+    If the agent's events end without ``Finish`` or ``Failure``, the function adds a ``Finish``.
     """
     transcript = Transcript(agent.id, run_input)
     has_ended = False

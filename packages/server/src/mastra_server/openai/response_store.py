@@ -25,8 +25,9 @@ _MAX_AGE = 24 * 3600.0  # seconds
 class StoredResponse(msgspec.Struct, frozen=True):
     """A response, with the data that is needed to continue it.
 
-    The messages of a conversation are in the memory. The messages of another response are stored
-    here: in ``history`` in the form of the framework, or else in ``messages``.
+    If the response belongs to a conversation, the memory has the messages. Otherwise they are
+    stored here: in ``history`` if the agent framework returns them in its own form, or else in
+    ``messages``.
     """
 
     response: dict[str, Any]
@@ -40,8 +41,8 @@ class StoredResponse(msgspec.Struct, frozen=True):
 class ResponseStore:
     """The latest responses, which clients can retrieve and continue.
 
-    :param storage: the storage of the application. If it keeps responses, all servers that share
-        it know them.
+    :param storage: the storage of the application. If the storage keeps responses, all servers that
+        share the storage can retrieve them.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -51,10 +52,10 @@ class ResponseStore:
         )
 
     async def put(self, entry: StoredResponse, caller: str) -> None:
-        """Store a response. If the storage fails, log the error, because the run has ended.
+        """Store a response. If the storage fails, only log the error: the run has already ended.
 
         :param entry: the response with what is needed to continue it.
-        :param caller: who the response is counted for.
+        :param caller: the caller whose limits the response counts toward.
         """
         name = entry.response["id"]
         if self._records is None:
@@ -69,7 +70,7 @@ class ResponseStore:
         """Return a response.
 
         :param response_id: the id of the response.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         :raises NotFound: when this owner has no such response.
         """
         if self._records is None:
@@ -85,7 +86,7 @@ class ResponseStore:
         """Delete a response.
 
         :param response_id: the id of the response.
-        :param owner: the resource that the caller is restricted to; empty for none.
+        :param owner: the resource that the caller is restricted to; empty without a restriction.
         :raises NotFound: when this owner has no such response.
         """
         if self._records is None:

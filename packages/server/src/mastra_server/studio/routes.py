@@ -22,7 +22,7 @@ _CAPABILITIES = {"user": True, "session": False, "sso": False, "rbac": False, "a
 
 
 class User(TypedDict):
-    """The user of the request's credentials."""
+    """The user to whom the request's credentials belong."""
 
     id: str
     name: NotRequired[str]
@@ -30,7 +30,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """The features of user management that the server offers: only the user itself."""
+    """The features of user management; the server only describes the current user."""
 
     user: bool
     session: bool
@@ -121,9 +121,9 @@ class BuilderSettings(TypedDict):
     response=Capabilities,
 )
 async def _get_capabilities(request: _Request) -> ASGIResponse:
-    """Report whether callers must authenticate, and the user of valid credentials.
+    """Report whether callers must authenticate, and to whom valid credentials belong.
 
-    Studio of ``mastra dev`` need not authenticate.
+    The Studio that ``mastra dev`` serves does not have to authenticate.
     """
     user = await _find_user(request)
     if user is not None:
@@ -164,7 +164,7 @@ async def _list_providers() -> ASGIResponse:
 
 @get("/api/mcp/v0/servers", operation_id="studio_mcp_servers", response=McpServers)
 async def _list_mcp_servers(request: _Request) -> ASGIResponse:
-    """List the MCP servers: only the application, or none."""
+    """List the MCP servers: the application itself, or none."""
     servers = [describe_application()] if request.app.state.mastra.server.mcp else []
     return json_response({"servers": servers, "total_count": len(servers), "next": None})
 

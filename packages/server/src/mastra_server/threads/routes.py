@@ -201,7 +201,7 @@ async def _start_run(
 async def _run_in_turn(
     request: _Request, key: ThreadKey, run_id: str, chunks: AsyncGenerator[dict[str, Any]]
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield ``chunks`` after the earlier runs of the thread on other servers have ended."""
+    """Wait until the thread's earlier runs on other servers have ended; yield ``chunks``."""
     async with contextlib.aclosing(chunks):
         remote, threads = request.app.state.remote_runs, _get_thread_runs(request)
         try:
@@ -216,7 +216,7 @@ async def _run_in_turn(
 async def _prepend_echo(
     chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the sent message for other subscribers, and then ``chunks``."""
+    """Yield first the sent message, for other subscribers of the thread, and then ``chunks``."""
     if echo is not None:
         yield echo
     async with contextlib.aclosing(chunks):
@@ -236,7 +236,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input that resumes the run of the thread that waits for this call."""
+    """Build the input that resumes the thread's run that waits for a decision about this call."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1

@@ -95,14 +95,14 @@ class ChunkWriter:
         """Build one chunk of the run.
 
         :param type_: the type of the chunk.
-        :param payload: its payload.
+        :param payload: the payload of the chunk.
         """
         return {"type": type_, "runId": self._record.run_id, "from": "WORKFLOW", "payload": payload}
 
     def on_started(self, _: RunStarted) -> Iterator[dict[str, Any]]:
         """Convert the start of the run.
 
-        :param _: the event, which is not needed.
+        :param _: the event, which is not used.
         """
         yield self.build_start()
 
@@ -115,9 +115,9 @@ class ChunkWriter:
             yield self.build_finish("suspended")
 
     def on_paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
-        """Convert the pause after the one requested step.
+        """Convert the pause of a run that was to execute only one step.
 
-        :param _: the event, which is not needed.
+        :param _: the event, which is not used.
         """
         yield self.build_chunk("workflow-paused", {})
         yield self.build_finish("paused")
@@ -162,7 +162,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
     def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """Convert the suspension of a step; report an item of a ``foreach`` as the ``foreach``.
+        """Convert the suspension of a step; a suspended item counts as its ``foreach`` step.
 
         :param event: the event.
         """
@@ -175,7 +175,7 @@ class ChunkWriter:
         yield self.build_chunk("workflow-step-suspended", payload)
 
     def on_step_ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
-        """Convert the end of a step; report the end of an item as progress of its ``foreach``.
+        """Convert the end of a step; an item's end becomes progress of its ``foreach`` step.
 
         :param event: the event.
         """

@@ -1,4 +1,4 @@
-"""List the schedules of an app whose workflows have none, because Studio asks for them."""
+"""Respond to Studio with an empty list of schedules, in an app whose workflows have no schedule."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def count_runs(counts: Mapping[str, int]) -> dict[str, int]:
     """Count the active runs and the suspended runs.
 
     :param counts: the number of runs by status.
-    :returns: ``running`` and ``suspended``.
+    :returns: the number of ``running`` runs and of ``suspended`` runs.
     """
     running = counts.get("running", 0) + counts.get("waiting", 0)
     return {"running": running, "suspended": counts.get("suspended", 0)}
@@ -173,7 +173,7 @@ def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:
 
 
 def _select_steps(record: RunRecord, *, include_nested: bool) -> dict[str, StepRecord]:
-    """Return all steps by path, except items; a group with a suspended step is suspended."""
+    """Return all steps by path, without items; mark a group with a suspended step as suspended."""
     steps = {
         path: step
         for path, step in record.steps.items()

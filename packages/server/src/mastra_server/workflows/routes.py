@@ -276,7 +276,7 @@ async def _create_owned_run(request: _Request, workflow: Workflow, resource: str
 
 
 async def _read_start(request: _Request) -> _Start:
-    """Read the body of a start; refuse a priority of a caller that is confined to a resource."""
+    """Read the body of a request that starts a run; refuse a priority from a restricted caller."""
     body = await read_body(request, _Start)
     if body.priority and restrict_to_resource(request):
         raise Forbidden(
@@ -324,7 +324,7 @@ def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume
 
 
 def _is_item(path: str, step: str, index: int) -> bool:
-    """Return whether the suspended step ``path`` is, or is in, item ``index`` of ``step``."""
+    """Return whether item ``index`` of ``step`` is, or contains, the suspended step at ``path``."""
     return get_item_index(path) == index and (
         not step or strip_indexes(path) == step or get_outer_step(path) == step
     )

@@ -55,7 +55,7 @@ async def get_run(request: _Request, run_id: str) -> Run:
 
     :param request: the request.
     :param run_id: the id of the run.
-    :raises NotFound: when there is no such run that the caller may see.
+    :raises NotFound: when the caller may see no run with this id.
     """
     own = restrict_to_resource(request)
     return await get_engine(request).get(get_workflow(request), run_id, own)
@@ -134,7 +134,7 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
 def _build_query(request: _Request) -> RunQuery | None:
-    """Build the query for the selected runs that the caller may see; ``None`` for no runs."""
+    """Build the query for the requested runs that the caller may see; ``None`` for none."""
     own = restrict_to_resource(request)
     resource = request.query_params.get("resourceId") or ""
     if own and resource not in ("", own):
@@ -151,9 +151,10 @@ def _build_query(request: _Request) -> RunQuery | None:
 
 
 def _read_page(request: _Request) -> tuple[int, int]:
-    """Return offset and limit, computed from ``page`` and ``perPage`` or given directly.
+    """Return the requested offset and limit, which ``page`` and ``perPage`` may express.
 
-    A database may have runs of a month, each with many events, so a response has a maximum.
+    A database may contain the runs of a month, each with many events, so a response has a maximum
+    number of runs.
     """
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:

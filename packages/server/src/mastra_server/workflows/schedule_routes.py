@@ -26,14 +26,14 @@ _Status = Literal["active", "paused"]
 
 
 class _ListQuery(ContextQuery):
-    """Filter of the schedules."""
+    """The filter of a list of schedules."""
 
     workflow_id: str = ""
     status: _Status = "active"
 
 
 class _TriggersQuery(ContextQuery):
-    """Page of the triggers."""
+    """The page of a list of triggers."""
 
     limit: Annotated[int, msgspec.Meta(ge=0)] = 50
 
@@ -127,7 +127,7 @@ async def _get_schedule(request: _Request) -> ASGIResponse:
 
 @post("/api/schedules/{schedule_id:str}/pause", operation_id="schedules_pause", response=_Schedule)
 async def _pause_schedule(request: _Request) -> ASGIResponse:
-    """Start no more runs, also after a restart."""
+    """Pause a schedule; it starts no more runs, even after the server restarts."""
     manager = _get_manager(request)
     return json_response(await _build_schedule(manager, await manager.pause(_read_id(request))))
 
@@ -136,14 +136,14 @@ async def _pause_schedule(request: _Request) -> ASGIResponse:
     "/api/schedules/{schedule_id:str}/resume", operation_id="schedules_resume", response=_Schedule
 )
 async def _resume_schedule(request: _Request) -> ASGIResponse:
-    """Start runs again, from the next time on."""
+    """Resume a schedule; it starts runs again from its next time on."""
     manager = _get_manager(request)
     return json_response(await _build_schedule(manager, await manager.resume(_read_id(request))))
 
 
 @post("/api/schedules/{schedule_id:str}/run", operation_id="schedules_run", response=_StartedRun)
 async def _run_schedule(request: _Request) -> ASGIResponse:
-    """Start a run now; the next time of the schedule stays the same."""
+    """Start a run of a schedule now; this does not change the time of the schedule's next run."""
     id_ = _read_id(request)
     run_id = (await _get_manager(request).run(id_)).record.run_id
     started = {"scheduleId": id_, "claimId": run_id, "scheduledFireAt": _parse_moment(run_id)}
@@ -181,7 +181,7 @@ def _get_manager(request: _Request) -> ScheduleManager:
 
 
 def _read_id(request: _Request) -> str:
-    """Return the id in the path; schedules are invisible for a caller with runs of its own."""
+    """Return the id in the path; a caller that is restricted to a resource sees no schedules."""
     id_: str = request.path_params["schedule_id"]
     if restrict_to_resource(request):
         raise NotFound(f"There is no schedule {id_!r}.", "List the schedules.")
@@ -236,6 +236,6 @@ def _summarize_run(record: RunRecord) -> dict[str, Any]:
 
 
 def _parse_moment(run_id: str) -> int:
-    """Return the time at the end of the id of a run."""
+    """Return the time that the id of a scheduled run ends with."""
     text = run_id.rpartition("_")[2]
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -50,7 +50,7 @@ class ObserveQuery(RunIdQuery, kw_only=True):
 
 
 class RunFieldsQuery(ContextQuery):
-    """The fields of a run to return."""
+    """The fields of a run that the response contains."""
 
     with_nested_workflows: Annotated[
         str, msgspec.Meta(description="`false` leaves out the steps of nested workflows.")
@@ -60,7 +60,7 @@ class RunFieldsQuery(ContextQuery):
 
 
 class RunListQuery(ContextQuery):
-    """Filter and page of the runs."""
+    """The filter and the page of a list of runs."""
 
     page: Count = 0
     per_page: Count = 100
@@ -103,7 +103,7 @@ class RunCounts(TypedDict):
 
 
 class RunCreated(TypedDict):
-    """The id of a run."""
+    """The id of the created run."""
 
     runId: str
 

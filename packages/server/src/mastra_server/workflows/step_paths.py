@@ -78,13 +78,14 @@ def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
 def resolve_step(
     workflow: Workflow, path: str | list[str] | None, record: RunRecord | None = None
 ) -> str:
-    """Convert a client's name of a step to its path.
+    """Convert the name that a client has for a step to the path of the step.
 
     :param workflow: the workflow.
-    :param path: the ids in a list, or joined by dots; may be empty.
-    :param record: the record of the run, whose steps may be those of another version.
+    :param path: the ids of nested steps, in a list or joined by dots; may be empty.
+    :param record: the record of the run, which may contain steps of another version of the
+        workflow.
     :returns: the path; empty if the client names no step.
-    :raises InvalidBody: when there is no such step.
+    :raises InvalidBody: when the workflow and the record have no such step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""
     recorded = () if record is None else map(strip_indexes, record.steps)

@@ -36,7 +36,7 @@ _MAX_SIZE = 1_000  # runs of one response
 
 
 class _ListQuery(ContextQuery):
-    """Filter and size of the list."""
+    """The filters and the size of a list of stored runs."""
 
     workflow_id: str = ""
     status: str = ""
@@ -44,7 +44,7 @@ class _ListQuery(ContextQuery):
 
 
 class _RunQuery(ContextQuery, kw_only=True):
-    """A run; the workflow is needed if several workflows have a run with this id."""
+    """A run; its workflow is required if several workflows have a run with the same id."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
     workflow_id: str = ""
@@ -109,7 +109,7 @@ class _OneRun(TypedDict):
 
 
 class _Fingerprint(TypedDict):
-    """A fingerprint of a workflow, and the living processes that have it."""
+    """A fingerprint of a workflow, and the live processes whose code has this fingerprint."""
 
     fingerprint: str
     createdAt: int
@@ -123,7 +123,7 @@ class _Fingerprints(TypedDict):
 
 
 class _Moves(TypedDict):
-    """The moved runs; ``next`` is the ``after`` of the next call, if there may be further runs."""
+    """The moved runs; to continue, the next call passes the value of ``next`` as ``after``."""
 
     to: str
     moved: list[str]
@@ -164,7 +164,7 @@ async def _show_run(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _list_fingerprints(request: _Request) -> ASGIResponse:
-    """List the fingerprints of a workflow, and the living processes that have them."""
+    """List the fingerprints of a workflow, and for each the live processes whose code has it."""
     workflow = require_param(request, "workflowId")
     operations = await _get_operations(request, of_all=True)
     return json_response(await operations.list_fingerprints(workflow))
@@ -197,7 +197,7 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     errors=(409,),
 )
 async def _resume_run(request: _Request) -> ASGIResponse:
-    """Resume a suspended run, and respond at once. The step checks the data later."""
+    """Resume a suspended run; respond at once, before the step checks the data."""
     body = await read_body(request, _Resumed)
     operations = await _get_operations(request)
     changed = await operations.resume_run(body.run_id, body.workflow_id or "", body.step, body.data)

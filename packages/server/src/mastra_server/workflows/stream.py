@@ -21,7 +21,7 @@ def stream_run(
 ) -> StreamResponse:
     """Stream the events of ``run``, until it ends or is suspended.
 
-    The run does not depend on a reader.
+    The run continues even if nobody reads the stream.
 
     :param run: the run.
     :param offset: the number of events to skip.

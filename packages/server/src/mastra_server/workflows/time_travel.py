@@ -1,4 +1,4 @@
-"""Routes that execute runs again, from a step or from their interruption."""
+"""Routes that execute runs again, from a step or from the point of their interruption."""
 
 from __future__ import annotations
 
