@@ -248,7 +248,7 @@ class Session:
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
     ) -> None:
-        """Add problems to ``self.problems`` and show them; raise an error if a problem is one.
+        """Add problems to ``self.problems`` and show them; raise those of the severity ``error``.
 
         :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.
