@@ -277,7 +277,7 @@ class _FileCollector:
         return excluded or (real or path.resolve()) in self._tools
 
     def _check_link(self, path: Path, real: Path) -> None:
-        """Raise an error for a link out of the project, and for a link to a ``.env`` file."""
+        """Raise an error for a link out of the project, and for a ``.env`` file, even by a link."""
         if not real.is_relative_to(self._root):
             raise BuildError(
                 f"{str(path)!r} is a link that leads out of the project.",
