@@ -244,7 +244,7 @@ def _build_from_commit(line: str, builder: SourceBuilder) -> str:
 
 
 def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and their own requirements."""
+    """Require Mastra's installed packages; exclude deployers and what only they require."""
     lines = []
     for name in OWN_DISTRIBUTIONS:
         extras = ",".join(sorted(direct.get(name, ())))
@@ -254,7 +254,7 @@ def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 
 def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Describe the override files by their content, because their paths depend on this machine."""
+    """Describe the overriding wheels by content, because their paths depend on this machine."""
     digests = [
         hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS
     ]
@@ -313,7 +313,7 @@ def _hash_manifests(directories: Iterable[Path]) -> str:
 
 
 def _build_install_environment(source: LockSource) -> dict[str, str]:
-    """Return variables for uv: indexes, and the URLs with credentials of requirements."""
+    """Return variables for uv: indexes, and URLs of requirements if they have credentials."""
     lines = "\n".join(source.direct)
     urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
     indexes = source.indexes
