@@ -172,7 +172,7 @@ class RunStoreSuite:
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: _Await) -> None:
-        """Each point of priority counts as a minute of waiting; other runs are claimed in order."""
+        """Priority counts as minutes of waiting; runs of equal priority are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(created, "", _EVENT, "{}", priority=priority, fingerprint="f1"))
@@ -183,7 +183,7 @@ class RunStoreSuite:
         assert claimed[0].priority == 2
 
     def test_number_of_held_runs_is_limited(self, store: RunStore, run: _Await) -> None:
-        """All processes, including dead ones, hold at most ``concurrency`` runs of a workflow."""
+        """Living and dead processes together hold at most ``concurrency`` runs of a workflow."""
         for number in range(4):
             begun = run(store.create(_build_run(f"r{number}"), 10))
             run(store.begin(begun, "", _EVENT, "{}", fingerprint=f"f{number % 2}"))
@@ -250,7 +250,7 @@ class RunStoreSuite:
         assert not run(store.list_workflows("other"))
 
     def test_runs_without_a_process_are_parked(self, store: RunStore, run: _Await) -> None:
-        """A run whose process has died waits for a process with the same fingerprint."""
+        """A run waits for a process with its fingerprint, even if its own process has died."""
         member, other = _build_member("one", "f1"), _build_member("two", "f2")
         rows = [_begin(store, run, f"r{number}") for number in range(3)]
         run(store.beat(member, 60))
