@@ -64,7 +64,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "JSON.",
     ),
     "10056": (
-        "A resource of the settings does not exist.",
+        "A resource that the settings name does not exist.",
         "Check kv, d1, r2, queues and services in the settings. Then run the same command again.",
     ),
     "10057": (
@@ -77,7 +77,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "Bundle again with this version of mastra-deployer-cloudflare: mastra bundle cloudflare.",
     ),
     "10090": (
-        "A Worker of the settings does not exist.",
+        "A Worker that the settings name does not exist.",
         "Deploy the Worker that `services` names first, or correct its name.",
     ),
     "10214": _NOT_DEPLOYED,

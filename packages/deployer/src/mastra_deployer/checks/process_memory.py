@@ -30,8 +30,8 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
     if build.manifest.registry.get("agents") and not build.manifest.serve.shares_responses:
         path = f"{build.manifest.serve.api_prefix}/v1/responses"
         yield Problem(
-            message=f"`previous_response_id` of POST {path} finds the responses of one instance of "
-            f"{target.name!r} only.",
+            message=f"With `previous_response_id`, POST {path} finds only responses of the same "
+            f"instance of {target.name!r}.",
             hint="Pass a storage=... to Mastra that keeps responses, such as 'postgresql://...'. "
             "Otherwise, let clients send the whole conversation.",
             severity="note",

@@ -84,7 +84,7 @@ def load_deployer(
     for hook in _REQUIRED_HOOKS:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
-                f"The deployer {name!r} does not have the hook {hook}, which every deployer needs.",
+                f"The deployer {name!r} lacks the hook {hook}, which every deployer needs.",
                 "See docs/hooks.md.",
             )
     return manager
