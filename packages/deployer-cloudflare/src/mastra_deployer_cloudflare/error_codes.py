@@ -22,7 +22,9 @@ _LIMIT_HINT = "Cloudflare allows 1200 requests in 5 minutes. Wait, and run the s
 _SERVER_HINT = (
     "Cloudflare has a failure. See cloudflarestatus.com, and run the command again later."
 )
-_PLAN_HINT = "The account or its plan does not include this. See the account's billing page."
+_PLAN_HINT = (
+    "The account or its plan does not include this feature. See the account's billing page."
+)
 _VERSION_HINT = "This version of mastra-deployer-cloudflare is too old for Cloudflare. Update it."
 _SIZE_HINT = (
     "`mastra check cloudflare` lists the largest packages. Remove what the app does not need, or "

@@ -94,7 +94,8 @@ class RegistryAuth(httpx.Auth):
         except (httpx.HTTPStatusError, ApiError, TypeError, AttributeError, KeyError):
             raise AuthError(
                 f"{host} responded with status {response.status_code} and without a token.",
-                "Run the same command again. If it fails again, ask the operator of the registry.",
+                "Run the same command again. If the error remains, ask the operator of the "
+                "registry.",
             ) from None
 
     def _build_token_request(self, challenge: dict[str, str]) -> httpx.Request:

@@ -20,9 +20,9 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
         yield _build_memory_problem(build, target)
     if settings := build.manifest.serve.per_process:
         yield Problem(
-            message=f"Each instance of {target.name!r} has its own data of "
-            f"{', '.join(settings)}. A request sees the data of one instance, and the data is lost "
-            "with the instance.",
+            message=f"Each instance of {target.name!r} has its own data for {', '.join(settings)}. "
+            "A request sees only the data of its instance, and this data is lost when the "
+            "instance ends.",
             hint="Use the platform's own logs, metrics and rate limits, export traces by "
             "Telemetry(...), or give RateLimit(storage=...) a shared storage.",
             severity="warning",

@@ -197,7 +197,7 @@ def register_checked(
         manager.check_pending()
     except ValueError:  # pluggy's error for an object that is registered already
         raise PluginError(
-            f"{owner} registers a plugin that another entry point has registered.",
+            f"{owner} registers a plugin that another entry point has already registered.",
             "Remove one of the two entry points.",
         ) from None
     except pluggy.PluginValidationError as error:

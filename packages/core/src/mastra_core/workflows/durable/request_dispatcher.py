@@ -138,7 +138,7 @@ class RequestDispatcher(Dispatcher):
         """End all waits of this request with an error; other requests continue its runs."""
         error = StorageError(
             "This request can no longer reach the database.",
-            "Send the request again: another request continues the run.",
+            "Send the request again. The new request continues the run.",
         )
         for run in self._list_followed_runs().values():
             run.fail(error)
