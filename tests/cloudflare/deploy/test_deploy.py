@@ -219,7 +219,7 @@ class TestDeploy(CloudflareFixtures):
     def test_secret_of_a_first_preview_never_reaches_production(self, harness, platform):
         harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview", "ONLY": "there"})
         assert harness.call("env", "production").list() == {}
-        with pytest.raises(DeployError, match="no Worker 'shop' in production"):
+        with pytest.raises(DeployError, match="'shop' is not deployed to production"):
             harness.call("env", "production").set({"FAREWELL": Secret("bye")})
         harness.deploy_sample("new")
         assert harness.get_live().env == harness.env

@@ -162,7 +162,7 @@ class TestSecrets(CloudflareFixtures):
         store = harness.call("env", "production")
         with harness.observe_call():
             assert dict(store.list()) == {}
-            with pytest.raises(DeployError, match="no Worker 'shop'") as raised:
+            with pytest.raises(DeployError, match="'shop' is not deployed to production") as raised:
                 store.set({"ADDED": Secret("text")})
         assert "Deploy first" in raised.value.hint
 

@@ -246,7 +246,7 @@ def test_pages_end():
     with pytest.raises(ApiError, match="more than 10 pages") as raised:
         list(iter_pages(lambda page: ([], page + 1), 1, hint="Pass a later --since.", max_pages=10))
     assert raised.value.hint == "Pass a later --since."
-    with pytest.raises(DeployTimeout, match="after 0 s"):
+    with pytest.raises(DeployTimeout, match="in 0 s"):
         list(iter_pages(lambda page: ([], page + 1), 1, max_seconds=0))
 
 

@@ -186,7 +186,7 @@ LARGE = "x" * 2_000_000
     ids="message wide thread notes run".split(),
 )
 def test_record_that_is_too_large_for_a_row(binding, name, call):
-    with pytest.raises(InvalidInput, match=rf"The {name} takes [124]\d{{6}} bytes") as caught:
+    with pytest.raises(InvalidInput, match=rf"The {name} has [124]\d{{6}} bytes") as caught:
         run_with(D1Storage(binding), call)
     assert "store its files elsewhere" in caught.value.hint
     counts = [f"SELECT count(*) AS total FROM mastra_{name}" for name in TABLES[:-1]]

@@ -101,7 +101,7 @@ def test_file_with_another_hash_is_rejected(copy_project):
     for digest in ("82fee1fc", "028ff3aa"):
         broken = broken.replace(digest, "00000000")
     file.write_text(broken)
-    with pytest.raises(BuildError, match=r"No file of idna 3\.7"):
+    with pytest.raises(BuildError, match=r"The index has files of idna 3\.7"):
         lock_project(root)
 
 

@@ -29,6 +29,6 @@ def convert_response_errors(name: str) -> Iterator[None]:
     except (*_WRONG_CONTENT, InvalidURL, RecursionError) as error:
         raise ApiError(
             f"A response from {name} has unexpected content: {type(error).__name__}: {error}.",
-            "Check the address and any proxy. If both are correct, report this with the traceback "
-            "that the command prints with -v.",
+            "Check the address of the platform and any proxy. If both are correct, report this "
+            "with the traceback that the command prints with -v.",
         ) from error
