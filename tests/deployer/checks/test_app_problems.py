@@ -402,7 +402,7 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
 def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_path):
     serve = Serve(per_process=("Server(metrics=True)", "Server(rate_limit=...)"))
     (problem,) = check_source(tmp_path / "1", "", serve=serve, short_lived=True)
-    assert problem.startswith("warning : Each instance of 'acme' has its own data of Server(metr")
+    assert problem.startswith("warning : Each instance of 'acme' has its own data for Server(met")
     assert "Server(metrics=True), Server(rate_limit=...)." in problem
     assert check_source(tmp_path / "2", "", serve=serve) == []
 
