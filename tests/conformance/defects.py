@@ -431,7 +431,7 @@ FAULTS = {
     ),
     "waiting where nobody waits": (
         "deploy_without_wait_returns_building",
-        "was not done after",
+        "did not finish within",
         (" or not request.wait", ""),
     ),
     "not waiting for the end": (

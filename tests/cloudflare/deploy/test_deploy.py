@@ -54,7 +54,7 @@ class TestDeploy(CloudflareFixtures):
         platform.worker.previews_enabled = False
         deployment = self.create_draft(harness, harness.bundle("new"))
         assert deployment.live
-        assert "has no preview addresses" in "\n".join(harness.recorder.lines)
+        assert "has no preview URLs" in "\n".join(harness.recorder.lines)
         assert not platform.worker.previews_enabled, "the user switched them off"
 
     def test_unpublished_version_stays_a_draft(self, harness, platform):
@@ -219,7 +219,7 @@ class TestDeploy(CloudflareFixtures):
     def test_secret_of_a_first_preview_never_reaches_production(self, harness, platform):
         harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview", "ONLY": "there"})
         assert harness.call("env", "production").list() == {}
-        with pytest.raises(DeployError, match="no Worker 'shop' in production"):
+        with pytest.raises(DeployError, match="'shop' is not deployed to production"):
             harness.call("env", "production").set({"FAREWELL": Secret("bye")})
         harness.deploy_sample("new")
         assert harness.get_live().env == harness.env
@@ -278,7 +278,7 @@ class TestPreview(CloudflareFixtures):
         platform.project = "s" * 55
         harness.deploy_sample()
         assert self.create_draft(harness, harness.bundle("new")).live, "it cannot be tested first"
-        with pytest.raises(DeployError, match="is too long for preview addresses"):
+        with pytest.raises(DeployError, match="is too long for preview URLs"):
             harness.deploy_sample("p", "preview")
 
     def test_plan_of_a_preview_without_an_address(self, harness, platform):
@@ -286,7 +286,7 @@ class TestPreview(CloudflareFixtures):
         harness.deploy_sample()
         bundle, request = harness.bundle("p"), harness.build_request("preview")
         for verb, arguments in (("plan", ()), ("deploy", (harness.recorder,))):
-            with pytest.raises(DeployError, match="has no preview addresses"):
+            with pytest.raises(DeployError, match="has no preview URLs"):
                 harness.call(verb, bundle, request, *arguments)
 
     def test_first_preview_has_no_production_address(self, harness, platform):

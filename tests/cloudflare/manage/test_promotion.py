@@ -26,7 +26,7 @@ class TestPromotion(CloudflareFixtures):
 
     def test_only_version_is_no_canary(self, harness):
         first = harness.deploy_sample()
-        with pytest.raises(DeployError, match="has all of the traffic") as raised:
+        with pytest.raises(DeployError, match="already receives all of the traffic") as raised:
             harness.call("canary", first.id, 10, harness.recorder)
         assert "--no-promote" in raised.value.hint
 
@@ -162,7 +162,7 @@ class TestSecrets(CloudflareFixtures):
         store = harness.call("env", "production")
         with harness.observe_call():
             assert dict(store.list()) == {}
-            with pytest.raises(DeployError, match="no Worker 'shop'") as raised:
+            with pytest.raises(DeployError, match="'shop' is not deployed to production") as raised:
                 store.set({"ADDED": Secret("text")})
         assert "Deploy first" in raised.value.hint
 

@@ -111,7 +111,7 @@ class TestCanary(VercelFixtures):
     @pytest.mark.parametrize("percent", [0, 20])
     def test_the_live_deployment_is_no_canary(self, harness, platform, percent):
         live = harness.deploy_sample()
-        with pytest.raises(DeployError, match="has all of the traffic") as raised:
+        with pytest.raises(DeployError, match="already receives all of the traffic") as raised:
             harness.call("canary", live.id, percent, harness.recorder)
         assert "--no-promote" in raised.value.hint
         assert platform.get_traffic() == {live.id: 100}

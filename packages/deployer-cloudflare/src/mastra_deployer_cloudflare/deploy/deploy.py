@@ -209,7 +209,7 @@ class _DeployRun:
         if self._find_preview_url(version):
             return True
         self._report.note(
-            "The Worker has no preview addresses, so the version is live before its smoke test.",
+            "The Worker has no preview URLs, so the version is live before its smoke test.",
             "Switch on preview URLs of the Worker on dash.cloudflare.com.",
         )
         return False

@@ -141,8 +141,8 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             body = {"pattern": pattern, "script": settings.project_name}
             if pattern in existing:
                 raise DeployError(
-                    f"The route {pattern!r} excludes this address from all Workers.",
-                    "Delete that route on dash.cloudflare.com, or correct the setting routes.",
+                    f"The existing route {pattern!r} excludes its addresses from all Workers.",
+                    "Delete the route on dash.cloudflare.com, or correct the routes setting.",
                 )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():

@@ -36,7 +36,8 @@ def find_zone(api: CloudflareApi, host: str) -> str:
             owner = str((zone.get("account") or {}).get("id") or api.account)
             if owner != api.account:
                 raise DeployError(
-                    f"The zone {zone.get('name')!r} of {host!r} belongs to another account.",
+                    f"{host!r} is in the zone {zone.get('name')!r}, which belongs to another "
+                    "account.",
                     f"Set scope={owner}, or remove {host!r} from routes and custom_domains.",
                 )
             return str(zone["id"])

@@ -90,7 +90,7 @@ def _check_loader(entry: ArchiveEntry) -> None:
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "
-            "cannot start Python in a function.",
+            "cannot start Python in a Netlify function.",
             "Bundle on a newer system, such as Debian 12, Ubuntu 22.04 or AlmaLinux 9.",
         )
 

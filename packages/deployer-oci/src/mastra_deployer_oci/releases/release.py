@@ -79,8 +79,8 @@ def get_image(registry: Repository, record: Record) -> Document:
     if image is None:
         raise DeployError(
             f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
-            "Deploy that version again. Exclude tags that begin with mastra- from the registry's "
-            "clean-up.",
+            "Deploy that version of the app again. Exclude tags that begin with mastra- from the "
+            "registry's clean-up rules.",
         )
     return image
 

@@ -29,7 +29,7 @@ _COMMANDS = {
     "new": "Create a project, a deployer, a CI pipeline or files for a host.",
     "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
-    "rollback": "Make the previous deployment, or the one with an ID, live again.",
+    "rollback": "Make an earlier deployment live again.",
     "runs": "List, show, cancel, resume, retry and move durable runs of workflows.",
     "start": "Serve the bundle in .mastra/, with the variables of .env.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",

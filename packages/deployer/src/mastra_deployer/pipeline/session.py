@@ -361,6 +361,6 @@ def _warn_about_secrets(choice: TargetChoice, target: Target, report: Report) ->
     if call and names:
         report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
-            f"{call.line}). The bundle does not contain it.",
+            f"{call.line}). The bundle does not contain this value.",
             "Write Secret.env('NAME'), and set the variable.",
         )

@@ -147,7 +147,7 @@ def check_item(owner: str, hook: str, kind: type[T], item: object) -> T:
     """
     if not isinstance(item, kind):
         raise PluginError(
-            f"{hook} of {owner} returned an iterable with {type(item).__name__} in it.",
+            f"{hook} of {owner} returned an iterable that contains a {type(item).__name__}.",
             f"Every item must be a {kind.__name__}. See docs/hooks.md.",
         )
     return item

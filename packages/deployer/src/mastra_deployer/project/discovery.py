@@ -110,8 +110,8 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
-            "Correct that line. If it needs a newer Python than {}.{}, with which mastra runs, "
-            "install mastra under that Python.".format(*sys.version_info[:2]),
+            "Correct that line. If the line needs a newer Python than {}.{}, on which mastra runs, "
+            "install mastra on the newer Python.".format(*sys.version_info[:2]),
         ) from None
 
 

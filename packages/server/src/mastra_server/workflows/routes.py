@@ -66,7 +66,12 @@ class _Start(msgspec.Struct, rename="camel"):
     per_step: bool | None = None
     close_on_suspend: bool | None = None
     priority: Annotated[
-        int, msgspec.Meta(ge=0, le=1000, description="Among durable runs that wait for a process.")
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=1000,
+            description="The run's priority among durable runs that wait for a process.",
+        ),
     ] = 0
 
 

@@ -46,7 +46,12 @@ class RunIdQuery(ContextQuery, kw_only=True):
 class ObserveQuery(RunIdQuery, kw_only=True):
     """The run to observe, and the first chunk to send."""
 
-    offset: Annotated[int, msgspec.Meta(ge=0, description="Chunks of its stream to skip.")] = 0
+    offset: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, description="The number of chunks to skip at the start of the run's stream."
+        ),
+    ] = 0
 
 
 class RunFieldsQuery(ContextQuery):

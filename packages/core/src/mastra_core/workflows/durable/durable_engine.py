@@ -592,12 +592,14 @@ def _refuse_on_d1(workflow: Workflow) -> None:
     """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
     if workflow.schedules:
         raise ConfigError(
-            f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",
+            f"The workflow {workflow.id!r} has a schedule, but durable schedules do not work on "
+            "D1.",
             "Start the runs from a cron trigger of the platform, or use PostgreSQL.",
         )
     if any(step.list_children() for step in workflow.iter_steps()):
         raise ConfigError(
-            f"The workflow {workflow.id!r} starts child runs, which D1 cannot start exactly once.",
+            f"The workflow {workflow.id!r} starts child runs, but D1 cannot start each child run "
+            "exactly once.",
             "Use the child workflow itself as the step, or use PostgreSQL.",
         )
 
@@ -614,5 +616,5 @@ def _build_start_conflict(run: DurableRun) -> Conflict:
 
 def _build_change_conflict(run: DurableRun) -> Conflict:
     return Conflict(
-        f"The run {run.run_id!r} is changed by other callers at the same time.", "Try again."
+        f"Other callers are changing the run {run.run_id!r} at the same time.", "Try again."
     )

@@ -217,5 +217,5 @@ def _decode_event(run_id: str, text: str) -> RunEvent:
     except msgspec.DecodeError as error:
         raise MastraError(  # no StorageError, after which callers try again
             f"The events of the run {run_id!r} cannot be read: {error}",
-            "Check whether something other than mastra has changed the tables of the runs.",
+            "Check whether another program has changed mastra's tables.",
         ) from None

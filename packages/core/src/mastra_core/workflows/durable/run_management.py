@@ -104,7 +104,7 @@ class RunManager:
         if len(found) > 1:
             names = ", ".join(sorted({each.row.workflow for each in found}))
             raise InvalidInput(
-                f"There are several runs {run_id!r}, of these workflows: {names}.",
+                f"Several workflows have a run with the id {run_id!r}: {names}.",
                 "Name the workflow: --workflow NAME",
             )
         return found[0]

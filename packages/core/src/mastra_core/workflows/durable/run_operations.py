@@ -154,7 +154,7 @@ class RunOperations:
         """
         if bool(run_id) == bool(source) or (source and not workflow):
             raise InvalidInput(
-                "The selection of the runs to move is missing or ambiguous.",
+                "The request does not say which runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         if source:
@@ -202,7 +202,9 @@ class RunOperations:
 
 async def _move_run(mover: RunMover, row: RunRow, workflow: str, target: KnownFingerprint) -> None:
     if row.workflow != workflow:
-        raise Conflict(f"The run is of the workflow {row.workflow!r}.", f"Write {row.workflow}.")
+        raise Conflict(
+            f"The run belongs to the workflow {row.workflow!r}.", f"Write {row.workflow}."
+        )
     await mover.move(row, target)
 
 

@@ -55,7 +55,9 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("MemoryEngine",)
 
 _MOMENT = 0.1  # seconds
-_LOST = RunError(message="The platform ended the request of the run before the run ended.")
+_LOST = RunError(
+    message="The platform ended the request that executed the run before the run was complete."
+)
 
 
 class MemoryEngine:

@@ -27,7 +27,9 @@ def list_fingerprints(options: Options, workflow: str, url: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         answer = call_operation(options, url, "list_fingerprints", workflow=workflow)
         lines = [_format_fingerprint(each) for each in answer["fingerprints"]]
-        terminal.answer(answer, *(lines or [f"No process had the workflow {workflow}."]))
+        terminal.answer(
+            answer, *(lines or [f"No fingerprints are stored for the workflow {workflow}."])
+        )
 
 
 @click.command("move")

@@ -142,7 +142,7 @@ def _format_parked(runs: dict[str, Any]) -> str:
     fingerprint, workflow = runs["fingerprint"], runs["workflow"]
     return (
         f"{runs['count']} runs of {workflow} are parked, because no living process has their "
-        f"fingerprint {fingerprint}. Start such a process, or move the runs: "
+        f"fingerprint {fingerprint}. Start a process with this fingerprint, or move the runs: "
         f"mastra runs move --from {fingerprint} --workflow {workflow}"
     )
 

@@ -123,7 +123,7 @@ class PlatformClient(httpx.Client):
         response.close()
         raise ApiError(
             f"{response.request.url.host} redirects more than {_MAX_REDIRECTS} times.",
-            "Check the address, and any proxy between this machine and the platform.",
+            "Check the address of the platform, and any proxy in between.",
         )
 
     def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -222,7 +222,7 @@ def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
         raise ApiError(
             f"{request.url.host} redirects {request.method} {request.url.path} to another host, "
             f"{following.url.host!r}.",
-            "The body was not sent to that host. Check the address of the platform.",
+            "The request body was not sent to that host. Check the address of the platform.",
         )
 
 

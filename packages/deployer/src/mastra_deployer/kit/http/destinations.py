@@ -44,7 +44,7 @@ def check_destination(home: httpx.URL, url: httpx.URL) -> None:
 def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
     address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
     raise ApiError(
-        f"A response of {home.host} contains the address {address!r}, which {reason}.",
+        f"A response from {home.host} contains the address {address!r}, which {reason}.",
         f"Nothing was sent to that address. Ask the operator of {home.host} why the response "
         "contains the address.",
     )
