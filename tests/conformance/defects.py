@@ -231,6 +231,17 @@ DEPLOYS = {
         "it is live without a promotion",
         ("    refuse_draft(request)\n", ""),
     ),
+    "a draft that does not say so": (
+        "an_unpublished_deploy_is_not_live",
+        "draft is false",
+        ("    refuse_draft(request)\n", ""),
+        (
+            RELEASE,
+            "        if not request.promote:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
+            f" created=dt.datetime.now(dt.UTC), live=False)\n{RELEASE}",
+        ),
+    ),
     "no answer": (
         "deploy_returns_the_live_deployment",
         "returned NoneType",
@@ -621,6 +632,33 @@ MANAGEMENT = {
         (
             '            raise DeployError(f"Nothing of {settings.app!r} was live before.", "Deploy it.")\n',
             "            return mastra_deployments(settings, credentials, 1)[0]\n",
+        ),
+    ),
+    "a rollback to a draft": (
+        "a_rollback_to_a_draft_raises",
+        "DID NOT RAISE",
+        ("    refuse_draft(request)\n", ""),
+        (
+            RELEASE,
+            "        if not request.promote:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
+            f" created=dt.datetime.now(dt.UTC), live=False, draft=True)\n{RELEASE}",
+        ),
+    ),
+    "a share for the live deployment": (
+        "the_live_deployment_is_no_canary",
+        "DID NOT RAISE",
+        (
+            '        refuse_live_canary(id, (_find_app(client, settings) or {}).get("live", ""))\n',
+            "",
+        ),
+    ),
+    "a share that is not listed": (
+        "a_canary_gets_its_share",
+        "the list at 25 percent",
+        (
+            "return [_to_deployment(item) for item in items[:limit]]",
+            'return [_to_deployment({**item, "percent": None}) for item in items[:limit]]',
         ),
     ),
     "a rollback behind the live deployment of a canary": (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mastra_core.errors import DeployError
+from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
 from mastra_deployer.testing.fixtures import SuiteFixtures
@@ -70,6 +70,22 @@ class ManagementTests(SuiteFixtures):
         with pytest.raises(DeployError):
             harness.call("rollback", "", harness.recorder)
         assert harness.get_live() == before
+
+    def test_a_rollback_to_a_draft_raises(self, harness: Harness) -> None:
+        """A rollback to a draft raises DeployError; a draft that was promoted is an earlier one."""
+        self.require(harness, "rollback")
+        self.require(harness, "promote")
+        harness.deploy_sample()
+        bundle = harness.bundle("draft")
+        try:
+            draft = harness.deploy_without_promotion(bundle, promote=False)
+        except (ConfigError, DeployError):
+            pytest.skip("the deployer makes no drafts")
+        self._refuse_ids(harness, "rollback", [draft.id])
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", promoted.id, harness.recorder).id == promoted.id
+        assert self.is_complete(harness.get_live(), bundle, {}), "the promoted draft is not live"
 
     def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
         """A deployment keeps the message of its latest deploy, also after other deploys."""
