@@ -1,5 +1,7 @@
 """Promote, roll back, canary, and what `deployments` says about them."""
 
+import dataclasses
+
 import pytest
 
 from mastra_core import Secret
@@ -183,3 +185,15 @@ class TestDestroy(CloudflareFixtures):
         assert [item["script"] for item in zone.routes.values()] == ["blog"]
         output = "\n".join(harness.recorder.lines)
         assert "KV namespace shop-cache, D1 database shop" in output
+
+    @pytest.mark.parametrize("is_moved", [False, True])
+    def test_a_zone_that_is_gone_needs_no_deletion(self, harness, platform, is_moved):
+        platform.settings = {"routes": ["shop.example.com/*"]}
+        harness.deploy_sample()
+        zone = platform.platform.zones.pop(0)
+        if is_moved:
+            platform.platform.zones.append(dataclasses.replace(zone, account="f" * 32))
+        assert harness.call("destroy", harness.recorder) is True
+        assert platform.worker is None
+        output = "\n".join(harness.recorder.lines)
+        assert "The account has no zone for 'shop.example.com'" in output
