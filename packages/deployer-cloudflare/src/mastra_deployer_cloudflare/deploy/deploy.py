@@ -189,20 +189,20 @@ class _DeployRun:
         return self._describe(version, upload, live=True)
 
     def finish_version(
-        self, known: WorkerState, version: WorkerVersion, upload: WorkerUpload
+        self, worker: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
         """Send the traffic to an uploaded version, or leave it a draft.
 
-        :param known: the state of the Worker before the upload.
+        :param worker: the state of the Worker before the upload.
         :param version: the version.
         :param upload: the upload of the deploy.
         """
         if self._request.environment == "preview":
             return self._describe(version, upload, live=True)
         if self._is_draft(version):
-            was_known = known.find(version.id) is not None
-            draft = not was_known or known.is_draft(version)  # a known one may have been live
-            return self._describe(version, upload, live=False, draft=draft)
+            is_new = worker.find(version.id) is None
+            is_draft = is_new or worker.is_draft(version)  # another one may have been live
+            return self._describe(version, upload, live=False, draft=is_draft)
         state = read_state(self._api, self._name)
         if state is not None:
             shares = {version.id: _ALL}

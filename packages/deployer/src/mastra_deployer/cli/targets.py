@@ -83,9 +83,9 @@ def _format_marks(verb: str, deployers: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _is_supported(verb: str, implemented: Collection[str]) -> bool:
+def _is_supported(verb: str, hooks: Collection[str]) -> bool:
     """Return whether a command answers; without ``mastra_plan``, a dry run is less detailed."""
-    return verb in implemented or (verb == "plan" and "deploy" in implemented)
+    return verb in hooks or (verb == "plan" and "deploy" in hooks)
 
 
 def _format_summaries(deployers: list[dict[str, Any]]) -> list[str]:
