@@ -103,7 +103,7 @@ def mastra_destroy(settings: AcmeDeployer, credentials: Env) -> bool:
     with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         if path:
-            client.delete(path)
+            client.delete(path, extensions={"mastra_accept": (404,)})
     return bool(path)
 
 

@@ -8,6 +8,7 @@ CLIENT = '    return open_client(settings.api_url, credentials, "ACME_TOKEN", na
 UPLOAD = '        report.step("Uploading")\n'
 APP = "        app = get_or_create(\n"
 RELEASE = '        client.put(f"{path}/{stage}", json=release)\n'
+DELETE = '            client.delete(path, extensions={"mastra_accept": (404,)})\n'
 PROMOTE = "id: str, report: Report) -> Deployment:\n"
 
 
@@ -767,7 +768,12 @@ MANAGEMENT = {
     "nothing destroyed": (
         "destroy_removes_everything",
         "these resources remain",
-        ("            client.delete(path)\n", "            pass\n"),
+        (DELETE, "            pass\n"),
+    ),
+    "a repeated deletion that fails": (
+        "destroy_survives_a_lost_response",
+        "there is no app",
+        (DELETE, "            client.delete(path)\n"),
     ),
     "previews that outlive the app": (
         "destroy_removes_everything",

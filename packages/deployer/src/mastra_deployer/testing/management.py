@@ -10,6 +10,7 @@ import pytest
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
+from mastra_deployer.testing.fault_injection import LOST, Exchange, Fault
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
 
@@ -145,6 +146,24 @@ class ManagementTests(SuiteFixtures):
         assert harness.platform.get_live("production") is not None, (
             "the app cannot be deployed again"
         )
+
+    def test_destroy_survives_a_lost_response(self, harness: Harness) -> None:
+        """If the response to a deletion is lost, the app is gone, and the hook returns True."""
+        self.require(harness, "destroy")
+        self.require(harness, "deploy")
+        harness.deploy_sample()
+        changes: list[Exchange] = []
+
+        def lose_first_change(exchange: Exchange) -> Fault | None:
+            if changes or self.is_read(exchange):
+                return None
+            changes.append(exchange)
+            return LOST
+
+        with harness.proxy.apply_rule(lose_first_change):
+            assert harness.call("destroy", harness.recorder) is True, "there was an app"
+        assert changes, "nothing was deleted"
+        assert not list(harness.platform.list_resources()), "these resources remain"
 
     @staticmethod
     def _refuse_ids(harness: Harness, verb: str, ids: Sequence[str]) -> None:
