@@ -163,7 +163,9 @@ class TestRefusals(CloudflareFixtures):
         assert not platform.list_changes()
         platform.settings = {"workers_dev": False, "custom_domains": ["shop.example.com"]}
         assert harness.deploy_sample().url == "https://shop.example.com"
-        assert self.create_draft(harness, harness.bundle("new")).live, "it cannot be tested first"
+        assert harness.deploy_without_promotion(harness.bundle("new")).live, (
+            "it cannot be tested first"
+        )
 
     @pytest.mark.parametrize(
         ("settings", "message", "cure"),

@@ -393,7 +393,7 @@ def share_metrics():
 def import_app(bundle):
     try:
         return load(bundle)[0]
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an app that exits would end the server with code 0
         what, app = format_error(error), os.path.join(HERE, "app", "")
         if not what["hint"]:  # an error of mastra says what to do
             traceback.print_exception(type(error), error, error.__traceback__)

@@ -46,7 +46,7 @@ from mastra_deployer.pipeline.choose_preview_platform import choose_preview_plat
 from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
-from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.config import get_project_name, read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.discovery import get_config
 from mastra_deployer.project.environment import (
@@ -305,7 +305,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
-        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
+        project_name=get_project_name(read_pyproject(project.root)),
     )
     _warn_about_secrets(choice, hooks.target, report)
     add_masked_values(_iter_secrets(project, hooks.target, settings, values))
