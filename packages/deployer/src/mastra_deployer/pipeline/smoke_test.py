@@ -42,11 +42,13 @@ class SmokeResult:
     :param url: the requested URL.
     :param status: the HTTP status.
     :param milliseconds: duration of the request that succeeded.
+    :param other_host: the other host to which the request was redirected; empty for none.
     """
 
     url: str
     status: int
     milliseconds: int
+    other_host: str = ""
 
 
 class SmokeCheck(NamedTuple):
@@ -117,9 +119,16 @@ def run_smoke_test(
     )(_request_once)
     try:
         with client:
-            return request_with_retry(client, url, check, sign)
+            result = request_with_retry(client, url, check, sign)
     except _UnhealthyResponse as error:
         raise DeploymentFailed(f"{url} {error}.", error.hint, deployment=deployment) from None
+    if result.other_host:
+        report.note(
+            f"The smoke test was redirected to {result.other_host}, so the response may be that of "
+            "a login page and not of the app.",
+            "Pass --smoke PATH with a path that the app itself answers.",
+        )
+    return result
 
 
 def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
@@ -161,7 +170,7 @@ def _request_once(
             f"does not respond: {str(error) or type(error).__name__}"
         ) from None
     is_moved = not _is_same_host(final_host, httpx.URL(url).host)
-    if is_moved and not is_healthy:
+    if is_moved and check.is_health and not is_healthy:
         raise _UnhealthyResponse(
             f"redirects to {final_host}, which is not the app", _PROTECTION_HINT
         )
@@ -175,7 +184,8 @@ def _request_once(
             _PROTECTION_HINT,
         )
     milliseconds = round((time.monotonic() - started) * 1000)
-    return SmokeResult(url=url, status=status, milliseconds=milliseconds)
+    other_host = final_host if is_moved and not is_healthy else ""
+    return SmokeResult(url=url, status=status, milliseconds=milliseconds, other_host=other_host)
 
 
 def _is_same_host(one: str, other: str) -> bool:
