@@ -25,6 +25,7 @@ from mastra_core.workflows.durable.run_context import (
     replace_context,
 )
 from mastra_core.workflows.durable.run_load import RunLoad
+from mastra_core.workflows.durable.schedules.scheduler import refuse_scheduled_id
 from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -223,11 +224,14 @@ class DurableEngine:
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator may access the runs of ``resource_id`` only. Such a
             creator and others may use the same run ids for different runs.
-        :raises InvalidInput: when a text contains a character that no database can store.
+        :raises InvalidInput: when a text contains a character that no database can store, or a
+            caller passes a run id that belongs to a schedule of the workflow.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
         check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
+        if caller:
+            refuse_scheduled_id(workflow, run_id)
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         new = NewRun(
