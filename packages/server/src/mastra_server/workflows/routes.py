@@ -51,7 +51,7 @@ from mastra_server.workflows.stream import stream_invalid_input, stream_run
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_START_ERRORS = (409, 429)
+_START_ERRORS = (403, 409, 429)
 
 
 class _Create(msgspec.Struct, rename="camel"):
@@ -183,7 +183,7 @@ async def _start_and_stream(request: _Request) -> StreamResponse:
     query=RunIdQuery,
     body=_Resume,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_run(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond at once."""
@@ -197,7 +197,7 @@ async def _resume_run(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_wait(request: _Request) -> ASGIResponse:
     """Resume a suspended run, and respond when it has ended or is suspended again."""
@@ -211,7 +211,7 @@ async def _resume_and_wait(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     response=RunCreated,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     """Resume a suspended run, and respond at once with its id."""
@@ -225,7 +225,7 @@ async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     stream="records",
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_stream(request: _Request) -> StreamResponse:
     """Resume a suspended run, and stream its chunks."""
@@ -237,6 +237,7 @@ async def _resume_and_stream(request: _Request) -> StreamResponse:
     operation_id="workflows_observe",
     query=ObserveQuery,
     stream="records",
+    errors=(403, 409),
 )
 async def _observe_run(request: _Request) -> StreamResponse:
     """Stream an existing run from its beginning; skip the first ``offset`` chunks.

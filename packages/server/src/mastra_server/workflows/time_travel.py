@@ -74,7 +74,7 @@ class _Restart(msgspec.Struct, rename="camel"):
     query=RunIdQuery,
     body=_Travel,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
     """Execute a run again from a step, and respond at once."""
@@ -88,7 +88,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Travel,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     """Execute a run again from a step, and respond when it has ended or is suspended."""
@@ -102,7 +102,7 @@ async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Travel,
     stream="records",
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     """Execute a run again from a step, and stream its chunks."""
@@ -115,7 +115,7 @@ async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     query=RunIdQuery,
     body=_Restart,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _restart_run(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run, and respond at once."""
@@ -129,7 +129,7 @@ async def _restart_run(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Restart,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _restart_and_wait(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run, and respond when it has ended or is suspended."""

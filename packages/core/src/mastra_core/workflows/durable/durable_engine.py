@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
@@ -464,6 +465,7 @@ class DurableEngine:
         :param resource_id: the owner of the run; any by default. A run whose creator is not
             confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
@@ -471,6 +473,10 @@ class DurableEngine:
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
+        if row.scope and not resource_id:
+            counts = await self._store.count(workflow.id, RunQuery(run_id=run_id))
+            if sum(counts.values()) > 1:
+                raise build_ambiguity(run_id)
         return await _load(dispatcher.get_run(workflow, row), row)
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:

@@ -317,6 +317,7 @@ class MemoryEngine:
         :param resource_id: the owner of the run; any by default. A run whose creator is not
             confined is then preferred.
         :raises NotFound: when there is no such run, or it has been removed.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
         if is_request_scoped():
             await self._follow_requests()

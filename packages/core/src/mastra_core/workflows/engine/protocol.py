@@ -189,6 +189,7 @@ class Engine(Protocol):
         :param resource_id: the owner of the run; any by default. A run whose creator is not
             confined is then preferred.
         :raises NotFound: when there is no such run.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
