@@ -1,8 +1,9 @@
 """Build the ASGI application: its routes, and the layers around them.
 
 From the outside in: request boundary, canonical path, request id, metrics, span, HTTPS, CORS, rate
-limit, time limit, body limit, error boundary, the user's middleware, Litestar's routes. Layers that
-the settings do not need are left out, because each layer takes time in every request.
+limit, time limit, body limit, private responses, error boundary, the user's middleware, Litestar's
+routes. Layers that the settings do not need are left out, because each layer takes time in every
+request.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
+from mastra_server.middleware.private_responses import PrivateResponses
 from mastra_server.middleware.rate_limit import RateLimiter
 from mastra_server.middleware.request_boundary import RequestBoundary
 from mastra_server.middleware.request_id import RequestId
@@ -251,6 +253,8 @@ def _wrap_layers(
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     if freezes_between_requests() and hasattr(mastra.engine, "continue_runs"):
         app = _add_frozen_runs(app, mastra)
+    if settings.auth is not None or mastra.server_middleware:
+        app = PrivateResponses(app)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
