@@ -33,7 +33,9 @@ def test_responses_to_authenticated_callers_are_not_stored(serve):
             assert answer.headers.get_list("cache-control") == ["no-store"], path
         picture = server.http.get("/picture", headers=KEY)
         assert picture.headers.get_list("cache-control") == ["max-age=60"]
-        stream = server.http.post("/api/agents/echoAgent/stream", json={"messages": "a"}, headers=KEY)
+        stream = server.http.post(
+            "/api/agents/echoAgent/stream", json={"messages": "a"}, headers=KEY
+        )
         assert stream.headers.get_list("cache-control") == ["no-cache"]
         for path in ("/public", "/health"):
             assert "cache-control" not in server.http.get(path).headers

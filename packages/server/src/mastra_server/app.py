@@ -1,9 +1,9 @@
 """Build the ASGI application: its routes, and the layers around them.
 
-From the outside in: request boundary, canonical path, request id, metrics, span, HTTPS, CORS, rate
-limit, time limit, body limit, private responses, error boundary, the user's middleware, Litestar's
-routes. Layers that the settings do not need are left out, because each layer takes time in every
-request.
+From the outside in: request boundary, canonical path, request id, metrics, span, HTTPS, CORS,
+foreign pages, rate limit, time limit, body limit, private responses, error boundary, the user's
+middleware, Litestar's routes. Layers that the settings do not need are left out, because each layer
+takes time in every request.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.foreign_pages import ForeignPages
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
 from mastra_server.middleware.private_responses import PrivateResponses
@@ -260,6 +261,8 @@ def _wrap_layers(
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
         limiters.append(app)
+    if settings.cors and not _is_dev():  # mastra dev refuses all requests of foreign pages
+        app = ForeignPages(app, settings.api_prefix, settings.cors)
     if settings.cors:
         app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:
