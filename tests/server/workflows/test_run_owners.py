@@ -1,8 +1,10 @@
 """Requests for a run whose id several resources use."""
 
+from typing import Any
+
 import pytest
 
-from mastra_core import DurableEngine, Mastra, MemoryEngine, Workflow
+from mastra_core import DurableEngine, Mastra, MemoryEngine, StepContext, Workflow, step
 from tests.core.workflows.sample_steps import ask_too
 
 USERS = ("ann", "bob")
@@ -91,3 +93,42 @@ def test_the_operators_own_run_comes_first(call):
     started = call("POST", "workflows/order/start-async", {"inputData": 7}, runId="w")
     assert started.json()["input"] == 7
     assert call("GET", "workflows/order/runs/w").json()["payload"] == 7
+
+
+@step
+def show_context(n: int, context: StepContext) -> dict[str, Any]:
+    if context.resume_data is None:
+        context.suspend()
+    names = ("plan", "mastra__resourceId")
+    shown = {name: context.request_context.get(name) for name in names}
+    return {**shown, "user": context.request_context["user"]["name"]}
+
+
+@pytest.mark.parametrize("engine", ["memory", "durable"])
+def test_the_context_of_a_run_that_an_operator_continues(serve, tmp_path, engine):
+    """The steps after an approval still belong to the tenant that has started the run."""
+    engines = {
+        "memory": MemoryEngine,
+        "durable": lambda: DurableEngine(f"sqlite:///{tmp_path}/runs.db"),
+    }
+    mastra = Mastra(
+        workflows={"order": Workflow("order").then(show_context)},
+        engine=engines[engine](),
+        server={"auth": Auth()},
+        logger=False,
+    )
+    tenant = {"plan": "gold", "mastra__resourceId": "ann"}
+    with serve(mastra) as server:
+
+        def send(action, by, **body):
+            url = f"/api/workflows/order/{action}?runId=r"
+            headers = {"authorization": f"Bearer {by}"}
+            return server.http.post(url, json=body, headers=headers).json()
+
+        send("start-async", "ann", inputData=1, requestContext={"plan": "gold"})
+        resumed = send("resume-async", "operator", resumeData=1)
+        assert resumed["result"] == {**tenant, "user": "operator"}
+        travelled = send("time-travel-async", "operator", step="show_context", resumeData=1)
+        assert travelled["result"] == {**tenant, "user": "operator"}
+        own = send("time-travel-async", "ann", step="show_context", resumeData=1)
+        assert own["result"] == {**tenant, "plan": None, "user": "ann"}

@@ -29,6 +29,7 @@ from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
 from mastra_server.workflows.runs import (
+    build_run_context,
     get_engine,
     get_run,
     get_workflow,
@@ -303,7 +304,7 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
     engine, before = get_engine(request), run.position
-    context = build_context(request, body.request_context)
+    context = build_run_context(request, run, body.request_context)
     steps = _select_suspended_steps(get_workflow(request), run.record, body)
     if len(steps) == 1:
         await engine.resume(run, body.resume_data, steps[0], context)

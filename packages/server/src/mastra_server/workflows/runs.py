@@ -14,7 +14,7 @@ from mastra_core.workflows import Engine, Run, RunQuery, RunRecord
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.request_body import read_id_param, read_number_param
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
@@ -26,7 +26,14 @@ from mastra_server.workflows.schemas import (
     RunOwnerQuery,
 )
 
-__all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_active_runs")
+__all__ = (
+    "ROUTES",
+    "build_run_context",
+    "get_engine",
+    "get_run",
+    "get_workflow",
+    "list_active_runs",
+)
 
 _Request = Request[Any, Any, Any]
 _MAX_RUNS = 1_000  # in one response
@@ -67,6 +74,22 @@ async def get_run(request: _Request, run_id: str) -> Run:
     """
     owner = restrict_to_resource(request, read_id_param(request, "resourceId"))
     return await get_engine(request).get(get_workflow(request), run_id, owner)
+
+
+def build_run_context(
+    request: _Request, run: Run, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Build the request context with which an existing run continues.
+
+    Values that an operator does not replace stay, such as the tenant of the run. A caller that is
+    confined to a resource gets no values of others.
+
+    :param request: the request.
+    :param run: the run.
+    :param body: the ``requestContext`` of the request body.
+    """
+    context = build_context(request, body)
+    return context if restrict_to_resource(request) else {**run.context, **context}
 
 
 async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRecord]:

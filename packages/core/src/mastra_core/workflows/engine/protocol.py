@@ -22,6 +22,10 @@ class Run(Protocol):
         """The present state of the run; only for reading."""
 
     @property
+    def context(self) -> Mapping[str, Any]:
+        """The request context of the last execution; only for reading."""
+
+    @property
     def position(self) -> int:
         """The number of events, which is the offset of the next event."""
 
