@@ -455,6 +455,20 @@ def test_shared_secret(serve):
         assert (status, "mastra__resourceId" in context) == (200, False)
 
 
+@pytest.mark.parametrize("subject", ["\ud800", "ada\x00"])
+def test_a_resource_that_no_database_can_store(serve, subject):
+    headers = build_headers(sign_shared(sub=subject))
+    with serve(server={"auth": Jwt(secret=SECRET, audience=None)}) as server:
+        for method, path, body in (
+            ("GET", "/api/memory/threads", None),
+            ("POST", "/api/agents/contextAgent/generate", {"messages": "x"}),
+            ("POST", "/api/workflows/pureWorkflow/start-async", {"inputData": 1}),
+        ):
+            refused = server.http.request(method, path, json=body, headers=headers)
+            assert refused.status_code == 400
+            assert "a character that no database can store" in refused.json()["error"]
+
+
 def test_public_key(serve):
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.public_key().public_bytes(

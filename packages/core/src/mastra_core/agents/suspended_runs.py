@@ -339,7 +339,7 @@ def build_ambiguity(run_id: str) -> Conflict:
     """
     return Conflict(
         f"Several resources have a run {run_id!r}.",
-        "Name the owner of the run: resourceId in a request, or resource in Python.",
+        "Name the owner of the run: resourceId in a request, resource in Python, or --resource.",
     )
 
 

@@ -150,7 +150,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Set UV_CACHE_DIR to a writable directory.",
     ),
     (
-        ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
+        ("invalid package format", "failed to read from zip file", "is an invalid wheel")
+        + ("the wheel is invalid", "archive contains"),
         "A wheel is damaged, or its download was interrupted.",
         "Run the same command again. If the error remains, use another version of the package.",
     ),

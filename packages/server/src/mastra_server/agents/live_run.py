@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ MAX_FRAMES = 10_000
 # after so many seconds. Chunks that are ready together are then sent together.
 CHUNKS_PER_TURN = 16
 SECONDS_PER_TURN = 0.002
+MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
 MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
@@ -338,17 +340,24 @@ class LiveRun:
             reader.wakeup.set()
 
     def _read_frames(self, reader: _Reader) -> bytes:
-        """Return the frames that ``reader`` has not received, and an id to reconnect with.
+        """Return the next frames for ``reader``, and the id for a reconnection.
+
+        The frames are joined to a copy, which stays in memory until the client has received it.
+        Many readers of a long log can be slow, so each gets a limited part of the log at a time.
 
         The id for a reconnection is in a block without data. Mastra's client ignores this block,
         because it is not an event.
         """
         lost = reader.position < self._first
-        start = max(reader.position - self._first, 0)
-        frames = [self._log[index] for index in range(start, len(self._log))]
+        frames, size = list[bytes](), 0
+        for frame in itertools.islice(self._log, max(reader.position - self._first, 0), None):
+            size += len(frame)
+            if frames and size > MAX_CHUNK:
+                break
+            frames.append(frame)
+        reader.position = max(reader.position, self._first) + len(frames)
         if lost:
             frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
-        reader.position = self.position
         self._reader_progress.set()
         return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
 

@@ -18,6 +18,7 @@ __all__ = (
     "RunIdQuery",
     "RunList",
     "RunListQuery",
+    "RunOwnerQuery",
     "WorkflowDetails",
     "WorkflowResult",
 )
@@ -37,10 +38,22 @@ Status = Literal[
 ]
 
 
+_Owner = Annotated[
+    str, msgspec.Meta(description="Its owner, if several resources have a run with this id.")
+]
+
+
+class RunOwnerQuery(ContextQuery):
+    """The owner of the run in the path."""
+
+    resource_id: _Owner = ""
+
+
 class RunIdQuery(ContextQuery, kw_only=True):
     """The query of an operation on one run."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
+    resource_id: _Owner = ""
 
 
 class ObserveQuery(RunIdQuery, kw_only=True):
@@ -54,7 +67,7 @@ class ObserveQuery(RunIdQuery, kw_only=True):
     ] = 0
 
 
-class RunFieldsQuery(ContextQuery):
+class RunFieldsQuery(RunOwnerQuery):
     """The fields of a run that the response contains."""
 
     with_nested_workflows: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -60,6 +60,11 @@ class DurableRun:
     def run_id(self) -> str:
         """The id of the run."""
         return self.record.run_id
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The stored request context of the last execution."""
+        return msgspec.json.decode(self.row.context, type=dict[str, Any])
 
     @property
     def position(self) -> int:
