@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.deployer.bundler.wheelhouse import write_wheel
 from tests.sample_projects import write_project
 
 INDEX = "src/mastra/index.py"
@@ -74,6 +75,23 @@ def test_another_attribute_that_is_missing(project, mastra, echo):
     done = mastra("build", "--app", "mastra.index:ap", cwd=project({INDEX: "app = 7\n"}))
     done.failed(2, "does not define 'ap'", "--app module:attribute")
     assert "mastra = Mastra" not in done.err
+
+
+@pytest.mark.parametrize("app", ["mastra.index:ap", "mastra.index:mastra"])
+def test_an_attribute_that_is_missing_in_the_bundle(project, mastra, tmp_path, app):
+    write_wheel(tmp_path / "wheels", "absent-here", {"absent_here.py": ""})
+    root = project(
+        {INDEX: "import absent_here\nfrom mastra_core import Mastra\napp = Mastra()\n"},
+        dependencies=("mastra-core", "absent-here==1"),
+    )
+    done = mastra("build", "--app", app, cwd=root, UV_FIND_LINKS=str(tmp_path / "wheels"))
+    done.failed(2, f"does not define {app.partition(':')[2]!r}")
+
+
+def test_a_missing_name_shows_no_temporary_path(project, mastra):
+    done = mastra("build", cwd=project({INDEX: "from json import jsno\n"}))
+    done.failed(2, "index.py:1: ImportError: cannot import name 'jsno' from 'json'")
+    assert "json/__init__.py" not in done.err
 
 
 def test_an_entry_with_the_name_of_its_file(project, mastra, echo):
