@@ -77,6 +77,7 @@ def test_another_attribute_that_is_missing(project, mastra, echo):
     assert "mastra = Mastra" not in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("app", ["mastra.index:ap", "mastra.index:mastra"])
 def test_an_attribute_that_is_missing_in_the_bundle(project, mastra, tmp_path, app):
     write_wheel(tmp_path / "wheels", "absent-here", {"absent_here.py": ""})
@@ -174,6 +175,16 @@ def test_a_deployer_import_that_would_ship(project, mastra, echo):
 def test_a_syntax_error_names_file_and_line(project, mastra, echo):
     root = project({INDEX: echo + "def broken(:\n"})
     mastra("build", cwd=root).failed(2, "index.py:7:")
+
+
+@pytest.mark.slow
+def test_start_names_the_variables_that_are_missing(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.env]\nrequired = ["GREETING", "PLACE"]\n')
+    mastra("build", cwd=root).ok()
+    (root / ".env").write_text("PLACE=\n")
+    done = mastra("start", cwd=root)
+    done.failed(2, "variables are not set: GREETING, PLACE.", "in .env, or in the file of --env-f")
+    assert "mastra start" not in done.err, "it is this command"
 
 
 def test_a_command_that_needs_no_sources_ignores_a_syntax_error(project, mastra, echo):
