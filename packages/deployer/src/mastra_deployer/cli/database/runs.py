@@ -139,10 +139,11 @@ def _parse_json(text: str) -> Any:
 
 
 def _format_parked(runs: dict[str, Any]) -> str:
-    fingerprint, workflow = runs["fingerprint"], runs["workflow"]
+    fingerprint, workflow, count = runs["fingerprint"], runs["workflow"], runs["count"]
+    subject = "1 run of {} is" if count == 1 else f"{count} runs of {{}} are"
     return (
-        f"{runs['count']} runs of {workflow} are parked, because no living process has their "
-        f"fingerprint {fingerprint}. Start such a process, or move the runs: "
+        f"{subject.format(workflow)} parked, because no living process has the fingerprint "
+        f"{fingerprint}. Start such a process, or move the parked runs: "
         f"mastra runs move --from {fingerprint} --workflow {workflow}"
     )
 
@@ -157,6 +158,11 @@ def _format_line(run: dict[str, Any]) -> str:
 def _format_details(run: dict[str, Any]) -> Iterator[str]:
     yield _format_line(run)
     yield f"  fingerprint {run['fingerprint']}"
+    if run.get("parked"):  # a server of an earlier version does not send it
+        yield (
+            "  parked, because no living process has this fingerprint. Start such a process, or "
+            f"move the run: mastra runs move {run['runId']}"
+        )
     if run["holder"]:
         yield f"  executed by {run['holder']}, attempt {run['attempt']}"
     if run["priority"]:
