@@ -9,7 +9,7 @@ from websockets.sync.server import serve
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import iter_websocket_lines
 from mastra_deployer.testing.fault_injection import RESET, TRUNCATED
-from mastra_deployer.testing.recording_proxy import RecordingProxy
+from mastra_deployer.testing.proxy.recording_proxy import RecordingProxy
 
 
 @contextlib.contextmanager

@@ -13,15 +13,15 @@ _CHUNK = 65536  # bytes
 
 
 def relay_websocket(
-    received: io.BufferedIOBase, deployer: socket.socket, platform: socket.socket
+    requests: io.BufferedIOBase, deployer: socket.socket, platform: socket.socket
 ) -> None:
     """Relay bytes in both directions until both sides have closed the connection.
 
-    :param received: the bytes that the deployer sends; some of them may be buffered.
+    :param requests: the bytes that the deployer sends; some of them may be buffered.
     :param deployer: the connection to the deployer.
     :param platform: the connection to the platform.
     """
-    sender = threading.Thread(target=_relay_requests, args=(received, platform), daemon=True)
+    sender = threading.Thread(target=_relay_requests, args=(requests, platform), daemon=True)
     sender.start()
     with contextlib.suppress(OSError):
         while chunk := platform.recv(_CHUNK):
@@ -32,9 +32,9 @@ def relay_websocket(
     sender.join()
 
 
-def _relay_requests(received: io.BufferedIOBase, platform: socket.socket) -> None:
+def _relay_requests(requests: io.BufferedIOBase, platform: socket.socket) -> None:
     """Relay the bytes that the deployer sends, and then close this direction."""
     with contextlib.suppress(OSError, ValueError):
-        while chunk := received.read1(_CHUNK):
+        while chunk := requests.read1(_CHUNK):
             platform.sendall(chunk)
         platform.shutdown(socket.SHUT_WR)

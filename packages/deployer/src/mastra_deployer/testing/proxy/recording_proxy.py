@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from mastra_deployer.testing.fault_injection import Exchange, Fault, Rule, build_error
-from mastra_deployer.testing.websocket_tunnel import relay_websocket
+from mastra_deployer.testing.proxy.websocket_tunnel import relay_websocket
 
 __all__ = ("RecordingProxy",)
 
