@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.postgres_errors import is_connection_lost, to_storage_error
 from mastra_core.database.postgres_migration import migrate_postgres
 from mastra_core.database.table_versions import Schema
@@ -102,6 +103,7 @@ class PostgresPool:
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Yield a connection in autocommit mode, and return it to the pool at the end.
 
+        :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
         await self.open()
@@ -112,6 +114,8 @@ class PostgresPool:
                 yield connection
         except Error as error:
             raise to_storage_error(error, self.url.display) from error
+        except UnicodeEncodeError as error:
+            raise build_encoding_error(error) from None
 
     async def run(
         self,
@@ -126,6 +130,7 @@ class PostgresPool:
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
+        :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
         await self.open()
@@ -141,6 +146,8 @@ class PostgresPool:
                 if number == _MAX_TRIES - 1 or not may_repeat:
                     raise to_storage_error(error, self.url.display) from error
                 await self._prepare_repetition(error, number)
+            except UnicodeEncodeError as error:
+                raise build_encoding_error(error) from None
         raise AssertionError
 
     async def listen(self, *channels: str) -> AsyncIterator[str]:

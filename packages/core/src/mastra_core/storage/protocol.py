@@ -28,6 +28,7 @@ class ThreadStore(Protocol):
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
     create the thread at any time. Text that UTF-8 cannot encode is stored with U+FFFD in its place.
+    A call with such a text as an id raises ``InvalidInput``, because two ids could become one.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -176,7 +177,8 @@ class ThreadStore(Protocol):
 class RecordStore(Protocol):
     """A store for records with an age, such as the responses of the Responses API.
 
-    Each caller has a maximum number of records; the oldest are removed.
+    Each caller has a maximum number of records; the oldest are removed. A call with an id that
+    UTF-8 cannot encode raises ``InvalidInput``.
     """
 
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:

@@ -16,6 +16,7 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
+from mastra_core.json_repair import repair_text
 from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
@@ -146,7 +147,7 @@ class SqliteSuspendedRuns(SuspendedRuns):
 
 def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
     data = encode_json(run)
-    calls = encode_names(event.id for event in run.waiting)
+    calls = encode_names(repair_text(event.id) for event in run.waiting)
     run_input = run.run_input
     names = (run.run_id, run.agent_id, run_input.resource, run_input.thread, calls, run.caller)
     return (*names, run.suspended_at, len(data), data)
