@@ -51,6 +51,9 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         those that have changed last.
     :param last_events: read only the first event and so many last events of each durable run; all
         by default. The records then lack what is in between.
+    :param finished_steps: the steps in the records of finished durable runs: all, only those of the
+        outermost workflow without the items of a ``foreach``, or none. Events of the other steps
+        are not read.
     :param after: list only the runs that follow this place. Unlike with an offset, no run is missed
         if others leave the list between two pages.
     :param offset: how many of the selected runs to skip.
@@ -68,6 +71,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     updated_since: int | None = None
     order: Literal["created", "updated"] = "created"
     last_events: int | None = None
+    finished_steps: Literal["all", "outer", "none"] = "all"
     after: RunCursor | None = None
     offset: int = 0
     limit: int | None = None
