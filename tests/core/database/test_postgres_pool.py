@@ -4,6 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -159,6 +161,29 @@ def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
 
     with pytest.raises(StorageError, match="All 1 connections"):
         asyncio.run(occupy())
+
+
+def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url):
+    pool = create_pool(postgres_url, max_connections=2)
+    name = postgres_url.rpartition("/")[2]
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def work():
+        for _ in range(20):
+            assert await pool.run(fetch("SELECT 1")) == [(1,)]
+
+    with ThreadPoolExecutor(2) as threads, asyncio.Runner() as one, asyncio.Runner() as two:
+        for runners in ([one], [two], [one], [one, two]):  # in turn, and at once
+            for done in [threads.submit(each.run, work()) for each in runners]:
+                done.result(60)
+        ((connections,),) = postgres_server.execute(count)
+        assert connections <= 4
+        one.run(pool.close())
+        two.run(work())
+        two.run(pool.close())
+    deadline = time.monotonic() + 10
+    while postgres_server.execute(count) != [(0,)]:
+        assert time.monotonic() < deadline
 
 
 def test_notifications_arrive(postgres_url):

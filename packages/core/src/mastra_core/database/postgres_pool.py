@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mastra_core.database.encodable_text import build_encoding_error
+from mastra_core.database.loop_pool import LoopPool
 from mastra_core.database.postgres_errors import is_connection_lost, to_storage_error
 from mastra_core.database.postgres_migration import migrate_postgres
 from mastra_core.database.table_versions import Schema
@@ -46,11 +47,11 @@ _MAX_TRIES = 8
 class PostgresPool:
     """A pool of connections to one database.
 
-    A pool belongs to the event loop of its first use. After ``close``, the next use opens it again.
+    Each event loop has connections of its own. After ``close``, the next use opens them again.
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
-    :param max_connections: maximum number of connections.
+    :param max_connections: maximum number of connections of an event loop.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -65,11 +66,7 @@ class PostgresPool:
         self.url = url
         self._schemas = schemas
         self._max_connections = max_connections
-        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
-        self._closer: asyncio.Task[None] | None = None
-        self._checker: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loops: dict[asyncio.AbstractEventLoop, LoopPool] = {}
 
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
@@ -78,26 +75,13 @@ class PostgresPool:
         :raises StorageError: when the database cannot be used, or was written by a newer version of
             mastra.
         """
-        await self._get_pool()
+        await self._get_connections().get()
 
     async def close(self) -> None:
-        """Close the connections."""
-        pool, closer = self._pool, self._closer
-        self._pool = self._closer = None
-        if pool is None or closer is None or self._loop is not asyncio.get_running_loop():
-            return
-        closer.cancel()
-        await asyncio.wait([closer])
-        await self._end_check()
-        await pool.close()
-
-    async def _end_check(self) -> None:
-        """End the check of connections, which waits for each lost connection."""
-        checker, self._checker = self._checker, None
-        if checker is not None and not checker.done():
-            await asyncio.wait([checker], timeout=_CHECK_SECONDS)
-            checker.cancel()
-            await asyncio.wait([checker])
+        """Close the connections of this event loop."""
+        connections = self._loops.pop(asyncio.get_running_loop(), None)
+        if connections is not None:
+            await connections.close()
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -178,7 +162,7 @@ class PostgresPool:
     @contextlib.asynccontextmanager
     async def _acquire(self) -> AsyncIterator[AsyncConnection[Any]]:
         count = _count_cancellations()
-        pool = await self._get_pool()
+        pool = await self._get_connections().get()
         from psycopg_pool import PoolTimeout
 
         try:
@@ -201,21 +185,18 @@ class PostgresPool:
         """Wait before a transaction is repeated, and discard lost connections."""
         if not is_connection_lost(error):
             await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
-        elif self._pool is not None and (self._checker is None or self._checker.done()):
-            # A lost connection may be noticed only after seconds, so a task checks them.
-            self._checker = asyncio.create_task(self._pool.check(), name="check connections")
-            await asyncio.sleep(0)  # the check begins with taking all connections from the pool
+        else:
+            await self._get_connections().discard_lost()
 
-    async def _get_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    def _get_connections(self) -> LoopPool:
+        """Return the connections of this event loop; forget those of closed event loops."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._pool, self._opening, self._loop = None, asyncio.Lock(), loop
-        if self._pool is not None:
-            return self._pool
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await self._open_pool()
-            return self._pool
+        found = self._loops.get(loop)
+        if found is None:
+            for other in [each for each in [*self._loops] if each.is_closed()]:
+                self._loops.pop(other, None)
+            found = self._loops[loop] = LoopPool(self._open_pool)
+        return found
 
     async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
         connection = await self._connect()
@@ -240,8 +221,6 @@ class PostgresPool:
             open=False,
         )
         await pool.open()
-        self._closer = asyncio.create_task(_close_at_cancellation(pool), name="close connections")
-        await asyncio.sleep(0)  # a task that is cancelled before its start would not close anything
         return pool
 
     async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
@@ -289,18 +268,6 @@ def _raise_lost_cancellation(count: int) -> None:
     """
     if _count_cancellations() > count:
         raise asyncio.CancelledError
-
-
-async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-    """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
-
-    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
-    an event loop in which nobody has called ``close``, it would wait for ever.
-    """
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
-        await pool.close()
 
 
 class _Transaction(Generic[T]):

@@ -28,7 +28,7 @@ class PostgresDatabase:
     """The tables of a storage in a PostgreSQL database.
 
     :param url: the database.
-    :param max_connections: maximum number of connections.
+    :param max_connections: maximum number of connections of each event loop.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 

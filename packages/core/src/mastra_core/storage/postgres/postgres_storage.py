@@ -22,7 +22,7 @@ class PostgresStorage:
     It needs the extra ``mastra-core[postgres]``, which the first use imports.
 
     :param url: ``postgresql://user:password@host:5432/name``, with options of libpq in its query.
-    :param max_connections: maximum number of connections of this process.
+    :param max_connections: maximum number of connections of each event loop of this process.
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.

@@ -25,7 +25,7 @@ class PostgresRunStore(SqlRunStore):
     """Stores runs in a PostgreSQL database. It needs ``mastra-core[postgres]``.
 
     :param url: the URL of the database.
-    :param max_connections: the maximum number of connections of this process.
+    :param max_connections: the maximum number of connections of each event loop of this process.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
