@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import sqlite3
 
 import pydantic
 import pytest
@@ -721,6 +722,35 @@ def test_thread_management(storage, run):
     assert run(memory.list_threads(ThreadQuery(resource="bob"))).total == 2
     run(memory.delete_thread("t1", "bob"))
     assert run(memory.list_threads()).total == 1
+
+
+def test_concurrent_updates_of_a_thread_lose_nothing(storage, run):
+    memory = Memory(storage=storage)
+    run(memory.create_thread(resource="ann", id="t1", title="T", metadata={"a": 1}))
+
+    async def update_both():
+        await asyncio.gather(
+            memory.update_thread("t1", title="new"),
+            memory.update_thread("t1", metadata={"a": 2}),
+        )
+
+    run(update_both())
+    thread = run(memory.get_thread("t1"))
+    assert (thread.title, thread.metadata) == ("new", {"a": 2})
+
+
+def test_a_clone_is_stored_as_a_whole_or_not_at_all(tmp_path, run):
+    memory = Memory(storage=SqliteStorage(tmp_path / "app.db"))
+    run(memory.save_messages([build_message("m1")], "ann"))
+    with sqlite3.connect(tmp_path / "app.db") as connection:
+        connection.execute(
+            """CREATE TRIGGER refuse BEFORE INSERT ON mastra_messages
+            BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+        )
+    with pytest.raises(StorageError, match="refused"):
+        run(memory.clone_thread("t1"))
+    assert run(memory.list_threads()).total == 1
+    run(memory.storage.close())
 
 
 def build_message(id, thread="t1", text="hi"):

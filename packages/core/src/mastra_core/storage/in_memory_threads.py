@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -152,22 +152,33 @@ class MemoryThreads(ThreadStore):
         return _build_page(found, query)
 
     @override
-    async def create(self, thread: Thread) -> bool:
-        check_encodable(thread.id, thread.resource)
-        thread = repair_struct(thread)
+    async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:
+        thread, messages = _repair_records(thread, messages)
         if self._threads.get(thread.id) is not None:
             return False
+        self._check_owner(thread.id, messages)
         self._delete_other_notes(thread)
-        self._put_thread(_ThreadEntry(thread))
+        entry = _ThreadEntry(thread)
+        self._put_messages(entry, messages)
+        self._put_thread(entry)
         return True
 
     @override
-    async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        check_encodable(thread.id, thread.resource, resource)
-        thread = repair_struct(thread)
+    async def update(
+        self,
+        thread: Thread,
+        resource: str | None = None,
+        *,
+        fields: Collection[str] | None = None,
+    ) -> bool:
+        check_encodable(resource)
+        thread, _ = _repair_records(thread)
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
+        if fields is not None:
+            changes = {name: getattr(thread, name) for name in fields}
+            thread = msgspec.structs.replace(entry.thread, **changes)
         entry.thread = thread
         self._put_thread(entry)
         return True
@@ -192,11 +203,8 @@ class MemoryThreads(ThreadStore):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        history_agent = history.agent if history else None
-        check_encodable(thread.id, thread.resource, history_agent)
-        for message in messages:
-            check_encodable(message.id, message.thread, message.role)
-        thread, messages = repair_struct(thread), [*map(repair_struct, messages)]
+        check_encodable(history.agent if history else None)
+        thread, messages = _repair_records(thread, messages)
         entry = self._threads.get(thread.id)
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
@@ -361,6 +369,16 @@ class MemoryThreads(ThreadStore):
         for message in messages:
             if self._thread_ids.get(message.id, thread_id) != thread_id:
                 raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
+
+
+def _repair_records(
+    thread: Thread, messages: Sequence[StoredMessage] = ()
+) -> tuple[Thread, Sequence[StoredMessage]]:
+    """Return records whose texts and numbers JSON can contain, as other storages store them."""
+    check_encodable(thread.id, thread.resource)
+    for message in messages:
+        check_encodable(message.id, message.thread, message.role)
+    return repair_struct(thread), [*map(repair_struct, messages)]
 
 
 def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:

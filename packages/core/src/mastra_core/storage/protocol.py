@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
@@ -44,18 +44,29 @@ class ThreadStore(Protocol):
         :param query: the query.
         """
 
-    async def create(self, thread: Thread) -> bool:
-        """Store a new thread.
+    async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:
+        """Store a new thread and its first messages, in one transaction.
 
         :param thread: the thread.
-        :returns: ``False`` if the id is taken.
+        :param messages: the messages.
+        :returns: ``False`` if nothing was stored, because the id is taken.
+        :raises Conflict: when another thread has a message of that id.
         """
 
-    async def update(self, thread: Thread, resource: str | None = None) -> bool:
+    async def update(
+        self,
+        thread: Thread,
+        resource: str | None = None,
+        *,
+        fields: Collection[str] | None = None,
+    ) -> bool:
         """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
+        :param fields: names of the fields that are replaced, so that another caller may change the
+            others at the same time: at least one of ``resource``, ``title``, ``metadata``,
+            ``created_at`` and ``updated_at``; ``None`` for all.
         :returns: ``False`` if there is no such thread.
         """
 
