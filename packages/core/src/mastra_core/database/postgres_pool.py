@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.loop_pool import LoopPool
@@ -20,12 +20,13 @@ from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
+    from psycopg import AsyncConnection, Error
     from psycopg_pool import AsyncConnectionPool
 
 __all__ = ("PostgresPool",)
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _CONNECT_SECONDS = 10
 _CHECK_SECONDS = 3
 _IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
@@ -39,8 +40,9 @@ _OPTIONS = {
     "tcp_user_timeout": "6000",  # with the time to connect again, a call fails within 20 seconds
     "application_name": "mastra",
 }
+_READ_ONLY = "25006"  # also after a failover, from a server that is no longer the primary
 # Serialization failure, deadlock, idle transaction: nothing of them was stored.
-_RETRIED = ("40001", "40P01", "25P03")
+_RETRIED = ("40001", "40P01", "25P03", _READ_ONLY)
 _MAX_TRIES = 8
 
 
@@ -83,29 +85,12 @@ class PostgresPool:
         if connections is not None:
             await connections.close()
 
-    @contextlib.asynccontextmanager
-    async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Yield a connection in autocommit mode, and return it to the pool at the end.
-
-        :raises InvalidInput: when UTF-8 cannot encode a text.
-        :raises StorageError: for every error of the driver.
-        """
-        await self.open()
-        from psycopg import Error
-
-        try:
-            async with self._acquire() as connection:
-                yield connection
-        except Error as error:
-            raise to_storage_error(error, self.url.display) from error
-        except UnicodeEncodeError as error:
-            raise build_encoding_error(error) from None
-
     async def run(
         self,
         work: Callable[[AsyncConnection[Any]], Awaitable[T]],
         *,
         repeat_on: Sequence[str] = (),
+        writes: bool = True,
     ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
@@ -114,19 +99,37 @@ class PostgresPool:
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
+        :param writes: whether the function changes data. If it does not, it is called again also if
+            the connection was lost during the commit.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
+        return await self._repeat(lambda: _Transaction(work, writes=writes), repeat_on)
+
+    async def read(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """Call a function with a connection in autocommit mode.
+
+        The function is called again if the connection was lost.
+
+        :param work: reads from the connection, and changes nothing.
+        :raises InvalidInput: when UTF-8 cannot encode a text.
+        :raises StorageError: for every error of the driver.
+        """
+        return await self._repeat(lambda: _Reading(work))
+
+    async def _repeat(
+        self, create_attempt: Callable[[], _Attempt[T]], repeat_on: Sequence[str] = ()
+    ) -> T:
         await self.open()
         from psycopg import Error
 
         for number in range(_MAX_TRIES):
-            transaction = _Transaction(work)
+            attempt = create_attempt()
             try:
-                async with self._acquire() as connection:
-                    return await transaction.run(connection)
+                async with self._acquire() as connection, _close_if_read_only(connection):
+                    return await attempt.run(connection)
             except Error as error:
-                may_repeat = error.sqlstate in repeat_on or transaction.may_repeat(error)
+                may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
                 if number == _MAX_TRIES - 1 or not may_repeat:
                     raise to_storage_error(error, self.url.display) from error
                 await self._prepare_repetition(error, number)
@@ -255,6 +258,19 @@ async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
+@contextlib.asynccontextmanager
+async def _close_if_read_only(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Close a connection whose server refuses changes; the next one may lead to the primary."""
+    from psycopg import Error
+
+    try:
+        yield
+    except Error as error:
+        if error.sqlstate == _READ_ONLY:
+            await connection.close()
+        raise
+
+
 def _count_cancellations() -> int:
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
@@ -270,32 +286,53 @@ def _raise_lost_cancellation(count: int) -> None:
         raise asyncio.CancelledError
 
 
-class _Transaction(Generic[T]):
-    """One attempt at a transaction.
+class _Attempt(Protocol[T_co]):
+    """One attempt at an access to the database."""
 
-    :param work: reads from and writes to a connection.
-    """
-
-    def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
-        self._work = work
-        self._may_be_stored = False
-
-    async def run(self, connection: AsyncConnection[Any]) -> T:
-        """Call the function between the begin and the commit of a transaction.
+    async def run(self, connection: AsyncConnection[Any]) -> T_co:
+        """Call the function.
 
         :param connection: the connection.
         """
-        async with connection.transaction():
-            result = await self._work(connection)
-            self._may_be_stored = True
-        self._may_be_stored = False
-        return result
 
-    def may_repeat(self, error: Any) -> bool:
+    def may_repeat(self, error: Error) -> bool:
         """Return whether the function may be called again, because nothing was stored.
 
         :param error: the error of the attempt.
         """
+
+
+class _Reading(Generic[T]):
+    """An attempt without a transaction, which changes nothing."""
+
+    def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
+        self._work = work
+
+    async def run(self, connection: AsyncConnection[Any]) -> T:
+        return await self._work(connection)
+
+    def may_repeat(self, error: Error) -> bool:
+        return error.sqlstate in _RETRIED or is_connection_lost(error)
+
+
+class _Transaction(_Reading[T]):
+    """An attempt at a transaction, which stores everything or nothing."""
+
+    def __init__(
+        self, work: Callable[[AsyncConnection[Any]], Awaitable[T]], *, writes: bool
+    ) -> None:
+        super().__init__(work)
+        self._writes = writes
+        self._may_be_stored = False
+
+    async def run(self, connection: AsyncConnection[Any]) -> T:
+        async with connection.transaction():
+            result = await self._work(connection)
+            self._may_be_stored = self._writes
+        self._may_be_stored = False
+        return result
+
+    def may_repeat(self, error: Error) -> bool:
         if error.sqlstate in _RETRIED:
             return True
         return not self._may_be_stored and is_connection_lost(error)

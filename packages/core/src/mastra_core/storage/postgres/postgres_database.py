@@ -82,7 +82,7 @@ class PostgresDatabase:
 
         with trace_transaction(self._traced, (each.sql for each in statements)):
             try:
-                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION])
+                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION], writes=writes)
             except _Unchanged as unchanged:
                 results = unchanged.results
         return convert(results)

@@ -62,8 +62,9 @@ class _PostgresRuns:
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         with trace_transaction(self._traced) as texts:
-            async with self._pool.connect() as connection:
-                return await _execute(connection, record_queries(transact(), texts))
+            return await self._pool.read(
+                lambda connection: _execute(connection, record_queries(transact(), texts))
+            )
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:
         with trace_transaction(self._traced) as texts:
