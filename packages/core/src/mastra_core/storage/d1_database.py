@@ -19,7 +19,7 @@ from mastra_core.database.table_versions import Schema
 from mastra_core.errors import ConfigError, MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, is_transient, to_storage_error
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
 __all__ = ("D1Database",)

@@ -11,7 +11,7 @@ from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
 

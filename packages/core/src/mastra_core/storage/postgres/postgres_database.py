@@ -10,7 +10,7 @@ from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.storage.postgres.postgres_schema import SCHEMA
 from mastra_core.storage.postgres.postgres_text import decode_row, encode_value, translate_sql
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, AsyncCursor

@@ -7,9 +7,9 @@ from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 from mastra_core.storage.protocol import RecordStore, ThreadStore
-from mastra_core.storage.sqlite_records import SqliteRecords
-from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
-from mastra_core.storage.sqlite_threads import SqliteThreads
+from mastra_core.storage.sql_records import SqlRecords
+from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns
+from mastra_core.storage.sql_threads import SqlThreads
 
 __all__ = ("PostgresStorage",)
 
@@ -43,9 +43,9 @@ class PostgresStorage:
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
         self.bus: MessageBus = PostgresBus(self._database.pool)
-        self.responses: RecordStore = SqliteRecords(self._database, "response")
-        self.threads: ThreadStore = SqliteThreads(self._database)
-        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+        self.responses: RecordStore = SqlRecords(self._database, "response")
+        self.threads: ThreadStore = SqlThreads(self._database)
+        self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes
         )
 

@@ -25,9 +25,9 @@ from mastra_core.storage.records import (
     ThreadQuery,
     now,
 )
-from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_notes import SqliteNotes
-from mastra_core.storage.sqlite_rows import (
+from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
+from mastra_core.storage.sql_notes import SqlNotes
+from mastra_core.storage.sql_rows import (
     MESSAGE,
     THREAD,
     JsonText,
@@ -38,7 +38,7 @@ from mastra_core.storage.sqlite_rows import (
     to_message_row,
     to_thread_row,
 )
-from mastra_core.storage.sqlite_select import (
+from mastra_core.storage.sql_select import (
     HAS_METADATA,
     PagedSelect,
     RowSelect,
@@ -46,7 +46,7 @@ from mastra_core.storage.sqlite_select import (
     find_read_limit,
 )
 
-__all__ = ("SqliteThreads",)
+__all__ = ("SqlThreads",)
 
 _THREAD_COLUMNS = THREAD.split(", ")
 _BY_ID = f"SELECT {THREAD}, position FROM mastra_threads WHERE id = ?"
@@ -95,15 +95,15 @@ _MESSAGES = RowSelect(
 )
 
 
-class SqliteThreads(ThreadStore):
+class SqlThreads(ThreadStore):
     """The ``ThreadStore`` of a database that understands the SQL of SQLite.
 
     :param database: the database.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
-        self._notes = SqliteNotes(database)
+        self._notes = SqlNotes(database)
 
     @override
     async def get(self, thread_id: str) -> Thread | None:
