@@ -19,6 +19,7 @@ from mastra_core.request_scope import (
     start_task,
     wait_for_task,
 )
+from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
 
-HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run get its end
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader

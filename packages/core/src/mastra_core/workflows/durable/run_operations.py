@@ -47,7 +47,9 @@ class RunOperations:
         :param status: the status of the runs; any by default.
         :param limit: the maximum number of runs to return.
         """
-        query = RunQuery(status=status, resource_id=self._resource, limit=limit)
+        query = RunQuery(
+            status=status, resource_id=self._resource, limit=limit, finished_steps="none"
+        )
         found = await self._manager.list(workflow, query)
         counts = await self._manager.count(workflow, query)
         parked = () if self._resource else (await self._manager.measure_backlog()).parked
