@@ -2,9 +2,8 @@
 
 The layers, from the outermost to the innermost, are: request boundary, canonical path, request id,
 metrics, span, HTTPS, CORS, foreign pages, rate limit, time limit, body limit, private responses,
-error boundary, the user's
-middleware, Litestar's routes. Layers that the settings do not need are left out, because each layer
-takes time in every request.
+error boundary, the user's middleware, Litestar's routes. Layers that the settings do not need are
+left out, because each layer takes time in every request.
 """
 
 from __future__ import annotations
