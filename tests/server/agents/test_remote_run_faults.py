@@ -360,7 +360,7 @@ def test_an_accept_that_is_late_is_cancelled(monkeypatch):
                 await two.observe()
             await asyncio.sleep(0.2)
             assert one.senders == {}
-            assert run._readers == set()
+            assert not run._log.has_readers
             assert run.is_running
 
     asyncio.run(main())
