@@ -87,20 +87,27 @@ def verify_build(
     if source is not None:
         _compare(source, registry)
     _check_bytecode(project, registry["uncompiled"], report)
-    serve = msgspec.convert(registry.get("serve", {}), Serve)
+    return _add_facts(build, registry), _read_start_modules(registry)
+
+
+def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
+    """Return the build with the facts that the app reports of itself."""
     manifest = msgspec.structs.replace(
         build.manifest,
-        serve=serve,
+        serve=msgspec.convert(registry.get("serve", {}), Serve),
         registry=extract_registry(registry),
         variables=registry.get("variables", {}),
     )
-    start_modules = StartModules(
+    return dataclasses.replace(build, manifest=manifest)
+
+
+def _read_start_modules(registry: Mapping[str, Any]) -> StartModules:
+    return StartModules(
         imported=frozenset(registry.get("started", ())),
         tried=frozenset(registry.get("tried", ())),
         later=frozenset(registry.get("model_modules", ())),
         standard=frozenset(registry.get("standard", ())),
     )
-    return dataclasses.replace(build, manifest=manifest), start_modules
 
 
 def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:
