@@ -184,17 +184,19 @@ def test_a_server_ignores_an_unknown_message(text):
     asyncio.run(main())
 
 
-def test_a_reader_that_stalls_is_disconnected(monkeypatch):
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_reader_that_stalls_is_disconnected(monkeypatch, count):
+    """Also a reader that has not begun to read."""
     monkeypatch.setattr(message_exchange, "_MAX_QUEUED", 10)
 
     async def main():
         async with open_servers(MemoryBus(), 2) as (one, two):
             run = one.start(chunks())
             frames = await two.observe()
-            first = await anext(frames)
+            first = [await anext(frames) for _ in range(count)]
             await wait_until(lambda: two.exchange._queues == one.senders == {})
             assert run.is_running
-            got = first + await read(frames)
+            got = b"".join(first) + await read(frames)
             assert list_numbers(got) == [*range(len(list_numbers(got)))]
             assert not got.endswith(DONE)
 
