@@ -152,8 +152,7 @@ class DeployerSpec:
     def mastra_inspect(self, bundle: Bundle, settings: Any) -> Iterable[Problem]:
         """Find problems of the finished bundle, such as its size or layout.
 
-        The hook is called after bundling and for ``--prebuilt``. The hook ``mastra_inspect`` must
-        not use the network.
+        The hook is called after bundling and for ``--prebuilt``, and must not use the network.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
@@ -323,7 +322,7 @@ class DeployerSpec:
     def mastra_doctor(self, settings: Any, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
         """Check on the platform whether a deploy would succeed: token, scopes, names and quotas.
 
-        The hook only reads. The hook is also called before every deploy, so that a wrong token is
+        The hook only reads, and is also called before every deploy, so that a wrong token is
         reported before the build. An ``error`` stops the deploy. An app that does not exist yet is
         no error.
 

@@ -145,7 +145,7 @@ class Server:
     :param timeout: seconds until the first byte of a response; after that, the server answers with
         504.
     :param run_timeout: seconds that a streamed agent run may take, with or without a client.
-    :param drain_timeout: seconds that running requests have to end after SIGTERM, or under ``mastra
+    :param drain_timeout: seconds in which running requests can end after SIGTERM, or under ``mastra
         dev`` after a file is saved. The default is 5, and 300 under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid

@@ -105,7 +105,7 @@ _MEMORY_LIMIT = ("exceeded memory", "memory limit")
 
 
 def explain_error(error: DeployError) -> DeployError:
-    """Return an error that explains Cloudflare's code; return it unchanged for an unknown code.
+    """Return an error that explains Cloudflare's code, or ``error`` itself for an unknown code.
 
     :param error: the error that the kit's client raised.
     """

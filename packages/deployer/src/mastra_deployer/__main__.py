@@ -1,13 +1,19 @@
 """The start of the ``mastra`` command, and of ``python -m mastra_deployer``."""
 
+import gc
 import signal
 import sys
 
 __all__ = ("main",)
 
+# New objects before a garbage collection. Most commands end before they have made so many. With
+# Python's 700, garbage collection takes a tenth of the time of a build.
+_GC_THRESHOLD = 50_000
+
 
 def main() -> None:
     """Import the command line and run it; exit with 130 on Ctrl-C, also during the imports."""
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         from mastra_deployer.cli.main import main as run_command_line
 

@@ -76,8 +76,8 @@ __all__ = ("create_app",)
 class _PluginFreeApp(StartupErrorApp):
     """Litestar without the default plugins for types of other libraries.
 
-    This server reads and writes bodies with msgspec. Litestar's default plugins import pydantic if
-    it is installed, and this import takes 300 ms of every cold start.
+    This server reads and writes bodies with msgspec. The default plugins would import pydantic if
+    it is installed, which takes 300 ms of every cold start.
     """
 
     @staticmethod

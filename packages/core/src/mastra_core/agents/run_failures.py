@@ -42,7 +42,7 @@ def to_failure(error: Exception, agent: str) -> Failure:
 
 
 def to_request_failure(error: RequestError) -> Failure:
-    """Convert a mistake of the caller to the end of a run; the mistake is not logged.
+    """Convert a mistake of the caller to the last event of a run; the mistake is not logged.
 
     :param error: the mistake.
     """

@@ -262,12 +262,10 @@ class PostgresPool:
 
 
 async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
-    """Let the server end the sessions of a process that has lost its network connection or is
-    paused.
+    """Let the server end sessions of a process that is paused or has lost its network connection.
 
-    Otherwise, the locks of such a session block all other processes until the server notices that
-    the process is gone, which takes minutes or hours. A timeout that the administrator has set is
-    kept.
+    Otherwise, the locks of such a session block all other processes until the server notices the
+    loss, which takes minutes or hours. A timeout that the administrator has set is kept.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 

@@ -6,7 +6,7 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity that callers share; a caller may add to what it holds while as much remains free.
+    """A capacity that callers share; a caller may hold at most as much as then remains free.
 
     For example, a single caller that takes small amounts can take half of the capacity. Two such
     callers can take a third each, and a third remains free for other callers. An empty caller name

@@ -1,4 +1,4 @@
-"""Replace characters that a terminal would interpret with visible escapes.
+"""Write visible escapes instead of the characters that a terminal would interpret.
 
 Text from a platform, a log, a file name or a request may contain escape sequences. Escape sequences
 can move the cursor, hide text, set the clipboard or reverse the order of letters.

@@ -121,8 +121,8 @@ class LogPipeline(logging.Handler):
     def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
-        A record that a transport itself logs goes to the streams only, because the transport would
-        log a further record for each such record.
+        A record that a transport itself logs goes to the streams only. Otherwise, the transport
+        could log a further record for each one, without end.
         """
         writer = self._get_writer()
         is_own = writer is not None and writer.ident == threading.get_ident()

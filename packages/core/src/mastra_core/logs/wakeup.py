@@ -12,7 +12,8 @@ class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
     ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may run in
-    the middle of such a method. If the handler sets the same event, it waits for this lock forever.
+    the middle of such a method. If either of them sets the same event, it waits for this lock
+    forever.
     """
 
     def __init__(self) -> None:

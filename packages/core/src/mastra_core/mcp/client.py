@@ -185,7 +185,7 @@ class McpClient:
         ]
 
     def _warn_of_unknown_names(self, names: Collection[str]) -> None:
-        """Log names of missing tools, because a typo in ``requires_approval`` prevents approval."""
+        """Log unknown names: a tool misspelled in ``requires_approval`` would need no approval."""
         options = {"only": self._allowed_names, "requires_approval": self._approval}
         for option, wanted in options.items():
             if wanted is None or isinstance(wanted, bool):

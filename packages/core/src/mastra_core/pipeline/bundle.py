@@ -45,7 +45,7 @@ class Bundle:
     def seal(cls, build: Build, directory: Path, target: str, **metadata: Any) -> Bundle:
         """Write the manifest of a finished directory, as the last step of ``mastra_bundle``.
 
-        The modes of all files and directories are normalized. The modes do not depend on the umask.
+        The modes of all files and directories are normalized, and do not depend on the umask.
 
         :param build: the build that the files come from.
         :param directory: the finished directory.

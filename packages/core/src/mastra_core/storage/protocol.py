@@ -99,7 +99,7 @@ class ThreadStore(Protocol):
 
         :param thread_id: id of the thread.
         :param last: maximum number of messages.
-        :param max_bytes: maximum memory that the messages take, as estimated in bytes. Older
+        :param max_bytes: maximum size of the messages in memory, estimated in bytes. Older
             messages are left out. The newest message is returned even if it is larger.
         """
 
@@ -117,7 +117,7 @@ class ThreadStore(Protocol):
         :param message_id: id of the message.
         :param before: maximum number of earlier messages.
         :param after: maximum number of later messages.
-        :param max_bytes: maximum memory that the messages take, as estimated in bytes.
+        :param max_bytes: maximum size of the messages in memory, estimated in bytes.
         :returns: the messages, empty if there is no such message.
         :raises InvalidInput: when the messages are larger than ``max_bytes``.
         """

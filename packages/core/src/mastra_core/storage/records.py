@@ -138,7 +138,7 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum memory that a page takes, as estimated in bytes; a larger page is
+    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
         refused with ``InvalidInput``. ``None`` for no maximum.
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
@@ -157,7 +157,7 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum memory that a page takes, as estimated in bytes; a larger page is
+    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
         refused with ``InvalidInput``. ``None`` for no maximum.
     :param thread: id of the thread.
     :param resource: the owner that the thread must have; ``None`` for any.

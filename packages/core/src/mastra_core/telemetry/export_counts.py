@@ -8,8 +8,7 @@ __all__ = ("ExportCounts",)
 class ExportCounts:
     """The number of spans that this process has exported, and the number that it has lost.
 
-    The attribute ``exported`` counts the exported spans; the attribute ``dropped`` counts the lost
-    spans.
+    The attribute ``dropped`` counts the lost spans.
     """
 
     def __init__(self) -> None:

@@ -58,8 +58,8 @@ def build_export(
 
     :param export: the setting.
     :param counts: the counts of the process.
-    :returns: the function and the queue. The function and the queue are ``None`` if nothing is
-        exported. The queue is also ``None`` where threads do not exist.
+    :returns: the function and the queue; both are ``None`` if nothing is exported. The queue is
+        also ``None`` where threads do not exist.
     :raises ConfigError: for an invalid variable of OpenTelemetry.
     """
     kind = read_exporter("object" if _is_exporter(export) else export["type"])

@@ -68,8 +68,8 @@ class OtlpSender(SpanSender):
     def _post(self, body: bytes, deadline: float) -> tuple[str | None, float]:
         """Return why the request failed, and the delay that the collector asks for.
 
-        The delay is in seconds. The delay is 0 if the collector asks for no delay, and -1 if the
-        request must not be repeated.
+        The delay is in seconds: 0 if the collector asks for no delay, and -1 if the request must
+        not be repeated.
 
         :raises ExportFailure: when the collector accepted a part only.
         """

@@ -16,7 +16,7 @@ _NO_BRANCH = "preview"
 def build_alias(branch: str, name: str) -> str:
     """Return the alias for a branch; empty if the name of the Worker leaves no room for one.
 
-    A long branch is shortened, and ends with a part of its hash.
+    A long name of a branch is cut, and a part of the hash of the whole name is appended.
 
     :param branch: name of the git branch; may be empty.
     :param name: the name of the Worker.

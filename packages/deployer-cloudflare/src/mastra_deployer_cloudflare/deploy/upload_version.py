@@ -25,8 +25,8 @@ _VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    The version must be the newest one. The version must also be newer than the present deployment,
-    because it took over the secrets that were live at its upload.
+    The version must be the newest one, and newer than the present deployment, because it took over
+    the secrets that were live at its upload.
 
     :param state: the state of the Worker.
     :param upload: the upload of this deploy.

@@ -56,7 +56,7 @@ class WorkerVersion:
 
     @property
     def stage(self) -> Literal["preview", "production"]:
-        """The stage that the version was uploaded for; other tools upload to ``production``."""
+        """The stage that the version was uploaded for; ``production`` if another tool made it."""
         is_preview = DeploymentTags.from_text(self.message).stage == "preview"
         return "preview" if is_preview else "production"
 

@@ -24,7 +24,7 @@ _MAX_SECRETS = 100  # of one request
 class WorkerSecrets:
     """An ``EnvStore`` on an open API: ``.../workers/scripts/{name}/secrets-bulk``.
 
-    Each change of a secret creates a new version, which serves the traffic at once.
+    Each change of the secrets creates a new version, which serves the traffic at once.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.

@@ -2,10 +2,10 @@
 
 - The streams of ``httpx2-jsfetch`` yield memory views. The SDK of Anthropic splits what it receives
   into lines, which a memory view does not support.
-- ``httpx2-jsfetch`` applies the timeout for connecting to the head of a response. The SDKs of
-  models set this timeout to 5 seconds, but the answer of a model may take minutes.
+- ``httpx2-jsfetch`` waits for the head of a response only as long as the timeout for connecting.
+  The SDKs of models set this timeout to 5 seconds, but the answer of a model may take minutes.
 - A request continues after its task was cancelled, and a response continues after it was closed. In
-  that case, a model would continue to write although nobody reads.
+  both cases, a model would continue to write although nobody reads.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _abort_on_cancellation(wait: Any) -> Any:
 
 
 def _compute_timeouts(extensions: dict[str, Any]) -> tuple[float, float]:
-    """Return the timeouts for the head and for each part of a response, in seconds; 0 disables."""
+    """Return the timeouts in seconds for the head and each part of a response; 0 for no limit."""
     timeouts = extensions.get("timeout") or {}
     connect, read = timeouts.get("connect") or 0, timeouts.get("read") or 0
     return (connect + read if connect and read else 0), read

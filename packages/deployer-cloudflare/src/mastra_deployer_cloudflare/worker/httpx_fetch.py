@@ -44,7 +44,7 @@ def _ignore_settings(self: Any, *_: Any, **__: Any) -> None:
 
 
 def _send_blocking(self: Any, request: Any) -> Any:
-    """Send a request, and wait for the whole response, as the platform can wait for a promise."""
+    """Send a request, and block until the whole response is read."""
     import httpx
     from pyodide.ffi import run_sync
 

@@ -57,8 +57,8 @@ def write_function_archives(
 ) -> Interpreter:
     """Write one zip for each function, and leave out bytecode that exceeds Netlify's limits.
 
-    The zip of the background function differs only in its entry point and in what its Node part has
-    to know.
+    The zip of the background function differs from the other zip only in its entry point and in the
+    facts for its Node part.
 
     :param build: the finished build.
     :param settings: settings of the deployer.

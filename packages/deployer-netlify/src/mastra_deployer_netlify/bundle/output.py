@@ -4,8 +4,8 @@
     .netlify/functions/manifest.json   what Netlify has to know about each function
     static/                            files that Netlify's CDN serves
 
-Netlify's command line looks for functions in the same directory. A deploy reads no other files of
-the bundle.
+Netlify's command line also looks for functions in .netlify/functions. A deploy reads no other files
+of the bundle.
 """
 
 from __future__ import annotations

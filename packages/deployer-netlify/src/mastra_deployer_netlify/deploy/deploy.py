@@ -141,8 +141,8 @@ def _refuse_other_context(
     """Refuse a draft for production in which variables would be missing.
 
     Netlify does not document the context of a draft. A deployment gets all values that its request
-    contains. Of the values in Netlify's store, it gets only those of its context, and the context
-    of a draft may not be production.
+    contains. Of the values in Netlify's store, it gets only those of its context, and a draft may
+    have another context than production.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":

@@ -150,7 +150,7 @@ class BlobUpload:
                 self._try_upload()
 
     def _try_upload(self) -> None:
-        """Try the upload once; begin at the offset that the registry reported, if it did."""
+        """Try the upload once; begin at the offset that the registry reports, if it reports one."""
         is_first, self._is_first_attempt = self._is_first_attempt, False
         if not is_first and self._registry.has_blob(self._blob.digest):
             return self._report_progress(self._blob.size)

@@ -2,10 +2,10 @@
 
 Every deploy, promotion and rollback writes a record. A record is a small image index with
 annotations. The tag of a record contains the time, so that records can be sorted. A record is
-written before the production tag moves, and moving a tag is one request. Therefore the tag alone
-decides which image is live. The newest record of the live image decides to which image a rollback
-returns. If the tag was never moved for a record, the image of the record is not live, and the
-record is ignored.
+written before the tag of the deployment moves, and moving a tag is one request. Therefore the tag
+alone decides which image is live. The newest record of the live image decides to which image a
+rollback returns. If the tag was never moved for a record, the image of the record is not live, and
+the record is ignored.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _advance_release(
     release: dict[str, Any],
     percent: int,
 ) -> Deployment:
-    """Advance a release: ``POST .../rolling-release/approve-stage`` or ``/complete``."""
+    """Advance a release to a share: ``POST .../rolling-release/approve-stage``, ``/complete``."""
     share = get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])

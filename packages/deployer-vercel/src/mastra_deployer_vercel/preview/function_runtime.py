@@ -1,8 +1,8 @@
 """Run a function under Vercel's own Python runtime, in a subprocess.
 
-The runtime connects to the unix socket in ``VERCEL_IPC_PATH``. The runtime sends JSON messages,
-each of which ends with a zero byte. The messages report the port of the runtime, and for each
-request its log lines and its end.
+The runtime connects to the unix socket in ``VERCEL_IPC_PATH``, and sends JSON messages there. Each
+message ends with a zero byte. The messages report the port of the runtime, and for each request its
+log lines and its end.
 """
 
 from __future__ import annotations

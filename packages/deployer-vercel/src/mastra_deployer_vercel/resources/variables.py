@@ -95,7 +95,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return the time of the last change of a variable; ``None`` if there is no variable."""
+        """Return when a variable of the environment last changed; ``None`` if it has none."""
         times = (item.get("updatedAt") or item.get("createdAt") or 0 for item in self._fetch())
         newest = max(times, default=0)
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None

@@ -24,7 +24,7 @@ def read_module_imports(source, module, is_package, is_own):
     The constants above are the positions in the list. An import is a pair of a module and a name:
 
     - ``EAGER``: the imports that run with the module.
-    - ``TRIED``: the imports in functions whose failure is caught.
+    - ``TRIED``: the imports in functions, if the failure of the import is caught.
     - ``INNER``: the other imports in functions.
     - ``REQUIRED``: the imports without which the module cannot be imported.
     - ``LAZY``: the imports in ``__getattr__`` of the module, by the attribute that needs them.

@@ -30,7 +30,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @TARGET
 @target_options
 def logs(options: Options, target: str, id: str, follow: bool, since: str) -> None:
-    """Show the log of the deployment ID, or of the live deployment in production.
+    """Show the log of the deployment ID or, without ID, of the live deployment in production.
 
     With --json, each line is a JSON object.
     """

@@ -151,6 +151,6 @@ class AppCode:
 
 
 def _list_packages(name: str) -> Iterator[str]:
-    """Yield the packages that contain a module, which Python imports first, and then the module."""
+    """Yield the packages that contain a module, the outermost first, and then the module."""
     parts = name.split(".")
     yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))

@@ -173,7 +173,7 @@ def _is_random(call: ast.Call, origin: str) -> bool:
 
 
 def _describe_read(item: EvaluatedExpression, code: AppCode) -> str:
-    """Return a description of a call that reads the environment; empty for any other call."""
+    """Return the text of an expression that reads the environment; empty for any other."""
     names, node = item.module.names, item.node
     if isinstance(node, ast.Call):
         origins = code.list_origins(item.module, node.func)

@@ -52,7 +52,7 @@ def develop(options: DevOptions, screen: Screen) -> int:
 
 
 class _Supervisor:
-    """One version serves; each save starts another version, which replaces the first."""
+    """One version serves; each save starts another version, which replaces the serving one."""
 
     def __init__(
         self, options: DevOptions, screen: Screen, project: Project, address: Address

@@ -43,7 +43,7 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
 
 
 def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock the first byte of a file without waiting; Windows itself would wait ten seconds only."""
+    """Lock the first byte of a file without waiting; Windows would wait only ten seconds."""
     import msvcrt
 
     del wait

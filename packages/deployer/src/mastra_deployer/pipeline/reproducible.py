@@ -35,8 +35,8 @@ _OTHER_ENVIRONMENT = {
 def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[str]) -> int:
     """Build the bundle a second time, and check that both bundles are identical.
 
-    The second build runs in a separate process, on a copy of the project at another path. The
-    second build has an empty cache, and another umask, locale, time zone and hash seed.
+    The second build runs in a separate process, on a copy of the project at another path, with an
+    empty cache, and with another umask, locale, time zone and hash seed.
 
     :param bundle: the first bundle.
     :param project: the project that the bundle was made from.

@@ -104,9 +104,8 @@ class Session:
     def bundle_preview(self) -> Bundle:
         """Make the bundle that a preview on this machine runs.
 
-        If the bundle of a deploy runs on this machine, the preview uses this bundle. If the bundle
-        does not run here and the target allows it, a bundle for this machine is made in another
-        directory.
+        If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise
+        a bundle for this machine is made in another directory, if the target allows it.
 
         :raises ConfigError: before anything is built, when no bundle for the target runs here.
         :raises MastraError: at the first error, as in ``bundle``.
@@ -130,7 +129,7 @@ class Session:
     def report_problems(
         self, problems: Iterable[Problem], error_class: type[MastraError] = BuildError
     ) -> None:
-        """Add problems to ``self.problems`` and show them; raise an error if a problem is one.
+        """Add problems to ``self.problems`` and show them; raise those of the severity ``error``.
 
         :param problems: the problems that a check found.
         :param error_class: the class of the error to raise.

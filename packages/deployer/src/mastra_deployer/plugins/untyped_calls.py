@@ -105,7 +105,7 @@ class UntypedHookCaller:
                 )
 
     def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Yield the name of each ambient plugin with a hook, and a function that calls this hook.
+        """Yield each ambient plugin with a hook: its name, and a function that calls its hook only.
 
         In a single call of all plugins, the first failure would prevent the calls of the others.
         """

@@ -137,7 +137,7 @@ def read_pyproject(root: Path) -> dict[str, Any]:
 def read_toml(file: Path) -> dict[str, Any]:
     """Read a TOML file.
 
-    :param file: the path of the module.
+    :param file: the path of the file.
     :raises ConfigError: when the file cannot be read or is not TOML.
     """
     try:

@@ -59,7 +59,7 @@ class BundleTests(SuiteFixtures):
         )
 
     def test_bundling_does_not_change_the_build(self, harness: Harness) -> None:
-        """Bundling changes no contents, modes and names in the build, which all targets share."""
+        """Bundling changes no contents, modes or names in the build, which all targets share."""
         build = harness.build()
         before, modes = read_files(build.directory), _read_modes(build.directory)
         harness.bundle(build=build)

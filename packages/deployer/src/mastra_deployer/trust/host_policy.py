@@ -2,8 +2,7 @@
 
 The project's files must not decide alone where credentials are sent. If pyproject.toml,
 ``deployer=`` of the entry file or ``.env`` names a host, the host needs the user's consent. Hosts
-in the deployer's own code need no consent. Hosts from the command line and from the real
-environment need no consent.
+in the deployer's own code, from the command line and from the real environment need no consent.
 """
 
 from __future__ import annotations

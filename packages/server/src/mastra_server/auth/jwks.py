@@ -76,7 +76,7 @@ class KeySet:
         return await self._find_new_key(key_id)
 
     async def _find_new_key(self, key_id: str | None) -> Any:
-        """Return a key that is not cached; request the keys again if a request is allowed now."""
+        """Load the key set again, unless it was loaded a moment ago, and return one of its keys."""
         if self._is_known_as_missing(key_id):
             raise KeyNotFound
         if is_request_scoped():

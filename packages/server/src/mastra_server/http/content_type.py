@@ -23,10 +23,9 @@ class UnsupportedMediaType(RequestError):
 def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Check that the content type of a request with a body is JSON.
 
-    Before a page sends JSON to another origin, the browser sends a preflight request. Before a page
-    sends text or a form, the browser sends no preflight request. A program may send a request
-    without a content type. The request of a page is recognised by the header ``Origin``, which the
-    browser adds.
+    Before a page sends JSON to another origin, the browser sends a preflight request; for text and
+    forms, it sends none. A program may send a request without a content type. The request of a page
+    is recognised by the header ``Origin``, which the browser adds.
 
     :param headers: the headers of the request, with names in lower case.
     :raises UnsupportedMediaType: for a content type other than JSON, or for the body of a web

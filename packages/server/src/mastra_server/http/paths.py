@@ -56,8 +56,8 @@ class PathPattern:
 
     :param path: the pattern.
     :param label: the kind of setting that contains the pattern, for the error message.
-    :raises ConfigError: for a pattern with ``*`` anywhere but at its end, or without a leading
-        slash.
+    :raises ConfigError: for a pattern with ``*`` anywhere but in a ``/*`` at its end, or without a
+        leading slash.
     """
 
     def __init__(self, path: str, label: str) -> None:
@@ -67,7 +67,7 @@ class PathPattern:
         if "*" in self._prefix or not (matches_all or path.startswith("/")):
             raise ConfigError(
                 f"The {label} path {path!r} has '*' in the middle, or no leading '/'.",
-                "End the path with '*', as in '/api/agents/*', or check request.url.path yourself.",
+                "Write a path like '/api/agents/*', or check request.url.path yourself.",
             )
 
     def matches(self, path: str) -> bool:

@@ -66,7 +66,7 @@ class _JsonResponse(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
-        """Send a large body at the client's speed; respond 429 beyond the limit for all bodies."""
+        """Send a large body at the client's speed; respond 429 if too much is being sent."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
             await _refuse_large_response()(scope, _receive_nothing, send)

@@ -1,4 +1,4 @@
-"""Respond to a search with the latest messages of a thread, because there is no semantic search."""
+"""Respond to a search with the latest messages of a thread, and the messages around them."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _name_path(message: Message, prefix: str) -> Message:
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
-    """Wait for a request's tasks and claimed runs, or until the client disconnects."""
+    """Wait for the request's tasks and the claimed runs, or until the platform disconnects."""
     disconnect = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         while not disconnect.done():

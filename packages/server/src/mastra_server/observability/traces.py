@@ -72,14 +72,14 @@ class Pagination(TypedDict):
 
 
 class LightTraces(TypedDict):
-    """A page of traces, each as its root span; by default the newest first."""
+    """A page of the root spans of traces; by default the newest first."""
 
     pagination: Pagination
     spans: list[LightSpan]
 
 
 class Traces(TypedDict):
-    """A page of traces, each as its root span with all fields."""
+    """A page of the root spans of traces, with all fields."""
 
     pagination: Pagination
     spans: list[Span]
@@ -107,7 +107,7 @@ class OneSpan(TypedDict):
 
 @get(_PREFIX, operation_id="traces_traces", query=TracesQuery, response=Traces)
 async def _list_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces, each as its root span with all fields."""
+    """List the root spans of the latest traces, with all fields."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_details() for each in spans]})
 
@@ -116,7 +116,7 @@ async def _list_traces(request: _Request) -> ASGIResponse:
     f"{_PREFIX}/light", operation_id="traces_light_traces", query=TracesQuery, response=LightTraces
 )
 async def _list_light_traces(request: _Request) -> ASGIResponse:
-    """List the latest traces, each as its root span."""
+    """List the root spans of the latest traces."""
     spans, pagination = select_page(request, select_roots(request, list_visible_traces(request)))
     return json_response({"pagination": pagination, "spans": [each.to_summary() for each in spans]})
 

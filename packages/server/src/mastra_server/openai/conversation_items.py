@@ -15,7 +15,8 @@ __all__ = ("build_items", "format_output")
 def build_items(messages: Iterable[StoredMessage]) -> Iterator[dict[str, Any]]:
     """Yield the items of messages: tool calls, their outputs, and texts.
 
-    As in Mastra, the tool calls of a message precede its text. The files of a message are left out.
+    As in Mastra for TypeScript, the tool calls of a message precede its text. The files of a
+    message are left out.
 
     :param messages: the messages of one thread.
     """

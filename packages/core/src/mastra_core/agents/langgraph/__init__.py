@@ -1,7 +1,7 @@
 """Compiled LangGraph graphs with messages in their state.
 
-This package is imported only when a user registers a graph. A user who registers a graph has
-already imported LangGraph.
+This package is imported only when a user registers a graph, so the user has already imported
+LangGraph.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class GraphAgent(StreamingAgent):
     """Runs a graph and converts its stream to events.
 
     A graph with a checkpointer stores its threads itself, so it receives only the new messages. If
-    a graph declares a context schema, the graph gets the request context as its runtime context.
+    a graph declares a context schema, it gets the request context as its runtime context.
 
     :param graph: a compiled graph with messages in its state.
     :cvar takes_tools: whether a run may add tools; a compiled graph has fixed tools.

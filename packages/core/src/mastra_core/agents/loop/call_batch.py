@@ -49,7 +49,7 @@ class _ItemQueue:
             self._items.put_nowait(output)
 
     def close(self) -> None:
-        """Discard later outputs, which a tool or one of its tasks may write while the tool ends."""
+        """Discard later outputs; a tool may write while it ends, and its tasks even after that."""
         self._is_closed = True
         self._places.release()
 

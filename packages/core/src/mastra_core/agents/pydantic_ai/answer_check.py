@@ -86,7 +86,7 @@ def _compile(schema: Any) -> Callable[[Any], Any]:
 def _check_nesting(schema: Any) -> None:
     """Raise an error for a schema that is nested too deeply.
 
-    :raises InvalidInput: for a schema that is nested too deeply.
+    :raises InvalidInput: when the schema has more than ``MAX_NESTING`` levels.
     """
     values, depth = [schema], 0
     while values:

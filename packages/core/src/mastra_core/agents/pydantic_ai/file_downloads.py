@@ -5,8 +5,8 @@ file in this process. With such a download, a caller could make the server send 
 public address.
 
 A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put these files
-into the caller's message. The identifier of a file says whether the file came from the caller, even
-in a history that was stored and read again.
+into the request that contains the caller's message. The identifier of a file says whether the file
+came from the caller, even in a history that was stored and read again.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class _Refusal(int):
     The value is ``0``, so that pydantic can serialise messages that contain it, for example for a
     span.
 
-    pydantic-ai uses the value as a boolean to decide who loads the file. pydantic-ai compares the
-    value with ``allow-local`` only when it is about to download the file.
+    pydantic-ai uses the value as a boolean to decide who loads the file. Only before a download, it
+    compares the value with ``allow-local``.
 
     :param url: the URL of the file.
     """

@@ -104,7 +104,7 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return ``tool_choice`` in the first turn only, because a forced call never ends a run."""
+        """Return ``tool_choice`` in the first turn only; with forced calls, no run would end."""
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 

@@ -43,7 +43,7 @@ class ClaimTests(RunStoreFixtures):
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: Run) -> None:
-        """Each point of priority counts as a minute of waiting; other runs are claimed in order."""
+        """Priority counts as minutes of waiting; runs of equal priority are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(build_run(f"r{number}"), 10))
             run(store.begin(created, "", EVENT, "{}", priority=priority, fingerprint="f1"))
@@ -54,7 +54,7 @@ class ClaimTests(RunStoreFixtures):
         assert claimed[0].priority == 2
 
     def test_number_of_held_runs_is_limited(self, store: RunStore, run: Run) -> None:
-        """All processes, including dead ones, hold at most ``concurrency`` runs of a workflow."""
+        """Living and dead processes together hold at most ``concurrency`` runs of a workflow."""
         for number in range(4):
             begun = run(store.create(build_run(f"r{number}"), 10))
             run(store.begin(begun, "", EVENT, "{}", fingerprint=f"f{number % 2}"))

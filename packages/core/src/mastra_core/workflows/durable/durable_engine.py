@@ -365,7 +365,7 @@ class DurableEngine:
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run that this process does not hold, or leave it to other processes."""
+        """Execute a resumed run that this process has not executed yet, or leave it to others."""
         is_own = row.holder == dispatcher.member.id
         if is_own and row.fingerprint in self._workflows.fingerprints:
             dispatcher.execute(run, row, build_context(row.context, context))

@@ -19,8 +19,8 @@ def as_engine(
     """Convert a value to an engine.
 
     :param value: an engine, ``"memory"``, ``"durable"``, or ``None`` for an engine in this process.
-    :param workflows: the workflows. If some have ``durable=True``, a durable engine executes these
-        workflows, and the engine in this process executes the others.
+    :param workflows: the workflows. If ``value`` is an engine in this process, a durable engine
+        executes the workflows with ``durable=True``.
     :param has_durable_agents: whether agents need a durable engine.
     :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """

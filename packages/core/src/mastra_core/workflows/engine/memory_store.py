@@ -81,8 +81,8 @@ class MemoryStore:
         """Add a run that has not started yet.
 
         :param run: the run.
-        :raises TooManyRuns: when the unfinished runs that the caller has started are too many or
-            too large.
+        :raises TooManyRuns: when the caller has too many unfinished runs that have started, or
+            they take too much memory.
         """
         try:
             self._acquire(run)
@@ -95,7 +95,8 @@ class MemoryStore:
         """Count a run as unfinished, at its start or at a later execution.
 
         :param run: the run.
-        :raises TooManyRuns: when the unfinished runs of the caller are too many or too large.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
+            memory.
         """
         self._remove_from_pending(run)
         if run.key in self._unfinished:

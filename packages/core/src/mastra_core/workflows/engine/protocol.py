@@ -120,7 +120,7 @@ class Engine(Protocol):
         :param data: the data with which the step is resumed.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
-        :param label: the label the step passed to ``suspend``, instead of ``step``.
+        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
         :raises Conflict: when the run, or the step, is not suspended.

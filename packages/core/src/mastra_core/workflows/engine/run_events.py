@@ -126,8 +126,8 @@ class StepEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, gc=False,
 class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
     """No step is running.
 
-    The status is ``waiting`` if a step sleeps or waits for another run. The status is ``suspended``
-    if all remaining steps are suspended.
+    The status is ``waiting`` if a step sleeps or waits for another run, and ``suspended`` if all
+    remaining steps are suspended.
     """
 
     status: Literal["waiting", "suspended"]

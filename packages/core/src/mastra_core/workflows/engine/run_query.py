@@ -12,7 +12,7 @@ __all__ = ("RunCursor", "RunPage", "RunQuery")
 
 
 class RunCursor(NamedTuple):
-    """The position of a run in a list. The place stays valid when other runs leave the list.
+    """The position of a run in a list; it stays valid when other runs leave the list.
 
     :param time: the time by which the list is ordered, in milliseconds since the epoch.
     :param key: the key of the run in its store, which orders runs of the same time.
@@ -52,7 +52,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         last change.
     :param last_events: the number of last events to read of each durable run, in addition to the
         first event; all events are read by default. The records then lack the events in between.
-    :param after: list only the runs that follow this place. Unlike ``offset``, this misses no run
+    :param after: list only the runs after this position. Unlike ``offset``, this misses no run
         if other runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.

@@ -71,7 +71,7 @@ class CronExpression:
         if next(self._iter_local_times(dt.datetime(2000, 1, 1)), None) is None:  # noqa: DTZ001  # a local time
             raise ConfigError(
                 f"The cron expression {text!r} matches no time.",
-                "No year has a day that all its fields allow.",
+                "No day of any year matches all fields of the expression.",
             )
 
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:

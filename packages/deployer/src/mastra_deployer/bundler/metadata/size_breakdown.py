@@ -19,7 +19,7 @@ APP_KEY = "(app)"
 def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
     """Measure the app and each distribution; the largest part is first.
 
-    The bytes of bytecode count for the package that the bytecode belongs to.
+    Bytecode counts for the package that it belongs to.
 
     :param app: directory of the app's files.
     :param wheels: the dependencies that ship.

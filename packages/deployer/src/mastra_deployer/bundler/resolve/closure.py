@@ -246,7 +246,7 @@ def _hash_manifests(directories: Iterable[Path]) -> str:
 
 
 def _build_install_environment(source: LockSource) -> dict[str, str]:
-    """Return variables for uv: indexes, and the URLs with credentials of requirements."""
+    """Return variables for uv: indexes, and URLs of requirements if they have credentials."""
     lines = "\n".join(source.direct)
     urls = tuple(dict.fromkeys(_WITH_CREDENTIALS.findall(lines)))
     indexes = source.indexes

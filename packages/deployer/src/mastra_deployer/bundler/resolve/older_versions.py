@@ -38,7 +38,7 @@ class OlderVersion(NamedTuple):
 
     :param name: the name of the package.
     :param version: the version that the lock contains.
-    :param newest: the newest version, which the target cannot use.
+    :param newest: the newest version that the requirements allow, and that the target cannot use.
     :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
         a ``requirement``.
     """

@@ -14,7 +14,7 @@ OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 
 
 def build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and their own requirements.
+    """Require Mastra's installed packages; exclude deployers and what only they require.
 
     :param direct: canonical names that the project and the target require, with extras.
     :returns: the lines of a file for uv's option ``--override``.
@@ -28,7 +28,7 @@ def build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 
 
 def describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Describe the overrides by their content, because their paths depend on this machine.
+    """Describe the overriding wheels by content, because their paths depend on this machine.
 
     :param direct: canonical names that the project and the target require, with extras.
     """

@@ -43,8 +43,8 @@ class PyodideVersions:
     :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
     :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
     :param directory: the directory for the files that uv's arguments name.
-    :param single_index: whether the index that uv names for a package has all versions of the
-        package.
+    :param single_index: whether all versions of a package are on one index, which is the index in
+        uv's output.
     """
 
     platform: Platform

@@ -151,7 +151,7 @@ class Resolver:
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
         """Raise an error if the project would get a version incompatible with the newest version.
 
-        An older version of a package may not require the package that has no wheel.
+        uv can choose an old version of a requirer, which does not need the package without a wheel.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -253,7 +253,7 @@ class Resolver:
         return build_missing_wheels_error(packages, self.builder.platform, needed)
 
     def _render_locked(self, chunk: str, package: dict[str, Any]) -> str:
-        """Render a package; build it from source, and keep only files that the lock allows."""
+        """Render a package with files that the lock allows; without a wheel, build its source."""
         platform = self.builder.platform
         marker = package.get("marker")
         if "directory" in package or (marker and not evaluate_marker(marker, platform)):

@@ -6,6 +6,7 @@ bundle.
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import operator
 import os
@@ -16,6 +17,7 @@ PATH = "/mastra-start-check"  # no route of an app
 
 
 def main(index, source_child):
+    gc.disable()  # as in the launcher; the process ends after the imports and one request
     launcher = load_module("mastra_launcher", index)
     source = load_module("mastra_source", source_child)
     bundle = launcher.read_manifest(launcher.HERE)

@@ -4,6 +4,7 @@ mastra never imports user code into its own process. This module uses only the s
 library and the `mastra_core` of the project's environment.
 """
 
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -13,6 +14,7 @@ import sys
 
 
 def main(launcher_path, import_root, module_name, attribute):
+    gc.disable()  # as in the launcher; the process ends after the imports
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # keep the app's own output out of the report
     set_import_root(import_root)

@@ -25,8 +25,8 @@ def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 def check_destination(home: httpx.URL, url: httpx.URL) -> None:
     """Raise an error if a platform's response sends the client to an address that is not allowed.
 
-    A platform on the internet may refer to other https addresses on the internet. A platform on the
-    internet must not refer to this machine, to its network, or to the metadata service of a cloud.
+    A platform on the internet may refer to other https addresses on the internet, but not to this
+    machine, to its network, or to the metadata service of a cloud.
 
     :param home: the address that the client was opened for.
     :param url: the address of a request.

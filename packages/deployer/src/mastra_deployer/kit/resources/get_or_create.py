@@ -49,7 +49,8 @@ def create_new(
     """Create a resource that has no name, such as a deployment; never create it twice.
 
     ``list_similar`` is called before ``create``. After an ambiguous failure of ``create``,
-    ``list_similar`` is called again. A resource that was not in the first list is the new resource.
+    ``list_similar`` is called again. A resource that only the second list contains is the one that
+    ``create`` has created.
 
     :param list_similar: returns the existing resources that look like the new one.
     :param create: creates the resource and returns it.

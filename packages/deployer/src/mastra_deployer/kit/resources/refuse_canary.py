@@ -26,7 +26,7 @@ def refuse_live_canary(id: str, live_id: str) -> None:
 
     :param id: the deployment that shall get a share of the traffic.
     :param live_id: the deployment that has all of the traffic; empty if there is none.
-    :raises DeployError: when both ids are the id of the same deployment.
+    :raises DeployError: when the two ids are equal.
     """
     if id == live_id:
         raise DeployError(

@@ -15,8 +15,8 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     :param host: address to bind.
     :param port: port to bind; 0 for any free port.
-    :raises OSError: when the address cannot be bound. A port that another process serves cannot be
-        bound; without this check, macOS would let a second process bind the port.
+    :raises OSError: when the address cannot be bound, or another process serves the port. macOS
+        itself would let a second process bind such a port.
     :raises UnicodeError: for a host that is not a valid name.
     """
     listener: socket.socket = launcher.open_listener(host, port)  # type: ignore[no-untyped-call]  # other Pythons read it

@@ -103,7 +103,7 @@ def _find_compiler(python: BundledPython) -> str:
 
 
 def _compile_modules(python: BundledPython, library: Path, modules: Collection[str]) -> None:
-    """Compile the modules that the app imports, and the modules that Python itself imports."""
+    """Compile the modules that the app imports, and those that Python imports at its start."""
     from mastra_deployer.bytecode.compile_modules import (
         CompileJob,
         FileTree,

@@ -20,10 +20,10 @@ __all__ = ("install_interpreter",)
 
 
 def install_interpreter(version: str, machine: str, report: Report) -> BundledPython:
-    """Return the path of uv's interpreter of a version; download the interpreter if necessary.
+    """Return uv's interpreter of a version; download it if it is not in the cache.
 
-    A downloaded interpreter never changes, so that equal inputs give equal bundles. The settings of
-    uv have an effect, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
+    A downloaded interpreter never changes, so that equal inputs give equal bundles. Variables of uv
+    have an effect, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.

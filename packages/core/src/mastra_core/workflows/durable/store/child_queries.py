@@ -30,7 +30,8 @@ def start_child(
     :param wait: the key of the parent's wait, and whether the parent waits for the end.
     :param new: the run.
     :param values: the JSON of the first event of the child run, and the JSON of its settings.
-    :param max_unfinished: the maximum number of unfinished runs of a caller with a name.
+    :param max_unfinished: the maximum number of unfinished runs of a caller; the application itself
+        has no maximum.
     :param now: an SQL expression for the present time.
     """
     # The lock of the parent comes first: a cancellation at the same time finds the child.

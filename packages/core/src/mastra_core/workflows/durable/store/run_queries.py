@@ -31,7 +31,7 @@ __all__ = (
 
 
 def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | None]:
-    """Find a run; prefer a run whose creator is not confined to a resource.
+    """Find a run; without a ``scope``, prefer a run whose creator is not confined to a resource.
 
     :param workflow: the id of the workflow.
     :param run_id: the id of the run.

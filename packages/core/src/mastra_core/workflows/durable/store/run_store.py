@@ -72,8 +72,8 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller may access; ``None`` for any. If several runs
-            match, a run whose creator is not confined is preferred.
+        :param scope: the resource that the caller may access; ``None`` for any. If ``None``, a run
+            whose creator is not confined is preferred.
         """
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
