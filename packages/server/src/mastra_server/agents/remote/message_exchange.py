@@ -84,7 +84,7 @@ class MessageExchange:
         return set(self._servers)
 
     def take_stamp(self) -> int:
-        """Return a time by the logical clock that all servers share; no two calls get the same."""
+        """Return a time by the logical clock that all servers share, later than each known time."""
         self._clock = max(self._clock + 1, time.time_ns())
         return self._clock
 
