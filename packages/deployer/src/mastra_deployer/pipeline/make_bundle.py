@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mastra_core.pipeline import Bundle, Platform
 from mastra_deployer.files.atomic_replace import (
@@ -23,25 +22,48 @@ from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.files.written_files import keep_written_files
-from mastra_deployer.pipeline.choose_platform import apply_index_setting
+from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
+from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
+from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.settings import remove_secrets
 
-if TYPE_CHECKING:
-    from mastra_deployer.pipeline.session import Session
-
-__all__ = ("make_bundle",)
+__all__ = ("make_bundle", "make_preview_bundle")
 
 
-def make_bundle(session: Session, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
-    """Build, check, bundle and inspect an app, and replace the destination with the result.
+def make_bundle(session: Session, output: Path | None = None, *, reuse: bool = True) -> Bundle:
+    """Build, check, bundle and inspect the app, and replace the output with the result.
 
     :param session: the app and the target.
-    :param platform: the platform of the build.
-    :param destination: the absolute path of the bundle's directory.
-    :param reuse: whether to return the bundle in ``destination`` if it is unchanged, and to let the
+    :param output: the bundle's directory; ``None`` for this target's default.
+    :param reuse: whether to return the bundle in ``output`` if it is unchanged, and to let the
         next build do the same with the new bundle.
-    :raises MastraError: at the first error; the destination is then unchanged.
+    :raises MastraError: at the first error; the output is then unchanged.
     """
+    platforms = session.hooks.target.platforms
+    platform = choose_platform(session.project, platforms, session.python, session.wheels)
+    return _make_bundle(session, platform, (output or session.output).absolute(), reuse=reuse)
+
+
+def make_preview_bundle(session: Session) -> Bundle:
+    """Make the bundle that a preview on this machine runs.
+
+    If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise
+    a bundle for this machine is made in another directory, if the target allows it.
+
+    :param session: the app and the target.
+    :raises ConfigError: before anything is built, when no bundle for the target runs here.
+    :raises MastraError: at the first error, as in ``make_bundle``.
+    """
+    choice = choose_preview_platform(
+        session.project, session.hooks.target, session.python, session.wheels, session.report
+    )
+    output = session.output
+    if choice.is_local:
+        output = session.project.local_directory / "previews" / output.name
+    return _make_bundle(session, choice.platform, output.absolute(), reuse=True)
+
+
+def _make_bundle(session: Session, platform: Platform, destination: Path, *, reuse: bool) -> Bundle:
     platform = apply_index_setting(platform, session.hooks.target, session.settings)
     require_utf8(session.project.root, "the project", "Rename the directory, or move the project.")
     refuse_links(session.project.root, destination)

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
-from mastra_core.pipeline import Bundle, Environment, Problem, Project, Report
+from mastra_core.pipeline import Environment, Problem, Project, Report
 from mastra_deployer.checks.env_files import check_env_files
 from mastra_deployer.files.directories import OUTPUT_DIRECTORY
-from mastra_deployer.pipeline.choose_platform import choose_platform
-from mastra_deployer.pipeline.choose_preview_platform import choose_preview_platform
-from mastra_deployer.pipeline.make_bundle import make_bundle
 from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller, PlatformAccess
@@ -88,35 +85,6 @@ class Session:
                 "Rename the target. Use letters, digits, '-' and '_'.",
             )
         return self.project.local_directory / "bundles" / name
-
-    def bundle(self, output: Path | None = None, *, reuse: bool = True) -> Bundle:
-        """Build, check, bundle and inspect the app, and replace the output with the result.
-
-        :param output: the bundle's directory; ``None`` for this target's default.
-        :param reuse: whether to return the bundle in ``output`` if it is unchanged, and to let the
-            next build do the same with the new bundle.
-        :raises MastraError: at the first error; the output is then unchanged.
-        """
-        platforms = self.hooks.target.platforms
-        platform = choose_platform(self.project, platforms, self.python, self.wheels)
-        return make_bundle(self, platform, (output or self.output).absolute(), reuse=reuse)
-
-    def bundle_preview(self) -> Bundle:
-        """Make the bundle that a preview on this machine runs.
-
-        If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise
-        a bundle for this machine is made in another directory, if the target allows it.
-
-        :raises ConfigError: before anything is built, when no bundle for the target runs here.
-        :raises MastraError: at the first error, as in ``bundle``.
-        """
-        choice = choose_preview_platform(
-            self.project, self.hooks.target, self.python, self.wheels, self.report
-        )
-        output = self.output
-        if choice.is_local:
-            output = self.project.local_directory / "previews" / output.name
-        return make_bundle(self, choice.platform, output.absolute(), reuse=True)
 
     def report_file_variables(self, environment: Environment) -> None:
         """Report variables of ``.env`` that a preview and a deployment would not have.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mastra_core.pipeline import Platform, Project, Report, Target
 from mastra_deployer.bundler.resolve.closure import Closure, lock_closure
-from mastra_deployer.bundler.resolve.overrides import OWN_DISTRIBUTIONS
+from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
 
 __all__ = ("lock_dependencies",)

@@ -20,7 +20,10 @@ from mastra_deployer.bundler.locks.select_lock import choose_source
 from mastra_deployer.bundler.own_wheels import hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
 from mastra_deployer.bundler.resolve.older_versions import report_older_versions
-from mastra_deployer.bundler.resolve.overrides import build_overrides, describe_overrides
+from mastra_deployer.bundler.resolve.requirement_overrides import (
+    build_overrides,
+    describe_overrides,
+)
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
 from mastra_deployer.bundler.resolve.uv_settings import (
