@@ -261,7 +261,7 @@ def _describe(app: App, id: str, stage: str = "") -> dict[str, Any]:
         "environment": stage,
         "created": app.deployments[id]["created"],
         "live": live is not None and live.deployment == id,
-        "percent": app.canary.get(id),
+        "percent": app.get_percent(id),
         "fingerprint": releases[-1].fingerprint if releases else "",
         "message": releases[-1].message if releases else "",
         "state": "ready" if releases else "building",

@@ -55,6 +55,13 @@ class App:
         """Return the release that users of a stage see."""
         return self.history[stage][-1] if self.history.get(stage) else None
 
+    def get_percent(self, id: str) -> int | None:
+        """Return the share of a canary, or of the live deployment beside a canary."""
+        live = self.get_live("production")
+        if self.canary and live is not None and live.deployment == id:
+            return 100 - sum(self.canary.values())
+        return self.canary.get(id)
+
     def to_json(self) -> dict[str, Any]:
         ids = ["", "", *(release.deployment for release in self.history.get("production", []))]
         return {"id": self.id, "name": self.name, "live": ids[-1], "previous": ids[-2]}

@@ -38,9 +38,3 @@ class CloudflareFixtures(SuiteFixtures):
         config = read_worker_config(bundle.directory)
         modules = iter_modules(bundle.directory, config)
         return {module.name: module.path.read_bytes() for module in modules}
-
-    def create_draft(self, harness, bundle, environment="production", **flags):
-        """Deploy as the command does before its smoke test: nothing is promoted."""
-        request = harness.build_request(environment, **flags)
-        with harness.observe_call():
-            return harness.caller.deploy(harness.build_access(), bundle, request, harness.recorder)

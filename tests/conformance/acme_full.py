@@ -55,10 +55,13 @@ def mastra_rollback(settings: AcmeDeployer, credentials: Env, id: str) -> Deploy
 
 @hookimpl
 def mastra_canary(settings: AcmeDeployer, credentials: Env, id: str, percent: int) -> Deployment:
+    from mastra_deployer.kit import refuse_live_canary
+
     with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         if percent == 100:
             return _release(client, path, id)
+        refuse_live_canary(id, (_find_app(client, settings) or {}).get("live", ""))
         response = client.put(f"{path}/production", json={"deployment": id, "percent": percent})
         return _to_deployment(response.json()["deployment"])
 
@@ -100,7 +103,7 @@ def mastra_destroy(settings: AcmeDeployer, credentials: Env) -> bool:
     with _open_api(settings, credentials) as client:
         path = _find_path(client, settings)
         if path:
-            client.delete(path)
+            client.delete(path, extensions={"mastra_accept": (404,)})
     return bool(path)
 
 

@@ -8,6 +8,7 @@ CLIENT = '    return open_client(settings.api_url, credentials, "ACME_TOKEN", na
 UPLOAD = '        report.step("Uploading")\n'
 APP = "        app = get_or_create(\n"
 RELEASE = '        client.put(f"{path}/{stage}", json=release)\n'
+DELETE = '            client.delete(path, extensions={"mastra_accept": (404,)})\n'
 PROMOTE = "id: str, report: Report) -> Deployment:\n"
 
 
@@ -231,6 +232,17 @@ DEPLOYS = {
         "it is live without a promotion",
         ("    refuse_draft(request)\n", ""),
     ),
+    "a draft that does not say so": (
+        "an_unpublished_deploy_is_not_live",
+        "draft is false",
+        ("    refuse_draft(request)\n", ""),
+        (
+            RELEASE,
+            "        if not request.promote:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
+            f" created=dt.datetime.now(dt.UTC), live=False)\n{RELEASE}",
+        ),
+    ),
     "no answer": (
         "deploy_returns_the_live_deployment",
         "returned NoneType",
@@ -431,7 +443,7 @@ FAULTS = {
     ),
     "waiting where nobody waits": (
         "deploy_without_wait_returns_building",
-        "was not done after",
+        "did not finish within",
         (" or not request.wait", ""),
     ),
     "not waiting for the end": (
@@ -623,6 +635,33 @@ MANAGEMENT = {
             "            return mastra_deployments(settings, credentials, 1)[0]\n",
         ),
     ),
+    "a rollback to a draft": (
+        "a_rollback_to_a_draft_raises",
+        "DID NOT RAISE",
+        ("    refuse_draft(request)\n", ""),
+        (
+            RELEASE,
+            "        if not request.promote:\n"
+            '            return Deployment(target="acme", id=digest, url="/", environment=stage,'
+            f" created=dt.datetime.now(dt.UTC), live=False, draft=True)\n{RELEASE}",
+        ),
+    ),
+    "a share for the live deployment": (
+        "the_live_deployment_is_no_canary",
+        "DID NOT RAISE",
+        (
+            '        refuse_live_canary(id, (_find_app(client, settings) or {}).get("live", ""))\n',
+            "",
+        ),
+    ),
+    "a share that is not listed": (
+        "a_canary_gets_its_share",
+        "the list at 25 percent",
+        (
+            "return [_to_deployment(item) for item in items[:limit]]",
+            'return [_to_deployment({**item, "percent": None}) for item in items[:limit]]',
+        ),
+    ),
     "a rollback behind the live deployment of a canary": (
         "a_rollback_without_an_id_ends_only_the_canary",
         "the live deployment stays live",
@@ -729,7 +768,12 @@ MANAGEMENT = {
     "nothing destroyed": (
         "destroy_removes_everything",
         "these resources remain",
-        ("            client.delete(path)\n", "            pass\n"),
+        (DELETE, "            pass\n"),
+    ),
+    "a repeated deletion that fails": (
+        "destroy_survives_a_lost_response",
+        "there is no app",
+        (DELETE, "            client.delete(path)\n"),
     ),
     "previews that outlive the app": (
         "destroy_removes_everything",

@@ -548,10 +548,14 @@ def test_agents_are_preloaded_once_the_server_accepts(bundle, workers):
 
 
 @pytest.mark.slow
-def test_app_that_fails_at_startup(bundle, vendor):
-    done = run(bundle("app = 1/0", vendor=vendor))
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("app = 1/0", "ZeroDivisionError"), ("import sys; sys.exit(0)", "SystemExit: 0")],
+)
+def test_app_that_fails_at_startup(bundle, vendor, source, error):
+    done = run(bundle(source, vendor=vendor))
     assert done.returncode == 1
-    assert "ZeroDivisionError" in done.stderr
+    assert error in done.stderr
     assert "The app 'main:app' cannot be imported" in done.stderr
 
 

@@ -83,7 +83,7 @@ def test_mappings_equal_dataclasses():
         ({"workflows": {"x": echo}}, "is not a workflow", "Workflow('id')"),
         ({"workflows": {"x": Workflow("w")}}, "'w' has no steps", ".then"),
         ({"tools": {"x": "y"}}, "'y' is not a tool", "typed function"),
-        ({"server": {"cors": {"credentials": True}}}, "every web page", "List the origins"),
+        ({"server": {"cors": {"credentials": True}}}, "any website", "List the origins"),
         ({"logger": "info"}, "'info' is not a logger", "create_logger"),
         ({"server_middleware": handler}, "wrong type 'function'", "server_middleware=["),
         ({"server_middleware": {"handler": handler}}, "wrong type 'dict'", "server_middleware=["),

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from time import sleep
 from typing import ClassVar
 
 from mastra_core import Secret
@@ -44,6 +45,7 @@ class Paper:
         self.bend = self.state["bend"]
         self.state["calls"].append(call)
         self.save()
+        interrupt(self.bend, call)
         if credentials.get("PAPER_TOKEN", Secret("none")).reveal() != "paper-token-1":
             raise AuthError("Paper does not know this token.", "Set PAPER_TOKEN.")
 
@@ -130,7 +132,10 @@ def mastra_deploy(bundle, settings, credentials, request, report):
     header = {"x-bypass": Secret("bypass-1")} if paper.bend.get("protected") else {}
     drafts = paper.bend.get("drafts")
     state = "ready" if request.wait or drafts == "ready" else "building"
+    interrupt(paper.bend, "upload")
     more = {"sign_smoke": sign} if paper.bend.get("signed") else {}
+    if paper.bend.get("interrupt") == "test":
+        more = {"sign_smoke": lambda _: interrupt(paper.bend, "test")}
     return paper.to_deployment(
         item,
         smoke_headers=header,
@@ -139,6 +144,13 @@ def mastra_deploy(bundle, settings, credentials, request, report):
         next=("Read on.", settings.folder),
         **more,
     )
+
+
+def interrupt(bend, call):
+    """Send the process what Ctrl-C sends, if the test wants it at this call."""
+    if bend.get("interrupt") == call:
+        os.kill(os.getpid(), signal.SIGINT)
+        sleep(60)  # until the signal arrives
 
 
 def sign(url):

@@ -46,9 +46,3 @@ class NetlifyFixtures(SuiteFixtures):
             if path.is_file():
                 files[f"static/{path.relative_to(static).as_posix()}"] = path.read_bytes()
         return files
-
-    def create_draft(self, harness, bundle, environment="production", **flags):
-        """Deploy as the command does before its smoke test: nothing is promoted."""
-        request = harness.build_request(environment, **flags)
-        with harness.observe_call():
-            return harness.caller.deploy(harness.build_access(), bundle, request, harness.recorder)

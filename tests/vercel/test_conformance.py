@@ -43,11 +43,8 @@ class TestVercel(DeployerSuite):
         bundle = harness.bundle("b")
         platform.set_build_speed(polls=3)
         ids = [
-            harness.caller.deploy(
-                harness.build_access(),
-                bundle,
-                harness.build_request(fingerprint="f" * 8, wait=False, promote=promote),
-                harness.recorder,
+            harness.deploy_without_promotion(
+                bundle, fingerprint="f" * 8, wait=False, promote=promote
             ).id
             for promote in (not is_first_draft, is_first_draft, not is_first_draft)
         ]
@@ -59,13 +56,13 @@ class TestVercel(DeployerSuite):
         settings = {**platform.get_settings(), "staged": True}
         platform.get_settings = lambda: settings
         harness.deploy_sample("a")
-        access = harness.build_access()
-        request = harness.build_request(fingerprint="f" * 8)
-        draft = harness.caller.deploy(access, bundle, request, harness.recorder)
+        draft = harness.deploy_without_promotion(bundle, fingerprint="f" * 8)
         assert (draft.live, draft.draft, draft.state) == (False, True, "ready")
-        assert harness.caller.deploy(access, bundle, request, harness.recorder).id == draft.id
+        again = harness.deploy_without_promotion(bundle, fingerprint="f" * 8)
+        assert again.id == draft.id
         harness.set_variables("production", {"STORED": "1"})
-        assert harness.caller.deploy(access, bundle, request, harness.recorder).id != draft.id
+        other = harness.deploy_without_promotion(bundle, fingerprint="f" * 8)
+        assert other.id != draft.id
 
     def get_expected_files(self, bundle):
         """Only the files below `.vercel/output` are uploaded."""

@@ -24,7 +24,7 @@ def list_kinds(fake):
 
 class TestDeploy(CloudflareFixtures):
     def test_first_upload_is_live_at_once_and_says_so(self, harness, platform):
-        deployment = self.create_draft(harness, harness.bundle())
+        deployment = harness.deploy_without_promotion(harness.bundle())
         assert deployment.live
         assert deployment.url == "https://shop.acme.workers.dev"
         assert "first version is live before its smoke test" in "\n".join(harness.recorder.lines)
@@ -34,7 +34,7 @@ class TestDeploy(CloudflareFixtures):
 
     def test_later_version_is_a_draft_until_it_is_promoted(self, harness, platform):
         live = harness.deploy_sample()
-        draft = self.create_draft(harness, harness.bundle("new"))
+        draft = harness.deploy_without_promotion(harness.bundle("new"))
         assert not draft.live
         assert draft.url == f"https://{draft.id[:8]}-shop.acme.workers.dev"
         assert harness.get_live().id == live.id
@@ -47,24 +47,24 @@ class TestDeploy(CloudflareFixtures):
     def test_unstaged_version_is_live_at_once(self, harness, platform, flags):
         harness.deploy_sample()
         platform.settings = {} if flags else {"staged": False}
-        assert self.create_draft(harness, harness.bundle("new"), **flags).live
+        assert harness.deploy_without_promotion(harness.bundle("new"), **flags).live
 
     def test_version_without_preview_address_is_live_at_once(self, harness, platform):
         harness.deploy_sample()
         platform.worker.previews_enabled = False
-        deployment = self.create_draft(harness, harness.bundle("new"))
+        deployment = harness.deploy_without_promotion(harness.bundle("new"))
         assert deployment.live
-        assert "has no preview addresses" in "\n".join(harness.recorder.lines)
+        assert "has no preview URLs" in "\n".join(harness.recorder.lines)
         assert not platform.worker.previews_enabled, "the user switched them off"
 
     def test_unpublished_version_stays_a_draft(self, harness, platform):
         harness.deploy_sample()
         platform.settings = {"staged": False}
-        assert not self.create_draft(harness, harness.bundle("new"), promote=False).live
+        assert not harness.deploy_without_promotion(harness.bundle("new"), promote=False).live
 
     def test_unpublished_first_version_has_no_address(self, harness, platform):
         platform.settings = {"crons": ["0 5 * * *"]}
-        draft = self.create_draft(harness, harness.bundle(), promote=False)
+        draft = harness.deploy_without_promotion(harness.bundle(), promote=False)
         assert not draft.live
         assert not platform.worker.enabled
         assert not platform.worker.crons
@@ -92,7 +92,7 @@ class TestDeploy(CloudflareFixtures):
         request = harness.build_request(promote=False)
         assert harness.call("plan", bundle, request).changes == ()
         platform.requests.clear()
-        draft = self.create_draft(harness, bundle, promote=False, message="later")
+        draft = harness.deploy_without_promotion(bundle, promote=False, message="later")
         assert draft.id == live.id
         assert not platform.list_changes()
         assert harness.call("plan", bundle, harness.build_request()).changes
@@ -120,7 +120,7 @@ class TestDeploy(CloudflareFixtures):
     def test_interrupted_deploy_uses_its_version_again(self, harness, platform):
         harness.deploy_sample()
         bundle = harness.bundle("new")
-        draft = self.create_draft(harness, bundle)  # the next run begins here
+        draft = harness.deploy_without_promotion(bundle)  # the next run begins here
         platform.requests.clear()
         assert harness.deploy(bundle).id == draft.id
         assert not platform.find_requests("POST", UPLOAD)
@@ -219,7 +219,7 @@ class TestDeploy(CloudflareFixtures):
     def test_secret_of_a_first_preview_never_reaches_production(self, harness, platform):
         harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview", "ONLY": "there"})
         assert harness.call("env", "production").list() == {}
-        with pytest.raises(DeployError, match="no Worker 'shop' in production"):
+        with pytest.raises(DeployError, match="'shop' is not deployed to production"):
             harness.call("env", "production").set({"FAREWELL": Secret("bye")})
         harness.deploy_sample("new")
         assert harness.get_live().env == harness.env
@@ -253,8 +253,8 @@ class TestPreview(CloudflareFixtures):
     def test_preview_has_an_address_for_its_branch(self, harness, platform):
         harness.deploy_sample()
         request = {"branch": "Feature/Größe-1"}
-        first = self.create_draft(harness, harness.bundle("a"), "preview", **request)
-        second = self.create_draft(harness, harness.bundle("b"), "preview", **request)
+        first = harness.deploy_without_promotion(harness.bundle("a"), "preview", **request)
+        second = harness.deploy_without_promotion(harness.bundle("b"), "preview", **request)
         assert first.url == second.url == "https://feature-gr-e-1-shop.acme.workers.dev"
         listed = {item.id: item for item in harness.call("deployments", 10)}
         assert listed[second.id].url == second.url
@@ -267,7 +267,7 @@ class TestPreview(CloudflareFixtures):
         harness.deploy_sample()
         branches = [f"{'long-branch-name' * 5}-{number}" for number in range(2)]
         urls = {
-            self.create_draft(harness, harness.bundle(branch), "preview", branch=branch).url
+            harness.deploy_without_promotion(harness.bundle(branch), "preview", branch=branch).url
             for branch in branches
         }
         labels = [url.removeprefix("https://").partition(".")[0] for url in urls]
@@ -277,8 +277,10 @@ class TestPreview(CloudflareFixtures):
     def test_name_without_room_for_a_preview(self, harness, platform):
         platform.project = "s" * 55
         harness.deploy_sample()
-        assert self.create_draft(harness, harness.bundle("new")).live, "it cannot be tested first"
-        with pytest.raises(DeployError, match="is too long for preview addresses"):
+        assert harness.deploy_without_promotion(harness.bundle("new")).live, (
+            "it cannot be tested first"
+        )
+        with pytest.raises(DeployError, match="is too long for preview URLs"):
             harness.deploy_sample("p", "preview")
 
     def test_plan_of_a_preview_without_an_address(self, harness, platform):
@@ -286,7 +288,7 @@ class TestPreview(CloudflareFixtures):
         harness.deploy_sample()
         bundle, request = harness.bundle("p"), harness.build_request("preview")
         for verb, arguments in (("plan", ()), ("deploy", (harness.recorder,))):
-            with pytest.raises(DeployError, match="has no preview addresses"):
+            with pytest.raises(DeployError, match="has no preview URLs"):
                 harness.call(verb, bundle, request, *arguments)
 
     def test_first_preview_has_no_production_address(self, harness, platform):

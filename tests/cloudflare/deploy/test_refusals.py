@@ -158,12 +158,14 @@ class TestRefusals(CloudflareFixtures):
 
     def test_account_without_a_subdomain(self, harness, platform):
         platform.platform.subdomain = ""
-        with self.refuse(harness, DeployError, "has no subdomain of workers.dev"):
+        with self.refuse(harness, DeployError, "has no workers.dev subdomain"):
             harness.deploy_sample()
         assert not platform.list_changes()
         platform.settings = {"workers_dev": False, "custom_domains": ["shop.example.com"]}
         assert harness.deploy_sample().url == "https://shop.example.com"
-        assert self.create_draft(harness, harness.bundle("new")).live, "it cannot be tested first"
+        assert harness.deploy_without_promotion(harness.bundle("new")).live, (
+            "it cannot be tested first"
+        )
 
     @pytest.mark.parametrize(
         ("settings", "message", "cure"),
@@ -172,7 +174,7 @@ class TestRefusals(CloudflareFixtures):
             ({"custom_domains": ["shop.other.example"]}, "belongs to another account", "scope"),
             ({"routes": ["shop.nowhere.example/*"]}, "no zone for", "Zone: Read"),
             ({"routes": ["blog.example.com/*"]}, "belongs to the Worker 'blog'", "routes"),
-            ({"routes": ["none.example.com/*"]}, "excludes this address", "routes"),
+            ({"routes": ["none.example.com/*"]}, "excludes its addresses", "routes"),
             ({"custom_domains": ["blog.example.com"]}, "the Worker 'blog'", "custom_domains"),
         ],
     )
@@ -199,7 +201,7 @@ class TestRefusals(CloudflareFixtures):
             platform.worker.previews_enabled = False
         platform.settings = {**platform.settings, "kv": {"CACHE": "cache"}}
         platform.requests.clear()
-        with self.refuse(harness, DeployError, "has no preview addresses"):
+        with self.refuse(harness, DeployError, "has no preview URLs"):
             harness.deploy_sample("p", "preview")
         assert not platform.list_changes()
 
@@ -273,7 +275,7 @@ class TestRefusals(CloudflareFixtures):
         empty = b'{"success":true,"result":{"items":[]}}'
         fault = Fault(status=200, raw=empty, headers={"content-type": "application/json"})
         platform.add_fault("GET", "/versions$", fault, times=1000)
-        with pytest.raises(DeployTimeout, match="The upload was not done after 30 s"):
+        with pytest.raises(DeployTimeout, match="The upload did not finish within 30 s"):
             harness.deploy_sample()
 
     @pytest.mark.full

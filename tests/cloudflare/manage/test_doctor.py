@@ -54,7 +54,7 @@ class TestDoctor(CloudflareFixtures):
     def test_account_without_a_subdomain(self, harness, platform):
         platform.platform.subdomain = ""
         (problem,) = harness.call("doctor")
-        assert "no subdomain of workers.dev" in problem.message
+        assert "no workers.dev subdomain" in problem.message
         assert "workers_dev=false" in problem.hint
 
     def test_zone_of_another_account(self, harness, platform):

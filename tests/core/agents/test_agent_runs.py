@@ -618,7 +618,7 @@ def test_toolbox_cannot_replace_a_tool(of_run):
     own = {} if of_run else {"tools": [look, Box()]}
     agent = Agent(name="a", model=Script(call_look_again()).model, **{"tools": [Box()], **own})
     run_input = build_input(tools=(look,) if of_run else ())
-    with pytest.raises(ConfigError, match="another tool has the same name"):
+    with pytest.raises(ConfigError, match="Two tools have the name"):
         run_agent(agent, run_input)
     last = list_events(agent, run_input)[-1]
     assert (last.kind, "'look'" in last.message) == ("ConfigError", True)

@@ -55,7 +55,7 @@ def test_references_are_not_loaded(schema, enforce_patterns):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(InvalidInput, match="is not in the schema"):
+        with pytest.raises(InvalidInput, match="outside of the schema"):
             check(fill(schema, address), {"a": 1}, enforce_patterns=enforce_patterns)
         with pytest.raises(TimeoutError):
             listener.accept()
@@ -140,6 +140,6 @@ def test_deep_schema_is_refused():
     deep = {"type": "string"}
     for _ in range(300):
         deep = {"type": "array", "items": deep}
-    with pytest.raises(InvalidInput, match="nested") as caught:
+    with pytest.raises(InvalidInput, match="nests") as caught:
         check({"properties": {"a": deep}}, {})
     assert caught.value.hint

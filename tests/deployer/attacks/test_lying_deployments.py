@@ -27,7 +27,9 @@ def request(site):
         created=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         live=True,
     )
-    return smoke_test.run_smoke_test(deployment, "/health", 400, SilentReport(), timeout=0.1)
+    return smoke_test.run_smoke_test(
+        deployment, smoke_test.SmokeCheck("/health"), SilentReport(), timeout=0.1
+    )
 
 
 @pytest.mark.parametrize("answer", [hostile_server.endless_body, hostile_server.dripping_body])

@@ -141,9 +141,9 @@ def test_an_output_on_another_file_system(project, mastra, echo, tmp_path):
         (lambda root: (root / "src/mastra/conf.txt").symlink_to(root / ".env"), "environment file"),
         (
             lambda root: (root / "src/mastra/out.txt").symlink_to("/etc/hostname"),
-            "out of the project",
+            "outside of the project",
         ),
-        (lambda root: (root / "src/mastra/out").symlink_to("/etc"), "out of the project"),
+        (lambda root: (root / "src/mastra/out").symlink_to("/etc"), "outside of the project"),
     ],
 )
 def test_links_out_of_the_project_are_rejected(project, mastra, echo, make, words):
@@ -156,8 +156,8 @@ def test_links_out_of_the_project_are_rejected(project, mastra, echo, make, word
     ("pattern", "words"),
     [
         (".env*", "environment file"),
-        ("../*", "out of the project"),
-        ("/etc/host*", "out of the"),
+        ("../*", "outside of the project"),
+        ("/etc/host*", "outside of the"),
         ("", "is not a valid pattern"),
         (".", "is not a valid pattern"),
         ("data/**.json", "is not a valid pattern"),

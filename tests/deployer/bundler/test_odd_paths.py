@@ -93,7 +93,9 @@ def test_links_inside_the_project_are_followed(project, mastra, tmp_path):
     door.symlink_to(root)
     assert SAME in mastra(*ASGI, "--dir", door, cwd=tmp_path).ok().err
     (root / "pack/out").symlink_to(tmp_path)
-    mastra(*ASGI, cwd=root).failed(4, "pack/out", "link that leads out of the project", "exclude")
+    mastra(*ASGI, cwd=root).failed(
+        4, "pack/out", "link that points outside of the project", "exclude"
+    )
 
 
 def measure_peak_memory(*arguments, cwd, cache):

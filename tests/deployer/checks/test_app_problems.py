@@ -402,7 +402,7 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
 def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_path):
     serve = Serve(per_process=("Server(metrics=True)", "Server(rate_limit=...)"))
     (problem,) = check_source(tmp_path / "1", "", serve=serve, short_lived=True)
-    assert problem.startswith("warning : Each instance of 'acme' has its own data of Server(metr")
+    assert problem.startswith("warning : Each instance of 'acme' has its own data for Server(met")
     assert "Server(metrics=True), Server(rate_limit=...)." in problem
     assert check_source(tmp_path / "2", "", serve=serve) == []
 
@@ -410,7 +410,7 @@ def test_data_of_each_instance_is_reported_where_instances_are_short_lived(tmp_p
 def test_responses_of_each_instance_are_reported_where_the_storage_keeps_none(tmp_path):
     facts = {"agents": ["shop"], "short_lived": True}
     (problem,) = check_source(tmp_path / "1", "", **facts)
-    assert problem.startswith("note : `previous_response_id` of POST /api/v1/responses finds")
+    assert problem.startswith("note : With `previous_response_id`, POST /api/v1/responses finds")
     assert "Pass a storage=... to Mastra that keeps responses" in problem
     assert check_source(tmp_path / "2", "", serve=Serve(shares_responses=True), **facts) == []
 

@@ -100,4 +100,6 @@ def test_targets_are_a_table_of_commands(run):
     assert table["deploy"][columns.index("acme")] == "yes"
     assert table["deploy"][columns.index("server")] == "-"
     assert table["deploy --dry-run"][columns.index("vercel")] == "yes"
+    assert table["deploy --dry-run"][columns.index("acme")] == "yes", "it needs no mastra_plan"
+    assert table["deploy --dry-run"][columns.index("server")] == "-"
     assert all(row[: len(row)].rstrip() == row and len(row) <= len(head) + 3 for row in rows)

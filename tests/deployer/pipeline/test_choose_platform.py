@@ -124,7 +124,7 @@ def test_machine_without_wheels(app, tmp_path, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="emulates other systems on Linux")
 def test_free_threading_build(app, tmp_path, monkeypatch):
     python = create_free_threaded_python(tmp_path / f"pyenv/versions/{HERE}.99")
-    refusal = "is a free-threading build, but a bundle needs the wheels of a Python with the GIL"
+    refusal = "is a free-threading build, but the wheels of a bundle need a Python with the GIL"
     with pytest.raises(ConfigError, match=refusal):
         choose_platform(app, ANY, str(python), "")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))

@@ -51,8 +51,10 @@ class _Page(BaseHTTPRequestHandler):
         self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
         if self.server.login:
             self.send_header("location", self.server.login)
-        self.send_header("content-length", "0")
+        content = b'{"success":true}'
+        self.send_header("content-length", str(len(content)))
         self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_):
         pass
@@ -604,3 +606,58 @@ def test_output_never_contains_the_token(world):
         done = world.run(*command.split(), "-s", f"url={world.site.url}", "--json")
         assert TOKEN not in done.out + done.err
         assert "hullo-4711" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("call", "bend", "arguments", "sentences"),
+    [
+        ("doctor", {}, ["--prod"], ["Nothing on the platform has changed", "same command again"]),
+        ("deployments", {}, ["--prod", "--skip-if-unchanged"], ["Nothing on the platform"]),
+        ("plan", {}, ["--prod", "--dry-run"], ["Nothing on the platform has changed"]),
+        ("deploy", {}, ["--prod"], ["either the previous deployment or the complete new one"]),
+        ("upload", {}, ["--prod"], ["either the previous", "are not sent again"]),
+        (
+            "test",
+            {},
+            ["--prod"],
+            ["Users see p2, but it is not tested", "mastra rollback --target"],
+        ),
+        ("test", {}, [], ["The preview p2 is deployed, but not tested", "It is at http://"]),
+        (
+            "test",
+            {"drafts": "ready"},
+            ["--prod"],
+            ["p2 is a draft", "still see the previous", "mastra promote p2 --target paper"],
+        ),
+        (
+            "promote",
+            {"drafts": "ready"},
+            ["--prod"],
+            ["either p2 or the deployment that was live until now", "mastra promote p2 --target"],
+        ),
+    ],
+)
+def test_an_interrupt_says_what_is_live(world, call, bend, arguments, sentences):
+    world.deploy("--prod").ok()
+    world.write(bend={**bend, "interrupt": call})
+    done = world.deploy(*arguments)
+    output = " ".join(done.err.split())
+    assert (done.code, done.out) == (130, "") and "Traceback" not in output, output
+    assert "note: Interrupted." in output, output
+    assert [text for text in sentences if text not in output] == [], output
+    done = world.deploy(*arguments, "--json")
+    assert done.code == done.json["error"]["exit_code"] == 130
+    assert done.json["error"]["message"].startswith("Interrupted.")
+    assert ("deployment" in done.json) is (call in ("test", "promote"))
+    world.write(bend=bend)
+    world.deploy(*arguments).ok()
+
+
+def test_an_interrupted_rollback_says_what_is_live(world):
+    world.deploy("--prod").ok()
+    world.write(bend={"interrupt": "rollback"})
+    world.site.statuses = [500]
+    done = world.deploy("--prod", "--rollback-on-failure")
+    output = " ".join(done.err.split())
+    assert done.code == 130 and "Users see either p1 or the deployment that was live" in output
+    assert "mastra rollback p1 --target paper" in output

@@ -1,6 +1,10 @@
 """Hooks that are generators, and stores of variables: their code runs after the call itself."""
 
 import dataclasses
+import os
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +23,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_deployer.plugins.hook_calls import PlatformAccess
+from mastra_deployer.plugins.termination import Termination, raise_at_sigterm
 from mastra_deployer.testing.in_process import InProcessCaller
 
 MANIFEST = BundleManifest(app="a:b", paths=(), python="3.12", wheels="any", entry="a:b")
@@ -106,6 +111,28 @@ def test_a_failing_generator_is_a_defect_of_its_deployer(hook, capsys):
 
 
 @pytest.mark.parametrize("hook", READS)
+def test_an_exit_is_a_defect_of_its_deployer(hook):
+    """It would end the command without an error, and with the exit code 0."""
+    with pytest.raises(PluginError, match=f"{hook} of Mine failed: SystemExit: 0"):
+        READS[hook](InProcessCaller(Mine(lambda: sys.exit(0))))
+
+
+def test_sigterm_passes_through_a_hook():
+    def terminate():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)  # until the signal arrives
+
+    before = signal.getsignal(signal.SIGTERM)
+    raise_at_sigterm()
+    try:
+        with pytest.raises(Termination) as raised:
+            InProcessCaller(Mine(terminate)).diagnose(ACCESS)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert raised.value.code == 143
+
+
+@pytest.mark.parametrize("hook", READS)
 def test_errors_of_mastra_pass_through_a_generator(hook):
     def refuse():
         raise AuthError("No.", "Log in.")
@@ -118,7 +145,7 @@ def test_errors_of_mastra_pass_through_a_generator(hook):
 def test_generators_and_lists_are_read(hook):
     caller = InProcessCaller(Mine())
     if hook == "mastra_deployments":
-        with pytest.raises(PluginError, match="with str in it"):
+        with pytest.raises(PluginError, match="contains a str"):
             READS[hook](caller)
     else:
         assert len(READS[hook](caller)) == 1

@@ -208,4 +208,7 @@ def test_two_entry_points_with_one_plugin_are_an_error(package, project, mastra,
     info = Path(site, "watcher-1.0.dist-info", "entry_points.txt")
     info.write_text("[mastra.plugins]\none = watcher\ntwo = watcher\n")
     done = mastra("bundle", "server", cwd=project({INDEX: echo}), PYTHONPATH=site).failed(3)
-    assert "watcher (two) registers a plugin that another entry point has registered" in done.err
+    assert (
+        "watcher (two) registers a plugin that another entry point has already registered"
+        in done.err
+    )

@@ -1,12 +1,13 @@
 """Sources and types of a deployer's settings."""
 
 import dataclasses
+import sys
 from typing import ClassVar
 
 import pytest
 
 from mastra_core import Secret
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, PluginError
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.settings import (
     collect_credentials,
@@ -39,6 +40,19 @@ def test_precedence_of_setting_sources():
     assert merge(**layers) == Cloud(app="t", team="t", size=2)
     assert merge(**layers, environ={"CLOUD_TEAM": "p"}).team == "p"
     assert merge(**layers, environ={"CLOUD_TEAM": "p"}, flags={"team": "f"}).team == "f"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ending:
+    target: ClassVar[str] = "ending"
+
+    def __post_init__(self):
+        sys.exit(0)
+
+
+def test_settings_that_exit_are_a_defect_of_their_deployer():
+    with pytest.raises(PluginError, match="Ending cannot be created: SystemExit: 0"):
+        merge_settings(Ending, flags={}, environ={}, table={}, entry={})
 
 
 def test_flags_are_converted_to_the_fields_types():

@@ -333,6 +333,21 @@ def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
     mastra("new", "ci", "github", cwd=bad).failed(2, "'A }}; B'")
 
 
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ("", "OciDeployer needs image"),
+        ("image = 3\n", "image (pyproject.toml) has a wrong value"),
+        ('image = "ghcr.io/me/app"\n', ""),
+    ],
+)
+def test_settings_that_a_deploy_would_refuse_are_reported(project, echo, mastra, settings, problem):
+    root = project({"src/mastra/index.py": echo}, f"[tool.mastra.targets.oci]\n{settings}")
+    done = mastra("new", "ci", "github", cwd=root, OCI_IMAGE="not/in/the/pipeline").ok()
+    assert ("A deploy by the pipeline would fail" in done.err) is bool(problem)
+    assert problem in " ".join(done.err.split())
+
+
 @pytest.mark.parametrize(("system", "key"), [("github", "env"), ("gitlab", "variables")])
 def test_the_pipeline_trusts_what_the_project_names(project, echo, mastra, system, key):
     settings = 'image = "ghcr.io/me/app"\napi_url = "https://gateway.example:8443/v2"\n'

@@ -1,6 +1,12 @@
 """Files of a scaffold: all are written, or none."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from uv import find_uv_bin
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.scaffold import render
@@ -51,3 +57,22 @@ def test_compatible_versions(tmp_path, monkeypatch, version, versions):
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-tool\nVersion: {version}\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert render.get_compatible_range("acme-tool") == versions
+
+
+@pytest.mark.parametrize("origin", ["directory of links", "wheel"])
+def test_a_distribution_from_a_local_wheel_is_not_on_an_index(tmp_path, monkeypatch, origin):
+    wheels = Path(os.environ["MASTRA_TEST_WHEELS"])
+    wheel = max(wheels.glob("mastra_core-*.whl"))
+    requirement = ["--find-links", wheels, "mastra-core"] if origin != "wheel" else [wheel]
+    subprocess.run(
+        [
+            *(find_uv_bin(), "pip", "install", "--quiet", "--offline", "--no-deps"),
+            *("--python", sys.executable, "--target", tmp_path, *requirement),
+        ],
+        check=True,
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    assert not render.is_on_index("mastra-core")
+    assert render.is_on_index("httpx")

@@ -72,7 +72,7 @@ CASES = {
     "size": (break_upload, {}, 8, ("'api'", "52,428,800 bytes zipped", "Python 3.")),
     "payment": (refuse_payment, {}, 8, ("Payment required", "billing")),
     "failure": (fail, {}, 9, ("the build image is gone", "app.netlify.com")),
-    "timeout": (hang, {}, 10, ("not done after 1 s", "Check its state")),
+    "timeout": (hang, {}, 10, ("did not finish within 1 s", "Check its state")),
     "variables": (None, {"GREETING": "x" * 4090}, 6, ("allows 4,096", "load them")),
 }
 

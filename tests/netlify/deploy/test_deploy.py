@@ -34,7 +34,7 @@ class TestDeploy(NetlifyFixtures):
     def test_a_staged_deployment_is_a_draft_until_it_is_promoted(self, harness, platform):
         harness.deploy_sample()
         before = platform.get_published()
-        draft = self.create_draft(harness, harness.bundle("new"))
+        draft = harness.deploy_without_promotion(harness.bundle("new"))
         assert (draft.live, draft.draft, draft.state) == (False, True, "ready")
         assert draft.url == f"https://{draft.id}--shop.netlify.app"
         assert platform.get_published() is before
@@ -43,7 +43,7 @@ class TestDeploy(NetlifyFixtures):
         assert platform.get_published().id == draft.id
 
     def test_a_deploy_that_does_not_wait_publishes_directly(self, harness, platform):
-        deployment = self.create_draft(harness, harness.bundle(), wait=False)
+        deployment = harness.deploy_without_promotion(harness.bundle(), wait=False)
         assert (deployment.state, deployment.draft) == ("building", False)
         (deploy,) = platform.list_deploys()
         for _ in range(3):
@@ -52,7 +52,7 @@ class TestDeploy(NetlifyFixtures):
 
     @pytest.mark.parametrize("wait", [True, False])
     def test_a_deploy_without_promotion_stays_a_draft(self, harness, platform, wait):
-        deployment = self.create_draft(harness, harness.bundle(), promote=False, wait=wait)
+        deployment = harness.deploy_without_promotion(harness.bundle(), promote=False, wait=wait)
         assert deployment.draft and not deployment.live
         platform.platform.advance(platform.list_deploys()[0])
         assert platform.get_published() is None
@@ -74,7 +74,7 @@ class TestDeploy(NetlifyFixtures):
 
     def test_a_draft_that_became_ready_is_used_again(self, harness, platform):
         bundle = harness.bundle()
-        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        draft = harness.deploy_without_promotion(bundle, fingerprint="abc")
         assert (draft.state, draft.live) == ("ready", False)
         assert harness.deploy(bundle, fingerprint="abc").id == draft.id
         assert [deploy.id for deploy in platform.list_deploys()] == [draft.id]
@@ -82,7 +82,7 @@ class TestDeploy(NetlifyFixtures):
 
     def test_a_draft_without_a_later_variable_is_not_used_again(self, harness, platform):
         bundle = harness.bundle()
-        draft = self.create_draft(harness, bundle, fingerprint="abc")
+        draft = harness.deploy_without_promotion(bundle, fingerprint="abc")
         harness.set_variables("production", {"STORED": "1"})
         assert harness.deploy(bundle, fingerprint="abc").id != draft.id
         assert platform.get_published().env["STORED"] == "1"
@@ -137,7 +137,7 @@ class TestDeploy(NetlifyFixtures):
     def test_another_deploy_does_not_go_on_with_it(self, harness, platform):
         bundle = harness.bundle()
         platform.hang_deployments()
-        self.create_draft(harness, bundle, wait=False, fingerprint="abc")
+        harness.deploy_without_promotion(bundle, wait=False, fingerprint="abc")
         platform.clear_faults()
         harness.deploy(bundle, fingerprint="other")
         assert len(platform.list_deploys()) == 2

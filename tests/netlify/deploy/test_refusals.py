@@ -50,7 +50,7 @@ class TestRefusals(NetlifyFixtures):
         assert all(self.is_read(exchange) for exchange in requests)
         (problem,) = harness.call("doctor")
         assert problem.message == raised.value.message
-        assert self.create_draft(harness, bundle, promote=False).draft
+        assert harness.deploy_without_promotion(bundle, promote=False).draft
         assert harness.deploy(bundle, "preview").live
         assert len(platform.list_deploys()) == count + 2
 
@@ -63,7 +63,7 @@ class TestRefusals(NetlifyFixtures):
         assert platform.get_published().id == second.id
 
     def test_a_site_that_publishes_from_git_only_is_refused(self, harness, platform):
-        self.create_draft(harness, harness.bundle())
+        harness.deploy_without_promotion(harness.bundle())
         platform.find_site().prevent_non_git_prod_deploys = True
         with pytest.raises(DeployError, match="git only"):
             harness.deploy_sample()

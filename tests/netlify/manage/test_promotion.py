@@ -29,14 +29,3 @@ class TestPromotion(NetlifyFixtures):
             harness.call(verb, preview.id, harness.recorder)
         assert "mastra deploy netlify --prod" in raised.value.hint
         assert harness.get_live().id == live.id
-
-    def test_a_rollback_to_a_draft_is_refused(self, harness):
-        live = harness.deploy_sample()
-        draft = self.create_draft(harness, harness.bundle("b"))
-        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
-            harness.call("rollback", draft.id, harness.recorder)
-        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
-        assert harness.get_live().id == live.id
-        promoted = harness.call("promote", draft.id, harness.recorder)
-        harness.call("rollback", "", harness.recorder)
-        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id

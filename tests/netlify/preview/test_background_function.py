@@ -107,7 +107,7 @@ def test_a_run_continues_in_the_next_invocation(api):
 def test_a_step_that_never_ends_in_time_fails(api):
     run_id = start(api, "idle")
     run = wait_for_status(api, "idle", run_id, "failed")
-    assert "without progress" in run["error"]["message"]
+    assert "made no progress" in run["error"]["message"]
 
 
 def test_a_run_of_a_killed_worker_is_continued(api):

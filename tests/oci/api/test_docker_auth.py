@@ -114,7 +114,7 @@ def test_token_server(start, tokens, oci, bundle):
     run = oci(registry.host)
     run("deploy", "--prebuilt", bundle, "--prod", **KNOWN).ok()
     assert set(tokens.granted_scopes) == {"repository:team/app:pull,push"}
-    run("deployments", **{**KNOWN, "OCI_PASSWORD": "wrong-8888"}).failed(7, "gave no token")
+    run("deployments", **{**KNOWN, "OCI_PASSWORD": "wrong-8888"}).failed(7, "issued no token")
     run("deployments").failed(7, "docker login")
     mine = tokens.make_token(["repository:team/app:pull"])
     deployments = run("deployments", "--json", OCI_TOKEN=mine).ok().json["deployments"]

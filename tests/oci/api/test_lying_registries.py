@@ -125,7 +125,7 @@ def test_a_token_server_without_a_token_is_an_auth_error(registry, other, token)
     registry.answer = lambda request: (401, challenge, {})
     other.answer = lambda request: (200, {}, token)
     with (
-        pytest.raises(AuthError, match="and no token"),
+        pytest.raises(AuthError, match="and without a token"),
         open_image(registry, build_login(registry)) as image,
     ):
         image.list_tags()

@@ -69,7 +69,7 @@ def test_dry_run_of_a_draft_moves_no_tag(proxy, oci, bundle):
     plan = run(*draft, "--json").ok().json["plan"]
     assert any("/team/app:mastra-" in line for line in plan["creates"])
     assert not any(line.endswith(":latest") for line in plan["creates"])
-    run(*draft, "-s", "merge=true").failed(2, "no tag moves")
+    run(*draft, "-s", "merge=true").failed(2, "must not change this tag")
 
 
 def test_tag_moves_last(proxy, oci, bundle):

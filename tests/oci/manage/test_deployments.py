@@ -186,7 +186,7 @@ def test_a_draft_is_not_merged_into_the_live_image(bundles, run, deploy, proxy):
     deploy(bundles[0], "--prod")
     proxy.requests.clear()
     draft = ("--prod", "--no-promote", "-s", "merge=true")
-    run("deploy", "--prebuilt", bundles[1], *draft).failed(2, "no tag moves")
+    run("deploy", "--prebuilt", bundles[1], *draft).failed(2, "must not change this tag")
     assert not [method for method, *_ in proxy.requests if method in ("PUT", "POST", "PATCH")]
 
 

@@ -134,6 +134,22 @@ def test_a_run_waits_for_a_slow_reader(monkeypatch):
     asyncio.run(main())
 
 
+def test_a_reader_gets_a_long_log_in_parts():
+    """Many readers can be slow, so none of them holds a copy of the whole log."""
+
+    async def main():
+        run = LiveRuns(60).start(chunks(300, 5_000), "r", "a")
+        await run.wait()
+        parts = [piece async for piece in run.stream_frames(0)]
+        assert list_numbers(b"".join(parts)) == [*range(300)]
+        assert max(map(len, parts)) < frame_log.MAX_CHUNK + 1_000
+        assert len(parts) > 20
+        position = int(parts[3].rpartition(b"/")[2])
+        assert list_numbers(await read(run, position)) == list_numbers(b"".join(parts[4:]))
+
+    asyncio.run(main())
+
+
 def test_a_stalled_reader_is_disconnected(monkeypatch):
     monkeypatch.setattr(frame_log, "MAX_FRAMES", 10)
     monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.05)

@@ -45,7 +45,7 @@ def body_operations(serve, tmp_path_factory):
     memory = Memory(working_memory=True)
     with serve(create_sample(server=settings, memory=memory, storage=storage)) as server:
         create_run = "/api/workflows/pureWorkflow/create-run?runId=run-1"
-        assert server.http.post(create_run).status_code == 200
+        assert server.http.post(create_run, json={"resourceId": "ann"}).status_code == 200
         thread = {"resourceId": "ann", "threadId": "thread-1"}
         assert server.http.post("/api/memory/threads", json=thread).status_code == 200
         document = server.http.get("/api/openapi.json").json()

@@ -1,6 +1,7 @@
 """One caller at each bound: it gets a 429, and another caller is served."""
 
 import contextlib
+import socket
 import threading
 import time
 
@@ -288,6 +289,47 @@ def test_large_responses_that_nobody_reads(monkeypatch):
         assert len(bob.read()) > 1_000_000
         assert len(opened[0].read()) > 1_000_000
     assert responses.UNSENT_BYTES.free == 80_000_000
+
+
+def test_large_chunks_of_streams_that_nobody_reads(monkeypatch):
+    """Many slow readers of one run must not hold a copy of its events each."""
+    monkeypatch.setattr(responses, "UNSENT_BYTES", Shares(40_000_000))
+    text = "x" * 4_000_000
+    with serve() as server, contextlib.ExitStack() as stack:
+        body = {"inputData": {"topic": text}}
+        started = server.http.post(f"{APPROVE}/start-async?runId=r", json=body, headers=ANN)
+        assert started.json()["status"] == "suspended"
+
+        def observe():
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(20)
+            connection.connect(("127.0.0.1", server.port))
+            head = f"POST {APPROVE}/observe?runId=r HTTP/1.1\r\nhost: a\r\nconnection: close\r\n"
+            fields = "".join(f"{name}: {value}\r\n" for name, value in ANN.items())
+            connection.sendall(f"{head}{fields}content-length: 0\r\n\r\n".encode())
+            return connection
+
+        stalled = [observe() for _ in range(20)]
+        deadline = time.monotonic() + 20
+        while responses.UNSENT_BYTES.free > 30_000_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert responses.UNSENT_BYTES.free >= 40_000_000 // 3
+        sizes = [len(read_to_end(connection)) for connection in stalled]
+        assert max(sizes) > len(text)
+        assert min(sizes) < len(text)
+        whole = server.http.post(f"{APPROVE}/observe?runId=r", headers=ANN)
+        assert len(whole.content) > len(text)
+    assert responses.UNSENT_BYTES.free == 40_000_000
+
+
+def read_to_end(connection):
+    received = bytearray()
+    while piece := connection.recv(65_536):
+        received += piece
+    return received
 
 
 def create_thread(server, number, headers):

@@ -223,6 +223,7 @@ class Issuer:
 
     def __init__(self):
         self.keys, self.asked, self.broken, self.algorithm = {}, 0, False, None
+        self.other_keys = []
         issuer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -245,7 +246,7 @@ class Issuer:
             algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
             made.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name})
             made[-1] |= {"alg": self.algorithm} if self.algorithm else {}
-        return made
+        return [*self.other_keys, *made, *self.other_keys]
 
     def token(self, kid, algorithm="RS256", key=None, **claims):
         now = int(time.time())
@@ -292,6 +293,42 @@ def test_a_key_without_an_algorithm_fits_all_of_its_type(jwks_server, issuer, al
     }
     for what, token in other_type.items():
         assert call_whoami(jwks_server, token) == REFUSED, what
+
+
+BAD_KEYS = {
+    "a list as key id": {"kty": "RSA", "kid": ["one"], "n": "AQAB", "e": "AQAB"},
+    "a number as key id": {"kty": "RSA", "kid": 1, "n": "AQAB", "e": "AQAB"},
+    "no modulus": {"kty": "RSA", "kid": "bad", "e": "AQAB"},
+    "a modulus that is no text": {"kty": "RSA", "kid": "bad", "n": 5, "e": None},
+    "a modulus that is not base64": {"kty": "RSA", "kid": "bad", "n": "!", "e": "?"},
+    "an even modulus": {"kty": "RSA", "kid": "bad", "n": "AA", "e": "AA"},
+    "no point of the curve": {"kty": "EC", "kid": "bad", "crv": "P-256", "x": "AQ", "y": "AQ"},
+    "a curve that is no text": {"kty": "EC", "kid": "bad", "crv": {}, "x": "AQ", "y": "AQ"},
+    "an algorithm that is no text": {"kty": "RSA", "kid": "bad", "alg": [], "n": "AQ", "e": "AQ"},
+    "another algorithm than the type": {"kty": "EC", "kid": "bad", "alg": "RS256", "crv": "P-256"},
+    "a type that is no text": {"kty": [], "kid": "bad"},
+    "a shared secret": {"kty": "oct", "kid": "bad", "k": "AQ"},
+    "a text": "key",
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("what", BAD_KEYS)
+def test_a_bad_key_does_not_stop_the_others(jwks_server, issuer, what):
+    issuer.other_keys = [BAD_KEYS[what]]
+    assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
+    token = issuer.token("bad", key=issuer.keys["one"])
+    assert call_whoami(jwks_server, token) == REFUSED
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_private_key_is_ignored(jwks_server, issuer, algorithm):
+    """Everybody could sign tokens with it."""
+    kind = RSAAlgorithm if algorithm == "RS256" else ECAlgorithm
+    key = issuer.keys["one"] if kind is RSAAlgorithm else ec.generate_private_key(ec.SECP256R1())
+    issuer.other_keys = [{**kind.to_jwk(key, as_dict=True), "kid": "leaked"}]
+    assert call_whoami(jwks_server, issuer.token("one"))[0] == 200
+    assert call_whoami(jwks_server, issuer.token("leaked", algorithm, key)) == REFUSED
 
 
 def test_a_key_with_an_algorithm_fits_only_this_one(jwks_server, issuer):
@@ -416,6 +453,20 @@ def test_shared_secret(serve):
         assert call_whoami(server, sign_shared(long)) == REFUSED
         status, context = call_whoami(server, sign_shared(long, "HS512"))
         assert (status, "mastra__resourceId" in context) == (200, False)
+
+
+@pytest.mark.parametrize("subject", ["\ud800", "ada\x00"])
+def test_a_resource_that_no_database_can_store(serve, subject):
+    headers = build_headers(sign_shared(sub=subject))
+    with serve(server={"auth": Jwt(secret=SECRET, audience=None)}) as server:
+        for method, path, body in (
+            ("GET", "/api/memory/threads", None),
+            ("POST", "/api/agents/contextAgent/generate", {"messages": "x"}),
+            ("POST", "/api/workflows/pureWorkflow/start-async", {"inputData": 1}),
+        ):
+            refused = server.http.request(method, path, json=body, headers=headers)
+            assert refused.status_code == 400
+            assert "a character that no database can store" in refused.json()["error"]
 
 
 def test_public_key(serve):

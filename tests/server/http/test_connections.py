@@ -69,6 +69,19 @@ def test_large_heads(connect):
     assert read_status_line(line) in (b"HTTP/1.1 431 Request Header Fields Too Large", b"")
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_several_host_headers(connect, version):
+    """A proxy in front may use another one of the headers than the application."""
+    line = b"GET /health HTTP/" + version + b"\r\n"
+    repeated = connect()
+    repeated.sendall(line + b"host: a\r\nHost: b\r\n\r\n" + line + b"host: a\r\n\r\n")
+    assert read_status_line(repeated) == b"HTTP/1.1 400 Bad Request"
+    assert repeated.recv(300) == b""
+    fine = connect()
+    fine.sendall(line + b"host: a\r\nx-host: b\r\n\r\n")
+    assert read_status_line(fine) == b"HTTP/1.1 200 OK"
+
+
 @pytest.mark.parametrize("length", [64_000, 70_000, 200_000])
 @pytest.mark.parametrize("part", ["header", "headers", "target"])
 def test_heads_in_one_piece(connect, length, part):

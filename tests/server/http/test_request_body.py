@@ -4,11 +4,23 @@ import base64
 import json
 import logging
 import socket
+import time
 
 import pytest
 
-from mastra_core import Cors, DurableEngine, Mastra, MemoryEngine, Workflow, step, tool
+from mastra_core import (
+    ApiRoute,
+    Cors,
+    DurableEngine,
+    Mastra,
+    MemoryEngine,
+    Workflow,
+    create_logger,
+    step,
+    tool,
+)
 from mastra_core.logger import get_logger
+from mastra_server.http.errors import get_status
 
 GENERATE = "/api/agents/contextAgent/generate"
 
@@ -312,3 +324,33 @@ def test_errors_contain_no_password(serve):
     for answer in said:
         assert "ann:" not in answer.text, answer.request.url
         assert "ConnectionError" in answer.text or "postgres://****@db/x" in answer.text
+
+
+def test_a_client_that_disconnects_within_its_body_is_no_error_of_the_server(serve):
+    errors = []
+    settings = {
+        "logs": True,
+        "api_routes": [ApiRoute(path="/size", method="POST", handler=measure_body)],
+        "on_error": lambda error, _: errors.append(error),
+    }
+    with serve(logger=create_logger("app", stream=False), server=settings) as server:
+        for path in ("/size", "/api/agents/echoAgent/generate"):
+            head = f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json"
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(f"{head}\r\ncontent-length: 100\r\n\r\nabc".encode())
+        wait_until(lambda: len(errors) == 2)
+        assert [get_status(error) for error in errors] == [400, 400]
+        time.sleep(0.3)  # a line is written within a tenth of a second
+        lines = server.http.get("/api/logs", params={"transportId": "memory"}).json()["logs"]
+        assert [line for line in lines if line["level"] == "error"] == []
+
+
+async def measure_body(request):
+    return {"size": len(await request.body())}
+
+
+def wait_until(is_true):
+    deadline = time.monotonic() + 10
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

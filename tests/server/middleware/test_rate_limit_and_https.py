@@ -99,7 +99,7 @@ def fail_without_key(request):
 )
 def test_a_storage_that_cannot_be_used(storage):
     limiter = RateLimiter(None, RateLimit(amount="9/hour", storage=storage))
-    with pytest.raises(ConfigError, match="cannot be used") as caught:
+    with pytest.raises(ConfigError, match="cannot use the storage") as caught:
         asyncio.run(limiter.open())
     assert "secret" not in str(caught.value)
 

@@ -359,7 +359,8 @@ def test_callers_of_two_resources_choose_the_same_run_id(serve):
         assert api.post(f"{url}/create-run", json={}, headers=bob, **named).is_success
         assert start(ann)["status"] == "suspended"
         assert start(bob)["status"] == "suspended"
-        assert (get_owner(ann), get_owner(bob), get_owner(operator)) == ("ann", "bob", "bob")
+        assert (get_owner(ann), get_owner(bob)) == ("ann", "bob")
+        assert api.get(f"{url}/runs/r1").status_code == 409
         assert start(operator, resourceId="carl")["status"] == "suspended"
         assert get_owner(operator) == get_owner({"x-user": "carl"}) == "carl"
         assert start({"x-user": "carl"})["error"] == "The run 'r1' was started before."

@@ -100,3 +100,21 @@ def test_schedules_belong_to_nobody(api):
         assert api.request(method, url.replace("timed", "other")).status_code == 404
     assert api.post("/api/schedules", json={"workflowId": "timed"}).status_code == 501
     assert api.patch(path, json={}).status_code == api.delete(path).status_code == 501
+
+
+@pytest.mark.parametrize("user", ["", "ann"])
+def test_a_caller_cannot_use_the_run_ids_of_a_schedule(api, user):
+    """A caller cannot start the next run before its time, or appear among the triggers."""
+    planned = wait_for(lambda: api.get("/api/schedules/wf_timed__y").json().get("nextFireAt"))
+    id_ = f"sched_wf_timed__y_{planned}"
+    for action in ("create-run", "start-async", "stream"):
+        answer = api.post(
+            f"/api/workflows/timed/{action}", params={"runId": id_}, headers={"x-user": user}
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"] == (
+            f"The run id '{id_}' is reserved for the schedule 'wf_timed__y'."
+        )
+    assert api.get(f"/api/workflows/timed/runs/{id_}").status_code == 404
+    other = api.post("/api/workflows/plain/create-run", params={"runId": id_})
+    assert other.json() == {"runId": id_}

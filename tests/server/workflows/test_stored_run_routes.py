@@ -169,3 +169,24 @@ def test_a_cancel_reaches_the_thread_of_an_agent(serve, tmp_path):
 def test_a_server_without_stored_runs_has_no_such_routes(server, serve):
     with serve(Mastra(workflows={"order": OLD})) as other:
         assert other.http.get(RUNS).status_code == 404
+
+
+def test_several_owners_of_a_run_id(call):
+    """An operator names the owner, because each resource has its own run ids."""
+    for user in ("ann", "bob"):
+        started = call("/../workflows/naming/start-async", {"inputData": 1}, user, runId="same")
+        assert started.json()["status"] == "suspended"
+    named = {"runId": "same"}
+    assert call("/details", **named).status_code == 409
+    refused = call("/cancel", named)
+    assert (refused.status_code, refused.json()["error"]) == (
+        409,
+        "Several resources have a run 'same'.",
+    )
+    assert call("/cancel", named | {"resourceId": "bob"}, "ann").status_code == 403
+    canceled = call("/cancel", named | {"resourceId": "bob"}).json()["run"]
+    assert (canceled["resourceId"], canceled["status"]) == ("bob", "canceled")
+    details = call("/details", **named, resourceId="ann").json()["run"]
+    assert (details["resourceId"], details["status"]) == ("ann", "suspended")
+    assert call("/retry", named | {"resourceId": "bob"}).json()["run"]["resourceId"] == "bob"
+    assert call("/resume", named | {"resourceId": "ann"}).json()["run"]["resourceId"] == "ann"

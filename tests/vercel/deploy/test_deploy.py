@@ -281,7 +281,7 @@ def test_failed_deployment_is_reported(vercel, deploy, outcome, message):
 
 def test_deployment_that_never_finishes_times_out(vercel, deploy):
     vercel.set_next_outcomes(Outcome(state="BUILDING"))
-    deploy("--prod", "-s", "timeout=1").failed(10, "not done after 1 s")
+    deploy("--prod", "-s", "timeout=1").failed(10, "did not finish within 1 s")
 
 
 def test_rejected_variable_stops_the_deploy(vercel, run, shop):

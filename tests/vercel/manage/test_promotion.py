@@ -54,10 +54,7 @@ class TestOtherProject(VercelFixtures):
 class TestRollback(VercelFixtures):
     def test_a_rollback_skips_drafts(self, harness):
         first = harness.deploy_sample("first")
-        request = harness.build_request(promote=False)
-        access, bundle = harness.build_access(), harness.bundle("draft")
-        with harness.observe_call():
-            draft = harness.caller.deploy(access, bundle, request, harness.recorder)
+        draft = harness.deploy_without_promotion(harness.bundle("draft"), promote=False)
         assert not draft.live
         harness.deploy_sample("last")
         assert harness.call("rollback", "", harness.recorder).id == first.id
@@ -74,10 +71,7 @@ class TestRollback(VercelFixtures):
     def test_a_deployment_that_is_not_ready_stays_as_it_is(self, harness, platform, verb, state):
         live = harness.deploy_sample()
         platform.set_next_outcomes(Outcome(state="ERROR" if state == "failed" else "BUILDING"))
-        request = harness.build_request(wait=False)
-        access, bundle = harness.build_access(), harness.bundle("b")
-        with harness.observe_call():
-            other = harness.caller.deploy(access, bundle, request, harness.recorder)
+        other = harness.deploy_without_promotion(harness.bundle("b"), wait=False)
         platform.finish_deployments()
         with pytest.raises(DeployError, match=f"{other.id} cannot become live.*'{state}'"):
             harness.call(verb, other.id, harness.recorder)
@@ -102,50 +96,18 @@ class TestStaged(VercelFixtures):
 
 
 class TestCanary(VercelFixtures):
-    def deploy_draft(self, harness, change):
-        request = harness.build_request(promote=False)
-        access, bundle = harness.build_access(), harness.bundle(change)
-        with harness.observe_call():
-            return harness.caller.deploy(access, bundle, request, harness.recorder)
-
-    @pytest.mark.parametrize("percent", [0, 20])
-    def test_the_live_deployment_is_no_canary(self, harness, platform, percent):
-        live = harness.deploy_sample()
-        with pytest.raises(DeployError, match="has all of the traffic") as raised:
-            harness.call("canary", live.id, percent, harness.recorder)
-        assert "--no-promote" in raised.value.hint
-        assert platform.get_traffic() == {live.id: 100}
-
     @pytest.mark.parametrize("percent", [0, 20])
     def test_a_second_canary_is_refused(self, harness, platform, percent):
         live = harness.deploy_sample()
-        canary, other = (self.deploy_draft(harness, change).id for change in "ab")
+        canary, other = (
+            harness.deploy_without_promotion(harness.bundle(change), promote=False).id
+            for change in "ab"
+        )
         harness.call("canary", canary, 10, harness.recorder)
         with pytest.raises(DeployError, match=f"{canary}, already receives") as raised:
             harness.call("canary", other, percent, harness.recorder)
         assert f"mastra canary {canary} --percent 0" in raised.value.hint
         assert platform.get_traffic() == {live.id: 90, canary: 10}
-
-    def test_a_rollback_to_a_draft_is_refused(self, harness):
-        live = harness.deploy_sample()
-        draft = self.deploy_draft(harness, "b")
-        with pytest.raises(DeployError, match=f"{draft.id}' was never in production") as raised:
-            harness.call("rollback", draft.id, harness.recorder)
-        assert raised.value.hint == f"Promote it: mastra promote {draft.id}."
-        assert harness.get_live().id == live.id
-        promoted = harness.call("promote", draft.id, harness.recorder)
-        harness.call("rollback", "", harness.recorder)
-        assert harness.call("rollback", draft.id, harness.recorder).id == promoted.id
-
-    def test_shares_are_listed(self, harness):
-        live, draft = harness.deploy_sample(), self.deploy_draft(harness, "a")
-        canary = harness.call("canary", draft.id, 25, harness.recorder)
-        assert (canary.percent, canary.live) == (25, False)
-        listed = harness.call("deployments", 10)
-        shares = [(item.id, item.percent, item.live) for item in listed]
-        assert shares == [(draft.id, 25, False), (live.id, 75, True)]
-        harness.call("promote", draft.id, harness.recorder)
-        assert [item.percent for item in harness.call("deployments", 10)] == [None, None]
 
 
 class TestPromotedPreview(VercelFixtures):

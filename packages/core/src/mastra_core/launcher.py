@@ -393,7 +393,7 @@ def share_metrics():
 def import_app(bundle):
     try:
         return load(bundle)[0]
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an app that exits would end the server with code 0
         what, app = format_error(error), os.path.join(HERE, "app", "")
         if not what["hint"]:  # an error of mastra says what to do
             traceback.print_exception(type(error), error, error.__traceback__)
@@ -415,7 +415,7 @@ def check_environment(bundle):
 def parse_port(text):
     if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535:
         return int(text)
-    return fail("PORT is %r." % text, "Set it to a number from 0 to 65535; 0 picks a free one.")
+    return fail("PORT is %r." % text, "Set it to a number from 0 to 65535. 0 selects a free port.")
 
 
 def parse_workers(settings):
@@ -486,7 +486,7 @@ def suggest_address(host, error):
         )
     if error.errno == errno.EACCES:
         return "Set PORT to 1024 or higher: lower ports need privileges."
-    return "Stop the process that listens there, or set PORT (0 picks a free one)."
+    return "Stop the process that listens there, or set PORT. 0 selects a free port."
 
 
 def echo(text):

@@ -152,8 +152,8 @@ def dump(value: Any) -> Any:
         msgspec.json.encode(data)
     except ValueError:  # a lone surrogate, or a giant number
         get_logger("mastra").warning(
-            "a value contains half of a surrogate pair or an integer of more than 4,300 digits, "
-            "which JSON cannot contain: U+FFFD or null replaces it"
+            "a value contains an unpaired surrogate or an integer of more than 4,300 digits, which "
+            "JSON cannot contain: it is replaced with U+FFFD or null"
         )
         return repair_data(data)
     return data

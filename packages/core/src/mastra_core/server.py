@@ -39,8 +39,8 @@ class Cors:
         refuse_text(self.headers, "headers", "Cors")
         if self.credentials and "*" in self.origins:
             raise ConfigError(
-                "Cors(credentials=True) with '*' would let every web page send requests with the "
-                "login of its visitor.",
+                "Cors(credentials=True) with '*' would let any website send requests with the "
+                "login of a visitor.",
                 "List the origins of the pages, such as origins=['https://app.example.com'].",
             )
 

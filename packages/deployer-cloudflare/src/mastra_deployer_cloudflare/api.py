@@ -293,7 +293,7 @@ def _find_account(api: CloudflareApi) -> str:
     if len(accounts) > 1:
         names = ", ".join(sorted(f"{item.get('id')} ({item.get('name')})" for item in accounts))
         raise ConfigError(
-            f"The token has access to {len(accounts)} accounts, but the setting scope does not "
+            f"The token has access to {len(accounts)} accounts, but the scope setting does not "
             "select one of them.",
             f"Set scope to the id of an account: {names}.",
         )

@@ -22,7 +22,9 @@ _LIMIT_HINT = "Cloudflare allows 1200 requests in 5 minutes. Wait, and run the s
 _SERVER_HINT = (
     "Cloudflare has a failure. See cloudflarestatus.com, and run the command again later."
 )
-_PLAN_HINT = "The account or its plan does not include this. See the account's billing page."
+_PLAN_HINT = (
+    "The account or its plan does not include this feature. See the account's billing page."
+)
 _VERSION_HINT = "This version of mastra-deployer-cloudflare is too old for Cloudflare. Update it."
 _SIZE_HINT = (
     "`mastra check cloudflare` lists the largest packages. Remove what the app does not need, or "
@@ -64,7 +66,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "JSON.",
     ),
     "10056": (
-        "A resource of the settings does not exist.",
+        "A resource that the settings name does not exist.",
         "Check kv, d1, r2, queues and services in the settings. Then run the same command again.",
     ),
     "10057": (
@@ -77,7 +79,7 @@ _CODES: Mapping[str, tuple[str, str]] = {
         "Bundle again with this version of mastra-deployer-cloudflare: mastra bundle cloudflare.",
     ),
     "10090": (
-        "A Worker of the settings does not exist.",
+        "A Worker that the settings name does not exist.",
         "Deploy the Worker that `services` names first, or correct its name.",
     ),
     "10214": _NOT_DEPLOYED,

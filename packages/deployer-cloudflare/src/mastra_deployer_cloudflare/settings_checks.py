@@ -124,7 +124,7 @@ def _check_addresses(settings: CloudflareDeployer) -> Iterator[Problem]:
     for pattern in settings.routes:
         if not _HOST.fullmatch(get_host(pattern)):
             yield Problem(
-                message=f"{pattern!r} in routes is not a pattern of a route.",
+                message=f"{pattern!r} in routes is not a route pattern.",
                 hint="Write a host name and a path, such as shop.example.com/*.",
             )
     for host in settings.custom_domains:

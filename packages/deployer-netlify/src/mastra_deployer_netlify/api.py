@@ -22,7 +22,7 @@ _SOCKET = "wss://socketeer.services.netlify.com"
 _RETRY_COUNT = "X-Nf-Retry-Count"
 _TOKEN_HINT = "Create a token at app.netlify.com/user/applications, and set NETLIFY_AUTH_TOKEN."  # noqa: S105  # no token
 _TEAM_HINT = "Check scope. The token may be from an account outside of this team."
-_PLAN_HINT = "The team or its plan does not include this. See the team's billing page."
+_PLAN_HINT = "The team or its plan does not include this feature. See the team's billing page."
 _SERVER_HINT = "Netlify has a failure. See netlifystatus.com, and run the command again later."
 _LIMIT_HINT = (
     "Netlify allows 3 deploys in a minute and 100 in a day. Wait, and run the same command again. "

@@ -22,7 +22,9 @@ _SCOPE_HINT = "Create a token for the team at vercel.com/account/tokens and set 
 _SAML_HINT = "Log in to the team through its identity provider, then create a token for it."
 _SERVER_HINT = "Vercel has a failure. See vercel-status.com, and run the command again later."
 _LIMIT_HINT = "Wait, and run the same command again. Uploaded files are not sent again."
-_PLAN_HINT = "The account or its plan does not include this. See its billing page."
+_PLAN_HINT = (
+    "The account or its plan does not include this feature. See the account's billing page."
+)
 _CONFLICT_HINT = (
     "Another change of the project may be running. Wait, and run the same command again. For a new "
     "project, choose another project_name."

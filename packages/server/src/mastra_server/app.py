@@ -1,7 +1,8 @@
 """Build the ASGI application: its routes, and the layers around them.
 
 The layers, from the outermost to the innermost, are: request boundary, canonical path, request id,
-metrics, span, HTTPS, CORS, rate limit, time limit, body limit, error boundary, the user's
+metrics, span, HTTPS, CORS, foreign pages, rate limit, time limit, body limit, private responses,
+error boundary, the user's
 middleware, Litestar's routes. Layers that the settings do not need are left out, because each layer
 takes time in every request.
 """
@@ -49,8 +50,10 @@ from mastra_server.mcp import tools as mcp_tools
 from mastra_server.mcp.app import McpRoute
 from mastra_server.memory import routes as memory_routes
 from mastra_server.middleware.cors import CorsHeaders
+from mastra_server.middleware.foreign_pages import ForeignPages
 from mastra_server.middleware.https import HttpsOnly
 from mastra_server.middleware.limits import BodyLimit, TimeLimit
+from mastra_server.middleware.private_responses import PrivateResponses
 from mastra_server.middleware.rate_limit import RateLimiter
 from mastra_server.middleware.request_boundary import RequestBoundary
 from mastra_server.middleware.request_id import RequestId
@@ -253,11 +256,15 @@ def _wrap_layers(
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
     if freezes_between_requests() and hasattr(mastra.engine, "continue_runs"):
         app = _add_frozen_runs(app, mastra)
+    if settings.auth is not None or mastra.server_middleware:
+        app = PrivateResponses(app)
     app = BodyLimit(app, settings.body_limit)
     app = TimeLimit(app, settings.timeout)
     if settings.rate_limit is not None:
         app = RateLimiter(app, settings.rate_limit)
         limiters.append(app)
+    if settings.cors and not _is_dev():  # mastra dev refuses all requests of foreign pages
+        app = ForeignPages(app, settings.api_prefix, settings.cors)
     if settings.cors:
         app = CorsHeaders(app, settings.cors, dev=_is_dev())
     if settings.https_only:

@@ -187,9 +187,9 @@ LARGE = "x" * 2_000_000
     ids="message wide thread notes run".split(),
 )
 def test_record_that_is_too_large_for_a_row(binding, name, call):
-    with pytest.raises(InvalidInput, match=rf"The {name} takes [124]\d{{6}} bytes") as caught:
+    with pytest.raises(InvalidInput, match=rf"The {name} has [124]\d{{6}} bytes") as caught:
         run_with(D1Storage(binding), call)
-    assert "store its files elsewhere" in caught.value.hint
+    assert "store files elsewhere" in caught.value.hint
     counts = [f"SELECT count(*) AS total FROM mastra_{name}" for name in TABLES[:-1]]
     results = binding.send(list(map(Statement, counts)))
     assert [each["results"] for each in results] == [[{"total": 0}]] * len(counts)

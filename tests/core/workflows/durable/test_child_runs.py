@@ -371,7 +371,7 @@ def test_engines_without_child_runs(tmp_path, monkeypatch):
     assert isinstance(as_engine(None, [PARENT, durable]), MixedEngine)
     with pytest.raises(ConfigError, match="is not a workflow with steps"):
         as_child(Workflow("empty"))
-    with pytest.raises(ConfigError, match="'child' starts a separate run, and therefore has no"):
+    with pytest.raises(ConfigError, match="'child' starts a separate run, so the step itself"):
         as_step(as_child(CHILD), timeout=1)
 
     async def run_in_memory():

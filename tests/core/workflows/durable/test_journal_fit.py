@@ -204,7 +204,7 @@ def test_run_that_does_not_fit_stays(name, tmp_path):
         await announce(url, new)
         with pytest.raises(Conflict, match=f"does not fit the other description: .*{reason}"):
             await move(path, new.fingerprint)
-        with pytest.raises(NotFound, match="No process had the fingerprint 'f'"):
+        with pytest.raises(NotFound, match="No fingerprint 'f' is stored"):
             await move(path, "f")
         with pytest.raises(Conflict, match=r"has the fingerprint .* already"):
             await move(path, old.fingerprint)

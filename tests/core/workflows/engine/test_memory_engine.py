@@ -289,7 +289,7 @@ def test_endless_loop_fails_at_the_event_limit():
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.error.name) == ("failed", "MastraError")
-    assert record.error.message.startswith("The run has more than 500 events")
+    assert record.error.message.startswith("The run has reached the maximum of 500 events")
 
 
 def test_one_caller_cannot_fill_the_engine():

@@ -52,7 +52,7 @@ def test_travel_with_other_outputs(engine):
 def test_travel_of_a_pending_run(engine):
     async def run_scenario():
         run = await engine.create(CHAIN)
-        with pytest.raises(InvalidInput, match="'last' was not executed yet"):
+        with pytest.raises(InvalidInput, match="'last' has not run yet"):
             await engine.time_travel(run, "last")
         await engine.time_travel(run, "last", 7)
         return await run.wait()
@@ -124,7 +124,7 @@ def test_travel_to_a_foreach_or_a_loop(engine):
     assert travel(engine, workflow, [1, 2], "add_one", [9]).result == 160
     assert travel(engine, workflow, [1, 2], "double", 60).result == 120
     assert travel(engine, workflow, [1, 2], "sum").result == 160
-    with pytest.raises(InvalidInput, match=r"cannot begin in 'add_one\[0\]'"):
+    with pytest.raises(InvalidInput, match=r"cannot start at 'add_one\[0\]'"):
         travel(engine, workflow, [1, 2], "add_one[0]")
 
 

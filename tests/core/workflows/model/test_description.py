@@ -77,5 +77,5 @@ def test_fingerprint_is_the_same_in_each_build():
 
 
 def test_earlier_description_has_the_same_id():
-    with pytest.raises(ConfigError, match="'v' is not an earlier description of the workflow 'w'"):
+    with pytest.raises(ConfigError, match="'v' is not an earlier version of the workflow 'w'"):
         Workflow("w", previous=[Workflow("v")])

@@ -172,7 +172,9 @@ def test_credentials_are_removed_from_any_url():
 @pytest.mark.parametrize("option", ["--extra-index-url", "--find-links"])
 def test_a_line_with_an_open_quotation_mark_is_named(tmp_path, option):
     root = write_project(tmp_path, {"requirements.txt": f"{option} https://ada:pw@host/'x\n"})
-    with pytest.raises(ConfigError, match="https://host/'x\", in which a quotation") as caught:
+    with pytest.raises(
+        ConfigError, match="https://host/'x\", which has an unclosed quotation"
+    ) as caught:
         lock_project(root)
     assert "pw" not in str(caught.value)
 

@@ -80,7 +80,7 @@ def test_compiled_code_is_for_the_python_of_the_target(native, find_python):
 
 def test_compiled_code_without_the_python_of_the_target(native):
     own = probe_interpreter(sys.executable)
-    with pytest.raises(BuildError, match=r"this machine has no Python 3\.99 to compile it for"):
+    with pytest.raises(BuildError, match=r"this machine has no Python 3\.99"):
         build_local_wheel(native, Platform(python="3.99", wheels=own.wheels), None)
     with pytest.raises(BuildError, match=r"Its wheel is for this machine, not for .* s390x"):
         build_local_wheel(native, Platform(python=own.python, wheels="s390x-manylinux_2_28"), own)

@@ -131,7 +131,7 @@ def test_a_requirer_steps_down_to_a_compatible_version_only(tmp_path, own_index)
     root = write_app(tmp_path / "breaking", index, "breaking")
     with pytest.raises(BuildError, match=r"'native' 3\.0 \(required by breaking\)") as caught:
         lock_project(root, PYODIDE)
-    assert "breaking 1.0 can be built. Require breaking==1.0" in caught.value.hint
+    assert "require breaking==1.0" in caught.value.hint
     root = write_app(tmp_path / "old", index, "breaking==1.0")
     assert get_versions(lock_project(root, PYODIDE)) == {"breaking": "1.0"}
 

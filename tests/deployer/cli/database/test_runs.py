@@ -122,3 +122,25 @@ def test_resume_cancel_and_retry(root):
     assert failing.status == "failed"
     assert failing.path.count("fail") == 2
     assert failing.path.count("add_one") == 1
+
+
+def test_the_owner_of_a_run(tmp_path):
+    """Each resource has its own run ids, so a run id alone may name several runs."""
+    write_project(tmp_path, {"src/mastra/index.py": ECHO})
+
+    async def start_runs():
+        engine = DurableEngine(f"sqlite:///{tmp_path}/mastra.db")
+        for owner in ("ann", "bob"):
+            run = await engine.create(ASKING, "same", owner, is_confined=True)
+            await engine.start(run, 1)
+            await run.wait()
+        await engine.close()
+
+    asyncio.run(start_runs())
+    failed = run_mastra("runs", "cancel", "same", cwd=tmp_path)
+    failed.failed(1, "Several resources have a run 'same'.", "--resource")
+    command = ("runs", "cancel", "same", "--resource", "bob", "--json")
+    canceled = run_mastra(*command, cwd=tmp_path).ok().json["run"]
+    assert (canceled["resourceId"], canceled["status"]) == ("bob", "canceled")
+    shown = run_mastra("runs", "show", "same", "--resource", "ann", cwd=tmp_path).ok()
+    assert "asking  suspended" in shown.out

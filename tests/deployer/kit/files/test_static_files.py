@@ -32,7 +32,9 @@ def test_static_files_are_copied_from_the_build(build, tmp_path):
     assert (tmp_path / "out" / "css" / "a.css").read_text() == "body {}"
     copy_static_files(build, "", tmp_path / "none")
     assert not (tmp_path / "none").exists()
-    with pytest.raises(BundleError, match="'assets' is not in the build") as caught:
+    with pytest.raises(
+        BundleError, match="'assets' for static files is not in the build"
+    ) as caught:
         copy_static_files(build, "assets", tmp_path / "none")
     assert 'include = ["assets/**/*"]' in caught.value.hint
 

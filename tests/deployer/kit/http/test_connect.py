@@ -246,6 +246,37 @@ def test_another_host_gets_neither_token_nor_headers(platform):
     assert platform.headers[0]["X-Api-Key"] == "k-123456"
 
 
+INVALID_ADDRESSES = (
+    "https://[::1",
+    "https://acme.example:x/",
+    "https://acme.example:99999/",
+    "https://acme..example/",
+    "https://xn--/",
+    f"https://{'a' * 64}.example/",
+)
+
+
+@pytest.mark.parametrize("address", [*INVALID_ADDRESSES, "https://acme.example/\n"])
+def test_an_invalid_address_is_an_api_error(client, platform, address):
+    """It may come from a response, such as the address of an upload."""
+    with pytest.raises(ApiError, match="has an invalid address"):
+        client.put(address, content=b"x")
+    assert platform.seen == []
+
+
+@pytest.mark.parametrize("address", [*INVALID_ADDRESSES, "mailto:acme"])
+def test_a_redirect_to_an_invalid_address_is_an_api_error(client, platform, address):
+    platform.answers = [(302, {"location": address}, {})] * 5
+    with pytest.raises(ApiError):
+        client.get("/x", follow_redirects=True)
+
+
+@pytest.mark.parametrize("address", ["https://acme..example", f"https://{'a' * 64}.example"])
+def test_an_address_of_an_api_must_have_a_possible_host(address):
+    with pytest.raises(ConfigError, match="is not the address of an API"):
+        connect(address, TOKEN)
+
+
 def test_a_redirect_on_the_same_host_keeps_the_token(client, platform):
     platform.answers = [(307, {"location": "/y"}, {})]
     client.get("/x", follow_redirects=True)

@@ -45,7 +45,7 @@ def test_a_missing_credential_is_named_with_the_cure(platform):
 
 def test_a_missing_field_is_an_api_error(platform):
     with (
-        pytest.raises(ApiError, match="response of Acme"),
+        pytest.raises(ApiError, match="response from Acme"),
         open_client(platform.url, CREDENTIALS, "ACME_TOKEN", name="Acme") as client,
     ):
         client.get("/x").json()["id"]

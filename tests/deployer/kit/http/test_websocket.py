@@ -75,6 +75,27 @@ def test_a_platform_on_the_internet_cannot_send_the_client_elsewhere(url):
         list(iter_websocket_lines(url, home="https://acme.example/v1"))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "wss://",
+        "wss://[",
+        "wss://[::1",
+        "wss://acme.example:99999/tail",
+        "wss://acme.example:x/tail",
+        "wss://acme..example/tail",
+        "wss://xn--/tail",
+        f"wss://{'a' * 64}.example/tail",
+        "wss://acme.example/\n",
+        "mailto:acme",
+    ],
+)
+def test_an_invalid_address_is_an_api_error(url):
+    with pytest.raises((ApiError, ConfigError)):
+        list(iter_websocket_lines(url, home="https://acme.example/v1"))
+
+
 @pytest.mark.parametrize("home", ["http://localhost:1", "ws://127.0.0.1:1"])
 def test_a_platform_on_this_machine_may_name_another_port(home):
     with run(lambda connection: connection.send("one")) as url:

@@ -43,7 +43,7 @@ def test_a_timeout_names_what_was_waited_for():
     start, calls = now(), []
     with pytest.raises(DeployTimeout) as raised:
         poll(lambda: calls.append(1), lambda _: False, timeout=300, description="the build")
-    assert raised.value.message == "The build was not done after 5 min."
+    assert raised.value.message == "The build did not finish within 5 min."
     assert raised.value.hint
     assert now() - start == pytest.approx(300, abs=30)
     assert len(calls) > 20

@@ -12,16 +12,18 @@ import pytest
 from mastra_core.errors import BundleError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import (
+    ArchiveEntry,
+    compute_interpreter_key,
     get_interpreter,
     iter_python_entries,
     iter_shared_libraries,
-    iter_standard_library,
     list_extension_modules,
     strip_entries,
     write_tar,
 )
 from mastra_deployer.kit.runtimes import library_search, python_entries
 from mastra_deployer.kit.runtimes.elf_file import read_elf_file
+from mastra_deployer.kit.runtimes.python_entries import iter_standard_library
 from tests.deployer.kit.runtimes.interpreter_trees import (
     EXECUTABLE,
     MACHINE,
@@ -191,3 +193,23 @@ def test_a_standard_library_that_nothing_here_can_compile_is_an_error(tmp_path, 
     with pytest.raises(BundleError, match=f"Python {VERSION}") as raised:
         list(iter_python_entries(python, "python", tmp_path / "temporary"))
     assert "uv python install" in raised.value.hint
+
+
+def test_the_key_of_an_interpreter_depends_on_all_inputs(tmp_path):
+    python = get_interpreter(
+        VERSION, MACHINE, SilentReport(), source=str(write_tree(tmp_path / "python"))
+    )
+    library = tmp_path / "libc.so.6"
+    library.write_bytes(b"one")
+    entry = ArchiveEntry(path="lib/libc.so.6", source=library)
+    keys = [compute_interpreter_key(python, [entry], 1, True)]
+    assert compute_interpreter_key(python, [entry], 1, True) == keys[0]
+    library.write_bytes(b"other")
+    keys += [
+        compute_interpreter_key(python, [entry], *options) for options in ((1, True), (2, True))
+    ]
+    keys.append(compute_interpreter_key(python, [ArchiveEntry(path="x", content=b"1")], 2, True))
+    keys.append(compute_interpreter_key(python, [ArchiveEntry(path="x", content=b"2")], 2, True))
+    (python.library / "os.py").write_text("# changed")
+    keys.append(compute_interpreter_key(python, [ArchiveEntry(path="x", content=b"2")], 2, True))
+    assert len(set(keys)) == len(keys)

@@ -179,7 +179,7 @@ def test_a_module_of_the_app_keeps_its_name(tmp_path, module):
     manifest = BundleManifest(
         app="index:app", paths=("app", "vendor"), python=VERSION, wheels="any", entry="index:app"
     )
-    with pytest.raises(BundleError, match="The app has a module 'handler") as raised:
+    with pytest.raises(BundleError, match="the module 'handler") as raised:
         write_event_handler(tmp_path / "handler.py", manifest)
     assert "Rename" in raised.value.hint
     write_event_handler(tmp_path / "mastra_handler.py", manifest)

@@ -36,8 +36,8 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     text = await result if inspect.isawaitable(result) else result
     if not isinstance(text, str):
         raise ConfigError(
-            f"The function for the instructions returned {type(text).__name__!r}, which is not "
-            "text.",
+            f"The function that was passed as instructions returned {type(text).__name__!r}, which "
+            "is not text.",
             "Return text.",
         )
     return text
@@ -48,7 +48,7 @@ def _look_up(path: str, context: Mapping[str, Any]) -> str:
     for name in path.split("."):
         if not isinstance(value, Mapping) or name not in value:
             raise InvalidInput(
-                f"The instructions need the value {path!r} of the request context.",
+                f"The instructions use the value {path!r}, which is not in the request context.",
                 "Send the value with the request, or set it in a middleware.",
             )
         value = value[name]

@@ -139,7 +139,9 @@ def _record_import(
     if not level:
         return builtins.__import__(name, namespace, local_names, names or (), level)
     if not names or "*" in names:
-        raise ImportError(f"The names that {name!r} exports are not known before its import.")
+        raise ImportError(
+            f"The names that {name!r} exports are not known before {name!r} is imported."
+        )
     return _ModuleProxy(resolve_name("." * level + name, namespace["__package__"]))
 
 

@@ -103,8 +103,10 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         for call in decisions:
             if call not in waiting_ids:
                 raise InvalidInput(
-                    f"The run {self.run_id!r} is not waiting for the call {call!r}.",
-                    f"The run waits for {', '.join(map(repr, sorted(waiting_ids)))}.",
+                    f"The run {self.run_id!r} is not waiting for a decision about the call "
+                    f"{call!r}.",
+                    "The run waits for decisions about "
+                    f"{', '.join(map(repr, sorted(waiting_ids)))}.",
                 )
         return msgspec.structs.replace(
             self.run_input,
@@ -337,7 +339,7 @@ def build_ambiguity(run_id: str) -> Conflict:
     """
     return Conflict(
         f"Several resources have a run {run_id!r}.",
-        "Name the owner of the run: resourceId in a request, or resource in Python.",
+        "Name the owner of the run: resourceId in a request, resource in Python, or --resource.",
     )
 
 

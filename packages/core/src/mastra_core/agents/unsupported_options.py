@@ -23,8 +23,8 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
     for name in names:
         if getattr(run_input, name) != getattr(_DEFAULTS, name):
             raise InvalidInput(
-                f"An agent of {framework} does not support the option {name!r} for one run.",
-                f"Set the option on the agent, or use one of {', '.join(_list_supported(names))}.",
+                f"Agents of {framework} do not support the option {name!r} in a single run.",
+                f"Set the option on the agent. A run supports {', '.join(_list_supported(names))}.",
             )
 
 

@@ -13,11 +13,11 @@ __all__ = ("is_connection_lost", "to_storage_error")
 
 _RESTARTING = (
     "{source} is starting or stopping.",
-    "Send the request again when the server runs. Nothing of the request is stored.",
+    "Send the request again when the server is running. This request has stored nothing.",
 )
 _LOST = (
     "The connection to {source} was lost.",
-    "Send the request again. Its last change may be stored or not.",
+    "Send the request again. Its last change may or may not be stored.",
 )
 _PASSWORD = (
     "{source} has refused the user or the password.",
@@ -29,7 +29,7 @@ _NO_DATABASE = (
 )
 _TOO_MANY = (
     "{source} has no free connections.",
-    "Raise max_connections of the server, or use fewer workers or a smaller max_connections=...",
+    "Raise the server's max_connections. Or use fewer workers or a smaller max_connections=...",
 )
 _MESSAGES = {  # by the code of PostgreSQL
     "28": _PASSWORD,
@@ -47,7 +47,7 @@ _MESSAGES = {  # by the code of PostgreSQL
     "57P": _RESTARTING,
     "57014": (
         "{source} took too long.",
-        "Read or write less in one request, or raise statement_timeout of the server.",
+        "Read or write less in one request, or raise the server's statement_timeout.",
     ),
     "25006": (
         "{source} is read-only.",

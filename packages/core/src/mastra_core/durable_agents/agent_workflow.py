@@ -130,6 +130,6 @@ def _build_input(value: Any, context: StepContext) -> tuple[AgentInput, bool]:
 
 def _build_error(name: str) -> InvalidInput:
     return InvalidInput(
-        f"A durable run cannot have the option {name!r}, because code cannot be stored.",
+        f"The option {name!r} contains code, which a durable run cannot store.",
         "Pass the option to Agent(...). To set the type of one answer, pass output_schema.",
     )

@@ -17,7 +17,6 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRun,
     SuspendedRunPage,
     SuspendedRunQuery,
-    build_ambiguity,
 )
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
@@ -211,14 +210,9 @@ class DurableAgent(AgentWrapper):
     async def _find(self, run_id: str, resource: str) -> Run:
         """Return a run. If the caller names no resource, prefer the run without a resource."""
         try:
-            run = await self._engine.get(self.workflow, run_id, resource)
+            return await self._engine.get(self.workflow, run_id, resource)
         except NotFound:
             raise NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.") from None
-        if run.record.resource_id and not resource:
-            counts = await self._engine.count(self.workflow, RunQuery(run_id=run_id))
-            if sum(counts.values()) > 1:
-                raise build_ambiguity(run_id)
-        return run
 
     async def _run(self, run_input: AgentInput, *, live: bool) -> AsyncGenerator[AgentEvent]:
         run, offset = await (

@@ -207,7 +207,7 @@ class McpClient:
                 return found
         raise McpFailed(
             f"The MCP server {self._label!r} lists its tools on more than {_MAX_PAGES} pages.",
-            "Check the server, which may name a next page without end.",
+            "Check the server: it may send a next page after every page.",
         )
 
     async def _get_connection(self) -> Connection:

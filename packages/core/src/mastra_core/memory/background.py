@@ -67,6 +67,6 @@ class TitleTask:
         if not done:
             task.cancel()
             get_logger("mastra.memory").warning(
-                "no title was generated until %g s after the run", _MAX_WAIT
+                "no title was generated within %g s after the run", _MAX_WAIT
             )
         return task.result() if done and not task.cancelled() else ""

@@ -301,8 +301,8 @@ class Memory:
         """
         if self.notes_form is None:
             raise InvalidInput(
-                "The working memory of this Memory is disabled.",
-                "Set Memory(working_memory=...) in the app.",
+                "Working memory is disabled.",
+                "Enable it in the app: Memory(working_memory=...).",
             )
         text = self.notes_form.validate(text)
         owner = thread_id if self.scope == "thread" else resource

@@ -96,7 +96,8 @@ class Bundle:
             ) from None
         if not all(map(_is_inside, (*manifest.paths, *manifest.executables))):
             raise BundleError(
-                f"A path in {MANIFEST} in {str(directory)!r} points outside of the bundle.",
+                f"{MANIFEST} in {str(directory)!r} contains a path that points outside of the "
+                "bundle.",
                 "Run mastra bundle again.",
             )
         entries = _list_entries(directory)
@@ -167,7 +168,8 @@ def _restore_executables(directory: Path, manifest: BundleManifest, entries: _En
             raise BundleError(
                 f"The executable bit of {name!r} in the bundle {str(directory)!r} was changed and "
                 f"cannot be restored ({error.strerror}).",
-                "Copy the bundle with a program that keeps modes, such as tar, cp -p or rsync -p.",
+                "Copy the bundle with a program that keeps the modes of files, such as tar, cp -p "
+                "or rsync -p.",
             ) from error
 
 

@@ -7,7 +7,7 @@ from mastra_core.errors import StorageError
 __all__ = ("is_missing_table", "is_transient", "to_storage_error")
 
 _RETRY = "Send the request again. D1 has stored nothing."
-_UNKNOWN = "Send the request again. D1 may have stored the data or not."
+_UNKNOWN = "Send the request again. D1 may or may not have stored the data."
 _LOST = ("The connection to the D1 database {name!r} was lost.", _UNKNOWN)
 _RESTARTING = ("The D1 database {name!r} is restarting.", _UNKNOWN)
 _TOO_MANY_QUERIES = (
@@ -46,7 +46,7 @@ _MESSAGES = {  # by a part of D1's message
     "Too many subrequests": _TOO_MANY_QUERIES,
     "SQLITE_TOOBIG": (
         "A value or statement is too large for the D1 database {name!r}.",
-        "D1 stores at most 2 MB in a row. Shorten the message, or store its files elsewhere.",
+        "D1 stores at most 2 MB in one row. Shorten the message, or store its files elsewhere.",
     ),
     "SQLITE_FULL": _FULL,
     "Exceeded maximum": _FULL,

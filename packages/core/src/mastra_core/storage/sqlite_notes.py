@@ -90,7 +90,7 @@ class SqliteNotes:
                 return changed
             await _wait(number)
         raise Conflict(
-            f"The working memory of {owner!r} is changed by too many callers at once.",
+            f"Too many callers are changing the working memory of {owner!r} at once.",
             "Send the request again.",
         )
 

@@ -64,7 +64,7 @@ def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:
     size = sum(map(_get_value_size, row))
     if size > maximum:
         raise InvalidInput(
-            f"The {name} takes {size} bytes, and the database stores at most {maximum} in a row.",
+            f"The {name} has {size} bytes, but one row of the database can have at most {maximum}.",
             "Store less content, or store files elsewhere and pass their URLs.",
         )
 

@@ -45,12 +45,12 @@ _IMPORT_RULES = (
     _Rule(
         find=find_environment_reads,
         message="{text} is read while the app is imported, when variables have no value.",
-        hint=f"Read it in a function that runs with a request. {_REQUEST}",
+        hint=f"Read it in a function that runs during a request. {_REQUEST}",
     ),
     _Rule(
         find=find_random_values,
         message="{text} runs while the app is imported, which a Worker refuses.",
-        hint=f"Make the value in a function that runs with a request. {_REQUEST}",
+        hint=f"Make the value in a function that runs during a request. {_REQUEST}",
         severity="error",
     ),
 )

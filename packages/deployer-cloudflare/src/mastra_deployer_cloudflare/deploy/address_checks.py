@@ -25,7 +25,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
     """
     if settings.workers_dev and not subdomain:
         raise DeployError(
-            "The account has no subdomain of workers.dev.",
+            "The account has no workers.dev subdomain.",
             "Choose a subdomain on dash.cloudflare.com, under Workers & Pages. Or set "
             "workers_dev=false, and routes or custom_domains.",
         )
@@ -47,14 +47,14 @@ def require_preview_address(
     name = settings.project_name
     if subdomain and not get_preview_url(settings, subdomain, _ANY_ID):
         raise DeployError(
-            f"The name {name!r} is too long for preview addresses.",
+            f"The name {name!r} is too long for preview URLs.",
             "Use at most 54 characters for project_name. Or deploy with --prod.",
         )
     switches = read_switches(api, name)
     is_off = not settings.workers_dev or (not is_new and switches["enabled"])
     if not subdomain or (is_off and not switches["previews_enabled"]):
         raise DeployError(
-            f"The Worker {name!r} has no preview addresses.",
-            "Switch on preview URLs of the Worker on dash.cloudflare.com, or set "
-            "workers_dev=true. Or deploy with --prod.",
+            f"The Worker {name!r} has no preview URLs.",
+            "Switch on the Worker's preview URLs on dash.cloudflare.com, or set workers_dev=true. "
+            "Or deploy with --prod.",
         )

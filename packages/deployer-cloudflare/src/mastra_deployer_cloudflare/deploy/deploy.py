@@ -93,7 +93,7 @@ def deploy(
         version = None if unchanged else find_uploaded(state, upload)
         if version is None or not is_complete(api, state.name, version, upload):
             version = upload_version(api, state, upload, report)
-        return run.finish_version(version, upload)
+        return run.finish_version(state, version, upload)
 
 
 def find_unchanged(
@@ -173,7 +173,8 @@ class _DeployRun:
                 "Later versions are tested first.",
             )
             self._set_worker()
-        return self._describe(version, upload, live=self._is_published)
+        is_draft = self._request.environment == "production" and not self._is_published
+        return self._describe(version, upload, live=self._is_published, draft=is_draft)
 
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
@@ -187,12 +188,21 @@ class _DeployRun:
             self._set_worker()
         return self._describe(version, upload, live=True)
 
-    def finish_version(self, version: WorkerVersion, upload: WorkerUpload) -> Deployment:
-        """Send the traffic to an uploaded version, or leave it a draft."""
+    def finish_version(
+        self, worker: WorkerState, version: WorkerVersion, upload: WorkerUpload
+    ) -> Deployment:
+        """Send the traffic to an uploaded version, or leave it a draft.
+
+        :param worker: the state of the Worker before the upload.
+        :param version: the version.
+        :param upload: the upload of the deploy.
+        """
         if self._request.environment == "preview":
             return self._describe(version, upload, live=True)
         if self._is_draft(version):
-            return self._describe(version, upload, live=False)
+            is_new = worker.find(version.id) is None
+            is_draft = is_new or worker.is_draft(version)  # another one may have been live
+            return self._describe(version, upload, live=False, draft=is_draft)
         state = read_state(self._api, self._name)
         if state is not None:
             shares = {version.id: _ALL}
@@ -209,7 +219,7 @@ class _DeployRun:
         if self._find_preview_url(version):
             return True
         self._report.note(
-            "The Worker has no preview addresses, so the version is live before its smoke test.",
+            "The Worker has no preview URLs, so the version is live before its smoke test.",
             "Switch on preview URLs of the Worker on dash.cloudflare.com.",
         )
         return False
@@ -223,7 +233,9 @@ class _DeployRun:
             return ""
         return get_preview_url(self._settings, self._subdomain, version.alias or version.id[:8])
 
-    def _describe(self, version: WorkerVersion, upload: WorkerUpload, *, live: bool) -> Deployment:
+    def _describe(
+        self, version: WorkerVersion, upload: WorkerUpload, *, live: bool, draft: bool = False
+    ) -> Deployment:
         preview_url = self._find_preview_url(version)
         url = get_url(self._settings, self._subdomain)
         is_preview = self._request.environment == "preview"
@@ -241,4 +253,5 @@ class _DeployRun:
             commit=tags.commit,
             fingerprint=self._request.fingerprint,
             reachable=shown.startswith("https://"),
+            draft=draft,
         )

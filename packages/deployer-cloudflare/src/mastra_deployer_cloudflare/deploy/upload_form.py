@@ -133,7 +133,7 @@ def require_handlers(bundle: Bundle, settings: CloudflareDeployer) -> None:
     config = read_worker_config(bundle.directory)
     if settings.crons and "scheduled" not in config.handlers:
         raise BundleError(
-            "The settings have crons, but the bundle was made without crons.",
+            "The settings contain crons, but the bundle was made without crons.",
             "Bundle again with the same settings: mastra bundle cloudflare.",
         )
 

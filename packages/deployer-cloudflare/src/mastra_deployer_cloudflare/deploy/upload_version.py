@@ -146,8 +146,8 @@ def _require_bindings(
     if missing := _list_missing(api, name, version, names):
         raise ApiError(
             f"Cloudflare did not store these variables and bindings: {', '.join(missing)}.",
-            f"Run the same command again. The version {version.id[:8]} has no traffic, unless it "
-            "is the first one of the Worker.",
+            f"Run the same command again. The version {version.id[:8]} receives no traffic, unless "
+            "it is the Worker's first version.",
         )
 
 

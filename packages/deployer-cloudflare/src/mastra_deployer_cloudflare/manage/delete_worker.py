@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from mastra_core.pipeline import Report
 from mastra_core.secret import Secret
@@ -12,7 +13,16 @@ from mastra_deployer_cloudflare.resources.versions import read_state
 from mastra_deployer_cloudflare.resources.zones import find_zone, get_host
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
+if TYPE_CHECKING:
+    from mastra_deployer_cloudflare.api import CloudflareApi
+
 __all__ = ("destroy",)
+
+
+_ZONE_HINT = (
+    "A deleted zone has no routes. If the zone exists, delete its route on dash.cloudflare.com, "
+    "because the token lacks the permission 'Zone: Read'."
+)
 
 
 def destroy(
@@ -29,9 +39,9 @@ def destroy(
         name = settings.project_name
         if read_state(api, name) is None:
             return False
-        for zone in {find_zone(api, get_host(pattern)) for pattern in settings.routes}:
+        for zone in _find_zones(api, settings, report):
             path = f"/zones/{zone}/workers/routes"
-            for item in api.get(path) or ():
+            for item in api.find(path) or ():
                 if item.get("script") == name:
                     api.delete(f"{path}/{item['id']}")
         path = api.build_path("/workers/domains")
@@ -46,3 +56,15 @@ def destroy(
             "Delete them on dash.cloudflare.com if nothing else uses them.",
         )
     return True
+
+
+def _find_zones(api: CloudflareApi, settings: CloudflareDeployer, report: Report) -> set[str]:
+    """Return the zones of the routes that the account still has; report the others."""
+    hosts = dict.fromkeys(map(get_host, settings.routes))
+    zones = {host: find_zone(api, host) for host in hosts}
+    missing = ", ".join(repr(host) for host, zone in zones.items() if zone is None)
+    if missing:
+        report.note(
+            f"The account has no zone for {missing}, so no route was deleted there.", _ZONE_HINT
+        )
+    return {zone for zone in zones.values() if zone is not None}

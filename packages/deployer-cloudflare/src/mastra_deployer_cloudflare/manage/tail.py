@@ -53,7 +53,7 @@ def _iter_lines(url: str, home: str, versions: frozenset[str]) -> Iterator[LogLi
             event = json.loads(text)
         except ValueError:
             raise ApiError(
-                "Cloudflare's tail sent a line that is not JSON.", "Read the log without --follow."
+                "Cloudflare sent a log line that is not JSON.", "Read the log without --follow."
             ) from None
         if isinstance(event, dict) and _get_version(event) in versions:
             yield from _iter_event_lines(event)

@@ -24,12 +24,12 @@ _LIMIT = 1000
 _TIMEOUT = 300  # seconds
 _RANDOM_HINT = (
     "All instances of a Worker would get the same value. Make the value in a function that runs "
-    'with a request. Or set build_app = "request", so that the app is imported at the first '
+    'during a request. Or set build_app = "request", so that the app is imported at the first '
     "request."
 )
 _VARIABLE_HINT = (
     "Variables have no value while a Worker is imported. Read the variable in a function that "
-    'runs with a request. Or set build_app = "request".'
+    'runs during a request. Or set build_app = "request".'
 )
 _OTHER_HINT = 'Correct the cause, or set build_app = "request" to import the app later.'
 

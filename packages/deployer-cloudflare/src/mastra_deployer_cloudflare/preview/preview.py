@@ -63,7 +63,10 @@ def _find_bindings(
     """Return the options that start local bindings; print which bindings the preview lacks."""
     remote = sorted({*settings.services, *([settings.ai] if settings.ai else [])})
     if remote:
-        _print(f"The preview has no binding {', '.join(remote)}, because it needs an account.")
+        _print(
+            f"The preview has no binding {', '.join(remote)}, because service and AI bindings need "
+            "an account."
+        )
     names = list_bindings(settings)
     package = find_wrangler(Path.cwd()) if names else None
     if names and package is None:

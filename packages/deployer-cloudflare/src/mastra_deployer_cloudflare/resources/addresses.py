@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_deployer.kit import get_or_create
-from mastra_deployer_cloudflare.resources.zones import find_zone, get_host
+from mastra_deployer_cloudflare.resources.zones import get_host, require_zone
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
     """Yield the missing routes, and the routes of this Worker to remove in the same zones."""
     zones: dict[str, list[str]] = {}
     for pattern in settings.routes:
-        zones.setdefault(find_zone(api, get_host(pattern)), []).append(pattern)
+        zones.setdefault(require_zone(api, get_host(pattern)), []).append(pattern)
     for zone, patterns in zones.items():
         path = f"/zones/{zone}/workers/routes"
         existing = {str(item["pattern"]): item for item in api.get(path) or ()}
@@ -141,8 +141,8 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             body = {"pattern": pattern, "script": settings.project_name}
             if pattern in existing:
                 raise DeployError(
-                    f"The route {pattern!r} excludes this address from all Workers.",
-                    "Delete that route on dash.cloudflare.com, or correct the setting routes.",
+                    f"The existing route {pattern!r} excludes its addresses from all Workers.",
+                    "Delete the route on dash.cloudflare.com, or correct the routes setting.",
                 )
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():
@@ -164,7 +164,7 @@ def _compare_domains(api: CloudflareApi, settings: CloudflareDeployer) -> Iterat
                 "hostname": host,
                 "service": name,
                 "environment": _ENVIRONMENT,
-                "zone_id": find_zone(api, host),
+                "zone_id": require_zone(api, host),
             }
             yield AddressChange(text=f"custom domain {host}", method="PUT", path=path, body=body)
     for item in api.get(path, service=name) or ():

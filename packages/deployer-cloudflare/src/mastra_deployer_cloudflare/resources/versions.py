@@ -209,6 +209,7 @@ class WorkerState:
             message=tags.message,
             commit=tags.commit,
             fingerprint=tags.fingerprint,
+            draft=not is_live and self.is_draft(version),
         )
 
 

@@ -51,7 +51,8 @@ class WorkerSecrets:
         state = read_state(self._api, self._name)
         require_deployed(
             state and state.production,
-            f"The account has no Worker {self._name!r} in production for these variables.",
+            f"The variables cannot be stored, because the Worker {self._name!r} is not deployed to "
+            "production.",
             "Deploy first, with --prod. A deploy also sets the variables that the app declares.",
         )
         entries = {

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -16,11 +14,11 @@ from mastra_core.pipeline import Build, Report
 from mastra_deployer.kit import (
     ArchiveEntry,
     BundledPython,
+    compute_interpreter_key,
     get_cache_directory,
     get_interpreter,
     iter_python_entries,
     iter_shared_libraries,
-    iter_standard_library,
     list_extension_modules,
     strip_entries,
     write_zip,
@@ -32,6 +30,7 @@ __all__ = ("HOME", "LIBRARIES", "Interpreter", "write_interpreter")
 HOME = "python"
 LIBRARIES = "lib"
 _MACHINE = "x86_64"  # Netlify's functions run only on this machine type
+_VERSION = 6  # of the archive that this module writes
 _GLIBC = "2.34"  # of Amazon Linux 2023, which runs Node 20 and newer
 
 
@@ -73,7 +72,8 @@ def write_interpreter(
     for loader in loaders:
         _check_loader(loader)
     modules = _select_modules(build) if bytecode else frozenset()
-    key = _compute_key(python, libraries, f"{strip} {bytecode} {modules and sorted(modules)}")
+    options = (_VERSION, strip, bytecode, modules and sorted(modules))
+    key = compute_interpreter_key(python, libraries, *options)
     cache = get_cache_directory("netlify-python") / f"{key}.zip"
     if not cache.is_file():
         _write_cache(python, libraries, cache, modules, bytecode=bytecode, strip=strip)
@@ -90,7 +90,7 @@ def _check_loader(entry: ArchiveEntry) -> None:
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "
-            "cannot start Python in a function.",
+            "cannot start Python in a Netlify function.",
             "Bundle on a newer system, such as Debian 12, Ubuntu 22.04 or AlmaLinux 9.",
         )
 
@@ -144,14 +144,3 @@ def _write_cache(
 def _is_included(entry: ArchiveEntry, bytecode: bool) -> bool:
     """Return whether an entry of the interpreter belongs into a function."""
     return not entry.link and (bytecode or not entry.path.endswith(".pyc"))
-
-
-def _compute_key(python: BundledPython, libraries: list[ArchiveEntry], options: str) -> str:
-    """Hash the size and the time of each input, because reading the inputs takes too long."""
-    digest = hashlib.sha256(f"5 {zlib.ZLIB_RUNTIME_VERSION} {python} {options}".encode())
-    files = [python.path, *iter_standard_library(python)]
-    files += [entry.source for entry in libraries if entry.source]
-    for path in files:
-        state = path.stat()
-        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()

@@ -153,6 +153,6 @@ def _refuse_other_context(
         raise DeployError(
             f"Netlify created the draft in the context {context!r}, where these variables do not "
             f"have their production values: {', '.join(sorted(names))}.",
-            "Set the variables for this deploy, in the environment or in .env. Or publish "
-            "without a draft: -s staged=false.",
+            "Set the variables in the environment or in .env, and deploy again. Or publish without "
+            "a draft: -s staged=false.",
         )

@@ -61,7 +61,8 @@ class BundleFiles:
                 raise BundleError(
                     f"The functions {functions[digest].name!r} and {function.name!r} have the same "
                     "content, so Netlify would run only one of them.",
-                    "Put the name of each function into its zip.",
+                    "Write the name of each function into a file in its zip, so that the zips "
+                    "differ.",
                 )
             functions[digest], paths[digest] = function, bundle.directory / function.path
         static = FileManifest.from_directory(bundle.directory / STATIC, "sha1")
@@ -179,12 +180,12 @@ def _choose_hint(error: ApiError, files: BundleFiles) -> str:
     if "reserved key" in message:
         return "Rename the environment variable, because AWS Lambda reserves its name."
     if "4kb" in message or "environment variables exceed" in message:
-        return "The variables of the site and of the team count too. Remove some of them."
+        return "The limit includes the variables of the site and of the team. Remove some of them."
     return error.hint
 
 
 def _build_digest_error(digest: str) -> DeployError:
     return DeployError(
-        f"Netlify requires the content {digest!r}, which the bundle does not have.",
+        f"Netlify requires a file with the digest {digest!r}, which the bundle does not contain.",
         "Run the same command again. If the error remains, update mastra-deployer-netlify.",
     )

@@ -158,7 +158,7 @@ def _stream_lines(address: str, home: str, message: str) -> Iterator[tuple[str, 
             row = json.loads(text)
         except ValueError:
             raise ApiError(
-                "Netlify's log sent a line that is not JSON.", "Read it without --follow."
+                "Netlify sent a log line that is not JSON.", "Read it without --follow."
             ) from None
         if isinstance(row, dict) and row.get("message"):
             yield "", _to_line(row)

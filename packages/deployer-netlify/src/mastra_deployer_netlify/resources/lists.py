@@ -29,7 +29,7 @@ def read_objects(response: httpx.Response) -> list[dict[str, Any]]:
     request = response.request
     raise ApiError(
         f"The response to {request.method} {request.url.path} is not a list of JSON objects.",
-        "Check the address, and any proxy between this machine and Netlify.",
+        "Check the address of Netlify's API, and any proxy in between.",
     )
 
 

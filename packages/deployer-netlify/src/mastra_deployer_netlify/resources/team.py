@@ -36,7 +36,7 @@ def get_team(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
         )
     if len(teams) != 1:
         raise ConfigError(
-            f"The token has access to {len(teams)} teams, but the setting scope does not select "
+            f"The token has access to {len(teams)} teams, but the scope setting does not select "
             "one of them.",
             f"Set scope to the slug of a team: {slugs}.",
         )

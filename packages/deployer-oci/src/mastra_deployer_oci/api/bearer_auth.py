@@ -85,7 +85,7 @@ class RegistryAuth(httpx.Auth):
             return (yield from self._fetch_token(challenge))
         if response.status_code in _REJECTED:
             raise AuthError(
-                f"{host} gave no token for {' '.join(self._scopes)!r} ({response.status_code}).",
+                f"{host} issued no token for {' '.join(self._scopes)!r} ({response.status_code}).",
                 "Check the user name, the password and the permissions of the user.",
             )
         try:
@@ -93,8 +93,9 @@ class RegistryAuth(httpx.Auth):
             return str(content.get("token") or content["access_token"])
         except (httpx.HTTPStatusError, ApiError, TypeError, AttributeError, KeyError):
             raise AuthError(
-                f"The response of {host} has status {response.status_code} and no token.",
-                "Run the same command again. If it fails again, ask the operator of the registry.",
+                f"{host} responded with status {response.status_code} and without a token.",
+                "Run the same command again. If the error remains, ask the operator of the "
+                "registry.",
             ) from None
 
     def _build_token_request(self, challenge: dict[str, str]) -> httpx.Request:

@@ -29,6 +29,7 @@ def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
     raise ApiError(
         f"{registry} responded to {request.method} {request.url.path} with {response.status_code}, "
         f"a redirect to {host!r}.",
-        "Nothing was stored. Check the address of the registry, and any login page before it.",
+        "Nothing was stored. Check the address of the registry, and any login page in front of the "
+        "registry.",
         status=response.status_code,
     )

@@ -183,7 +183,7 @@ class Repository:
             return (), None
         tags = read_object(response).get("tags") or ()
         if not all(isinstance(tag, str) for tag in tags):
-            self._raise_invalid("its list of tags contains values that are not texts")
+            self._raise_invalid("its list of tags contains values that are not text")
         next_page = _NEXT.search(response.headers.get("link", ""))
         # Only the path is kept: all pages come from the registry itself.
         following = response.url.join(next_page[1]).raw_path.decode() if next_page else None
@@ -203,7 +203,7 @@ class Repository:
     def _raise_invalid(self, reason: str) -> NoReturn:
         raise ApiError(
             f"{self.image.registry} does not behave like a registry: {reason}.",
-            "Check the address of the registry, and any proxy before it.",
+            "Check the address of the registry, and any proxy in front of the registry.",
         )
 
 

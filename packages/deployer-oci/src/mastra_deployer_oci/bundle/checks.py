@@ -43,7 +43,11 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
         )
     if settings.health and not settings.health.startswith("/"):
         message = f"health={settings.health!r} is not a path."
-        problems.append(Problem(message=message, hint="Write a path such as /health, or nothing."))
+        problems.append(
+            Problem(
+                message=message, hint="Write a path such as /health, or leave the setting empty."
+            )
+        )
     if not 0 <= settings.port <= _LAST_PORT:
         message = f"port={settings.port} is not a port."
         problems.append(Problem(message=message, hint=f"Use a number from 0 to {_LAST_PORT}."))

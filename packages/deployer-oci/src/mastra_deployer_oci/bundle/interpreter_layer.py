@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from mastra_deployer.kit import (
     ArchiveEntry,
     BundledPython,
+    compute_interpreter_key,
     iter_python_entries,
     iter_shared_libraries,
-    iter_standard_library,
     list_extension_modules,
     strip_entries,
 )
@@ -25,6 +23,7 @@ __all__ = ("PREFIX", "build_interpreter_layer")
 
 PREFIX = "usr/local"
 
+_VERSION = 4  # of the layer that this module writes
 _USERS = "root:x:0:0:root:/root:/sbin/nologin\napp:x:{user}:{group}:app:/tmp:/sbin/nologin\n"
 _GROUP = "root:x:0:\napp:x:{group}:\n"
 _SWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
@@ -49,20 +48,8 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
 
     libraries = iter_shared_libraries(python.path, list_extension_modules(python))
     system_entries = [*libraries, *_iter_system_entries(user)]
-    return get_or_create_layer(_compute_cache_key(python, system_entries, strip), blobs, write)
-
-
-def _compute_cache_key(python: BundledPython, extra: list[ArchiveEntry], strip: bool) -> str:
-    """Hash the size and the time of each input, because reading the inputs takes too long."""
-    digest = hashlib.sha256(f"3 {zlib.ZLIB_RUNTIME_VERSION} {python} {strip}".encode())
-    files = [python.path, *iter_standard_library(python)]
-    files += [entry.source for entry in extra if entry.source]
-    for path in files:
-        state = path.stat()
-        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
-    for entry in extra:
-        digest.update(f"{entry.path} {entry.mode} ".encode() + entry.content)
-    return digest.hexdigest()
+    key = compute_interpreter_key(python, system_entries, _VERSION, strip)
+    return get_or_create_layer(key, blobs, write)
 
 
 def _iter_system_entries(user: str) -> Iterator[ArchiveEntry]:

@@ -57,7 +57,9 @@ def deploy(
         if event.event == DRAFT:
             live = registry.find_manifest(event.moves)
             is_live = live is not None and live.digest == event.image
-            return to_deployment(registry, record_draft(registry, log, event), live=is_live)
+            record = record_draft(registry, log, event)
+            is_draft = not is_live and log.is_draft(record)
+            return to_deployment(registry, record, live=is_live, draft=is_draft)
         _warn_about_other_tool(registry, log, event.moves, report)
         record = publish(registry, log, event, same_app=settings.merge)
         deployment = to_deployment(registry, record, live=True)

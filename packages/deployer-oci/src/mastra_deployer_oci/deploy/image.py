@@ -73,8 +73,9 @@ def open_image(
 
     if settings.merge and is_draft(request):
         raise ConfigError(
-            "merge=true adds a platform to the image of a tag, but with --no-promote no tag moves.",
-            "Deploy all platforms with --preview, and then promote the last deployment.",
+            "merge=true adds a platform to the image of the production tag, but --no-promote must "
+            "not change this tag.",
+            "Deploy each platform with --preview, and then promote the last deployment.",
         )
     plan = read_plan(bundle.directory)
     reference = Reference.parse(plan.base) if plan.base else None

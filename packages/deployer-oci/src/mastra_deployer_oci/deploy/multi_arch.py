@@ -38,7 +38,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
         if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
             raise DeployError(
                 f"The image for {item['platform']['architecture']} in {registry.image.name}:{tag} "
-                "contains another version of the app, so this image cannot be added to it.",
+                "contains another version of the app, so this platform cannot be added.",
                 "Deploy this version for one platform without -s merge=true. Then deploy it for "
                 "each other platform with -s merge=true.",
             )

@@ -51,8 +51,8 @@ def is_connection_error(error: ApiError) -> bool:
 def _choose_hint(status: int) -> str:
     if status == _TOO_LARGE:
         return (
-            "Raise the size limit of requests at the registry, or at the proxy before it (nginx: "
-            "client_max_body_size)."
+            "Raise the size limit of requests in the registry, or in the proxy in front of it "
+            "(nginx: client_max_body_size)."
         )
     return f"The registry's disk may be full. {_RESUME}" if status >= _SERVER_ERROR else _RESUME
 
@@ -61,5 +61,5 @@ def _build_location_hint(registry: Repository) -> str:
     return (
         "Credentials are sent only to the registry itself. Correct the external address of "
         f"{registry.image.registry} in its configuration, or the headers X-Forwarded-Host and "
-        "X-Forwarded-Proto of the proxy before it."
+        "X-Forwarded-Proto of the proxy in front of it."
     )

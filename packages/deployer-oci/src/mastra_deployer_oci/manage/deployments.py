@@ -52,7 +52,10 @@ def list_deployments(
                 live_images[record.moves] = image.digest if image else ""
             live = live_images[record.moves] == record.image
             time = parse_record_time(first_records[short])
-            deployments.append(to_deployment(registry, record, live=live, creation_time=time))
+            draft = not live and log.is_draft(record)
+            deployments.append(
+                to_deployment(registry, record, live=live, draft=draft, creation_time=time)
+            )
         return deployments
 
 

@@ -79,8 +79,8 @@ def get_image(registry: Repository, record: Record) -> Document:
     if image is None:
         raise DeployError(
             f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
-            "Deploy that version again. Exclude tags that begin with mastra- from the registry's "
-            "clean-up.",
+            "Deploy that version of the app again. Exclude tags that begin with mastra- from the "
+            "registry's clean-up rules.",
         )
     return image
 
@@ -100,13 +100,19 @@ def _assign_name(record: Record, creation_time: dt.datetime) -> Record:
 
 
 def to_deployment(
-    registry: Repository, record: Record, *, live: bool, creation_time: dt.datetime | None = None
+    registry: Repository,
+    record: Record,
+    *,
+    live: bool,
+    draft: bool = False,
+    creation_time: dt.datetime | None = None,
 ) -> Deployment:
     """Convert a record to a deployment.
 
     :param registry: the target repository.
     :param record: the record.
     :param live: whether the record's tag points to the image.
+    :param draft: whether the production tag never pointed to the image.
     :param creation_time: when the image was first deployed; the record's own time where ``None``.
     :returns: the deployment.
     """
@@ -121,4 +127,5 @@ def to_deployment(
         commit=record.commit,
         branch=record.branch,
         fingerprint=record.fingerprint,
+        draft=draft,
     )

@@ -175,6 +175,13 @@ class ReleaseLog:
         records = (item for item in self.iter_records(short) if item.event != DRAFT)
         return next((item for item in records if item.moves == tag), None)
 
+    def is_draft(self, record: Record) -> bool:
+        """Return whether a record is of an image to which no tag was ever moved.
+
+        :param record: the newest record of the image under its tag.
+        """
+        return record.event == DRAFT and self.find_newest(record.image, record.moves) is None
+
     def next_time(self) -> dt.datetime:
         """Return the current time, or a later time if a record is from the future."""
         now = dt.datetime.now(dt.UTC)

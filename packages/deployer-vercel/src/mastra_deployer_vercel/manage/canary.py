@@ -51,7 +51,8 @@ def set_canary(
         raise DeployError(
             f"{item['id']} is a preview. Only production deployments can receive production "
             "traffic.",
-            "Deploy with --prod --no-promote. Then set the share of that deployment.",
+            "Deploy with --prod --no-promote. Then pass the id of the new deployment to mastra "
+            "canary.",
         )
     release = find_active_release(client, settings)
     refuse_other_canary(item["id"], get_canary_id(release))
@@ -123,7 +124,7 @@ def _find_stage_index(release: dict[str, Any], percent: int, share: int) -> int:
         later = ", ".join(str(item) for item in shares if item > share)
         raise DeployError(
             f"The share of the new deployment cannot change from {share} % to {percent} %.",
-            f"Pass one of its next stages: {later}. Or end the release with --percent 0, and start "
-            "again.",
+            f"Pass the percentage of a later stage: {later}. Or end the release with --percent 0, "
+            "and start again.",
         )
     return shares.index(percent)

@@ -57,5 +57,8 @@ def destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool
     :returns: whether there was a project.
     """
     with open_api(settings, credentials) as client:
-        path = build_project_path(settings)
-        return client.delete(path, extensions={"mastra_accept": (404,)}).is_success
+        # A repeated deletion gets 404, so its status does not tell whether there was a project.
+        if find_project(client, settings) is None:
+            return False
+        client.delete(build_project_path(settings), extensions={"mastra_accept": (404,)})
+        return True

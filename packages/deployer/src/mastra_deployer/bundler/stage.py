@@ -358,7 +358,7 @@ def _find_interpreter(project: Project, platform: Platform, report: Report) -> I
     if is_pyodide(platform):
         report.note(
             "A bundle for Pyodide has no bytecode, because a snapshot of the imported app replaces "
-            "it. No Python of this machine starts the app.",
+            "it. The build cannot start the app, because the app needs Pyodide.",
             "To try the bundle, use the deployer's preview.",
         )
         return None

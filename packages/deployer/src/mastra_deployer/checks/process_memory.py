@@ -20,9 +20,9 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
         yield _build_memory_problem(build, target)
     if settings := build.manifest.serve.per_process:
         yield Problem(
-            message=f"Each instance of {target.name!r} has its own data of "
-            f"{', '.join(settings)}. A request sees the data of one instance, and the data is lost "
-            "with the instance.",
+            message=f"Each instance of {target.name!r} has its own data for {', '.join(settings)}. "
+            "A request sees only the data of its instance, and this data is lost when the "
+            "instance ends.",
             hint="Use the platform's own logs, metrics and rate limits, export traces by "
             "Telemetry(...), or give RateLimit(storage=...) a shared storage.",
             severity="warning",
@@ -30,8 +30,8 @@ def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
     if build.manifest.registry.get("agents") and not build.manifest.serve.shares_responses:
         path = f"{build.manifest.serve.api_prefix}/v1/responses"
         yield Problem(
-            message=f"`previous_response_id` of POST {path} finds the responses of one instance of "
-            f"{target.name!r} only.",
+            message=f"With `previous_response_id`, POST {path} finds only responses of the same "
+            f"instance of {target.name!r}.",
             hint="Pass a storage=... to Mastra that keeps responses, such as 'postgresql://...'. "
             "Otherwise, let clients send the whole conversation.",
             severity="note",

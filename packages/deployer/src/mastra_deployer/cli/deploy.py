@@ -21,6 +21,7 @@ from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy_bundle
 from mastra_deployer.pipeline.deployment_history import find_last_deployment
 from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
+from mastra_deployer.pipeline.interrupt import UNCHANGED, explain_interrupt
 from mastra_deployer.pipeline.make_bundle import make_bundle
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.git import read_git_state
@@ -74,25 +75,26 @@ def deploy(
     promoted.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
-        stage = _choose_stage(session, stage, branch)
-        ready = _load_prebuilt(session, prebuilt) if prebuilt else None
-        declared = _get_environment(session, ready)
-        request = _build_request(session, declared, stage, branch)
-        session.report_problems(
-            check_values(session.hooks.target, declared, session.environ), DeployError
-        )
-        request = dataclasses.replace(
-            request, message=repair_text(message), wait=not no_wait, promote=not no_promote
-        )
-        session.host_policy.check_addresses()
-        terminal.step(f"Deploying to {stage} on {session.choice.name}")
-        _run_doctor(session)
-        bundle = ready or make_bundle(session)
-        fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
-        request = dataclasses.replace(request, fingerprint=fingerprint)
-        if dry_run:
-            return answer_plan(session, bundle, request, terminal)
+        with explain_interrupt(*UNCHANGED):
+            session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
+            stage = _choose_stage(session, stage, branch)
+            ready = _load_prebuilt(session, prebuilt) if prebuilt else None
+            declared = _get_environment(session, ready)
+            request = _build_request(session, declared, stage, branch)
+            session.report_problems(
+                check_values(session.hooks.target, declared, session.environ), DeployError
+            )
+            request = dataclasses.replace(
+                request, message=repair_text(message), wait=not no_wait, promote=not no_promote
+            )
+            session.host_policy.check_addresses()
+            terminal.step(f"Deploying to {stage} on {session.choice.name}")
+            _run_doctor(session)
+            bundle = ready or make_bundle(session)
+            fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
+            request = dataclasses.replace(request, fingerprint=fingerprint)
+            if dry_run:
+                return answer_plan(session, bundle, request, terminal)
         care = DeployOptions(
             smoke_path=smoke,
             smoke_test=not no_smoke,

@@ -143,7 +143,7 @@ def _open_store(
     if stage in target_stages and stage not in stages:
         raise ConfigError(
             f"The target {session.choice.name!r} stores no variables for {stage}. Each deploy to "
-            f"{stage} has its own values.",
+            f"{stage} sends its own values.",
             f"Set them in the environment or .env: mastra deploy {session.choice.name} --{stage}.",
         )
     if stage not in stages:

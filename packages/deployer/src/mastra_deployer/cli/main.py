@@ -29,7 +29,7 @@ _COMMANDS = {
     "new": "Create a project, a deployer, a CI pipeline or files for a host.",
     "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
-    "rollback": "Make the previous deployment, or the one with an ID, live again.",
+    "rollback": "Make an earlier deployment live again.",
     "runs": "List, show, cancel, resume, retry and move durable runs of workflows.",
     "start": "Serve the bundle in .mastra/, with the variables of .env.",
     "studio": "Try agents and workflows in a browser, in Mastra Studio.",
@@ -37,6 +37,8 @@ _COMMANDS = {
     "trust": "Trust a host with your credentials, or a project's own deployer.",
 }
 _MODULES = {name: f"database.{name}" for name in ("db", "runs")}  # in directories of their own
+
+_INTERRUPTED = 130  # the exit code after Ctrl-C
 
 
 class _LazyGroup(click.Group):
@@ -85,8 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = cli.main(args=arguments, prog_name="mastra", standalone_mode=False)
     except Exception as error:  # noqa: BLE001  # every error is printed as a sentence
         code = _print_error(error, as_json="--json" in arguments, verbose=verbose)
-    except KeyboardInterrupt:
-        code = 130
+    except KeyboardInterrupt as error:
+        code = _print_interrupt(error, as_json="--json" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -114,7 +116,7 @@ def _leave_out_httpx_command() -> None:
 
 def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     if isinstance(error, click.Abort):
-        return 130
+        return _print_interrupt(error.__cause__, as_json=as_json)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
@@ -130,18 +132,38 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     message, hint, code = _describe_error(error)
     message, hint = mask(message), mask(hint)
     if as_json:
-        import json
-
-        kind = type(error).__name__
-        data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
-        click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
+        _print_json(error, message, hint, code)
     from mastra_deployer.cli.terminal import print_message
 
     print_message("error", "red", message, hint)
     return code
 
 
-def _get_deployment(error: Exception) -> dict[str, Any]:
+def _print_interrupt(error: BaseException | None, *, as_json: bool) -> int:
+    """Print what an interrupted deploy has changed; print nothing for other commands.
+
+    click raises ``Abort`` from the ``KeyboardInterrupt`` of a command.
+    """
+    from mastra_deployer.pipeline.interrupt import DeployInterrupt
+
+    if isinstance(error, DeployInterrupt):
+        if as_json:
+            _print_json(error, error.message, error.hint, _INTERRUPTED)
+        from mastra_deployer.cli.terminal import print_message
+
+        print_message("note", "cyan", error.message, error.hint)
+    return _INTERRUPTED
+
+
+def _print_json(error: BaseException, message: str, hint: str, code: int) -> None:
+    import json
+
+    kind = type(error).__name__
+    data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
+    click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
+
+
+def _get_deployment(error: BaseException) -> dict[str, Any]:
     """Return the deployment that an error contains, for the JSON output."""
     deployment = getattr(error, "deployment", None)
     if deployment is None:

@@ -25,7 +25,10 @@ def answer_plan(
     if session.hooks.has_hook("plan"):
         plan = session.hooks.plan(session.access, bundle, request)
     else:
-        note = f"{session.choice.name} cannot tell which files it already has."
+        note = (
+            f"The deployer of {session.choice.name} cannot tell which files the platform "
+            "already has."
+        )
         size = sum(path.stat().st_size for path in bundle.iter_files())
         plan = Plan(environment=tuple(request.env), upload=size, notes=(note,))
     terminal.answer(

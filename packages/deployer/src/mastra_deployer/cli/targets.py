@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,21 @@ def _format_table(deployers: list[dict[str, Any]]) -> list[str]:
     rows = [
         [_COMMANDS[verb].ljust(head), *_format_marks(verb, deployers)]
         for verb in _VERBS
-        if any(verb in item["verbs"] for item in deployers)
+        if any(_is_supported(verb, item["verbs"]) for item in deployers)
     ]
     return ["  ".join(row).rstrip() for row in [[" " * head, *names], *rows]]
 
 
 def _format_marks(verb: str, deployers: list[dict[str, Any]]) -> list[str]:
     return [
-        ("yes" if verb in item["verbs"] else "-").ljust(len(item["name"])) for item in deployers
+        ("yes" if _is_supported(verb, item["verbs"]) else "-").ljust(len(item["name"]))
+        for item in deployers
     ]
+
+
+def _is_supported(verb: str, hooks: Collection[str]) -> bool:
+    """Return whether a command answers; without ``mastra_plan``, a dry run is less detailed."""
+    return verb in hooks or (verb == "plan" and "deploy" in hooks)
 
 
 def _format_summaries(deployers: list[dict[str, Any]]) -> list[str]:

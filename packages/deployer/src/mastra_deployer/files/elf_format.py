@@ -44,7 +44,7 @@ def read_segments(content: bytes | mmap.mmap) -> tuple[Segment, ...]:
     rows = range(header[_SEGMENT_COUNT])
     start = header[_SEGMENT_TABLE]
     if start > len(content):  # struct raises an OverflowError for the largest numbers
-        raise ValueError(f"the segment table begins at {start}, behind the end of the file")
+        raise ValueError(f"the segment table begins at {start}, after the end of the file")
     return tuple(
         Segment._make(SEGMENT.unpack_from(content, start + row * SEGMENT.size)) for row in rows
     )

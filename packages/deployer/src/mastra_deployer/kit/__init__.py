@@ -72,6 +72,7 @@ from mastra_deployer.kit.runtimes.bundled_python import get_interpreter
 from mastra_deployer.kit.runtimes.child_process import ChildProcess
 from mastra_deployer.kit.runtimes.find_node import find_node
 from mastra_deployer.kit.runtimes.find_python import find_python, require_python
+from mastra_deployer.kit.runtimes.interpreter_key import compute_interpreter_key
 from mastra_deployer.kit.runtimes.interpreter_tree import BundledPython
 from mastra_deployer.kit.runtimes.open_listener import check_port
 from mastra_deployer.kit.runtimes.platforms import (
@@ -84,7 +85,6 @@ from mastra_deployer.kit.runtimes.preview_handler import preview_handler
 from mastra_deployer.kit.runtimes.preview_proxy import PreviewProxy, PreviewRules
 from mastra_deployer.kit.runtimes.python_entries import (
     iter_python_entries,
-    iter_standard_library,
     list_extension_modules,
 )
 from mastra_deployer.kit.runtimes.shared_libraries import iter_shared_libraries
@@ -122,6 +122,7 @@ __all__ = (
     "check_project_path",
     "check_size",
     "check_workflow_runs",
+    "compute_interpreter_key",
     "connect",
     "convert_response_errors",
     "convert_sdk_errors",
@@ -157,7 +158,6 @@ __all__ = (
     "iter_pages",
     "iter_python_entries",
     "iter_shared_libraries",
-    "iter_standard_library",
     "iter_tar_member",
     "iter_websocket_lines",
     "list_extension_modules",

@@ -140,8 +140,8 @@ def _refuse_free_threading(interpreter: Interpreter) -> None:
     """Refuse a free-threading Python, because uv would choose only wheels for such a Python."""
     if interpreter.is_free_threaded:
         raise ConfigError(
-            f"The Python {interpreter.path!r} is a free-threading build, but a bundle needs the "
-            "wheels of a Python with the GIL.",
+            f"The Python {interpreter.path!r} is a free-threading build, but the wheels of a "
+            "bundle need a Python with the GIL.",
             "Create the environment with another Python: uv venv --python "
             f"{interpreter.python}+gil, or python{interpreter.python} -m venv.",
         )

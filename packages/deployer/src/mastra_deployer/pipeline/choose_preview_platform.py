@@ -57,7 +57,8 @@ def choose_preview_platform(
     report.note(
         f"The preview has the packages for this machine ({interpreter.wheels}). A deploy has the "
         f"packages for {deployed.wheels}.",
-        "To try the same files, run the preview on such a machine or in CI.",
+        f"To try the files of a deploy, run the preview on a machine with {deployed.wheels}, for "
+        "example in CI.",
     )
     local = dataclasses.replace(deployed, wheels=interpreter.wheels)
     return PreviewPlatform(platform=local, is_local=True)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from mastra_core.errors import ConfigError, DeploymentFailed, MastraError
-from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
+from mastra_core.pipeline import Bundle, Deployment, DeployRequest
 from mastra_deployer.pipeline.deployment_history import list_known_deployments, record_deployment
+from mastra_deployer.pipeline.interrupt import UNCHANGED, explain_interrupt
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.pipeline.smoke_test import SmokeResult, choose_smoke_path, run_smoke_test
+from mastra_deployer.pipeline.smoke_test import (
+    SmokeCheck,
+    SmokeResult,
+    choose_smoke_check,
+    run_smoke_test,
+)
 from mastra_deployer.pipeline.variable_changes import (
     forget_changes,
     has_changed_since,
@@ -20,6 +27,10 @@ from mastra_deployer.pipeline.variable_changes import (
 __all__ = ("DeployOptions", "DeployOutcome", "deploy_bundle", "find_live_deployment")
 
 _SEARCHED_DEPLOYMENTS = 50  # deployments to search for the live one or an unchanged one
+_DURING_UPLOAD = (
+    "Users see either the previous deployment or the complete new one.",
+    "Run the same command again. Files that were already sent are not sent again.",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,23 +78,20 @@ def deploy_bundle(
     :param options: the options of the smoke test, of the rollback and of skipping.
     :raises DeploymentFailed: if the smoke test fails; the error says which deployment is live.
     """
-    if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
-        return DeployOutcome(deployment=existing, skipped=True)
-    previous = find_live_deployment(session) if options.rollback_on_failure else None
+    with explain_interrupt(*UNCHANGED):
+        if options.skip_if_unchanged and (existing := _find_unchanged(session, request)):
+            return DeployOutcome(deployment=existing, skipped=True)
+        previous = find_live_deployment(session) if options.rollback_on_failure else None
     name, stage = session.choice.record_name, request.environment
     changes = list_changes(session.project, name, stage)
-    with _explain_interrupt(session.report):
+    with explain_interrupt(*_DURING_UPLOAD):
         deployment = session.hooks.deploy(session.access, bundle, request, session.report)
     deployment = dataclasses.replace(
         deployment, fingerprint=deployment.fingerprint or request.fingerprint
     )
-    _record(session, deployment)
-    if request.wait:
-        outcome = _finish_deploy(session, bundle, deployment, options, previous)
-        if request.promote and _is_ready_draft(deployment):
-            outcome = dataclasses.replace(outcome, deployment=_promote(session, deployment))
-    else:
-        outcome = DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
+    with explain_interrupt(*_describe_unfinished(session, deployment), deployment):
+        _record(session, deployment)
+        outcome = _finish_deploy(session, bundle, request, deployment, options, previous)
     # A draft that stays unpublished does not bring the new values to users.
     if request.promote or stage == "preview" or outcome.deployment.live:
         with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
@@ -134,16 +142,51 @@ def _has_same_destination(deployment: Deployment, request: DeployRequest) -> boo
     return not deployment.branch or deployment.branch == request.branch
 
 
+def _describe_unfinished(session: Session, deployment: Deployment) -> tuple[str, str]:
+    """Return what users see before a deployment is tested and promoted, and how to continue."""
+    name, option = deployment.id, f"--target {session.choice.name}"
+    if deployment.environment == "preview":
+        return f"The preview {name} is deployed, but not tested.", f"It is at {deployment.url}."
+    if not deployment.live:
+        return (
+            f"{name} is a draft, so users still see the previous deployment.",
+            f"Run the same command again. Or publish the draft: mastra promote {name} {option}.",
+        )
+    can_roll_back = session.hooks.has_hook("rollback")
+    rollback = f" Or roll back with: mastra rollback {option}." if can_roll_back else ""
+    return (
+        f"Users see {name}, but it is not tested.",
+        f"To test it, run the same command again.{rollback}",
+    )
+
+
 def _finish_deploy(
+    session: Session,
+    bundle: Bundle,
+    request: DeployRequest,
+    deployment: Deployment,
+    options: DeployOptions,
+    previous: Deployment | None,
+) -> DeployOutcome:
+    """Test a deployment and promote a draft, as far as the request wants it."""
+    if not request.wait:
+        return DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
+    outcome = _test_deployment(session, bundle, deployment, options, previous)
+    if request.promote and _is_ready_draft(deployment):
+        return dataclasses.replace(outcome, deployment=_promote(session, deployment))
+    return outcome
+
+
+def _test_deployment(
     session: Session,
     bundle: Bundle,
     deployment: Deployment,
     options: DeployOptions,
     previous: Deployment | None,
 ) -> DeployOutcome:
-    path, first_failing_status = choose_smoke_path(bundle.manifest.kind, options.smoke_path)
+    check = choose_smoke_check(bundle.manifest.kind, options.smoke_path)
     try:
-        result = _run_smoke_test(session, deployment, path, first_failing_status, options)
+        result = _run_smoke_test(session, deployment, check, options)
     except DeploymentFailed as error:
         raise _build_failure(
             session, deployment, error, previous, roll_back=options.rollback_on_failure
@@ -179,17 +222,17 @@ def _is_ready_draft(deployment: Deployment) -> bool:
 
 def _promote(session: Session, draft: Deployment) -> Deployment:
     session.report.step(f"Promoting {draft.id}")
-    live = session.hooks.promote(session.access, draft.id, session.report, draft.fingerprint)
-    live = dataclasses.replace(live, fingerprint=live.fingerprint or draft.fingerprint)
-    _record(session, live)
+    with _explain_move(session, "promote", draft.id, draft):
+        live = session.hooks.promote(session.access, draft.id, session.report, draft.fingerprint)
+        live = dataclasses.replace(live, fingerprint=live.fingerprint or draft.fingerprint)
+        _record(session, live)
     return live
 
 
 def _run_smoke_test(
     session: Session,
     deployment: Deployment,
-    path: str,
-    first_failing_status: int,
+    check: SmokeCheck,
     options: DeployOptions,
 ) -> SmokeResult | None:
     if not options.smoke_test:
@@ -202,9 +245,7 @@ def _run_smoke_test(
             f"{session.choice.name}` shows what is missing.",
         )
         return None
-    return run_smoke_test(
-        deployment, path, first_failing_status, session.report, timeout=options.smoke_timeout
-    )
+    return run_smoke_test(deployment, check, session.report, timeout=options.smoke_timeout)
 
 
 def _build_failure(
@@ -247,24 +288,25 @@ def _roll_back(session: Session, deployment: Deployment, previous: Deployment | 
     if previous is None or previous.id == deployment.id:
         return " Users see this deployment, because there is no other deployment to roll back to."
     session.report.step(f"Rolling back to {previous.id}")
-    try:
-        restored = session.hooks.rollback(session.access, previous.id, session.report)
-    except MastraError as error:
-        return (
-            f" Users see this deployment, because the rollback to {previous.id} failed: "
-            f"{error.message}"
-        )
-    _record(session, restored)
+    with _explain_move(session, "rollback", previous.id, deployment):
+        try:
+            restored = session.hooks.rollback(session.access, previous.id, session.report)
+        except MastraError as error:
+            return (
+                f" Users see this deployment, because the rollback to {previous.id} failed: "
+                f"{error.message}"
+            )
+        _record(session, restored)
     return f" Users see the previous deployment {restored.id} again."
 
 
-@contextlib.contextmanager
-def _explain_interrupt(report: Report) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        report.note(
-            "Interrupted. Users see either the previous deployment or the complete new one.",
-            "Run the same command again. Files that were already sent are not sent again.",
-        )
-        raise
+def _explain_move(
+    session: Session, verb: str, destination: str, deployment: Deployment
+) -> AbstractContextManager[None]:
+    """Return a context that explains Ctrl-C while the platform moves users to ``destination``."""
+    command = f"mastra {verb} {destination} --target {session.choice.name}"
+    return explain_interrupt(
+        f"Users see either {destination} or the deployment that was live until now.",
+        f"To make {destination} live: {command}.",
+        deployment,
+    )

@@ -15,7 +15,7 @@ from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller
-from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.config import get_project_name, read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.environment import (
     list_file_variables,
@@ -75,7 +75,7 @@ def open_session(
         table=choice.table,
         entry=choice.call.settings if choice.call else {},
         resolve=resolve,
-        project_name=str(read_pyproject(project.root).get("project", {}).get("name", "")),
+        project_name=get_project_name(read_pyproject(project.root)),
     )
     _warn_about_secrets(choice, hooks.target, report)
     add_masked_values(_iter_secrets(project, hooks.target, settings, values))
@@ -131,6 +131,6 @@ def _warn_about_secrets(choice: TargetChoice, target: Target, report: Report) ->
     if call and names:
         report.warn(
             f"{', '.join(names)} of {call.class_name} is in plain text in the source (line "
-            f"{call.line}). The bundle does not contain it.",
+            f"{call.line}). The bundle does not contain this value.",
             "Write Secret.env('NAME'), and set the variable.",
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import httpx
 import stamina
@@ -18,13 +19,20 @@ from mastra_deployer.kit.http.origin_transport import OriginTransport
 from mastra_deployer.kit.http.response_deadline import DeadlineExceeded, limit_time
 from mastra_deployer.plugins.untyped_calls import call_plugin
 
-__all__ = ("SmokeResult", "choose_smoke_path", "run_smoke_test")
+__all__ = ("SmokeCheck", "SmokeResult", "choose_smoke_check", "run_smoke_test")
 
 SignSmoke: TypeAlias = Callable[[str], Mapping[str, Secret]]
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _REQUEST_TIMEOUT = 30  # seconds
 _HINT = "To request another path, pass --smoke PATH. To skip the smoke test, pass --no-smoke."
+_PROTECTION_HINT = (
+    "If a login protects the deployment, give the target the credentials for the protection: "
+    f"`mastra doctor` shows what is missing. {_HINT}"
+)
+_REJECTED = (401, 403)
+_HEALTHY = {"success": True}  # what a Mastra app answers at /health
+_MAX_HEALTH = 1024  # bytes of that answer to read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,35 +42,51 @@ class SmokeResult:
     :param url: the requested URL.
     :param status: the HTTP status.
     :param milliseconds: duration of the request that succeeded.
+    :param other_host: the other host to which the request was redirected; empty for none.
     """
 
     url: str
     status: int
     milliseconds: int
+    other_host: str = ""
 
 
-def choose_smoke_path(kind: str, path: str | None) -> tuple[str, int]:
-    """Return the path to request, and the first HTTP status that counts as a failure.
+class SmokeCheck(NamedTuple):
+    """The request of a smoke test, and the responses that count as success.
 
-    A Mastra app has ``/health``. For an app of another framework, the path is ``/``, and only a 5xx
-    counts as a failure.
+    :param path: the path to request.
+    :param first_failing_status: the smallest HTTP status that is a failure.
+    :param is_health: whether the response must be that of a Mastra app at ``/health``.
+    """
+
+    path: str
+    first_failing_status: int = _CLIENT_ERROR
+    is_health: bool = False
+
+
+def choose_smoke_check(kind: str, path: str | None) -> SmokeCheck:
+    """Return the request of a smoke test.
+
+    A Mastra app has ``/health``, whose answer is known, so a login page in its place is noticed.
+    For an app of another framework, the path is ``/``, and only a 5xx counts as a failure.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
     """
     if path is not None:
-        return path, _CLIENT_ERROR
-    return ("/health", _CLIENT_ERROR) if kind == "mastra" else ("/", _SERVER_ERROR)
+        return SmokeCheck(path)
+    if kind == "mastra":
+        return SmokeCheck("/health", is_health=True)
+    return SmokeCheck("/", _SERVER_ERROR)
 
 
 def run_smoke_test(
-    deployment: Deployment, path: str, first_failing_status: int, report: Report, *, timeout: float
+    deployment: Deployment, check: SmokeCheck, report: Report, *, timeout: float
 ) -> SmokeResult | None:
     """Request a deployment repeatedly until it responds correctly.
 
     :param deployment: the deployment, with its URL and headers.
-    :param path: the path to request.
-    :param first_failing_status: the smallest HTTP status that is a failure.
+    :param check: the path to request, and the responses that count as success.
     :param report: receives progress.
     :param timeout: seconds until a missing or failing response counts as a failure.
     :returns: ``None`` for a deployment without a URL, such as an image in a registry.
@@ -70,7 +94,7 @@ def run_smoke_test(
     """
     if not deployment.url.startswith(("http://", "https://")):
         return None
-    url = deployment.url.rstrip("/") + "/" + path.lstrip("/")
+    url = deployment.url.rstrip("/") + "/" + check.path.lstrip("/")
     report.step(f"Requesting {url}")
     headers = _reveal(deployment.smoke_headers)
     sign = deployment.sign_smoke
@@ -95,9 +119,16 @@ def run_smoke_test(
     )(_request_once)
     try:
         with client:
-            return request_with_retry(client, url, first_failing_status, sign)
+            result = request_with_retry(client, url, check, sign)
     except _UnhealthyResponse as error:
-        raise DeploymentFailed(f"{url} {error}.", _HINT, deployment=deployment) from None
+        raise DeploymentFailed(f"{url} {error}.", error.hint, deployment=deployment) from None
+    if result.other_host:
+        report.note(
+            f"The smoke test was redirected to {result.other_host}, so the response may be that of "
+            "a login page and not of the app.",
+            "Pass --smoke PATH with a path that the app itself answers.",
+        )
+    return result
 
 
 def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
@@ -105,11 +136,19 @@ def _reveal(headers: Mapping[str, Secret]) -> dict[str, str]:
 
 
 class _UnhealthyResponse(Exception):
-    """A missing or failing response; a later request may succeed."""
+    """A missing or failing response; a later request may succeed.
+
+    :param text: what is wrong, as the rest of a sentence about the URL.
+    :param hint: the cure.
+    """
+
+    def __init__(self, text: str, hint: str = _HINT) -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 def _request_once(
-    client: httpx.Client, url: str, first_failing_status: int, sign: SignSmoke | None
+    client: httpx.Client, url: str, check: SmokeCheck, sign: SignSmoke | None
 ) -> SmokeResult:
     # A signature is valid for minutes only, so each try has its own.
     headers = _reveal(call_plugin("the deployer", "sign_smoke", lambda: sign(url))) if sign else {}
@@ -118,18 +157,51 @@ def _request_once(
         # The body may be endless, and the headers may arrive slowly.
         with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url, headers=headers) as response:
             status, redirect = response.status_code, response.next_request
+            final_host = (redirect.url if redirect is not None else response.url).host
+            is_healthy = check.is_health and redirect is None and _is_healthy(response)
     except ApiError as error:
         raise _UnhealthyResponse(f"leads to a wrong address: {error.message.rstrip('.')}") from None
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise _UnhealthyResponse(f"redirects to an invalid address: {error}") from None
     except DeadlineExceeded:
         raise _UnhealthyResponse(f"does not respond in {_REQUEST_TIMEOUT} s") from None
     except httpx.HTTPError as error:
         raise _UnhealthyResponse(
             f"does not respond: {str(error) or type(error).__name__}"
         ) from None
-    if redirect is not None and redirect.url.host != httpx.URL(url).host:
-        # A redirect to another host leads to the login page of the platform's protection.
-        raise _UnhealthyResponse(f"redirects to {redirect.url.host}")
-    if status >= first_failing_status:
-        raise _UnhealthyResponse(f"responds with status {status}")
+    is_moved = not _is_same_host(final_host, httpx.URL(url).host)
+    if is_moved and check.is_health and not is_healthy:
+        raise _UnhealthyResponse(
+            f"redirects to {final_host}, which is not the app", _PROTECTION_HINT
+        )
+    if status >= check.first_failing_status:
+        hint = _PROTECTION_HINT if status in _REJECTED else _HINT
+        raise _UnhealthyResponse(f"responds with status {status}", hint)
+    # With the headers of a protection, a redirect on the same host is not followed, and passes.
+    if check.is_health and not is_healthy and redirect is None:
+        raise _UnhealthyResponse(
+            f"responds with status {status}, but not with the app's answer {json.dumps(_HEALTHY)}",
+            _PROTECTION_HINT,
+        )
     milliseconds = round((time.monotonic() - started) * 1000)
-    return SmokeResult(url=url, status=status, milliseconds=milliseconds)
+    other_host = final_host if is_moved and not is_healthy else ""
+    return SmokeResult(url=url, status=status, milliseconds=milliseconds, other_host=other_host)
+
+
+def _is_same_host(one: str, other: str) -> bool:
+    """Return whether two names are equal, up to ``www``; a login page has another name."""
+    return one.removeprefix("www.") == other.removeprefix("www.")
+
+
+def _is_healthy(response: httpx.Response) -> bool:
+    """Return whether the content is that of a Mastra app at ``/health``."""
+    content = b""
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > _MAX_HEALTH:
+            return False
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.items() >= _HEALTHY.items()

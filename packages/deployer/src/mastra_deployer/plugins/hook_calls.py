@@ -131,8 +131,8 @@ class HookCaller(UntypedHookCaller):
         if not is_sealed or bundle.manifest.target != self.target.name:
             raise PluginError(
                 f"The deployer {self._name!r} did not seal its bundle.",
-                "The hook mastra_bundle must end with Bundle.seal(build, directory, its target's "
-                "name).",
+                "The hook mastra_bundle must end with Bundle.seal(build, directory, TARGET), where "
+                "TARGET is the name of the deployer's target.",
             )
         self._notify_stage_finished("bundle", bundle, report)
         return bundle

@@ -84,7 +84,7 @@ def load_deployer(
     for hook in _REQUIRED_HOOKS:
         if not getattr(manager.hook, hook).get_hookimpls():
             raise PluginError(
-                f"The deployer {name!r} does not have the hook {hook}, which every deployer needs.",
+                f"The deployer {name!r} lacks the hook {hook}, which every deployer needs.",
                 "See docs/hooks.md.",
             )
     return manager
@@ -197,7 +197,7 @@ def register_checked(
         manager.check_pending()
     except ValueError:  # pluggy's error for an object that is registered already
         raise PluginError(
-            f"{owner} registers a plugin that another entry point has registered.",
+            f"{owner} registers a plugin that another entry point has already registered.",
             "Remove one of the two entry points.",
         ) from None
     except pluggy.PluginValidationError as error:

@@ -13,6 +13,7 @@ import pluggy
 from mastra_core.errors import ConfigError, MastraError, PluginError
 from mastra_core.pipeline import Problem, Report, Target
 from mastra_deployer.plugins.manager import list_implemented_hooks
+from mastra_deployer.plugins.termination import Termination
 
 __all__ = ("UntypedHookCaller", "call_plugin", "check_item")
 
@@ -122,14 +123,15 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
     :param call: calls the hook.
-    :raises PluginError: for every exception except Mastra's own errors and ``OSError``.
+    :raises PluginError: for every exception except Mastra's own errors and ``OSError``, also for
+        ``SystemExit``, which would end the command without an error.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output
             return call()
-    except (MastraError, OSError):  # a full disk is not a defect of the plugin
+    except (MastraError, OSError, Termination):  # a full disk is not a defect of the plugin
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{hook} of {owner} failed: {type(error).__name__}: {error}.",
             "Report this to the plugin's author. With -v, the command shows the traceback.",
@@ -147,7 +149,7 @@ def check_item(owner: str, hook: str, kind: type[T], item: object) -> T:
     """
     if not isinstance(item, kind):
         raise PluginError(
-            f"{hook} of {owner} returned an iterable with {type(item).__name__} in it.",
+            f"{hook} of {owner} returned an iterable that contains a {type(item).__name__}.",
             f"Every item must be a {kind.__name__}. See docs/hooks.md.",
         )
     return item

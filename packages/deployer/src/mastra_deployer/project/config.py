@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -18,6 +19,7 @@ __all__ = (
     "Config",
     "DevConfig",
     "EnvConfig",
+    "get_project_name",
     "parse_config",
     "read_pyproject",
     "read_toml",
@@ -132,6 +134,14 @@ def read_pyproject(root: Path) -> dict[str, Any]:
                 f"Write it as a table: [{name}].",
             )
     return document
+
+
+def get_project_name(pyproject: Mapping[str, Any]) -> str:
+    """Return the name in ``[project]``, or an empty text.
+
+    :param pyproject: the contents of pyproject.toml.
+    """
+    return str(pyproject.get("project", {}).get("name") or "")
 
 
 def read_toml(file: Path) -> dict[str, Any]:

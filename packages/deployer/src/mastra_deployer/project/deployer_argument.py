@@ -158,7 +158,7 @@ class _Reader:
         ]
         if len(stores) != 1 or len(uses) != 2 or stores[0].value is None:  # noqa: PLR2004  # one store, one use
             _raise_unreadable(
-                self._path, name, f"the name {name.id!r} is not assigned once and used once"
+                self._path, name, f"the name {name.id!r} must be assigned once and used once"
             )
         return stores[0].value, stores[0]
 

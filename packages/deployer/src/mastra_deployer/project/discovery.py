@@ -7,13 +7,12 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
-from mastra_deployer.project.config import Config, parse_config, read_pyproject
+from mastra_deployer.project.config import Config, get_project_name, parse_config, read_pyproject
 from mastra_deployer.project.deployer_argument import find_mastra_calls
 
 __all__ = ("find_module_file", "find_project", "get_config", "parse_source", "require_lock")
@@ -46,7 +45,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
         import_root=_find_import_root(root, module),
         module=module,
         attribute=attribute,
-        name=_get_name(pyproject) or root.name,
+        name=get_project_name(pyproject) or root.name,
         environment=Environment(required=config.env.required, optional=config.env.optional),
         config=msgspec.to_builtins(config),
     )
@@ -110,14 +109,9 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     except SyntaxError as error:
         raise ConfigError(
             f"{path}:{error.lineno}:{error.offset}: {error.msg}.",
-            "Correct that line. If it needs a newer Python than {}.{}, with which mastra runs, "
-            "install mastra under that Python.".format(*sys.version_info[:2]),
+            "Correct that line. If the line needs a newer Python than {}.{}, on which mastra runs, "
+            "install mastra on the newer Python.".format(*sys.version_info[:2]),
         ) from None
-
-
-def _get_name(pyproject: dict[str, Any]) -> str:
-    project = pyproject.get("project", {})
-    return str(project.get("name") or "") if isinstance(project, dict) else ""
 
 
 def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:

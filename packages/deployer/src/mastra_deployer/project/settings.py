@@ -18,7 +18,7 @@ from typing import Any, get_origin, get_type_hints
 
 import msgspec
 
-from mastra_core.errors import AuthError, ConfigError
+from mastra_core.errors import AuthError, ConfigError, MastraError, PluginError
 from mastra_core.secret import Secret
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.suggest import suggest
@@ -271,7 +271,15 @@ def _create_settings(cls: type, values: dict[str, Any], *, resolve: bool) -> Any
         name: item for name, item in values.items() if item is not None or name in unresolved
     }
     _require_settings(cls, [name for name in required if _is_blank(arguments, name)])
-    return cls(**arguments)
+    try:
+        return cls(**arguments)
+    except MastraError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{cls.__name__} cannot be created: {type(error).__name__}: {error}.",
+            "Report this to the deployer's author. With -v, the command shows the traceback.",
+        ) from error
 
 
 def _is_blank(arguments: Mapping[str, Any], name: str) -> bool:

@@ -150,15 +150,16 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Set UV_CACHE_DIR to a writable directory.",
     ),
     (
-        ("invalid package format", "failed to read from zip file", "is an invalid wheel"),
+        ("invalid package format", "failed to read from zip file", "is an invalid wheel")
+        + ("the wheel is invalid", "archive contains"),
         "A wheel is damaged, or its download was interrupted.",
         "Run the same command again. If the error remains, use another version of the package.",
     ),
     (
         ("hash mismatch",),
         "The hash of a wheel is not the expected hash.",
-        "Run the same command again. If the error remains, the package index or a proxy before it "
-        "is faulty.",
+        "Run the same command again. If the error remains, the package index is faulty, or a proxy "
+        "changes its content.",
     ),
     (
         ("failed to fetch", "error sending request", "dns error", "network connectivity")
@@ -185,7 +186,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("failed to build", "build backend returned an error"),
         "A dependency is available only as source, and its build fails.",
-        "Use a version that has wheels, or set UV_FIND_LINKS to a directory with one.",
+        "Use a version that has wheels, or set UV_FIND_LINKS to a directory with a wheel.",
     ),
     (
         ("no wheels with a matching", "no usable wheels", "no matching platform tag")

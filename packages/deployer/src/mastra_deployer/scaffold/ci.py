@@ -12,10 +12,11 @@ from mastra_deployer.bundler.locks.select_lock import has_lock
 from mastra_deployer.pipeline.targets import TargetChoice, choose_target
 from mastra_deployer.plugins.hook_calls import HookCaller
 from mastra_deployer.plugins.manager import list_installed_deployers
-from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.config import get_project_name, read_pyproject
 from mastra_deployer.project.deployer_argument import EnvReference, find_mastra_calls
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import find_project_interpreter
+from mastra_deployer.project.settings import merge_settings
 from mastra_deployer.scaffold.render import get_compatible_range
 from mastra_deployer.scaffold.variable_names import require_plain_names
 from mastra_deployer.trust.host_names import find_host
@@ -43,6 +44,7 @@ class Pipeline:
     :param rollback: whether the target can roll back.
     :param locked: whether the project has a lock, which each build must then use.
     :param trust: hosts and deployers that the project's files name, for ``MASTRA_TRUST``.
+    :param settings_error: why a deploy would refuse the settings; ``None`` if it would not.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class Pipeline:
     rollback: bool
     locked: bool
     trust: tuple[str, ...]
+    settings_error: ConfigError | None
 
 
 def read_pipeline(project: Project, name: str) -> Pipeline:
@@ -90,6 +93,7 @@ def read_pipeline(project: Project, name: str) -> Pipeline:
         rollback=line.has_hook("rollback"),
         locked=has_lock(project.root),
         trust=_list_trusted_names(choice),
+        settings_error=_find_settings_error(project, choice, line.target),
     )
 
 
@@ -128,6 +132,25 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
     hosts = [find_host(value) for value in settings if isinstance(value, str)]
     files = [choice.deployer] if choice.deployer.endswith(".py") else []
     return tuple(dict.fromkeys(filter(None, [*hosts, *files])))
+
+
+def _find_settings_error(
+    project: Project, choice: TargetChoice, target: Target
+) -> ConfigError | None:
+    """Return the error that a deploy with only the project's own settings would raise."""
+    try:
+        merge_settings(
+            target.settings,
+            flags={},
+            environ={},
+            table=choice.table,
+            entry=choice.call.settings if choice.call else {},
+            resolve=False,
+            project_name=get_project_name(read_pyproject(project.root)),
+        )
+    except ConfigError as error:
+        return error
+    return None
 
 
 def _require_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -126,15 +126,15 @@ def get_compatible_range(distribution: str) -> str:
 def is_on_index(distribution: str) -> bool:
     """Return whether a distribution was installed from a package index.
 
-    Installers record most other origins, such as a wheel or a clone. Installers do not record a
-    directory of links, which a variable names.
+    Installers record a wheel, a clone or an editable project that they installed. uv also records
+    a wheel from a directory of links (``--find-links``). pip does not, so only its variable tells.
 
     :param distribution: an installed distribution.
     """
-    has_links = any(map(os.environ.get, ("UV_FIND_LINKS", "PIP_FIND_LINKS")))
-    return (
-        not has_links and metadata.distribution(distribution).read_text("direct_url.json") is None
-    )
+    if any(map(os.environ.get, ("UV_FIND_LINKS", "PIP_FIND_LINKS"))):
+        return False
+    installed = metadata.distribution(distribution)
+    return not any(map(installed.read_text, ("direct_url.json", "uv_cache.json")))
 
 
 def _render_value(match: re.Match[str], values: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pytest
+
 from mastra_core.errors import DeployError
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
@@ -29,8 +31,20 @@ class CanaryTests(SuiteFixtures):
             assert harness.get_live().id == second
             if harness.caller.has_hook("deployments"):
                 assert _list_live(harness) == [second], f"live deployments at {percent} percent"
+                listed = _list_percents(harness)
+                assert listed == (shares if percent else {}), f"the list at {percent} percent"
         harness.call("canary", first, 100, harness.recorder)
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
+
+    def test_the_live_deployment_is_no_canary(self, harness: Harness) -> None:
+        """A share for the deployment that has all traffic raises DeployError, changes nothing."""
+        self.require(harness, "canary", "canary")
+        harness.deploy_sample("a")
+        live = harness.deploy_sample("b").id
+        for percent in (0, _SHARE):
+            with pytest.raises(DeployError):
+                harness.call("canary", live, percent, harness.recorder)
+            assert _get_traffic(harness) == {live: 100}, f"at {percent} percent"
 
     def test_promoting_a_canary_ends_its_share(self, harness: Harness) -> None:
         """A promoted canary gets all traffic, and no other deployment keeps a share."""
@@ -77,6 +91,12 @@ class CanaryTests(SuiteFixtures):
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
     """Return the nonzero shares of production's traffic."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}
+
+
+def _list_percents(harness: Harness) -> Mapping[str, int]:
+    """Return the shares that the list of deployments names."""
+    listed = harness.call("deployments", 10)
+    return {item.id: item.percent for item in listed if item.percent is not None}
 
 
 def _list_live(harness: Harness) -> list[str]:

@@ -38,18 +38,19 @@ class DeployTests(SuiteFixtures):
         self.require(harness, "deploy")
         harness.deploy_sample()
         before, bundle = harness.get_live(), harness.bundle("new")
-        request = harness.build_request(promote=False)
-        with harness.observe_call():
-            try:
-                draft = harness.caller.deploy(
-                    harness.build_access(), bundle, request, harness.recorder
-                )
-            except (ConfigError, DeployError):
-                draft = None
+        try:
+            draft = harness.deploy_without_promotion(bundle, promote=False)
+        except (ConfigError, DeployError):
+            draft = None
         assert harness.get_live() == before, "it is live without a promotion"
         if draft is None:
             return
         assert not draft.live, "it is a draft, and live is true"
+        assert draft.draft, "it is a draft, and draft is false"
+        if harness.caller.has_hook("deployments"):
+            listed = {item.id: item.draft for item in harness.call("deployments", 10)}
+            assert listed.pop(draft.id), "it is a draft, and the list does not say so"
+            assert not any(listed.values()), "a deployment that was live is listed as a draft"
         if harness.caller.has_hook("promote"):
             harness.call("promote", draft.id, harness.recorder)
             assert self.is_complete(harness.get_live(), bundle, {}), "it is not promoted"

@@ -185,6 +185,26 @@ class Harness:
                 )
         return self.record_result(deployment)
 
+    def deploy_without_promotion(
+        self,
+        bundle: Bundle,
+        environment: Stage = "production",
+        *,
+        env: Mapping[str, str] | None = None,
+        **flags: Any,
+    ) -> Deployment:
+        """Deploy like the command before its smoke test, so that a draft stays a draft.
+
+        :param bundle: the bundle to deploy.
+        :param environment: the stage to deploy to.
+        :param env: the app's variables; ``self.env`` if left out.
+        :param flags: other fields of ``DeployRequest``, such as ``promote=False``.
+        """
+        access, request = self.build_access(), self.build_request(environment, env, **flags)
+        with self.observe_call():
+            deployment = self.caller.deploy(access, bundle, request, self.recorder)
+        return self.record_result(deployment)
+
     def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:
         """Bundle and deploy a version of the sample app.
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from mastra_core.errors import DeployError
+from mastra_core.errors import ConfigError, DeployError
 from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
+from mastra_deployer.testing.fault_injection import LOST, Exchange, Fault
 from mastra_deployer.testing.fixtures import SuiteFixtures
 from mastra_deployer.testing.harness import Harness
 
@@ -71,6 +72,22 @@ class ManagementTests(SuiteFixtures):
             harness.call("rollback", "", harness.recorder)
         assert harness.get_live() == before
 
+    def test_a_rollback_to_a_draft_raises(self, harness: Harness) -> None:
+        """A rollback to a draft raises DeployError; a draft that was promoted is an earlier one."""
+        self.require(harness, "rollback")
+        self.require(harness, "promote")
+        harness.deploy_sample()
+        bundle = harness.bundle("draft")
+        try:
+            draft = harness.deploy_without_promotion(bundle, promote=False)
+        except (ConfigError, DeployError):
+            pytest.skip("the deployer makes no drafts")
+        self._refuse_ids(harness, "rollback", [draft.id])
+        promoted = harness.call("promote", draft.id, harness.recorder)
+        harness.call("rollback", "", harness.recorder)
+        assert harness.call("rollback", promoted.id, harness.recorder).id == promoted.id
+        assert self.is_complete(harness.get_live(), bundle, {}), "the promoted draft is not live"
+
     def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
         """A deployment keeps the message of its latest deploy, also after other deploys."""
         self.require(harness, "rollback", "messages")
@@ -129,6 +146,24 @@ class ManagementTests(SuiteFixtures):
         assert harness.platform.get_live("production") is not None, (
             "the app cannot be deployed again"
         )
+
+    def test_destroy_survives_a_lost_response(self, harness: Harness) -> None:
+        """If the response to a deletion is lost, the app is gone, and the hook returns True."""
+        self.require(harness, "destroy")
+        self.require(harness, "deploy")
+        harness.deploy_sample()
+        changes: list[Exchange] = []
+
+        def lose_first_change(exchange: Exchange) -> Fault | None:
+            if changes or self.is_read(exchange):
+                return None
+            changes.append(exchange)
+            return LOST
+
+        with harness.proxy.apply_rule(lose_first_change):
+            assert harness.call("destroy", harness.recorder) is True, "there was an app"
+        assert changes, "nothing was deleted"
+        assert not list(harness.platform.list_resources()), "these resources remain"
 
     @staticmethod
     def _refuse_ids(harness: Harness, verb: str, ids: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ def format_host(url: str) -> str:
     host = parts.raw_host.decode("ascii").rstrip(".")
     name = f"[{host}]" if ":" in host else host
     if not _HOST.fullmatch(name.lower()):
-        raise ConfigError(f"{url!r} is not an address with a host.", "Write https://HOST.")
+        raise ConfigError(f"The address {url!r} contains no host.", "Write https://HOST.")
     is_default = parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme)
     return name.lower() if is_default else f"{name.lower()}:{parts.port}"
 

@@ -30,7 +30,8 @@ def require_https(url: str) -> None:
     try:
         address = urlparse(url)
         is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
-    except ValueError:  # brackets without an IPv6 address, or a port above 65535
+        (address.hostname or "").encode("idna")
+    except ValueError:  # brackets without an IPv6 address, a port above 65535, an empty label
         is_address = False
     if not is_address:
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +14,7 @@ __all__ = ("FrameLog", "FrameReader", "LogBudget")
 
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
+MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
 MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
@@ -124,7 +126,10 @@ class FrameLog:
             self._reader_progress.set()
 
     def read(self, reader: FrameReader) -> bytes:
-        """Return the frames that a reader has not received, and an id to reconnect with.
+        """Return the next frames for a reader, and the id for a reconnection.
+
+        The frames are joined to a copy, which stays in memory until the client has received it.
+        Many readers of a long log can be slow, so each gets a limited part of the log at a time.
 
         The id for a reconnection is in a block without data. Mastra's client ignores this block,
         because it is not an event. A comment replaces frames that are no longer in the log.
@@ -133,11 +138,15 @@ class FrameLog:
         :returns: the frames, joined.
         """
         lost = reader.position < self._first
-        start = max(reader.position - self._first, 0)
-        frames = [self._frames[index] for index in range(start, len(self._frames))]
+        frames, size = list[bytes](), 0
+        for frame in itertools.islice(self._frames, max(reader.position - self._first, 0), None):
+            size += len(frame)
+            if frames and size > MAX_CHUNK:
+                break
+            frames.append(frame)
+        reader.position = max(reader.position, self._first) + len(frames)
         if lost:
             frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
-        reader.position = self.position
         self._reader_progress.set()
         return b"".join((*frames, f"id: {self._run_id}/{reader.position}\n\n".encode()))
 

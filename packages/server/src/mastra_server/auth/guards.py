@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from mastra_core import Mastra
 from mastra_core.errors import Forbidden
 from mastra_core.logger import get_logger
+from mastra_core.workflows.engine.run_checks import check_texts
 from mastra_server.http.errors import Unauthorized
 from mastra_server.http.paths import PathPattern
 from mastra_server.http.request_context import RESOURCE_KEY, request_context
@@ -64,6 +65,8 @@ class AuthGuard:
         :param handler: the handler that Litestar selected.
         :raises Unauthorized: if the request has no token, or a token that ``authenticate`` rejects.
         :raises Forbidden: when ``authorize`` refuses.
+        :raises InvalidInput: when the caller's resource contains a character that no database can
+            store.
         """
         if self._is_public(connection, handler) or is_studio_in_development(connection):
             return
@@ -106,6 +109,7 @@ class AuthGuard:
         resource = getattr(self._auth, "resource", None)
         owner = resource(user) if resource is not None else None
         if owner not in (None, ""):  # an id may be the number 0
+            check_texts(resource_id=str(owner))
             context[RESOURCE_KEY] = str(owner)
 
 

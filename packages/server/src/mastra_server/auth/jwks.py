@@ -161,7 +161,7 @@ class KeySet:
     async def _fetch_keys(self) -> dict[str | None, Any]:
         keys = self._signatures.parse_keys(await _fetch_key_set(self._url))
         if not keys:
-            raise ValueError("The key set has no key that can be used.")
+            raise ValueError("The key set contains no usable key.")
         return keys
 
 

@@ -127,7 +127,7 @@ def _check_url(url: str) -> str:
         is_valid = False
     if not is_valid:  # the error omits the address, which may contain a password
         raise ConfigError(
-            "The address in jwks_url cannot be requested.",
+            "jwks_url is not a valid address.",
             "Pass jwks_url as 'https://HOST/PATH', without a user.",
         )
     return url

@@ -7,20 +7,37 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from mastra_core.logger import get_logger
+
 __all__ = ("LibrarySignatures", "Signatures", "read_key_set")
 
 
 def read_key_set(body: bytes) -> list[dict[str, Any]]:
-    """Return the keys of a JSON Web Key Set.
+    """Return the keys of a JSON Web Key Set that may verify signatures.
+
+    Malformed keys are left out, so that they do not stop the others. Private keys are left out too,
+    because everybody who reads the key set could sign tokens with them.
 
     :param body: the key set as JSON.
     :raises ValueError: if ``body`` is not a key set.
     """
     content = json.loads(body)
     keys = content.get("keys") if isinstance(content, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(each, dict) for each in keys):
-        raise ValueError("The response is not a JSON Web Key Set.")
-    return keys
+    if not isinstance(keys, list):
+        raise ValueError("The response is not a JSON Web Key Set.")  # noqa: TRY004  # not an argument
+    return [each for each in keys if isinstance(each, dict) and _is_public(each)]
+
+
+def _is_public(key: Mapping[str, Any]) -> bool:
+    key_id = key.get("kid")
+    if key_id is not None and not isinstance(key_id, str):
+        return False
+    if "d" in key:
+        get_logger("mastra.server").warning(
+            "the key %r of the issuer is private, so it is ignored", key_id
+        )
+        return False
+    return True
 
 
 class Signatures(Protocol):
@@ -62,7 +79,8 @@ class LibrarySignatures:
 
         keys: dict[str | None, Any] = {}
         for data in read_key_set(body):
-            with contextlib.suppress(jwt.PyJWTError):  # a key of a type that PyJWT does not know
+            # A type that PyJWT does not know, or malformed values, for which it raises anything.
+            with contextlib.suppress(Exception):
                 key = jwt.PyJWK(data)
                 if key.key_type != "oct":
                     keys[key.key_id] = key if data.get("alg") is not None else key.key

@@ -44,6 +44,10 @@ class _HeadTooLarge(Exception):
     """Stops the parser after the server has responded that the head is too large."""
 
 
+class _RepeatedHost(Exception):
+    """Stops the parser, so that uvicorn responds with a 400."""
+
+
 class LimitedConnection(HttpToolsProtocol):
     """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
@@ -131,10 +135,14 @@ class LimitedConnection(HttpToolsProtocol):
         """Stop counting the head's bytes; during shutdown, close the connection after this request.
 
         :raises _HeadTooLarge: when the head exceeds its limit.
+        :raises _RepeatedHost: when the head has several ``Host`` headers. A proxy may have checked
+            another one than the application would read.
         """
         # A head of one small read, as nearly all are, needs no exact count.
         if self._unparsed_size + self._read_size > MAX_HEAD_BYTES:
             self._check_fields()
+        if [name for name, _ in self.headers].count(b"host") > 1:
+            raise _RepeatedHost
         self._in_head = False
         super().on_headers_complete()
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mastra_core.errors import RequestError
 
-__all__ = ("UnsupportedMediaType", "require_json_type")
+__all__ = ("UnsupportedMediaType", "is_json_type", "require_json_type")
 
 _JSON = b"application/json"
 _JSON_TYPE = re.compile(rb"\s*application/(json|[^\s,;/]+\+json)\s*(;|$)", re.IGNORECASE)
@@ -18,6 +18,14 @@ class UnsupportedMediaType(RequestError):
     """The request has a body whose content type is not JSON."""
 
     status = 415
+
+
+def is_json_type(value: bytes) -> bool:
+    """Return whether a content type is JSON.
+
+    :param value: the value of the header; empty without the header.
+    """
+    return value == _JSON or _JSON_TYPE.match(value) is not None
 
 
 def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -34,7 +42,7 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
     has_type = has_origin = False
     for name, value in headers:
         if name == b"content-type":
-            if value and value != _JSON and not _JSON_TYPE.match(value):
+            if value and not is_json_type(value):
                 raise _build_error(f"The content type {value.decode('latin-1')[:_SHOWN]!r} is not")
             has_type = has_type or bool(value)
         elif name == b"origin":

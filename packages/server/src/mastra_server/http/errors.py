@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import ClientException, HTTPException, InternalServerException
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
@@ -28,6 +28,9 @@ __all__ = (
 )
 
 _INTERNAL = 500
+_DISCONNECTED = (
+    "client disconnected prematurely"  # Litestar's only sign of this fault of the client
+)
 
 
 class BodyTooLarge(RequestError):
@@ -151,6 +154,8 @@ class ErrorResponse:
     """
 
     def __init__(self, error: Exception, default: App | None = None) -> None:
+        if isinstance(error, InternalServerException) and error.detail == _DISCONNECTED:
+            error = ClientException("the client disconnected")  # no fault of the server to log
         self._error = error
         self._default = default
 

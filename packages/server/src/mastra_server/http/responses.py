@@ -74,10 +74,7 @@ class _JsonResponse(ASGIResponse):
         try:
             start = {"type": "http.response.start", "status": self.status_code}
             await send({**start, "headers": self._headers})
-            for position in range(0, len(body), _PIECE_SIZE):
-                piece = body[position : position + _PIECE_SIZE]
-                more_body = position + _PIECE_SIZE < len(body)
-                await send({"type": "http.response.body", "body": piece, "more_body": more_body})
+            await _send_pieces(body, send, is_last=True)
         finally:
             UNSENT_BYTES.release(caller, len(body))
 
@@ -189,14 +186,17 @@ class StreamResponse:
             (b"x-accel-buffering", b"no"),
         ]
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the body until its end or until the client disconnects.
 
-        :param _: the ASGI scope, which is not used.
+        While a large chunk waits for the client, it counts toward the caller's limit. Above the
+        limit, the body ends before this chunk.
+
+        :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
-        send_task = asyncio.create_task(self._send(send))
+        send_task = asyncio.create_task(self._send(scope, send))
         disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
         try:
             await asyncio.wait((send_task, disconnect_task), return_when=asyncio.FIRST_COMPLETED)
@@ -207,11 +207,14 @@ class StreamResponse:
         if not send_task.cancelled():
             send_task.result()
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, scope: Scope, send: Send) -> None:
         async with contextlib.aclosing(self._chunks) as chunks:
             await send({"type": "http.response.start", "status": 200, "headers": self._headers})
             async for chunk in chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if len(chunk) <= _PIECE_SIZE:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                elif not await _send_large_chunk(identify_caller(scope), chunk, send):
+                    break
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -230,6 +233,25 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
     finally:
         if isinstance(events, AsyncGenerator):
             await events.aclose()
+
+
+async def _send_large_chunk(caller: str, chunk: bytes, send: Send) -> bool:
+    """Send a chunk; return ``False`` if too many large chunks wait for clients of the caller."""
+    if not UNSENT_BYTES.try_acquire(caller, len(chunk)):
+        return False
+    try:
+        await _send_pieces(chunk, send, is_last=False)
+    finally:
+        UNSENT_BYTES.release(caller, len(chunk))
+    return True
+
+
+async def _send_pieces(body: bytes, send: Send, *, is_last: bool) -> None:
+    """Send bytes at the client's speed, so that the ASGI server does not copy all of them."""
+    for position in range(0, len(body), _PIECE_SIZE):
+        piece = body[position : position + _PIECE_SIZE]
+        more_body = not is_last or position + _PIECE_SIZE < len(body)
+        await send({"type": "http.response.body", "body": piece, "more_body": more_body})
 
 
 async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:

@@ -190,7 +190,7 @@ def _find_offer(request: _Request) -> ExposedTool:
     name = request.path_params["tool_id"]
     offer = _list_offers(request).get(name)
     if offer is None:
-        raise NotFound(f"There is no tool {name!r} over MCP.")
+        raise NotFound(f"The MCP server offers no tool {name!r}.")
     return offer
 
 

@@ -131,7 +131,7 @@ def _open_storage(url: str) -> Any:
         storage = None
     if not isinstance(storage, Storage):  # it may be one that blocks the event loop
         raise ConfigError(
-            f"The storage {url.partition(':')[0]!r} of the rate limit cannot be used.",
+            f"The rate limit cannot use the storage {url.partition(':')[0]!r}.",
             "Write a URL like 'async+redis://host:6379', and install the client of that database.",
         )
     return storage

@@ -29,6 +29,7 @@ from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
 from mastra_server.workflows.result import build_run_result, count_runs
 from mastra_server.workflows.runs import (
+    build_run_context,
     get_engine,
     get_run,
     get_workflow,
@@ -51,7 +52,7 @@ from mastra_server.workflows.stream import stream_invalid_input, stream_run
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_START_ERRORS = (409, 429)
+_START_ERRORS = (403, 409, 429)
 
 
 class _Create(msgspec.Struct, rename="camel"):
@@ -66,7 +67,12 @@ class _Start(msgspec.Struct, rename="camel"):
     per_step: bool | None = None
     close_on_suspend: bool | None = None
     priority: Annotated[
-        int, msgspec.Meta(ge=0, le=1000, description="Among durable runs that wait for a process.")
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=1000,
+            description="The run's priority among durable runs that wait for a process.",
+        ),
     ] = 0
 
 
@@ -183,7 +189,7 @@ async def _start_and_stream(request: _Request) -> StreamResponse:
     query=RunIdQuery,
     body=_Resume,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_run(request: _Request) -> ASGIResponse:
     """Resume a suspended run and respond at once."""
@@ -197,7 +203,7 @@ async def _resume_run(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_wait(request: _Request) -> ASGIResponse:
     """Resume a suspended run, and respond when it has ended or is suspended again."""
@@ -211,7 +217,7 @@ async def _resume_and_wait(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     response=RunCreated,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     """Resume a suspended run, and respond at once with its id."""
@@ -225,7 +231,7 @@ async def _resume_and_return_id(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Resume,
     stream="records",
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_and_stream(request: _Request) -> StreamResponse:
     """Resume a suspended run, and stream its chunks."""
@@ -237,6 +243,7 @@ async def _resume_and_stream(request: _Request) -> StreamResponse:
     operation_id="workflows_observe",
     query=ObserveQuery,
     stream="records",
+    errors=(403, 409),
 )
 async def _observe_run(request: _Request) -> StreamResponse:
     """Stream an existing run from its beginning; skip the first ``offset`` chunks.
@@ -302,7 +309,7 @@ async def _resume_suspended(request: _Request) -> tuple[Run, int]:
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Resume)
     engine, before = get_engine(request), run.position
-    context = build_context(request, body.request_context)
+    context = build_run_context(request, run, body.request_context)
     steps = _select_suspended_steps(get_workflow(request), run.record, body)
     if len(steps) == 1:
         await engine.resume(run, body.resume_data, steps[0], context)

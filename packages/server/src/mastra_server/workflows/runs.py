@@ -13,14 +13,27 @@ from mastra_core.errors import NotFound
 from mastra_core.workflows import Engine, Run, RunQuery, RunRecord
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.handlers import delete, get, post
-from mastra_server.http.request_body import read_number_param
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_body import read_id_param, read_number_param
+from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import Message
 from mastra_server.workflows.result import build_listed_run, build_run_details
-from mastra_server.workflows.schemas import RunDetails, RunFieldsQuery, RunList, RunListQuery
+from mastra_server.workflows.schemas import (
+    RunDetails,
+    RunFieldsQuery,
+    RunList,
+    RunListQuery,
+    RunOwnerQuery,
+)
 
-__all__ = ("ROUTES", "get_engine", "get_run", "get_workflow", "list_active_runs")
+__all__ = (
+    "ROUTES",
+    "build_run_context",
+    "get_engine",
+    "get_run",
+    "get_workflow",
+    "list_active_runs",
+)
 
 _Request = Request[Any, Any, Any]
 _MAX_RUNS = 1_000  # in one response
@@ -53,12 +66,30 @@ def get_engine(request: _Request) -> Engine:
 async def get_run(request: _Request, run_id: str) -> Run:
     """Return a run of the workflow in the path.
 
-    :param request: the request.
+    :param request: the request. Its query may name the owner of the run.
     :param run_id: the id of the run.
-    :raises NotFound: when the caller may see no run with this id.
+    :raises NotFound: when there is no such run that the caller may see.
+    :raises Forbidden: when the caller names another resource than its own.
+    :raises Conflict: when the caller names no resource, and several resources have such a run.
     """
-    own = restrict_to_resource(request)
-    return await get_engine(request).get(get_workflow(request), run_id, own)
+    owner = restrict_to_resource(request, read_id_param(request, "resourceId"))
+    return await get_engine(request).get(get_workflow(request), run_id, owner)
+
+
+def build_run_context(
+    request: _Request, run: Run, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Build the request context with which an existing run continues.
+
+    Values that an operator does not replace stay, such as the tenant of the run. A caller that is
+    confined to a resource gets no values of others.
+
+    :param request: the request.
+    :param run: the run.
+    :param body: the ``requestContext`` of the request body.
+    """
+    context = build_context(request, body)
+    return context if restrict_to_resource(request) else {**run.context, **context}
 
 
 async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRecord]:
@@ -96,6 +127,7 @@ async def _list_runs(request: _Request) -> ASGIResponse:
     operation_id="runs_details",
     query=RunFieldsQuery,
     response=RunDetails,
+    errors=(403, 409),
 )
 async def _get_run_details(request: _Request) -> ASGIResponse:
     """Get a run in its present state."""
@@ -110,7 +142,9 @@ async def _get_run_details(request: _Request) -> ASGIResponse:
 @post(
     "/api/workflows/{workflow_id:str}/runs/{run_id:str}/cancel",
     operation_id="runs_cancel",
+    query=RunOwnerQuery,
     response=Message,
+    errors=(403, 409),
 )
 async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a run."""
@@ -122,7 +156,9 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     "/api/workflows/{workflow_id:str}/runs/{run_id:str}",
     operation_id="runs_delete",
     status_code=200,
+    query=RunOwnerQuery,
     response=Message,
+    errors=(403, 409),
 )
 async def _delete_run(request: _Request) -> ASGIResponse:
     """Cancel a run, and delete its record."""

@@ -18,6 +18,7 @@ __all__ = (
     "RunIdQuery",
     "RunList",
     "RunListQuery",
+    "RunOwnerQuery",
     "WorkflowDetails",
     "WorkflowResult",
 )
@@ -37,19 +38,36 @@ Status = Literal[
 ]
 
 
+_Owner = Annotated[
+    str, msgspec.Meta(description="Its owner, if several resources have a run with this id.")
+]
+
+
+class RunOwnerQuery(ContextQuery):
+    """The owner of the run in the path."""
+
+    resource_id: _Owner = ""
+
+
 class RunIdQuery(ContextQuery, kw_only=True):
     """The query of an operation on one run."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
+    resource_id: _Owner = ""
 
 
 class ObserveQuery(RunIdQuery, kw_only=True):
     """The run to observe, and the first chunk to send."""
 
-    offset: Annotated[int, msgspec.Meta(ge=0, description="Chunks of its stream to skip.")] = 0
+    offset: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, description="The number of chunks to skip at the start of the run's stream."
+        ),
+    ] = 0
 
 
-class RunFieldsQuery(ContextQuery):
+class RunFieldsQuery(RunOwnerQuery):
     """The fields of a run that the response contains."""
 
     with_nested_workflows: Annotated[

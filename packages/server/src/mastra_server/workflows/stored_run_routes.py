@@ -44,10 +44,11 @@ class _ListQuery(ContextQuery):
 
 
 class _RunQuery(ContextQuery, kw_only=True):
-    """A run; its workflow is required if several workflows have a run with the same id."""
+    """A run; its workflow or owner is required if several of them have a run with the same id."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
     workflow_id: str = ""
+    resource_id: str = ""
 
 
 class _WorkflowQuery(ContextQuery, kw_only=True):
@@ -59,6 +60,7 @@ class _WorkflowQuery(ContextQuery, kw_only=True):
 class _Selected(msgspec.Struct, rename="camel"):
     run_id: Id
     workflow_id: MaybeId = None
+    resource_id: MaybeId = None
 
 
 class _Resumed(_Selected, rename="camel"):
@@ -69,6 +71,7 @@ class _Resumed(_Selected, rename="camel"):
 class _Moved(msgspec.Struct, rename="camel"):
     run_id: MaybeId = None
     workflow_id: MaybeId = None
+    resource_id: MaybeId = None
     source: MaybeId = None
     target: MaybeId = None
     after: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -149,11 +152,14 @@ async def _list_runs(request: _Request) -> ASGIResponse:
     operation_id="stored_runs_details",
     query=_RunQuery,
     response=_OneRun,
+    errors=(403, 409),
 )
 async def _show_run(request: _Request) -> ASGIResponse:
     """Get a run, its steps, and the runs that it has started."""
     run_id, workflow = require_param(request, "runId"), read_id_param(request, "workflowId")
-    return json_response(await (await _get_operations(request)).show_run(run_id, workflow))
+    owner = restrict_to_resource(request, read_id_param(request, "resourceId"))
+    operations = await _get_operations(request)
+    return json_response(await operations.show_run(run_id, workflow, owner))
 
 
 @get(
@@ -175,13 +181,14 @@ async def _list_fingerprints(request: _Request) -> ASGIResponse:
     operation_id="stored_runs_cancel",
     body=_Selected,
     response=_OneRun,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _cancel_run(request: _Request) -> ASGIResponse:
     """Cancel a run."""
     body = await read_body(request, _Selected)
     operations = await _get_operations(request)
-    changed = await operations.cancel_run(body.run_id, body.workflow_id or "")
+    owner = restrict_to_resource(request, body.resource_id or "")
+    changed = await operations.cancel_run(body.run_id, body.workflow_id or "", owner)
     for agent in request.app.state.mastra.agents.values():  # the thread shows the end of the run
         durable = getattr(agent, "is_durable", False)
         if durable and agent.workflow.id == changed["run"]["workflowId"]:
@@ -194,13 +201,16 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     operation_id="stored_runs_resume",
     body=_Resumed,
     response=_OneRun,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _resume_run(request: _Request) -> ASGIResponse:
     """Resume a suspended run; respond at once, before the step checks the data."""
     body = await read_body(request, _Resumed)
     operations = await _get_operations(request)
-    changed = await operations.resume_run(body.run_id, body.workflow_id or "", body.step, body.data)
+    owner = restrict_to_resource(request, body.resource_id or "")
+    changed = await operations.resume_run(
+        body.run_id, body.workflow_id or "", body.step, body.data, owner
+    )
     return await _respond_and_look(request, changed)
 
 
@@ -209,13 +219,14 @@ async def _resume_run(request: _Request) -> ASGIResponse:
     operation_id="stored_runs_retry",
     body=_Selected,
     response=_OneRun,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _retry_run(request: _Request) -> ASGIResponse:
     """Continue a failed run and respond at once; finished steps are not executed again."""
     body = await read_body(request, _Selected)
     operations = await _get_operations(request)
-    changed = await operations.retry_run(body.run_id, body.workflow_id or "")
+    owner = restrict_to_resource(request, body.resource_id or "")
+    changed = await operations.retry_run(body.run_id, body.workflow_id or "", owner)
     return await _respond_and_look(request, changed)
 
 
@@ -231,7 +242,12 @@ async def _move_runs(request: _Request) -> ASGIResponse:
     body = await read_body(request, _Moved)
     operations = await _get_operations(request, of_all=True)
     moves = await operations.move_runs(
-        body.run_id or "", body.workflow_id or "", body.source or "", body.target or "", body.after
+        body.run_id or "",
+        body.workflow_id or "",
+        body.source or "",
+        body.target or "",
+        body.after,
+        body.resource_id or "",
     )
     return await _respond_and_look(request, moves)
 

@@ -12,12 +12,17 @@ from litestar.response.base import ASGIResponse
 from mastra_core.workflows import Run
 from mastra_server.http.handlers import post
 from mastra_server.http.request_body import read_body, require_param
-from mastra_server.http.request_context import build_context
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.schemas import Message
 from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows.result import build_run_result
-from mastra_server.workflows.runs import get_engine, get_run, get_workflow, list_active_runs
+from mastra_server.workflows.runs import (
+    build_run_context,
+    get_engine,
+    get_run,
+    get_workflow,
+    list_active_runs,
+)
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
 from mastra_server.workflows.step_paths import resolve_step
 from mastra_server.workflows.stream import stream_run
@@ -74,7 +79,7 @@ class _Restart(msgspec.Struct, rename="camel"):
     query=RunIdQuery,
     body=_Travel,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel(request: _Request) -> ASGIResponse:
     """Execute a run again from a step, and respond at once."""
@@ -88,7 +93,7 @@ async def _time_travel(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Travel,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     """Execute a run again from a step, and respond when it has ended or is suspended."""
@@ -102,7 +107,7 @@ async def _time_travel_and_wait(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Travel,
     stream="records",
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     """Execute a run again from a step, and stream its chunks."""
@@ -115,7 +120,7 @@ async def _time_travel_and_stream(request: _Request) -> StreamResponse:
     query=RunIdQuery,
     body=_Restart,
     response=Message,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _restart_run(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run, and respond at once."""
@@ -129,7 +134,7 @@ async def _restart_run(request: _Request) -> ASGIResponse:
     query=RunIdQuery,
     body=_Restart,
     response=WorkflowResult,
-    errors=(409,),
+    errors=(403, 409),
 )
 async def _restart_and_wait(request: _Request) -> ASGIResponse:
     """Restart an interrupted or stuck run, and respond when it has ended or is suspended."""
@@ -183,7 +188,7 @@ async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
         outputs=body.outputs,
         state=body.initial_state,
         resume_data=body.resume_data,
-        context=build_context(request, body.request_context),
+        context=build_run_context(request, run, body.request_context),
         per_step=bool(body.per_step),
     )
     return run, before
@@ -192,17 +197,16 @@ async def _begin_time_travel(request: _Request) -> tuple[Run, int]:
 async def _begin_restart(request: _Request) -> Run:
     run = await get_run(request, require_param(request, "runId"))
     body = await read_body(request, _Restart)
-    await get_engine(request).restart(run, build_context(request, body.request_context))
+    await get_engine(request).restart(run, build_run_context(request, run, body.request_context))
     return run
 
 
 async def _begin_all_restarts(request: _Request) -> list[Run]:
     engine, workflow = get_engine(request), get_workflow(request)
-    context = build_context(request)
     active = [
         await engine.get(workflow, record.run_id, record.resource_id)
         for record in await list_active_runs(request, workflow)
     ]
     for run in active:
-        await engine.restart(run, context)
+        await engine.restart(run, build_run_context(request, run))
     return active

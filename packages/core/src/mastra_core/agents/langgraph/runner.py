@@ -156,7 +156,7 @@ class GraphAgent(StreamingAgent):
             ids = ", ".join(map(repr, interrupts)) or "nothing"
             raise InvalidInput(
                 f"The run waits for a decision about {ids}.",
-                "Send a decision for one of the ids that the run waits for.",
+                "Send a decision with one of these ids.",
             )
         return Command(resume=answers)
 
@@ -195,7 +195,7 @@ def _build_config(thread: str) -> dict[str, Any]:
 def _to_answer(decision: Decision) -> Any:
     if decision.arguments is not None:
         raise InvalidInput(
-            "A decision about a LangGraph interrupt cannot replace arguments.",
+            "A LangGraph interrupt has no arguments that a decision could replace.",
             "Pass the answer as Decision(data=...).",
         )
     return decision.approved if decision.data is None else decision.data

@@ -82,6 +82,6 @@ def _check_toolbox_names(names: Sequence[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ConfigError(
-                f"A toolbox has the tool {name!r}, and another tool has the same name.",
-                "Prefix the names of the toolbox's tools, as with McpClient(name=...).",
+                f"Two tools have the name {name!r}, and at least one of them is in a toolbox.",
+                "Add a prefix to the names of the toolbox's tools. McpClient(name=...) adds one.",
             )

@@ -92,7 +92,8 @@ def _check_nesting(schema: Any) -> None:
     while values:
         if depth > MAX_NESTING:
             raise InvalidInput(
-                f"The schema of the answer has more than {MAX_NESTING} nested objects and lists.",
+                f"The schema of the answer nests objects and lists more than {MAX_NESTING} levels "
+                "deep.",
                 "Send a schema with fewer levels.",
             )
         parents = [each for each in values if isinstance(each, dict | list)]
@@ -126,7 +127,7 @@ class _NoHandlers(Mapping[str, Callable[[str], Any]]):
 
     def __getitem__(self, scheme: str) -> Callable[[str], Any]:
         def refuse(address: str) -> Any:
-            raise ValueError(f"the reference {address!r} is not in the schema")
+            raise ValueError(f"the reference {address!r} points outside of the schema")
 
         return refuse
 
@@ -200,7 +201,8 @@ class _Inliner:
         target: Any = self._root
         if reference != "#" and not reference.startswith("#/"):
             raise InvalidInput(
-                f"The schema of the answer is invalid: {reference!r} is not in the schema.",
+                f"The schema of the answer is invalid: {reference!r} refers to something outside "
+                "of the schema.",
                 "Use references that begin with '#/'.",
             )
         for part in reference[2:].split("/") if len(reference) > 1 else ():
@@ -208,7 +210,8 @@ class _Inliner:
             target = target.get(name) if isinstance(target, dict) else None
             if target is None:
                 raise InvalidInput(
-                    f"The schema of the answer is invalid: {reference!r} has no target.",
-                    "Add the target, or correct the reference.",
+                    f"The schema of the answer is invalid: {reference!r} refers to nothing in the "
+                    "schema.",
+                    "Correct the reference, or add the definition that it refers to.",
                 )
         return target

@@ -47,7 +47,7 @@ def build_deferred_results(
     decisions = _read_client_results(run_input) | run_input.decisions
     for call in decisions:
         if call not in pending:
-            raise InvalidInput(f"The run is not waiting for the call {call!r}.")
+            raise InvalidInput(f"The run is not waiting for a decision about the call {call!r}.")
     if not pending:
         return None
     if not decisions:

@@ -58,8 +58,8 @@ class _Refusal(int):
         if other != "allow-local":
             return super().__eq__(other)
         raise InvalidInput(
-            f"The model cannot load the file {self._url[:_SHOWN]!r} itself, and the server does "
-            "not load files for callers.",
+            f"The model's provider cannot load the file {self._url[:_SHOWN]!r} from its URL, and "
+            "the server does not load files for callers.",
             "Send the content of the file as base64.",
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
@@ -24,6 +25,7 @@ from mastra_core.workflows.durable.run_context import (
     replace_context,
 )
 from mastra_core.workflows.durable.run_load import RunLoad
+from mastra_core.workflows.durable.schedules.scheduler import refuse_scheduled_id
 from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
@@ -225,11 +227,14 @@ class DurableEngine:
         :param is_confined: whether the creator is confined, which means that it may access the runs
             of ``resource_id`` only. A confined creator may use a run id that other creators use for
             other runs.
-        :raises InvalidInput: when a text contains a character that no database can store.
+        :raises InvalidInput: when a text contains a character that no database can store, or a
+            caller passes a run id that belongs to a schedule of the workflow.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         :raises StorageError: when the database cannot be used.
         """
         check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
+        if caller:
+            refuse_scheduled_id(workflow, run_id)
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         new = NewRun(
@@ -465,6 +470,7 @@ class DurableEngine:
         :param resource_id: the owner of the run; any by default. If several owners have a run with
             this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         :raises StorageError: when the database cannot be used.
         """
         await self.open([workflow])
@@ -472,6 +478,10 @@ class DurableEngine:
         row = await self._store.find(workflow.id, run_id, resource_id or None)
         if row is None:
             raise NotFound("Workflow run not found")
+        if row.scope and not resource_id:
+            counts = await self._store.count(workflow.id, RunQuery(run_id=run_id))
+            if sum(counts.values()) > 1:
+                raise build_ambiguity(run_id)
         return await _load(dispatcher.get_run(workflow, row), row)
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
@@ -592,12 +602,14 @@ def _refuse_on_d1(workflow: Workflow) -> None:
     """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
     if workflow.schedules:
         raise ConfigError(
-            f"The workflow {workflow.id!r} has a schedule, which D1 cannot keep.",
+            f"The workflow {workflow.id!r} has a schedule, but durable schedules do not work on "
+            "D1.",
             "Start the runs from a cron trigger of the platform, or use PostgreSQL.",
         )
     if any(step.list_children() for step in workflow.iter_steps()):
         raise ConfigError(
-            f"The workflow {workflow.id!r} starts child runs, which D1 cannot start exactly once.",
+            f"The workflow {workflow.id!r} starts child runs, but D1 cannot start each child run "
+            "exactly once.",
             "Use the child workflow itself as the step, or use PostgreSQL.",
         )
 
@@ -614,5 +626,5 @@ def _build_start_conflict(run: DurableRun) -> Conflict:
 
 def _build_change_conflict(run: DurableRun) -> Conflict:
     return Conflict(
-        f"The run {run.run_id!r} is changed by other callers at the same time.", "Try again."
+        f"Other callers are changing the run {run.run_id!r} at the same time.", "Try again."
     )

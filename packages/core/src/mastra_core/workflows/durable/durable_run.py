@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -60,6 +60,11 @@ class DurableRun:
     def run_id(self) -> str:
         """The id of the run."""
         return self.record.run_id
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The stored request context of the last execution."""
+        return msgspec.json.decode(self.row.context, type=dict[str, Any])
 
     @property
     def position(self) -> int:
@@ -217,5 +222,5 @@ def _decode_event(run_id: str, text: str) -> RunEvent:
     except msgspec.DecodeError as error:
         raise MastraError(  # no StorageError, after which callers try again
             f"The events of the run {run_id!r} cannot be read: {error}",
-            "Check whether something other than mastra has changed the tables of the runs.",
+            "Check whether another program has changed mastra's tables.",
         ) from None

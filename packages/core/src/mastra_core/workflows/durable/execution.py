@@ -267,8 +267,8 @@ class Execution:
     def _build_lost_process_end(self) -> RunFinished:
         count = self.row.takeovers
         message = (
-            f"The process of the run ended {count} times without progress. The run is not tried "
-            "again by itself."
+            f"The run made no progress, because {count} processes that executed it ended. It is "
+            "not retried automatically."
         )
         get_logger("mastra.workflows").error("run %s: %s", self.run.run_id, message)
         error = RunError(message=message, name="ProcessLost")

@@ -117,7 +117,7 @@ class JournalWriter:
     def _append_event(self, key: str, event: RunEvent) -> None:
         if self._free_events <= 0:
             raise MastraError(
-                f"The run {self._run_id!r} has the maximum number of events for one run.",
+                f"The run {self._run_id!r} has reached the maximum number of events for one run.",
                 "Split the work into several runs, or increase DurableEngine(max_events=...).",
             )
         self._free_events -= 1

@@ -139,8 +139,8 @@ class RequestDispatcher(Dispatcher):
     def _give_up(self) -> None:
         """End all waits of this request with an error; other requests continue its runs."""
         error = StorageError(
-            "This request cannot use the database any more.",
-            "Send the request again: another request continues the run.",
+            "This request can no longer reach the database.",
+            "Send the request again. The new request continues the run.",
         )
         for run in self._followed_runs.list().values():
             run.fail(error)

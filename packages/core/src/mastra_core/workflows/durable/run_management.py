@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import Conflict, InvalidInput, NotFound
 from mastra_core.workflows.durable.durable_run import build_record
@@ -91,22 +92,29 @@ class RunManager:
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run; any by default.
+        :param resource: the owner of the run; any by default. A run whose creator is not confined
+            is then preferred.
         :raises NotFound: when there is no such run.
-        :raises InvalidInput: when there are several such runs.
+        :raises InvalidInput: when several workflows have such a run.
+        :raises Conflict: when several owners have such a run.
         """
         found = await self.list(
             workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)
         )
         if not found:
             raise NotFound(f"There is no run {run_id!r}.", "List the runs: mastra runs list")
-        if len(found) > 1:
-            names = ", ".join(sorted({each.row.workflow for each in found}))
+        workflows = {each.row.workflow for each in found}
+        if len(workflows) > 1:
+            names = ", ".join(sorted(workflows))
             raise InvalidInput(
-                f"There are several runs {run_id!r}, of these workflows: {names}.",
+                f"Several workflows have a run with the id {run_id!r}: {names}.",
                 "Name the workflow: --workflow NAME",
             )
-        return found[0]
+        # As in the engine, a run whose creator is not confined is preferred.
+        runs = found if len(found) == 1 else [each for each in found if not each.row.scope]
+        if not runs:
+            raise build_ambiguity(run_id)
+        return runs[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
         """Return the parent run, which has started ``run``; ``None`` if none is stored.

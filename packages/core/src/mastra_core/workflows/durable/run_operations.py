@@ -57,14 +57,15 @@ class RunOperations:
             "parked": dump([each for each in parked if workflow in ("", each.workflow)]),
         }
 
-    async def show_run(self, run_id: str, workflow: str = "") -> dict[str, Any]:
+    async def show_run(self, run_id: str, workflow: str = "", resource: str = "") -> dict[str, Any]:
         """Return a run, its steps, and the runs that it has started.
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
+        :param resource: the owner of the run, if several owners have such a run.
         :raises NotFound: when there is no such run.
         """
-        run = await self._find(run_id, workflow)
+        run = await self._find(run_id, workflow, resource)
         parent = await self._manager.find_parent(run)
         children = [
             {"workflowId": workflow, "runId": run_id, "status": status}
@@ -76,20 +77,28 @@ class RunOperations:
         }
         return {"run": {**_summarize_run(run), **relatives, "steps": dump(run.record.steps)}}
 
-    async def cancel_run(self, run_id: str, workflow: str = "") -> dict[str, Any]:
+    async def cancel_run(
+        self, run_id: str, workflow: str = "", resource: str = ""
+    ) -> dict[str, Any]:
         """Cancel a run, and return its new state.
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
+        :param resource: the owner of the run, if several owners have such a run.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has ended.
         """
-        run = await self._find(run_id, workflow)
+        run = await self._find(run_id, workflow, resource)
         await self._manager.cancel(run)
         return await self._show_change(run)
 
     async def resume_run(
-        self, run_id: str, workflow: str = "", step: str = "", data: Any = None
+        self,
+        run_id: str,
+        workflow: str = "",
+        step: str = "",
+        data: Any = None,
+        resource: str = "",
     ) -> dict[str, Any]:
         """Resume a suspended step, and return the new state of the run.
 
@@ -97,11 +106,12 @@ class RunOperations:
         :param workflow: the id of the workflow, if several workflows have such a run.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param data: the data that resumes the step, as JSON builtins.
+        :param resource: the owner of the run, if several owners have such a run.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of
             an agent.
         """
-        run = await self._find(run_id, workflow)
+        run = await self._find(run_id, workflow, resource)
         if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision
             raise Conflict(
                 f"The run {run_id!r} of an agent waits for a decision about a tool call.",
@@ -110,15 +120,18 @@ class RunOperations:
         await self._manager.resume(run, data, step, self._choose_context(run))
         return await self._show_change(run)
 
-    async def retry_run(self, run_id: str, workflow: str = "") -> dict[str, Any]:
+    async def retry_run(
+        self, run_id: str, workflow: str = "", resource: str = ""
+    ) -> dict[str, Any]:
         """Continue a failed run, and return its new state.
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
+        :param resource: the owner of the run, if several owners have such a run.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has succeeded.
         """
-        run = await self._find(run_id, workflow)
+        run = await self._find(run_id, workflow, resource)
         await self._manager.retry(run, self._choose_context(run))
         return await self._show_change(run)
 
@@ -137,6 +150,7 @@ class RunOperations:
         source: str = "",
         target: str = "",
         after: int = 0,
+        resource: str = "",
     ) -> dict[str, Any]:
         """Let runs continue with another description of their workflow.
 
@@ -149,17 +163,18 @@ class RunOperations:
         :param target: the new fingerprint; by default, the fingerprint that the living processes
             report.
         :param after: move only runs whose key is greater.
+        :param resource: the owner of the run, if several owners have such a run.
         :raises InvalidInput: when the selection of runs is missing or ambiguous.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """
         if bool(run_id) == bool(source) or (source and not workflow):
             raise InvalidInput(
-                "The selection of the runs to move is missing or ambiguous.",
+                "The request does not say which runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
         if source:
             return await self._move_page(workflow, source, target, after)
-        row = (await self._find(run_id, workflow)).row
+        row = (await self._find(run_id, workflow, resource)).row
         mover = self._manager.mover
         known = await mover.select_target(row.workflow, target)
         await mover.move(row, known)
@@ -188,8 +203,8 @@ class RunOperations:
             return self._context
         return {**msgspec.json.decode(run.row.context), **self._context}
 
-    async def _find(self, run_id: str, workflow: str) -> StoredRun:
-        return await self._manager.find(run_id, workflow, self._resource)
+    async def _find(self, run_id: str, workflow: str, resource: str) -> StoredRun:
+        return await self._manager.find(run_id, workflow, self._resource or resource)
 
     async def _show_change(self, run: StoredRun) -> dict[str, Any]:
         found = await self._manager.read(run)
@@ -202,7 +217,9 @@ class RunOperations:
 
 async def _move_run(mover: RunMover, row: RunRow, workflow: str, target: KnownFingerprint) -> None:
     if row.workflow != workflow:
-        raise Conflict(f"The run is of the workflow {row.workflow!r}.", f"Write {row.workflow}.")
+        raise Conflict(
+            f"The run belongs to the workflow {row.workflow!r}.", f"Write {row.workflow}."
+        )
     await mover.move(row, target)
 
 

@@ -316,6 +316,7 @@ class MemoryEngine:
         :param resource_id: the owner of the run; any by default. If several owners have a run with
             this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run, or it has been removed.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
         if is_request_scoped():
             await self._executor.continue_due_runs()

@@ -22,7 +22,9 @@ from mastra_core.workflows.engine.run_options import RunOptions, StartPoint
 __all__ = ("MemoryExecutor",)
 
 _MOMENT = 0.1  # seconds
-_LOST = RunError(message="The platform ended the request of the run before the run ended.")
+_LOST = RunError(
+    message="The platform ended the request that executed the run before the run was complete."
+)
 
 
 class MemoryExecutor:

@@ -189,7 +189,7 @@ class MemoryRun:
         is_end = type(event) is RunFinished
         if len(self._events) >= self._max_events and not is_end:
             raise MastraError(
-                f"The run has more than {self._max_events} events, the maximum for one run.",
+                f"The run has reached the maximum of {self._max_events} events.",
                 "Split the work into several runs, or increase MemoryEngine(max_events=...).",
             )
         size = self.size + self._measure(event)

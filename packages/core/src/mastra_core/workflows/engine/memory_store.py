@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.errors import TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
@@ -55,11 +56,15 @@ class MemoryStore:
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
+        :raises Conflict: when the creators are confined to several resources.
         """
-        for scope in ("", *self._scopes.get((workflow_id, run_id), ())):
-            if run := self._get((workflow_id, run_id, scope)):
-                return run
-        return None
+        if run := self._get((workflow_id, run_id, "")):
+            return run
+        scopes = self._scopes.get((workflow_id, run_id), ())
+        found = [run for scope in scopes if (run := self._get((workflow_id, run_id, scope)))]
+        if len(found) > 1:
+            raise build_ambiguity(run_id)
+        return found[0] if found else None
 
     def find_in_scope(self, workflow_id: str, run_id: str, scope: str) -> MemoryRun | None:
         """Return a run that a caller may access, or ``None`` if there is none.

@@ -22,6 +22,10 @@ class Run(Protocol):
         """The present state of the run; only for reading."""
 
     @property
+    def context(self) -> Mapping[str, Any]:
+        """The request context of the last execution; only for reading."""
+
+    @property
     def position(self) -> int:
         """The number of events, which is the offset of the next event."""
 
@@ -193,6 +197,7 @@ class Engine(Protocol):
         :param resource_id: the owner of the run; any by default. If several owners have a run with
             this id, a run whose creator is not confined is preferred.
         :raises NotFound: when there is no such run.
+        :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:

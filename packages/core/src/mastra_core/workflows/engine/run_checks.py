@@ -59,7 +59,7 @@ def check_texts(**texts: str) -> None:
     name, text = next(each for each in texts.items() if not is_storable(each[1]))
     raise InvalidInput(
         f"The {name.replace('_', ' ')} {text!r} contains a character that no database can store.",
-        "Remove NUL characters and halves of surrogate pairs.",
+        "Remove NUL characters and unpaired surrogates.",
     )
 
 

@@ -49,7 +49,7 @@ def build_start_point(
     if "[" in step:
         group = step.partition("[")[0]
         raise InvalidInput(
-            f"A run cannot begin in {step!r}, which is one item of a foreach.",
+            f"A run cannot start at {step!r}, because this is a single item of a foreach.",
             f"Name the step: {group!r}.",
         )
     find_step(workflow, step)
@@ -66,7 +66,7 @@ def build_start_point(
             assumed[previous] = values[step]
     if values[step] is UNSET:
         raise InvalidInput(
-            f"The step {step!r} was not executed yet, so its input is unknown.", "Pass its input."
+            f"The step {step!r} has not run yet, so its input is unknown.", "Pass its input."
         )
     return StartPoint(path=names, values=values, outputs=assumed, resume_data=dump(resume_data))
 

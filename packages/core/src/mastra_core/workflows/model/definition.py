@@ -86,7 +86,8 @@ class Step(TypedOutput[Out], Generic[In, Out]):
             check_seconds(f"The timeout {self.timeout!r} of the step {self.id!r}", self.timeout)
         if self.timeout is not None and self.child is not None:
             raise ConfigError(
-                f"The step {self.id!r} starts a separate run, and therefore has no timeout.",
+                f"The step {self.id!r} starts a separate run, so the step itself cannot have a "
+                "timeout.",
                 f"Write Workflow({self.source_id!r}, timeout=...).",
             )
         for what in ("input", "output", "resume", "suspend"):
@@ -380,7 +381,7 @@ def check_name(what: str, id_: object) -> None:
     """
     if not isinstance(id_, str) or not id_ or not id_.isprintable():
         raise ConfigError(
-            f"The id {id_!r} of a {what} is not a text of visible characters.",
+            f"The id {id_!r} of a {what} is not text, is empty, or contains invisible characters.",
             "Set another id: id='...'.",
         )
 
@@ -392,8 +393,8 @@ def _as_previous(id_: str, value: Any) -> tuple[WorkflowDefinition, ...]:
         if not isinstance(each, WorkflowDefinition) or each.id != id_:
             name = each.id if isinstance(each, WorkflowDefinition) else each
             raise ConfigError(
-                f"{name!r} is not an earlier description of the workflow {id_!r}.",
-                "Pass workflows with the same id: previous=[order_v1].",
+                f"{name!r} is not an earlier version of the workflow {id_!r}.",
+                "Pass only workflows with the same id, such as previous=[order_v1].",
             )
     return previous
 

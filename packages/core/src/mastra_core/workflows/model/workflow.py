@@ -136,7 +136,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         pairs = _flatten(branches)
         if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):  # noqa: PLR2004  # a pair
             raise ConfigError(
-                f"A branch of the workflow {self.id!r} is not a pair of a condition and a step.",
+                f"A branch in the workflow {self.id!r} is not a (condition, step) pair.",
                 "Pass (condition, step).",
             )
         conditions, steps = zip(*pairs, strict=True) if pairs else ((), ())
@@ -263,7 +263,7 @@ class Workflow(WorkflowDefinition[In, Out]):
             from mastra_core.workflows.render.mermaid import render_mermaid as render
         else:
             raise ConfigError(
-                f"{form!r} is not a form of a diagram.", "Write draw('mermaid') or draw('svg')."
+                f"{form!r} is not a format for diagrams.", "Write draw('mermaid') or draw('svg')."
             )
         return render(self)
 
@@ -272,7 +272,7 @@ class Workflow(WorkflowDefinition[In, Out]):
 
         if not node.steps and not isinstance(node, Sleep):
             raise ConfigError(
-                f"A group of parallel or conditional steps of the workflow {self.id!r} is empty.",
+                f"The workflow {self.id!r} has an empty group of parallel or conditional steps.",
                 "Add a step to the group.",
             )
         seen = {*_iter_ids(self.nodes)}

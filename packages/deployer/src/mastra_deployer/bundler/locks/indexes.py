@@ -90,7 +90,7 @@ def expand_variables(text: str, where: str) -> str:
         if match[1] not in os.environ:
             raise ConfigError(
                 f"{where} refers to the environment variable {match[1]!r}, which is not set.",
-                f"Set {match[1]}. The bundle does not contain its value.",
+                f"Set {match[1]} for the build. Its value is not stored in the bundle.",
             )
         return os.environ[match[1]]
 

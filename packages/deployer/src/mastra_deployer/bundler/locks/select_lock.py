@@ -62,8 +62,8 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
     )
     if build.locked and not source.locked:
         raise BuildError(
-            f"There is no lock. {source.name} does not fix all versions, but --locked requires "
-            "fixed versions.",
+            f"There is no lock. {source.name} does not pin all versions, but --locked requires a "
+            "lock that does.",
             f"Run `{source.update}` and commit the result, or build without --locked.",
         )
     read = source.read

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Bundle, Project
+from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
 from mastra_deployer.bundler.sources.private_files import is_private
 
@@ -40,7 +41,7 @@ def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -
     ]
     if not sentences and (file := _find_project_file(name, project)):
         return [_explain_project_file(file, inventory)]
-    return list(dict.fromkeys(sentences)) or [_explain_unknown(name, inventory)]
+    return list(dict.fromkeys(sentences)) or [_explain_unknown(name, inventory, project)]
 
 
 def _explain_own_files(name: str, inventory: Inventory, project: Project) -> Iterator[str]:
@@ -212,7 +213,7 @@ def _explain_project_file(file: str, inventory: Inventory) -> str:
     )
 
 
-def _explain_unknown(name: str, inventory: Inventory) -> str:
+def _explain_unknown(name: str, inventory: Inventory, project: Project) -> str:
     tops = {top for item in inventory.distributions.values() for top in item.tops}
     close = difflib.get_close_matches(name, [*tops, *inventory.distributions], 1)
     guess = f" Did you mean {close[0]}?" if close else ""
@@ -223,5 +224,5 @@ def _explain_unknown(name: str, inventory: Inventory) -> str:
         )
     return (
         f"{name} is neither in the project nor in its dependencies.{guess} Add a distribution with "
-        "this module to the dependencies in pyproject.toml."
+        f"this module to the dependencies in {find_declaration_file(project)}."
     )

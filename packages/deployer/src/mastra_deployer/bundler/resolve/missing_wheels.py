@@ -41,8 +41,8 @@ def build_missing_wheels_error(
     return BuildError(
         "\n".join(sentences),
         "Use a version that has a wheel. Or set UV_FIND_LINKS to a directory with a wheel. Or "
-        f"build for another Python (--python) or platform (--platform) than {platform}. Or remove "
-        "the dependency that requires it.",
+        "build for another Python (--python) or another platform (--platform). Or remove the "
+        "dependency that requires the package.",
     )
 
 

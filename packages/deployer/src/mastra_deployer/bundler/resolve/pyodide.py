@@ -225,7 +225,7 @@ def _describe_missing(package: Mapping[str, Any], requirers: Iterable[str]) -> s
 
 def _build_missing_error(missing: list[str], platform: Platform) -> BuildError:
     return BuildError(
-        f"There is no wheel for Pyodide ({platform.wheels}) of {', '.join(missing)}.",
+        f"These packages have no wheel for Pyodide ({platform.wheels}): {', '.join(missing)}.",
         "Remove the dependency, or use a version that has a wheel. Or set UV_FIND_LINKS or "
         "UV_EXTRA_INDEX_URL to a source with a wheel. Or deploy to a target that runs CPython.",
     )

@@ -150,8 +150,8 @@ def _split_words(file: Path, line: str) -> list[str]:
         return shlex.split(line)
     except ValueError:
         raise ConfigError(
-            f"{str(file)!r} contains the line {remove_credentials(line)!r}, in which a quotation "
-            "mark or an escape is not complete.",
+            f"{str(file)!r} contains the line {remove_credentials(line)!r}, which has an unclosed "
+            "quotation mark or an incomplete escape.",
             "Write a backslash before each quotation mark, backslash or space in a path.",
         ) from None
 

@@ -168,8 +168,8 @@ class Resolver:
         except BuildError as error:
             raise BuildError(
                 error.message,
-                f"{names} can be built. Require {pins}, if the app works with an older version. "
-                f"{error.hint}",
+                f"mastra can bundle {names} instead. If the app works with an older version, "
+                f"require {pins}. {error.hint}",
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
@@ -313,8 +313,8 @@ def _restrict_files(package: dict[str, Any], digests: frozenset[str]) -> dict[st
     matching = {digest for file in files if (digest := _get_digest(file)) in digests}
     if not matching:
         raise BuildError(
-            f"No file of {package['name']} {package['version']} on the index has a hash that is in "
-            "the lock.",
+            f"The index has files of {package['name']} {package['version']}, but the lock contains "
+            "none of their hashes.",
             "Find out who changed the files before you recreate the lock.",
         )
     wheels = [file for file in package.get("wheels", []) if _get_digest(file) in matching]

@@ -148,8 +148,8 @@ def build_local_wheel(directory: Path, platform: Platform, interpreter: Interpre
         return wheel
     if interpreter is None:
         raise BuildError(
-            f"The local project {str(directory)!r} has compiled code, and this machine has no "
-            f"Python {platform.python} to compile it for.",
+            f"The local project {str(directory)!r} has compiled code, but this machine has no "
+            f"Python {platform.python}, which is needed to compile it.",
             f"Install Python {platform.python}, or pass --python PATH, or build for another "
             "version: --python 3.X.",
         )

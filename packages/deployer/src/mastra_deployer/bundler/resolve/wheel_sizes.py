@@ -46,8 +46,8 @@ def check_wheel_sizes(
     kind = "" if limits.size and total > limits.size else " compressed"
     limit = limits.compressed if kind else limits.size
     raise BuildError(
-        f"The wheels of the dependencies have {total / 1e6:.1f} MB before they are unpacked, but "
-        f"{target.name} allows {limit / 1e6:.1f} MB{kind}. Nothing was installed.",
+        f"The wheels of the dependencies have {total / 1e6:.1f} MB even before they are unpacked, "
+        f"but {target.name} allows {limit / 1e6:.1f} MB{kind}. Nothing was installed.",
         f"The largest packages: {format_largest(sizes)}.",
     )
 

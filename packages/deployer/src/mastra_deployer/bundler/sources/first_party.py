@@ -216,9 +216,9 @@ class _FileCollector:
         for pattern in self._build.include:
             if ".." in Path(pattern).parts or Path(pattern).is_absolute():
                 raise BuildError(
-                    f"[tool.mastra.build] include {pattern!r} leads out of the project.",
-                    "Only the project's own files ship. Copy the files into the project, or make "
-                    "a package of them.",
+                    f"[tool.mastra.build] include {pattern!r} points outside of the project.",
+                    "A bundle contains only files of the project. Copy the files into the project, "
+                    "or make a package of them.",
                 )
             found = _find_matches(self._project.root, pattern)
             matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
@@ -280,13 +280,14 @@ class _FileCollector:
         """Raise an error for a link out of the project, and for a ``.env`` file, even by a link."""
         if not real.is_relative_to(self._root):
             raise BuildError(
-                f"{str(path)!r} is a link that leads out of the project.",
+                f"{str(path)!r} is a link that points outside of the project.",
                 "Copy the file into the project, or exclude the link with [tool.mastra.build] "
                 "exclude.",
             )
         if real.name.startswith(".env") or path.name.startswith(".env"):
             raise BuildError(
-                f"{str(path)!r} is an environment file, so its secret values would ship.",
+                f"{str(path)!r} is an environment file, so the bundle would contain its secret "
+                "values.",
                 "Exclude it with [tool.mastra.build] exclude, and declare the names of its "
                 "variables in [tool.mastra.env].",
             )

@@ -14,6 +14,7 @@ from typing import Any
 
 from mastra_core.errors import BuildError, ConfigError, MastraError
 from mastra_core.pipeline import Project, Report
+from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_placeholders
 from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
@@ -101,8 +102,8 @@ def boot_bundle(
     result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
     if not result["ok"]:
         raise _to_bundle_error(project, result["error"], directory / "app", inventory)
-    _check_providers(result["registry"].get("missing", {}))
-    _check_extras(result["registry"].get("missing_extras", {}), report)
+    _check_providers(project, result["registry"].get("missing", {}))
+    _check_extras(project, result["registry"].get("missing_extras", {}), report)
     if response := result["registry"].get("request"):
         _check_response(project, response, directory / "app", inventory, report)
     return result
@@ -277,7 +278,7 @@ def _check_response(
     )
 
 
-def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
+def _check_providers(project: Project, missing: Mapping[str, Sequence[str]]) -> None:
     for agent, modules in missing.items():
         # Loaded on use: this module is loaded by each command that builds.
         from mastra_core.agents.providers import get_requirements
@@ -286,17 +287,18 @@ def _check_providers(missing: Mapping[str, Sequence[str]]) -> None:
         raise BuildError(
             f"The agent {agent!r} needs {' and '.join(map(repr, modules))}, but no dependency of "
             "the project installs it.",
-            f"Add {requirements} to the dependencies in pyproject.toml.",
+            f"Add {requirements} to the dependencies in {find_declaration_file(project)}.",
         )
 
 
-def _check_extras(missing: Mapping[str, Sequence[str]], report: Report) -> None:
+def _check_extras(project: Project, missing: Mapping[str, Sequence[str]], report: Report) -> None:
     for extra, modules in missing.items():
         message = (
             f"The server of the app needs {' and '.join(map(repr, modules))}, but no dependency of "
             "the project installs it."
         )
-        hint = f"Add 'mastra-core[{extra}]' to the dependencies in pyproject.toml"
+        file = find_declaration_file(project)
+        hint = f"Add 'mastra-core[{extra}]' to the dependencies in {file}"
         if extra != "postgres":
             raise BuildError(message, f"{hint}.")
         # The URL may be a placeholder, while the served app has an SQLite file.
@@ -340,7 +342,7 @@ def _to_error(
         return kind(
             f"{where}there is no module {module!r}.",
             f"Add the package that provides {module.partition('.')[0]!r} to the dependencies in "
-            "pyproject.toml.",
+            f"{find_declaration_file(project)}.",
         )
     # The standard library's os module is frozen into the interpreter.
     if error["type"] == "KeyError" and last and last[0] == "<frozen os>":

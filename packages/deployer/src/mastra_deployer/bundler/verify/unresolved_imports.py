@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from mastra_core.pipeline import Problem, Project
+from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.sources.app_sources import AppSources
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies
 from mastra_deployer.output.other_places import format_other_places
@@ -100,8 +101,9 @@ class _BundledModules:
             return f"Ship it: [tool.mastra.build] {table}, or add it to the dependencies."
         file = place.rpartition(":")[0]
         return (
-            f"Add the package that provides {module!r} to the dependencies in pyproject.toml. If "
-            f"the app works without it, catch ImportError, or leave the file out: "
+            f"Add the package that provides {module!r} to the dependencies in "
+            f"{find_declaration_file(self._project)}. If the app works without it, catch "
+            "ImportError, or leave the file out: "
             f'[tool.mastra.build] exclude = ["{file}"].'
         )
 

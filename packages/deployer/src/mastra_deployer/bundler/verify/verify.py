@@ -168,7 +168,7 @@ def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
         if source.get(key) != bundle.get(key):
             missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
             raise BuildError(
-                f"The bundle lacks {key} of its source: {json.dumps(missing)}."
+                f"The source has {key} that the bundle lacks: {json.dumps(missing)}."
                 if missing
                 else f"The bundle and its source have different {key}. Those of the bundle are: "
                 f"{json.dumps(bundle.get(key))}.",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
-from mastra_deployer.cli.database.run_access import SERVER_URL, call_operation
+from mastra_deployer.cli.database.run_access import RESOURCE, SERVER_URL, call_operation
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
@@ -27,12 +27,15 @@ def list_fingerprints(options: Options, workflow: str, url: str) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         answer = call_operation(options, url, "list_fingerprints", workflow=workflow)
         lines = [_format_fingerprint(each) for each in answer["fingerprints"]]
-        terminal.answer(answer, *(lines or [f"No process had the workflow {workflow}."]))
+        terminal.answer(
+            answer, *(lines or [f"No fingerprints are stored for the workflow {workflow}."])
+        )
 
 
 @click.command("move")
 @click.argument("run_id", default="")
 @click.option("--workflow", default="", help="The id of the workflow.")
+@RESOURCE
 @click.option(
     "--from",
     "source",
@@ -51,7 +54,13 @@ def list_fingerprints(options: Options, workflow: str, url: str) -> None:
 @ENV_FILE
 @project_options
 def move_runs(
-    options: Options, run_id: str, workflow: str, source: str, target: str, url: str
+    options: Options,
+    run_id: str,
+    workflow: str,
+    resource: str,
+    source: str,
+    target: str,
+    url: str,
 ) -> None:
     """Let runs continue with another description of their workflow.
 
@@ -64,7 +73,7 @@ def move_runs(
                 "The command does not say which runs to move.",
                 "Write either RUN_ID, or --from FINGERPRINT --workflow NAME.",
             )
-        selection = {"run_id": run_id, "workflow": workflow, "source": source}
+        selection = {"run_id": run_id, "workflow": workflow, "resource": resource, "source": source}
         moved: list[str] = []
         refused: dict[str, str] = {}
         after: int | None = 0

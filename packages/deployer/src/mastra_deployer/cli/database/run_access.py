@@ -17,10 +17,13 @@ from mastra_deployer.cli.options import Options
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
 
-__all__ = ("SERVER_URL", "call_operation")
+__all__ = ("RESOURCE", "SERVER_URL", "call_operation")
 
 SERVER_URL = click.option(
     "--url", default="", help="Address of a server to use instead of the database."
+)
+RESOURCE = click.option(
+    "--resource", default="", help="Owner of the run, if several owners have such a run."
 )
 _TOKEN = "MASTRA_SERVER_TOKEN"  # noqa: S105  # the name of a variable
 _OPERATIONS = {  # the HTTP method of each operation, and its path below the prefix of the API
@@ -32,7 +35,7 @@ _OPERATIONS = {  # the HTTP method of each operation, and its path below the pre
     "retry_run": ("POST", "/workflow-runs/retry"),
     "move_runs": ("POST", "/workflow-runs/move"),
 }
-_NAMES = {"run_id": "runId", "workflow": "workflowId"}
+_NAMES = {"run_id": "runId", "workflow": "workflowId", "resource": "resourceId"}
 _NO_TOKEN = f"Set {_TOKEN} to a token that Server(auth=...) of the application accepts."
 _NO_RUN = (
     "List the runs: mastra runs list. Only a server with a durable engine has such runs, and --url "

@@ -11,7 +11,12 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.cli.database.moves import list_fingerprints, move_runs
-from mastra_deployer.cli.database.run_access import SERVER_URL, Operation, call_operation
+from mastra_deployer.cli.database.run_access import (
+    RESOURCE,
+    SERVER_URL,
+    Operation,
+    call_operation,
+)
 from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
 
@@ -68,30 +73,36 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int, u
 @runs.command("show")
 @_RUN_ID
 @_WORKFLOW
+@RESOURCE
 @SERVER_URL
 @ENV_FILE
 @project_options
-def show_run(options: Options, run_id: str, workflow: str, url: str) -> None:
+def show_run(options: Options, run_id: str, workflow: str, resource: str, url: str) -> None:
     """Show a run, its steps, and the runs that it has started."""
     with Terminal(as_json=options.as_json) as terminal:
-        answer = call_operation(options, url, "show_run", run_id=run_id, workflow=workflow)
+        answer = call_operation(
+            options, url, "show_run", run_id=run_id, workflow=workflow, resource=resource
+        )
         terminal.answer(answer, *_format_details(answer["run"]))
 
 
 @runs.command("cancel")
 @_RUN_ID
 @_WORKFLOW
+@RESOURCE
 @SERVER_URL
 @ENV_FILE
 @project_options
-def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
+def cancel_run(options: Options, run_id: str, workflow: str, resource: str, url: str) -> None:
     """Cancel a run. The server that executes the run stops the steps within a second."""
-    _change_run(options, url, "cancel_run", run_id=run_id, workflow=workflow)
+    selection = {"run_id": run_id, "workflow": workflow, "resource": resource}
+    _change_run(options, url, "cancel_run", **selection)
 
 
 @runs.command("resume")
 @_RUN_ID
 @_WORKFLOW
+@RESOURCE
 @click.option(
     "--step", default="", help="Path of the step to resume, if several steps are suspended."
 )
@@ -100,22 +111,31 @@ def cancel_run(options: Options, run_id: str, workflow: str, url: str) -> None:
 @ENV_FILE
 @project_options
 def resume_run(
-    options: Options, run_id: str, workflow: str, step: str, data: str, url: str
+    options: Options,
+    run_id: str,
+    workflow: str,
+    resource: str,
+    step: str,
+    data: str,
+    url: str,
 ) -> None:
     """Resume a suspended run. The suspended step checks the data."""
     value = _parse_json(data)
-    _change_run(options, url, "resume_run", run_id=run_id, workflow=workflow, step=step, data=value)
+    selection = {"run_id": run_id, "workflow": workflow, "resource": resource}
+    _change_run(options, url, "resume_run", **selection, step=step, data=value)
 
 
 @runs.command("retry")
 @_RUN_ID
 @_WORKFLOW
+@RESOURCE
 @SERVER_URL
 @ENV_FILE
 @project_options
-def retry_run(options: Options, run_id: str, workflow: str, url: str) -> None:
+def retry_run(options: Options, run_id: str, workflow: str, resource: str, url: str) -> None:
     """Continue a failed run. The finished steps of the run are not executed again."""
-    _change_run(options, url, "retry_run", run_id=run_id, workflow=workflow)
+    selection = {"run_id": run_id, "workflow": workflow, "resource": resource}
+    _change_run(options, url, "retry_run", **selection)
 
 
 runs.add_command(list_fingerprints)
@@ -142,7 +162,7 @@ def _format_parked(runs: dict[str, Any]) -> str:
     fingerprint, workflow = runs["fingerprint"], runs["workflow"]
     return (
         f"{runs['count']} runs of {workflow} are parked, because no living process has their "
-        f"fingerprint {fingerprint}. Start such a process, or move the runs: "
+        f"fingerprint {fingerprint}. Start a process with this fingerprint, or move the runs: "
         f"mastra runs move --from {fingerprint} --workflow {workflow}"
     )
 

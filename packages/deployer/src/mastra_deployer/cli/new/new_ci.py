@@ -58,7 +58,13 @@ def new_ci(options: Options, system: str, target: str, branch: str, force: bool)
     write = _write_github if system == "github" else _write_gitlab
     written = write(pipeline, top, branch, force=force)
     secrets = [_to_secret_name(name) if system == "github" else name for name in pipeline.secrets]
-    Terminal(as_json=options.as_json).answer(
+    terminal = Terminal(as_json=options.as_json)
+    if error := pipeline.settings_error:
+        terminal.note(
+            f"A deploy by the pipeline would fail: {error.message}",
+            f"Set it in [tool.mastra.targets.{pipeline.target}], and commit pyproject.toml.",
+        )
+    terminal.answer(
         {"files": [str(path) for path in written], "secrets": secrets, "target": pipeline.target},
         *(f"Wrote {path}." for path in written),
         *_list_next_steps(system, written[0], top, secrets),

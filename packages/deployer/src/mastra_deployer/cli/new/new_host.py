@@ -223,8 +223,8 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
     foreign = [each for each in directories if each != home and not each.startswith(f"{home}/")]
     if foreign:
         raise ConfigError(
-            f"The app writes a database to {foreign[0]!r}, but the user of the systemd unit cannot "
-            "write there.",
+            f"The app writes a database to {foreign[0]!r}, but the systemd unit runs as a user who "
+            "cannot write there.",
             f"Use a path relative to the working directory {home}, such as 'sqlite:///app.db'.",
         )
     names = [*app.required, *(f"{name} (optional)" for name in app.optional)] or ["none declared"]

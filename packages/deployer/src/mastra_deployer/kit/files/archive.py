@@ -227,5 +227,5 @@ def _iter_content(entry: ArchiveEntry, size: int) -> Iterator[bytes]:
     if length != size:
         raise BundleError(
             f"{str(entry.source)!r} changed while it was written to an archive.",
-            "Run the command again when no program writes into the bundle.",
+            "Stop programs that write into the bundle. Then run the command again.",
         )

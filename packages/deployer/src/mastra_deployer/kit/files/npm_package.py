@@ -134,8 +134,8 @@ def _explain_outage(package: NpmPackage) -> Iterator[None]:
         raise ApiError(
             f"{package.name} {package.version} is not in the cache, and cannot be downloaded from "
             f"the npm registry: {error.message}",
-            "Run the same command once with access to the registry. The cache keeps the package "
-            "for later runs. Or set NPM_CONFIG_REGISTRY to a mirror.",
+            "Run the same command once with access to the registry. Later runs use the package in "
+            "the cache. Or set NPM_CONFIG_REGISTRY to a mirror.",
         ) from error
 
 

@@ -39,7 +39,7 @@ def copy_static_files(build: Build, static: str, target: Path) -> None:
     source = build.directory / "app" / static
     if not source.is_dir():
         raise BundleError(
-            f"The directory of static files {static!r} is not in the build.",
+            f"The directory {static!r} for static files is not in the build.",
             f'Add the directory: [tool.mastra.build] include = ["{static}/**/*"].',
         )
     lay_out(source, target)

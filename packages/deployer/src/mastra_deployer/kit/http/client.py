@@ -12,7 +12,11 @@ from mastra_core.errors import ApiError, AuthError, ConfigError, DeployError
 from mastra_core.secret import Secret
 from mastra_deployer.kit.http.build_error import build_error
 from mastra_deployer.kit.http.connection_errors import to_deploy_error
-from mastra_deployer.kit.http.destinations import is_same_origin
+from mastra_deployer.kit.http.destinations import (
+    build_address_error,
+    is_same_origin,
+    parse_address,
+)
 from mastra_deployer.kit.http.error_messages import extract_credentials
 from mastra_deployer.kit.http.response_limits import ResponseLimits
 from mastra_deployer.kit.http.retry_rules import RetryRules
@@ -83,6 +87,17 @@ class PlatformClient(httpx.Client):
             ),
         )
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Build a request as httpx does.
+
+        :param method: the HTTP method.
+        :param url: an address, or a path below the address of the API.
+        :param options: those of ``httpx.Client.build_request``.
+        :raises ApiError: for an invalid address.
+        """
+        parse_address(str(url), self._name)
+        return super().build_request(method, url, **options)
+
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request as httpx does.
 
@@ -112,6 +127,7 @@ class PlatformClient(httpx.Client):
             if following is None:
                 return response
             response.close()
+            parse_address(str(following.url), self._name)
             _remove_attempt_headers(following)
             if not is_same_origin(following.url, response.request.url):
                 _require_readable(response.request, following)
@@ -123,7 +139,7 @@ class PlatformClient(httpx.Client):
         response.close()
         raise ApiError(
             f"{response.request.url.host} redirects more than {_MAX_REDIRECTS} times.",
-            "Check the address, and any proxy between this machine and the platform.",
+            "Check the address of the platform, and any proxy in between.",
         )
 
     def _send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -142,6 +158,8 @@ class PlatformClient(httpx.Client):
             # An error about an invalid header quotes the header's value.
             is_quoting = isinstance(error, httpx.LocalProtocolError)
             raise failure from None if is_quoting else error
+        except (httpx.InvalidURL, UnicodeError) as error:  # of a redirect; httpx reads it at once
+            raise build_address_error(self._name, error) from error
         except DeployError as error:
             raise _redact_error(error, self._list_secrets(request)) from error.__cause__
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
@@ -222,7 +240,7 @@ def _require_readable(request: httpx.Request, following: httpx.Request) -> None:
         raise ApiError(
             f"{request.url.host} redirects {request.method} {request.url.path} to another host, "
             f"{following.url.host!r}.",
-            "The body was not sent to that host. Check the address of the platform.",
+            "The request body was not sent to that host. Check the address of the platform.",
         )
 
 

@@ -1,16 +1,45 @@
-"""Check the addresses in a platform's responses: redirects, uploads, token servers."""
+"""Parse and check the addresses in a platform's responses: redirects, uploads, token servers."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from urllib.parse import urlsplit
 
 import httpx
 
 from mastra_core.errors import ApiError
 from mastra_deployer.trust.require_https import is_loopback
 
-__all__ = ("check_destination", "is_same_origin")
+__all__ = ("build_address_error", "check_destination", "is_same_origin", "parse_address")
+
+
+def parse_address(text: str, platform: str) -> httpx.URL:
+    """Parse the address of a request, which may come from a response.
+
+    :param text: the address, or a path below the address of the API.
+    :param platform: the platform's name in the error.
+    :raises ApiError: when it is no address, or its host name cannot be looked up.
+    """
+    try:
+        address = httpx.URL(text)
+        address.host.encode("idna")  # the look-up of the name does the same
+        _ = urlsplit(text).port  # raises for a port above 65535, and for single brackets
+    except (httpx.InvalidURL, ValueError) as error:
+        raise build_address_error(platform, error) from error
+    return address
+
+
+def build_address_error(platform: str, error: Exception) -> ApiError:
+    """Return the error for an invalid address, without the address, which may have a signature.
+
+    :param platform: the platform's name in the error.
+    :param error: raised by httpx or by Python.
+    """
+    return ApiError(
+        f"A request to {platform} has an invalid address: {str(error).rstrip('.')}.",
+        f"If a response of {platform} contains the address, ask its operator why.",
+    )
 
 
 def is_same_origin(one: httpx.URL, other: httpx.URL) -> bool:
@@ -44,7 +73,7 @@ def check_destination(home: httpx.URL, url: httpx.URL) -> None:
 def _raise_refused(home: httpx.URL, url: httpx.URL, reason: str) -> None:
     address = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
     raise ApiError(
-        f"A response of {home.host} contains the address {address!r}, which {reason}.",
+        f"A response from {home.host} contains the address {address!r}, which {reason}.",
         f"Nothing was sent to that address. Ask the operator of {home.host} why the response "
         "contains the address.",
     )

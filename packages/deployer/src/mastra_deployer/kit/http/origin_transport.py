@@ -65,8 +65,8 @@ def _create_pool(url: httpx.URL, proxy: str | None) -> httpx.HTTPTransport:
     except (ImportError, ValueError):  # socks without its package; an unknown scheme
         address = urlparse(proxy or "")
         raise ConfigError(
-            f"The proxy in the environment, {f'{address.scheme}://{address.hostname}'!r}, has an "
-            "unsupported scheme.",
+            f"The proxy {f'{address.scheme}://{address.hostname}'!r}, which the environment sets, "
+            "has an unsupported scheme.",
             f"Use an http proxy, or bypass the proxy: NO_PROXY={url.host}.",
         ) from None
     enforce_deadlines(transport)

@@ -52,7 +52,7 @@ def iter_pages(
             )
         if now() - start > max_seconds:
             raise DeployTimeout(
-                f"{subject} was not complete after {max_seconds:g} s.",
+                f"{subject} could not be read completely in {max_seconds:g} s.",
                 "Run the same command again.",
             )
         visits.add(following)

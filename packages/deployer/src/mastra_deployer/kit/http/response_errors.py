@@ -28,8 +28,7 @@ def convert_response_errors(name: str) -> Iterator[None]:
         yield
     except (*_WRONG_CONTENT, InvalidURL, RecursionError) as error:
         raise ApiError(
-            f"The content of a response of {name} is not as expected: {type(error).__name__}: "
-            f"{error}.",
-            "Check the address and any proxy. If both are correct, report this with the traceback "
-            "that the command prints with -v.",
+            f"A response from {name} has unexpected content: {type(error).__name__}: {error}.",
+            "Check the address of the platform and any proxy. If both are correct, report this "
+            "with the traceback that the command prints with -v.",
         ) from error

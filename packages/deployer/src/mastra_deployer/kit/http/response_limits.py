@@ -156,7 +156,7 @@ def _raise_too_large(request: httpx.Request, limit: int) -> NoReturn:
     raise ApiError(
         f"{request.url.host} responded to {request.method} {request.url.path} with more than "
         f"{limit:,} bytes.",
-        "Check the address, and any proxy between this machine and the platform.",
+        "Check the address of the platform, and any proxy in between.",
     )
 
 
@@ -164,5 +164,5 @@ def _raise_not_json(request: httpx.Request) -> NoReturn:
     raise ApiError(
         f"{request.url.host} responded to {request.method} {request.url.path} with a text that is "
         "not JSON.",
-        "Check the address, and any proxy between this machine and the platform.",
+        "Check the address of the platform, and any proxy in between.",
     )

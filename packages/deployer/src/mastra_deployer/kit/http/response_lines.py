@@ -40,5 +40,5 @@ def _check_length(request: httpx.Request, line: bytearray, limit: int) -> None:
         raise ApiError(
             f"{request.url.host} sent a line of more than {limit:,} bytes in its response to "
             f"{request.method} {request.url.path}.",
-            "Check the address, and any proxy between this machine and the platform.",
+            "Check the address of the platform, and any proxy in between.",
         )

@@ -28,7 +28,7 @@ def read_object(response: httpx.Response) -> dict[str, Any]:
         request = response.request
         raise ApiError(
             f"The response to {request.method} {request.url.path} is not a JSON object.",
-            "Check the address, and any proxy between this machine and the platform.",
+            "Check the address of the platform, and any proxy in between.",
         )
     return content
 

@@ -278,7 +278,7 @@ def _refuse_encoding(request: httpx.Request, response: httpx.Response) -> None:
         return
     response.close()
     raise ApiError(
-        f"{request.url.host} compressed its response to {request.method} {request.url.path}, which "
-        "was not allowed.",
+        f"{request.url.host} compressed its response to {request.method} {request.url.path}, "
+        "although the request did not allow compression.",
         "Check any proxy between this machine and the platform. It must not change the content.",
     )

@@ -43,10 +43,10 @@ def iter_websocket_lines(
     :raises ConfigError: for an unencrypted ``home``, and where ``websockets`` is not installed.
     :raises AuthError: when the server answers 401 or 403.
     :raises ApiError: when the connection fails, a message has more than 1 MiB, or ``url`` is
-        unencrypted or in a private network and ``home`` is not.
+        unencrypted or in a private network and ``home`` is not, or is no address.
     :raises DeployTimeout: when the server does not accept the connection in time.
     """
-    address = _parse_address(_to_http(url), _to_http(home))
+    address = _check_address(_to_http(url), _to_http(home))
     try:
         from websockets.sync.client import connect
         from websockets.typing import Subprotocol
@@ -101,14 +101,15 @@ def _to_http(url: str) -> str:
     return url.replace("ws", "http", 1) if url.startswith(("ws:", "wss:")) else url
 
 
-def _parse_address(url: str, home: str) -> httpx.URL:
+def _check_address(url: str, home: str) -> httpx.URL:
     """Return the parsed address; raise an error if credentials must not be sent to it."""
     import httpx  # loaded on use: importing the kit must not load httpx
 
-    from mastra_deployer.kit.http.destinations import check_destination
+    from mastra_deployer.kit.http.destinations import check_destination, parse_address
 
     require_https(home)
-    address = httpx.URL(url)
-    check_destination(httpx.URL(home), address)
+    origin = httpx.URL(home)
+    address = parse_address(url, origin.host)
+    check_destination(origin, address)
     require_consent(url)
     return address

@@ -47,7 +47,7 @@ def poll(
         if elapsed >= timeout:
             subject = description[:1].upper() + description[1:]
             raise DeployTimeout(
-                f"{subject} was not done after {_format_timeout(timeout)}.",
+                f"{subject} did not finish within {_format_timeout(timeout)}.",
                 "The operation may still finish. Check its state on the platform, and then run "
                 "the same command again.",
             )

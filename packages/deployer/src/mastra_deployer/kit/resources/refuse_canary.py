@@ -30,6 +30,6 @@ def refuse_live_canary(id: str, live_id: str) -> None:
     """
     if id == live_id:
         raise DeployError(
-            f"{id} has all of the traffic, so it cannot be a canary.",
+            f"{id} already receives all of the traffic, so it cannot be a canary.",
             "Deploy another version with --prod --no-promote, and pass its id to mastra canary.",
         )

@@ -16,6 +16,7 @@ def refuse_draft(request: DeployRequest) -> None:
     """
     if request.environment == "production" and not request.promote:
         raise DeployError(
-            "The platform publishes each deploy to production, so --no-promote is not possible.",
+            "The platform publishes each deploy to production at once, so --no-promote is not "
+            "possible.",
             "Deploy without --no-promote. Or deploy a preview, without --prod.",
         )

@@ -70,9 +70,9 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
         module = file.parent / path / file.stem
         if module.is_dir() or module.with_suffix(".py").is_file():
             raise BundleError(
-                f"The app has a module {file.stem!r}, and {file.name!r} of the bundle has the same "
-                "name.",
-                f"Rename the module {file.stem!r}. A deployer can also rename the file.",
+                f"The bundle's file {file.name!r} would hide the module {file.stem!r} of the app "
+                "or of a dependency.",
+                f"Rename the module {file.stem!r}, or change the name of the file in the deployer.",
             )
 
 

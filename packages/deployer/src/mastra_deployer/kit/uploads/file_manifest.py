@@ -95,5 +95,5 @@ def _build_link_error(path: Path) -> BundleError:
 def _build_change_error(path: Path) -> DeployError:
     return DeployError(
         f"{str(path)!r} changed during the deploy.",
-        "Bundle and deploy again, while no other program writes into the bundle.",
+        "Stop programs that write into the bundle. Then bundle and deploy again.",
     )

@@ -119,8 +119,8 @@ def _iter_descriptions(workflow: WorkflowDefinition) -> Iterator[Workflow]:
 
 def _report(runs: ParkedRuns) -> None:
     get_logger("mastra.workflows").warning(
-        "runs of workflow %r are parked, because no process has its description %s. Start such a "
-        "process, or move the runs: mastra runs move",
+        "runs of workflow %r are parked, because no process has the workflow description %s. Start "
+        "a process with this description, or move the runs: mastra runs move",
         runs.workflow,
         runs.fingerprint,
     )

@@ -70,17 +70,19 @@ class RunMover:
             processes have several fingerprints.
         """
         known = await self.list_fingerprints(workflow)
-        hint = f"Look at its fingerprints: mastra runs fingerprints {workflow}"
+        hint = f"List the fingerprints: mastra runs fingerprints {workflow}"
         if fingerprint:
             for each in known:
                 if each.fingerprint == fingerprint:
                     return each
-            raise NotFound(f"No process had the fingerprint {fingerprint!r} of {workflow!r}.", hint)
+            raise NotFound(
+                f"No fingerprint {fingerprint!r} is stored for the workflow {workflow!r}.", hint
+            )
         living = [each for each in known if each.processes]
         if not living:
             raise Conflict(
                 f"No living process has the workflow {workflow!r}.",
-                f"Start such a process, or write --to FINGERPRINT. {hint}",
+                f"Start a process that has the workflow, or pass --to FINGERPRINT. {hint}",
             )
         if len(living) > 1:
             raise Conflict(
@@ -107,7 +109,7 @@ class RunMover:
             () if start is None else start.path,
         )
         if not await self._store.move(row, target.fingerprint):
-            raise Conflict(f"The run {row.run_id!r} has changed in between.", "Try again.")
+            raise Conflict(f"Another process has changed the run {row.run_id!r}.", "Try again.")
 
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
         """Return started runs with a fingerprint that have not ended, in the order of their keys.
@@ -123,8 +125,9 @@ class RunMover:
             if each.fingerprint == row.fingerprint:
                 return msgspec.json.decode(each.description, type=WorkflowDescription)
         raise Conflict(
-            f"The description {row.fingerprint!r} of the run {row.run_id!r} is not stored.",
-            "Start a process that has it.",
+            f"The description of the workflow with which the run {row.run_id!r} started "
+            f"({row.fingerprint!r}) is not stored.",
+            "Start a process that has this description.",
         )
 
 
@@ -141,6 +144,6 @@ def _require_movable(row: RunRow, target: KnownFingerprint) -> None:
         )
     if row.holder:
         raise Conflict(
-            f"The run {row.run_id!r} is executed by {row.holder!r}.",
-            "Wait until it rests, or stop that process.",
+            f"The process {row.holder!r} is executing the run {row.run_id!r}.",
+            "Wait until the run is suspended, or stop that process.",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from mastra_core.errors import ConfigError, StorageError
+from mastra_core.errors import ConfigError, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.workflows.durable.store.run_rows import (
@@ -20,7 +20,7 @@ from mastra_core.workflows.engine.run_events import RunStarted
 from mastra_core.workflows.model.schedule import Schedule, build_schedule_id
 from mastra_core.workflows.model.workflow import Workflow
 
-__all__ = ("Scheduler", "build_run_id", "map_schedules")
+__all__ = ("Scheduler", "build_run_id", "map_schedules", "refuse_scheduled_id")
 
 _INTERVAL = 1.0  # seconds between two looks at the schedules
 _ADOPTION = 3.0  # seconds in which a process with the same expression replaces one that has died
@@ -166,6 +166,25 @@ def build_run_id(schedule: str, moment: int) -> str:
     :param moment: the time, in milliseconds since the epoch.
     """
     return f"sched_{schedule}_{moment}"
+
+
+def refuse_scheduled_id(workflow: Workflow, run_id: str) -> None:
+    """Check that a run id, which a caller has chosen, is not one of a schedule.
+
+    Otherwise a caller could create the next run of a schedule before its time, with another input,
+    or add runs to the list of the runs that a schedule has started.
+
+    :param workflow: the workflow of the run.
+    :param run_id: the id of the run.
+    :raises InvalidInput: when only a schedule of the workflow may use the id.
+    """
+    for schedule in workflow.schedules:
+        id_ = build_schedule_id(workflow.id, schedule)
+        if run_id.startswith(build_run_id(id_, 0)[:-1]):
+            raise InvalidInput(
+                f"The run id {run_id!r} is reserved for the schedule {id_!r}.",
+                "Choose another run id.",
+            )
 
 
 def _is_known(row: ScheduleRow, schedules: Schedules) -> bool:

@@ -126,6 +126,6 @@ def _check_sizes(statements: Sequence[Statement]) -> None:
             size = len(value.encode())
             if size > _MAX_BYTES:
                 raise InvalidInput(
-                    f"A value of the run takes {size} bytes, and D1 stores at most {_MAX_BYTES}.",
+                    f"One value in the run has {size} bytes, but D1 stores at most {_MAX_BYTES}.",
                     "Return smaller values from steps, and store files elsewhere, such as in R2.",
                 )

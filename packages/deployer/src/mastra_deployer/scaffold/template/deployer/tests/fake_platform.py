@@ -74,6 +74,13 @@ class App:
         ids = [release.deployment for release in self.history.get("production", ())]
         return next((id for id in ids[::-1] if live and id != live.deployment), "")
 
+    def get_percent(self, id: str) -> int | None:
+        """Return the share of a canary, or of the live deployment beside a canary."""
+        live = self.get_live("production")
+        if self.share and live is not None and live.deployment == id:
+            return 100 - sum(self.share.values())
+        return self.share.get(id)
+
     def describe(self, id: str, stage: str) -> dict[str, Any]:
         live = self.get_live(stage)
         releases = [release for history in self.history.values() for release in history]
@@ -84,7 +91,7 @@ class App:
             "id": id,
             "stage": stage,
             "live": live is not None and live.deployment == id,
-            "percent": self.share.get(id) if stage == "production" else None,
+            "percent": self.get_percent(id) if stage == "production" else None,
         }
 
 

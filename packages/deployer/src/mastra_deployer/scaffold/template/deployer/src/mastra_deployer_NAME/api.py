@@ -142,7 +142,9 @@ class Api:
 
     def delete_app(self) -> bool:
         """Delete the app, and return whether it existed: DELETE /apps/APP."""
-        return bool(self._request("DELETE", self._app))
+        existed = bool(self.get_app())  # a repeated deletion gets 404
+        self._request("DELETE", self._app)
+        return existed
 
     def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None

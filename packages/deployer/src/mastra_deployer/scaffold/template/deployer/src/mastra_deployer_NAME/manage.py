@@ -53,9 +53,13 @@ def split_traffic(api: Api, id: str, percent: int, report: Report) -> Deployment
     :param id: the id of the deployment.
     :param percent: the share; 0 ends it.
     :param report: receives progress.
+    :raises DeployError: for a share of the deployment that has all of the traffic.
     """
+    from mastra_deployer.kit import refuse_live_canary
+
     if percent == 100:
         return release(api, "production", id, report)
+    refuse_live_canary(id, api.get_app().get("live", ""))
     return to_deployment(api.set_share(id, percent))
 
 

@@ -1,0 +1,77 @@
+"""Refuse requests that pages of other origins send to the API without a preflight request.
+
+CORS only controls which pages read responses. Before a page of another origin sends JSON, or uses
+``PUT``, ``PATCH`` or ``DELETE``, the browser sends a preflight request. Before a ``POST`` without a
+body, the browser sends no preflight request, and it adds the cookies of its user. Such a request
+could start, resume or cancel a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+
+from mastra_core import Cors
+from mastra_core.errors import Forbidden
+from mastra_server.http.asgi import App, Receive, Scope, Send
+from mastra_server.http.content_type import is_json_type
+from mastra_server.http.errors import ErrorResponse
+from mastra_server.http.paths import to_declared_path
+
+__all__ = ("ForeignPages",)
+
+_OWN_SITES = (b"same-origin", b"none")
+_SHOWN = 100  # characters of an origin that the error quotes
+
+
+class ForeignPages:
+    """Respond 403 to a ``POST`` of a page whose origin the CORS settings do not allow.
+
+    If the settings allow every origin, only a ``POST`` with cookies is refused, because browsers do
+    not let a page read the response to such a request.
+
+    :param app: the application inside.
+    :param prefix: the prefix of the API. Custom endpoints have other paths, and may receive forms.
+    :param settings: the allowed origins.
+    """
+
+    def __init__(self, app: App, prefix: str, settings: Cors) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._allows_all = "*" in settings.origins
+        self._origins = {origin.encode("latin-1", "replace") for origin in settings.origins}
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass on the request, or refuse it.
+
+        :param scope: the ASGI scope.
+        :param receive: the ASGI receive callable.
+        :param send: the ASGI send callable.
+        """
+        if scope["method"] == "POST" and to_declared_path(scope["path"], self._prefix):
+            headers = dict(scope["headers"])
+            if self._is_foreign(headers) and not is_json_type(headers.get(b"content-type", b"")):
+                return ErrorResponse(_build_error(headers))(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    def _is_foreign(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether a page that is not allowed sent the request; programs send no origin."""
+        origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
+        if site in _OWN_SITES or (origin is None and site is None):
+            return False
+        if self._allows_all:
+            return b"cookie" in headers and not _is_own_origin(origin, headers)
+        return origin not in self._origins and not _is_own_origin(origin, headers)
+
+
+def _is_own_origin(origin: bytes | None, headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether the server itself served the page; a proxy may have changed the scheme."""
+    authority = (origin or b"").partition(b"://")[2]
+    return bool(authority) and authority == headers.get(b"host")
+
+
+def _build_error(headers: Mapping[bytes, bytes]) -> Forbidden:
+    origin = headers.get(b"origin", b"null").decode("latin-1")[:_SHOWN]
+    return Forbidden(
+        f"A page of {origin!r} may not send this request. Add its origin to "
+        "Server(cors=Cors(origins=[...])), or send the header content-type: application/json"
+    )
