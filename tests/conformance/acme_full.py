@@ -42,9 +42,8 @@ def mastra_promote(settings: AcmeDeployer, credentials: Env, id: str, report: Re
 @hookimpl
 def mastra_rollback(settings: AcmeDeployer, credentials: Env, id: str) -> Deployment:
     with _open_api(settings, credentials) as client:
-        app = _find_app(client, settings) or {}
-        path = _find_path(client, settings)
-        known = client.get(f"{path}/deployments").json()["deployments"] if path else []
+        app = _require_app(client, settings)
+        known = client.get(f"/apps/{app['id']}/deployments").json()["deployments"]
         has_canary = any(item["percent"] for item in known)
         earlier = app.get("live" if has_canary else "previous", "")
         target = id or earlier
@@ -74,7 +73,7 @@ def mastra_logs(
 
     offset = 0
     with _open_api(settings, credentials) as client:
-        app = _find_app(client, settings)
+        app = _require_app(client, settings)
         query = {"deployment": id or app["live"]}
         while follow or not offset:
             lines = client.get(f"/apps/{app['id']}/logs", params=query).json()["lines"]
@@ -143,6 +142,12 @@ class Variables:
     def _put(self, values: dict[str, str | None]) -> None:
         with _open_api(self.settings, self.credentials) as client:
             client.put(f"{_find_path(client, self.settings)}/env/{self.stage}", json=values)
+
+
+def _require_app(client, settings):
+    from mastra_deployer.kit import require_deployed
+
+    return require_deployed(_find_app(client, settings), f"There is no app {settings.app!r}.")
 
 
 def _find_path(client, settings: AcmeDeployer) -> str:

@@ -587,6 +587,14 @@ READ_ONLY = {
         "first words",
         ("for line in lines[offset:]:", "for line in lines[offset:][::-1]:"),
     ),
+    "a log that expects the app": (
+        "logs_without_a_live_deployment_raise",
+        "mastra_logs uses an app that does not exist",
+        (
+            "_require_app(client, settings)\n        query",
+            "_find_app(client, settings)\n        query",
+        ),
+    ),
 }
 
 MANAGEMENT = {
@@ -608,6 +616,14 @@ MANAGEMENT = {
             PROMOTE
             + "    known = {each.id: each for each in mastra_deployments(settings, credentials, 99)}\n"
             "    if id not in known:\n        return next(iter(known.values()))\n",
+        ),
+    ),
+    "a rollback that expects the app": (
+        "a_missing_app_has_no_deployment_to_activate",
+        "mastra_rollback uses an app that does not exist",
+        (
+            "_require_app(client, settings)\n        known",
+            "_find_app(client, settings)\n        known",
         ),
     ),
     "an id that is not quoted in a path": (

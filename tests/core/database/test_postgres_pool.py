@@ -4,6 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -120,6 +122,61 @@ def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
     assert asyncio.run(work_both()) == [(3,), (2,)]
 
 
+@pytest.mark.parametrize("method", ["run", "read"])
+def test_an_access_is_repeated_when_idle_connections_were_closed(
+    postgres_server, postgres_url, method
+):
+    name = postgres_url.rpartition("/")[2]
+    close = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def close_and_work():
+        pool = create_pool(postgres_url)
+        await asyncio.gather(*(pool.run(fetch("SELECT pg_sleep(0.1)")) for _ in range(4)))
+        await asyncio.to_thread(postgres_server.execute, close)
+        rows = await getattr(pool, method)(fetch("SELECT text FROM example"))
+        await pool.close()
+        return rows
+
+    assert asyncio.run(close_and_work()) == [("a",)]
+
+
+def test_a_serialization_failure_is_repeated(postgres_url):
+    update = "UPDATE example SET size = size + 1 WHERE id = 1"
+
+    async def change(connection):
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        await connection.execute("SELECT size FROM example")
+        await asyncio.sleep(0.1)
+        await connection.execute(update)
+
+    async def work_both():
+        pool = create_pool(postgres_url)
+        await asyncio.gather(*(pool.run(change) for _ in range(3)))
+        rows = await pool.run(fetch("SELECT size FROM example"))
+        await pool.close()
+        return rows
+
+    assert asyncio.run(work_both()) == [(4,)]
+
+
+def test_a_change_finds_the_primary_after_a_failover(postgres_url):
+    become_replica = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+
+    async def change():
+        pool = create_pool(postgres_url, max_connections=3)
+
+        async def demote(connection):  # as a primary that has become a replica
+            await connection.execute(become_replica)
+            await asyncio.sleep(0.2)
+
+        await asyncio.gather(*(pool.read(demote) for _ in range(3)))
+        rows = await pool.run(fetch("UPDATE example SET size = 7 WHERE id = 1 RETURNING size"))
+        await pool.close()
+        return rows
+
+    assert asyncio.run(change()) == [(7,)]
+
+
 def test_an_idle_transaction_blocks_others_only_for_a_while(postgres_url, monkeypatch):
     monkeypatch.setattr("mastra_core.database.postgres_pool._IDLE_SECONDS", 0.3)
     update = "UPDATE example SET size = size + 1 WHERE id = 1"
@@ -152,13 +209,35 @@ def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
     async def occupy():
         pool = create_pool(postgres_url, max_connections=1)
         try:
-            async with pool.connect():
-                await pool.run(fetch("SELECT 1"))
+            await pool.read(lambda _: pool.run(fetch("SELECT 1")))
         finally:
             await pool.close()
 
     with pytest.raises(StorageError, match="All 1 connections"):
         asyncio.run(occupy())
+
+
+def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url):
+    pool = create_pool(postgres_url, max_connections=2)
+    name = postgres_url.rpartition("/")[2]
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def work():
+        for _ in range(20):
+            assert await pool.run(fetch("SELECT 1")) == [(1,)]
+
+    with ThreadPoolExecutor(2) as threads, asyncio.Runner() as one, asyncio.Runner() as two:
+        for runners in ([one], [two], [one], [one, two]):  # in turn, and at once
+            for done in [threads.submit(each.run, work()) for each in runners]:
+                done.result(60)
+        ((connections,),) = postgres_server.execute(count)
+        assert connections <= 4
+        one.run(pool.close())
+        two.run(work())
+        two.run(pool.close())
+    deadline = time.monotonic() + 10
+    while postgres_server.execute(count) != [(0,)]:
+        assert time.monotonic() < deadline
 
 
 def test_notifications_arrive(postgres_url):

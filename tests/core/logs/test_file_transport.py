@@ -61,6 +61,27 @@ def test_several_processes_lose_no_line(tmp_path):
     assert len(list(tmp_path.iterdir())) > 3
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs flock")
+def test_a_full_file_is_renamed_without_locks_of_the_file_system(tmp_path):
+    source = """
+import errno, sys
+from mastra_core.logs import FileTransport
+
+def refuse_locks(event, arguments):
+    if event == "fcntl.flock":
+        raise OSError(errno.ENOLCK, "No locks available")
+
+sys.addaudithook(refuse_locks)
+transport = FileTransport(sys.argv[1], max_bytes=100)
+for number in range(20):
+    transport.write(['{"number":%d}' % number])
+"""
+    path = tmp_path / "app.log"
+    subprocess.run([sys.executable, "-c", source, path], timeout=60, check=True)
+    assert sorted(line["number"] for line in read_all(path)) == list(range(20))
+    assert all(each.stat().st_size <= 100 for each in tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_error_with_the_number_of_lines(tmp_path):
     path = tmp_path / "app.log"

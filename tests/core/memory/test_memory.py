@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import json
+import sqlite3
 
 import pydantic
 import pytest
@@ -364,11 +366,51 @@ def test_aborted_run_stores_the_partial_answer(storage, run):
     run(cancel())
     assert list_texts(run, storage) == [
         ("user", "closed"), ("assistant", "half of"),
-        ("user", "cancelled"), ("assistant", "half of"), ("user", "generated"),
+        ("user", "cancelled"), ("assistant", "half of"),
+        ("user", "generated"), ("assistant", "half of"),
     ]  # fmt: skip
     stored = run(storage.threads.list_messages(MessageQuery(thread="t1"))).items
     marked = [message.metadata for message in stored if message.role == "assistant"]
-    assert marked == [{"aborted": True}] * 2
+    assert marked == [{"aborted": True}] * 3
+
+
+@pytest.mark.parametrize("method", ["generate", "stream"])
+def test_a_canceled_run_stores_the_calls_that_were_executed(storage, run, method):
+    paid, is_waiting = [], asyncio.Event()
+
+    @tool
+    async def pay(amount: int) -> str:
+        paid.append(amount)
+        return f"paid {amount}"
+
+    @tool
+    async def wait() -> str:
+        is_waiting.set()
+        await asyncio.sleep(60)
+
+    script = Script(
+        ["I pay.", call("pay", {"amount": 3}, "c1")],
+        [call("pay", {"amount": 4}, "c2"), call("wait", {}, "c3", index=1)],
+        ["You have paid 7."],
+    )
+    agent = add_memory(Agent(name="a", model=script.model, tools=[pay, wait]), storage)
+
+    async def cancel():
+        start = agent.generate if method == "generate" else functools.partial(collect_events, agent)
+        task = asyncio.create_task(start(build_input("pay")))
+        await is_waiting.wait()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    run(cancel())
+    (_, message) = run(storage.threads.list_messages(MessageQuery(thread="t1"))).items
+    assert (paid, message.metadata) == ([3, 4], {"aborted": True})
+    results = [part.result for part in message.parts if isinstance(part, ToolResultPart)]
+    assert results == ["paid 3", "paid 4"]
+    assert run(agent.generate(build_input("and now?"))).text == "You have paid 7."
+    assert "paid 4" in repr(script.asked[-1])
 
 
 def test_concurrent_runs_of_one_thread(storage, run):
@@ -721,6 +763,35 @@ def test_thread_management(storage, run):
     assert run(memory.list_threads(ThreadQuery(resource="bob"))).total == 2
     run(memory.delete_thread("t1", "bob"))
     assert run(memory.list_threads()).total == 1
+
+
+def test_concurrent_updates_of_a_thread_lose_nothing(storage, run):
+    memory = Memory(storage=storage)
+    run(memory.create_thread(resource="ann", id="t1", title="T", metadata={"a": 1}))
+
+    async def update_both():
+        await asyncio.gather(
+            memory.update_thread("t1", title="new"),
+            memory.update_thread("t1", metadata={"a": 2}),
+        )
+
+    run(update_both())
+    thread = run(memory.get_thread("t1"))
+    assert (thread.title, thread.metadata) == ("new", {"a": 2})
+
+
+def test_a_clone_is_stored_as_a_whole_or_not_at_all(tmp_path, run):
+    memory = Memory(storage=SqliteStorage(tmp_path / "app.db"))
+    run(memory.save_messages([build_message("m1")], "ann"))
+    with sqlite3.connect(tmp_path / "app.db") as connection:
+        connection.execute(
+            """CREATE TRIGGER refuse BEFORE INSERT ON mastra_messages
+            BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+        )
+    with pytest.raises(StorageError, match="refused"):
+        run(memory.clone_thread("t1"))
+    assert run(memory.list_threads()).total == 1
+    run(memory.storage.close())
 
 
 def build_message(id, thread="t1", text="hi"):

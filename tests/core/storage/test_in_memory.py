@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mastra_core.errors import Conflict, StorageError
+from mastra_core.errors import StorageError
 from mastra_core.storage import MemoryStorage, MessageQuery, ThreadQuery
 from mastra_core.testing.storage_fixtures import build_message, build_thread, list_ids
 
@@ -76,17 +76,3 @@ def test_notes_that_do_not_fit_are_refused(run):
     threads = MemoryStorage(max_bytes=10_000).threads
     with pytest.raises(StorageError, match="'ann'"):
         run(threads.change_working_memory("resource", "ann", lambda _: "x" * 20_000))
-
-
-def test_id_that_utf_8_cannot_encode_replaces_no_other_thread(run):
-    threads = MemoryStorage().threads
-    own = build_thread("t\ufffd", "ann", title="own")
-    assert run(threads.append(own, [build_message("m\ufffd", "t\ufffd")]))
-    other = build_thread("t\ud800", "bob")
-    assert not run(threads.create(other))
-    assert not run(threads.update(other, "bob"))
-    assert not run(threads.append(other, [build_message("m1", "t\ud800")]))
-    with pytest.raises(Conflict):
-        run(threads.append(build_thread("t2", "bob"), [build_message("m\ud800", "t2")]))
-    recall = run(threads.recall("t\ufffd", 9))
-    assert (recall.thread.title, list_ids(recall.messages)) == ("own", ["m\ufffd"])

@@ -178,8 +178,8 @@ def test_every_text_is_stored_exactly(postgres_url, text):
 def test_tables_of_a_newer_version_are_refused(postgres_url):
     async def work(one, two):
         await one.open()
-        async with one._database.pool.connect() as connection:
-            await connection.execute("UPDATE mastra_schema SET version = 99")
+        update = "UPDATE mastra_schema SET version = 99"
+        await one._database.pool.run(lambda connection: connection.execute(update))
         with pytest.raises(StorageError, match="newer version of mastra: its tables have version"):
             await two.open()
 

@@ -309,6 +309,7 @@ def check_source(
     values=None,
     serve=None,
     agents=(),
+    sizes=None,
     **facts,
 ):
     """Return the problems of an app of one module, as `severity: message`."""
@@ -324,6 +325,7 @@ def check_source(
         variables=models or {},
         serve=serve or Serve(),
         registry={"agents": list(agents)},
+        sizes=sizes or {},
     )
     project = Project(
         root=tmp_path,
@@ -395,6 +397,11 @@ def test_runs_in_memory_are_reported_where_instances_are_short_lived(tmp_path):
     (problem,) = check_source(tmp_path / "1", "", serve=kept, short_lived=True)
     assert problem.startswith("warning : Threads are kept in the memory of one instance")
     assert "'acme' may end this instance at any time" in problem
+    assert "LangGraph" not in problem
+    (problem,) = check_source(
+        tmp_path / "4", "", serve=kept, short_lived=True, sizes={"langgraph": 9}
+    )
+    assert "Compile LangGraph graphs with a checkpointer that uses a database." in problem
     assert check_source(tmp_path / "2", "", serve=kept) == []
     assert check_source(tmp_path / "3", "", short_lived=True) == []
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.deployer.bundler.wheelhouse import write_wheel
 from tests.sample_projects import write_project
 
 INDEX = "src/mastra/index.py"
@@ -74,6 +75,24 @@ def test_another_attribute_that_is_missing(project, mastra, echo):
     done = mastra("build", "--app", "mastra.index:ap", cwd=project({INDEX: "app = 7\n"}))
     done.failed(2, "does not define 'ap'", "--app module:attribute")
     assert "mastra = Mastra" not in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("app", ["mastra.index:ap", "mastra.index:mastra"])
+def test_an_attribute_that_is_missing_in_the_bundle(project, mastra, tmp_path, app):
+    write_wheel(tmp_path / "wheels", "absent-here", {"absent_here.py": ""})
+    root = project(
+        {INDEX: "import absent_here\nfrom mastra_core import Mastra\napp = Mastra()\n"},
+        dependencies=("mastra-core", "absent-here==1"),
+    )
+    done = mastra("build", "--app", app, cwd=root, UV_FIND_LINKS=str(tmp_path / "wheels"))
+    done.failed(2, f"does not define {app.partition(':')[2]!r}")
+
+
+def test_a_missing_name_shows_no_temporary_path(project, mastra):
+    done = mastra("build", cwd=project({INDEX: "from json import jsno\n"}))
+    done.failed(2, "index.py:1: ImportError: cannot import name 'jsno' from 'json'")
+    assert "json/__init__.py" not in done.err
 
 
 def test_an_entry_with_the_name_of_its_file(project, mastra, echo):
@@ -156,6 +175,16 @@ def test_a_deployer_import_that_would_ship(project, mastra, echo):
 def test_a_syntax_error_names_file_and_line(project, mastra, echo):
     root = project({INDEX: echo + "def broken(:\n"})
     mastra("build", cwd=root).failed(2, "index.py:7:")
+
+
+@pytest.mark.slow
+def test_start_names_the_variables_that_are_missing(project, mastra, echo):
+    root = project({INDEX: echo}, '[tool.mastra.env]\nrequired = ["GREETING", "PLACE"]\n')
+    mastra("build", cwd=root).ok()
+    (root / ".env").write_text("PLACE=\n")
+    done = mastra("start", cwd=root)
+    done.failed(2, "variables are not set: GREETING, PLACE.", "in .env, or in the file of --env-f")
+    assert "mastra start" not in done.err, "it is this command"
 
 
 def test_a_command_that_needs_no_sources_ignores_a_syntax_error(project, mastra, echo):

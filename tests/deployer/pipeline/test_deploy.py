@@ -486,6 +486,14 @@ def test_names_that_the_platform_reserves_are_refused(world):
     failed.failed(2, "'SYSTEM_ROLE' cannot be set, because 'paper' reserves this name")
 
 
+@pytest.mark.parametrize("name", ["OTHER", "REGION"])
+@pytest.mark.parametrize("command", ["set", "unset"])
+def test_a_value_on_the_command_line_is_not_repeated(world, command, name):
+    done = world.run("env", command, f"{name}=value-4711")
+    done.failed(2, f"The value of {name!r} is on the command line", "Pass only the name")
+    assert "4711" not in done.err + done.out
+
+
 def test_a_prebuilt_bundle_with_a_name_reserved_since_is_refused(world):
     deployer = world.root / "paper.py"
     deployer.write_text(deployer.read_text().replace('"REGION")', '"COLOUR")'))

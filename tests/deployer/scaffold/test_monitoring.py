@@ -224,6 +224,9 @@ def test_the_compose_file_fits_its_schema_and_the_other_files(monitored):
     run(find_tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", path)
     services = yaml.safe_load(path.read_text())["services"]
     assert set(services) == {"collector", "prometheus", "grafana"}
+    ports = {port for each in services.values() for port in each["ports"]}
+    taken = {port.split(":")[1] for port in ports} & {"3000", "3001", "4321", "4322"}
+    assert not taken, "ports of the app, its second instance and its slots"
     for service in services.values():
         assert all(each.startswith("127.0.0.1:") for each in service["ports"])
         for mount in service["volumes"]:

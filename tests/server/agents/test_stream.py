@@ -11,6 +11,7 @@ from mastra_core import Mastra
 from mastra_core.agents import AgentInput, ReasoningDelta, TextDelta
 from mastra_server.agents import live_run
 from mastra_server.agents.transcript import Transcript
+from mastra_server.http import heartbeats
 from tests.server.sample_app import ApprovalAgent, TickingRuns, ticking
 
 
@@ -281,6 +282,24 @@ def test_heartbeats(server, monkeypatch):
                 break
     index = seen.index(": heartbeat")
     assert seen[index + 1] == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "heartbeat"),
+    [
+        ("v1/responses", {"model": "slowAgent", "input": "x", "stream": True}, ": heartbeat\n\n"),
+        ("workflows/slowWorkflow/stream?runId=beats", {"inputData": {"n": 400}}, "\x1e\x1e"),
+    ],
+)
+def test_heartbeats_of_streams_that_belong_to_a_request(server, monkeypatch, path, body, heartbeat):
+    monkeypatch.setattr(heartbeats, "HEARTBEAT_INTERVAL", 0.05)
+    text = ""
+    with server.http.stream("POST", f"/api/{path}", json=body) as answer:
+        for piece in answer.iter_text():
+            text += piece
+            if text.count(heartbeat) == 2:
+                break
+    assert text.count(heartbeat) == 2
 
 
 def test_invalid_input_fails_in_the_stream(api):

@@ -116,8 +116,27 @@ def test_lists_and_counts_are_those_of_all_servers(servers, monkeypatch):
     for query in ({}, {"perPage": 9}, {"limit": 9}):
         page = here.get("/api/workflows/each/runs", params=query).json()
         assert (page["total"], len(page["runs"])) == (3, 2)
+    monkeypatch.setattr(runs, "_MAX_RUNS", 100)
+    monkeypatch.setattr(runs, "_READ_SIZE", 1)  # one query for each run
+    for query, expected in (({}, ids[::-1]), ({"offset": 1, "limit": 2}, ids[1::-1])):
+        page = there.get("/api/workflows/each/runs", params=query).json()
+        assert (page["total"], [run["runId"] for run in page["runs"]]) == (3, expected)
     assert here.delete(f"/api/workflows/each/runs/{ids[0]}").status_code == 200
     assert there.get(f"/api/workflows/each/runs/{ids[0]}").status_code == 404
+
+
+def test_listed_runs_have_their_outer_steps(servers):
+    here, there = servers
+    run_id, path, query = start(here, "nested", 3)
+    wait_for_status(there, path, run_id, "suspended")
+    (listed,) = here.get(f"{path}/runs", params={"status": "suspended"}).json()["runs"]
+    assert listed["snapshot"]["context"]["inner"]["status"] == "suspended"
+    body = {"step": "inner.confirm", "resumeData": 5}
+    here.post(f"{path}/resume-async", params=query, json=body)
+    details = here.get(f"{path}/runs/{run_id}", params={"withNestedWorkflows": "false"}).json()
+    snapshot = here.get(f"{path}/runs", params={"limit": 1}).json()["runs"][0]["snapshot"]
+    assert snapshot["context"] == {"input": 3, **details["steps"]}
+    assert (snapshot["status"], snapshot["result"]) == ("success", 17)
 
 
 def test_runs_outlive_the_server(open_servers):

@@ -131,6 +131,7 @@ def _is_single_process(mastra: Mastra) -> bool:
         (bool(mastra.workflows) and mastra.engine.single_process)
         or any(memory.storage.single_process for memory in memories)
         or (mastra.storage.single_process and any(map(_may_suspend, others)))
+        or any(getattr(agent, "single_process", False) for agent in agents)
     )
 
 

@@ -425,7 +425,8 @@ def parse_workers(settings):
     if int(text) > 1 and settings["single_process"]:
         echo(
             "WEB_CONCURRENCY is %s, but runs or threads are kept in one process: using 1 worker.\n"
-            "  Give Mastra a durable engine=..., and storage='sqlite:///...' to its memory." % text
+            "  Give Mastra a durable engine=..., and storage='sqlite:///...' to its memory. Give "
+            "LangGraph graphs a checkpointer that uses a database." % text
         )
         return 1
     if int(text) > 1 and "Server(rate_limit=...)" in settings.get("per_process", ()):

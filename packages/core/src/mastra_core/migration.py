@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mastra_core.database.sqlite_migration import migrate_sqlite, read_sqlite_version
 from mastra_core.database.table_versions import Schema
@@ -12,6 +12,8 @@ from mastra_core.database.url import DatabaseUrl
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
+
+    from psycopg import AsyncConnection
 
 __all__ = ("RUN_TABLES", "TableVersion", "migrate_database", "read_table_versions")
 
@@ -91,10 +93,12 @@ async def _read_postgres_versions(url: DatabaseUrl, schemas: Sequence[Schema]) -
     from mastra_core.database.postgres_migration import read_postgres_version
     from mastra_core.database.postgres_pool import PostgresPool
 
+    async def read(connection: AsyncConnection[Any]) -> list[int]:
+        return [await read_postgres_version(connection, each) for each in schemas]
+
     pool = PostgresPool(url, max_connections=1)
     try:
-        async with pool.connect() as connection:
-            return [await read_postgres_version(connection, each) for each in schemas]
+        return await pool.read(read)
     finally:
         await pool.close()
 

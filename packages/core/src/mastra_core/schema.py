@@ -10,7 +10,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -23,11 +23,13 @@ __all__ = (
     "describe_validation_error",
     "dump",
     "encode_json",
+    "repair_struct",
     "resolve_hints",
     "to_json_schema",
     "validate",
 )
 
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _REF = "#/$defs/{name}"
 _SCALARS = frozenset((str, int, bool, float, type(None)))
 _PLAIN = frozenset((bool, float, type(None)))  # all their values can be encoded
@@ -171,6 +173,18 @@ def encode_json(value: Any) -> bytes:
         return msgspec.json.encode(value, enc_hook=dump)
     except ValueError:
         return msgspec.json.encode(dump(value))
+
+
+def repair_struct(value: _Struct) -> _Struct:
+    """Return a struct whose texts and numbers JSON can contain.
+
+    :param value: the struct.
+    """
+    try:
+        msgspec.json.encode(value, enc_hook=dump)
+    except ValueError:  # half of a surrogate pair, or a giant number
+        return msgspec.json.decode(encode_json(value), type=type(value))
+    return value
 
 
 def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] = ()) -> type:

@@ -5,12 +5,14 @@ from typing import Annotated, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 
-from mastra_core import AgentInput, Mastra
+from mastra_core import AgentInput, Mastra, Memory
 from mastra_core.agents import Decision, Failure, ToolSuspended, as_agent
+from mastra_core.describe import describe
 from mastra_core.errors import ConfigError
 from tests.core.agents.adapters import frameworks
 from tests.core.scripted_model import build_input
@@ -125,11 +127,23 @@ def test_decision_about_an_unknown_interrupt_is_rejected(server):
         again = await decide(**{waiting.id: Decision()})
         assert (again.status, again.message, frameworks.paid) == (
             400,
-            "The run waits for a decision about nothing.",
+            "The checkpointer of the graph 'helper' has no interrupt that waits for a decision.",
             [],
         )
 
     frameworks.run(converse())
+
+
+@pytest.mark.parametrize("memory", [None, Memory()])
+def test_a_checkpointer_in_memory_needs_a_single_process(server, memory):
+    def is_single_process(checkpointer):
+        graph = frameworks.build_langgraph(server, checkpointer)
+        settings = {"memory": memory, "storage": "sqlite:///app.db", "logger": False}
+        return describe(Mastra(agents={"a": graph}, **settings))["serve"]["single_process"]
+
+    assert is_single_process(InMemorySaver())
+    assert not is_single_process(BaseCheckpointSaver()), "another one may use a database"
+    assert not is_single_process(None)
 
 
 def test_interrupt_without_a_checkpointer_fails(server):

@@ -17,7 +17,7 @@ from mastra_core.errors import ConfigError, InvalidInput, NotFound, StorageError
 from mastra_core.storage import History, MessageQuery, ThreadQuery, as_storage
 from mastra_core.storage.d1_binding import set_environment
 from mastra_core.storage.d1_database import D1Database
-from mastra_core.storage.sqlite_database import Statement
+from mastra_core.storage.sql_database import Statement
 from mastra_core.storage.sqlite_schema import SCHEMA
 from mastra_core.testing import StorageSuite
 from mastra_core.testing.storage_fixtures import (

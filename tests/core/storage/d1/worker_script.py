@@ -8,7 +8,7 @@ from mastra_core import AgentInput, Mastra, MastraError, Memory
 from mastra_core.agents import ApprovalRequired, FilePart, Message, SuspendedRun, TextPart
 from mastra_core.storage import History, MessageQuery, StoredMessage, Thread, ThreadQuery
 from mastra_core.storage.d1_binding import set_environment
-from mastra_core.storage.sqlite_database import Statement
+from mastra_core.storage.sql_database import Statement
 
 
 async def count(run_input: AgentInput) -> str:

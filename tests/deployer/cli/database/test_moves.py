@@ -69,6 +69,8 @@ def test_parked_runs_are_moved_to_what_is_alive(root):
             (await asyncio.to_thread(run_mastra, "runs", *arguments, cwd=root)).ok().out
             for arguments in (
                 ["list"],
+                ["show", "r1"],
+                ["show", "r2"],
                 ["fingerprints", "order"],
                 ["move", "--from", OLD.fingerprint, "--workflow", "order"],
             )
@@ -78,8 +80,10 @@ def test_parked_runs_are_moved_to_what_is_alive(root):
         await store.close()
         return outputs, record
 
-    (listed, fingerprints, moved), record = asyncio.run(run_scenario())
-    assert "1 runs of order are parked" in listed
+    (listed, shown, suspended, fingerprints, moved), record = asyncio.run(run_scenario())
+    assert "1 run of order is parked" in listed
+    assert "parked, because" in shown and "mastra runs move r1" in shown
+    assert "parked" not in suspended
     assert f"mastra runs move --from {OLD.fingerprint} --workflow order" in listed
     assert f"{LONGER.fingerprint}  since" in fingerprints
     assert "web-1" in fingerprints

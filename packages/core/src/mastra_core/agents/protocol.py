@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -31,9 +32,11 @@ __all__ = (
     "AgentInfo",
     "AgentLike",
     "AgentOutput",
+    "attach_events",
     "build_agent_error",
     "build_output",
     "collect",
+    "get_attached_events",
 )
 
 
@@ -159,12 +162,39 @@ async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:
     :raises AgentFailed: when the run ends in ``Failure``.
     """
     seen: list[AgentEvent] = []
-    async with close_at_end(events):
-        async for event in events:
-            if isinstance(event, Failure):
-                raise build_agent_error(event, seen)
-            seen.append(event)
+    with attach_events(seen):
+        async with close_at_end(events):
+            async for event in events:
+                if isinstance(event, Failure):
+                    raise build_agent_error(event, seen)
+                seen.append(event)
     return build_output(seen)
+
+
+@contextlib.contextmanager
+def attach_events(events: Sequence[AgentEvent]) -> Iterator[None]:
+    """Attach events to the ``CancelledError`` that ends a block, so that a memory stores them.
+
+    A subclass of ``CancelledError`` would not end ``asyncio.timeout`` with a ``TimeoutError``.
+
+    :param events: the events of the run, to which the block adds further ones.
+    """
+    import asyncio
+
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        error.events = tuple(events)  # type: ignore[attr-defined]  # read by get_attached_events
+        raise
+
+
+def get_attached_events(error: BaseException) -> tuple[AgentEvent, ...]:
+    """Return the events of the run that a cancellation has ended; empty if none are attached.
+
+    :param error: the ``CancelledError``.
+    """
+    events: tuple[AgentEvent, ...] = getattr(error, "events", ())
+    return events
 
 
 def build_agent_error(failure: Failure, events: Sequence[AgentEvent]) -> AgentFailed:

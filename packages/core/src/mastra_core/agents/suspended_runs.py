@@ -12,11 +12,13 @@ import msgspec
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentOutput
+from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
 from mastra_core.override import override
+from mastra_core.schema import repair_struct
 from mastra_core.telemetry import save_context
 
 __all__ = (
@@ -177,7 +179,8 @@ class SuspendedRuns(Protocol):
     """The protocol of a store of suspended runs.
 
     The key of a run consists of its agent, its resource and its id. Callers choose ids, so two
-    resources may use the same run id.
+    resources may use the same run id. A call with an id that UTF-8 cannot encode raises
+    ``InvalidInput``.
     """
 
     async def put(self, run: SuspendedRun) -> None:
@@ -235,8 +238,10 @@ class MemorySuspendedRuns(SuspendedRuns):
 
     @override
     async def put(self, run: SuspendedRun) -> None:
-        self._remove_expired()
         key = (run.agent_id, run.run_input.resource, run.run_id)
+        check_encodable(*key, run.run_input.thread, run.caller)
+        run = repair_struct(run)
+        self._remove_expired()
         earlier, size = self._runs.get(key), estimate_size(run)
         if earlier is not None:
             self._release(*earlier)
@@ -259,11 +264,13 @@ class MemorySuspendedRuns(SuspendedRuns):
 
     @override
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
+        check_encodable(query.agent, query.resource, query.thread, query.call)
         self._remove_expired()
         runs = [run for run, _ in reversed(self._runs.values()) if query.matches(run)]
         return build_page(runs, query)
 
     def _find_key(self, agent_id: str, run_id: str, resource: str | None) -> _Key:
+        check_encodable(agent_id, run_id, resource)
         self._remove_expired()
         if resource is None:
             wanted = (agent_id, run_id)

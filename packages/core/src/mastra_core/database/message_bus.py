@@ -45,8 +45,9 @@ class PostgresBus(MessageBus):
 
     @override
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        async with self._pool.connect() as connection:
-            await connection.execute(_NOTIFY, (channel, list(messages)))
+        await self._pool.run(
+            lambda connection: connection.execute(_NOTIFY, (channel, list(messages)))
+        )
 
     @override
     def listen(self, *channels: str) -> AsyncIterator[str]:

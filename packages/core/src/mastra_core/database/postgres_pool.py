@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from mastra_core.database.encodable_text import build_encoding_error
+from mastra_core.database.loop_pool import LoopPool
 from mastra_core.database.postgres_errors import is_connection_lost, to_storage_error
 from mastra_core.database.postgres_migration import migrate_postgres
 from mastra_core.database.table_versions import Schema
@@ -18,12 +20,13 @@ from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
+    from psycopg import AsyncConnection, Error
     from psycopg_pool import AsyncConnectionPool
 
 __all__ = ("PostgresPool",)
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _CONNECT_SECONDS = 10
 _CHECK_SECONDS = 3
 _IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
@@ -37,20 +40,20 @@ _OPTIONS = {
     "tcp_user_timeout": "6000",  # with the time to connect again, a call fails within 20 seconds
     "application_name": "mastra",
 }
+_READ_ONLY = "25006"  # also after a failover, from a server that is no longer the primary
 # Serialization failure, deadlock, idle transaction: nothing of them was stored.
-_RETRIED = ("40001", "40P01", "25P03")
+_RETRIED = ("40001", "40P01", "25P03", _READ_ONLY)
 _MAX_TRIES = 8
 
 
 class PostgresPool:
     """A pool of connections to one database.
 
-    A pool belongs to the event loop of its first use. After ``close``, the next use opens the pool
-    again.
+    Each event loop has connections of its own. After ``close``, the next use opens them again.
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
-    :param max_connections: maximum number of connections that the pool opens.
+    :param max_connections: maximum number of connections of an event loop.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -65,11 +68,7 @@ class PostgresPool:
         self.url = url
         self._schemas = schemas
         self._max_connections = max_connections
-        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
-        self._closer: asyncio.Task[None] | None = None
-        self._checker: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loops: dict[asyncio.AbstractEventLoop, LoopPool] = {}
 
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
@@ -78,47 +77,20 @@ class PostgresPool:
         :raises StorageError: when the database cannot be used, or was written by a newer version of
             mastra.
         """
-        await self._get_pool()
+        await self._get_connections().get()
 
     async def close(self) -> None:
-        """Close the connections."""
-        pool, closer = self._pool, self._closer
-        self._pool = self._closer = None
-        if pool is None or closer is None or self._loop is not asyncio.get_running_loop():
-            return
-        closer.cancel()
-        await asyncio.wait([closer])
-        await self._end_check()
-        await pool.close()
-
-    async def _end_check(self) -> None:
-        """End the check of connections, which otherwise waits for each lost connection."""
-        checker, self._checker = self._checker, None
-        if checker is not None and not checker.done():
-            await asyncio.wait([checker], timeout=_CHECK_SECONDS)
-            checker.cancel()
-            await asyncio.wait([checker])
-
-    @contextlib.asynccontextmanager
-    async def connect(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Yield a connection in autocommit mode, and return it to the pool at the end.
-
-        :raises StorageError: for every error of the driver.
-        """
-        await self.open()
-        from psycopg import Error
-
-        try:
-            async with self._acquire() as connection:
-                yield connection
-        except Error as error:
-            raise to_storage_error(error, self.url.display) from error
+        """Close the connections of this event loop."""
+        connections = self._loops.pop(asyncio.get_running_loop(), None)
+        if connections is not None:
+            await connections.close()
 
     async def run(
         self,
         work: Callable[[AsyncConnection[Any]], Awaitable[T]],
         *,
         repeat_on: Sequence[str] = (),
+        writes: bool = True,
     ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
@@ -127,21 +99,42 @@ class PostgresPool:
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
+        :param writes: whether the function changes data. If it does not, it is called again also if
+            the connection was lost during the commit.
+        :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
+        return await self._repeat(lambda: _Transaction(work, writes=writes), repeat_on)
+
+    async def read(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """Call a function with a connection in autocommit mode.
+
+        The function is called again if the connection was lost.
+
+        :param work: reads from the connection, and changes nothing.
+        :raises InvalidInput: when UTF-8 cannot encode a text.
+        :raises StorageError: for every error of the driver.
+        """
+        return await self._repeat(lambda: _Reading(work))
+
+    async def _repeat(
+        self, create_attempt: Callable[[], _Attempt[T]], repeat_on: Sequence[str] = ()
+    ) -> T:
         await self.open()
         from psycopg import Error
 
         for number in range(_MAX_TRIES):
-            transaction = _Transaction(work)
+            attempt = create_attempt()
             try:
-                async with self._acquire() as connection:
-                    return await transaction.run(connection)
+                async with self._acquire() as connection, _close_if_read_only(connection):
+                    return await attempt.run(connection)
             except Error as error:
-                may_repeat = error.sqlstate in repeat_on or transaction.may_repeat(error)
+                may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
                 if number == _MAX_TRIES - 1 or not may_repeat:
                     raise to_storage_error(error, self.url.display) from error
                 await self._prepare_repetition(error, number)
+            except UnicodeEncodeError as error:
+                raise build_encoding_error(error) from None
         raise AssertionError
 
     async def listen(self, *channels: str) -> AsyncIterator[str]:
@@ -172,7 +165,7 @@ class PostgresPool:
     @contextlib.asynccontextmanager
     async def _acquire(self) -> AsyncIterator[AsyncConnection[Any]]:
         count = _count_cancellations()
-        pool = await self._get_pool()
+        pool = await self._get_connections().get()
         from psycopg_pool import PoolTimeout
 
         try:
@@ -195,21 +188,18 @@ class PostgresPool:
         """Wait before a transaction is repeated, and discard lost connections."""
         if not is_connection_lost(error):
             await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
-        elif self._pool is not None and (self._checker is None or self._checker.done()):
-            # A lost connection may be noticed only after seconds, so a task checks them.
-            self._checker = asyncio.create_task(self._pool.check(), name="check connections")
-            await asyncio.sleep(0)  # the check begins with taking all connections from the pool
+        else:
+            await self._get_connections().discard_lost()
 
-    async def _get_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    def _get_connections(self) -> LoopPool:
+        """Return the connections of this event loop; forget those of closed event loops."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._pool, self._opening, self._loop = None, asyncio.Lock(), loop
-        if self._pool is not None:
-            return self._pool
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await self._open_pool()
-            return self._pool
+        found = self._loops.get(loop)
+        if found is None:
+            for other in [each for each in [*self._loops] if each.is_closed()]:
+                self._loops.pop(other, None)
+            found = self._loops[loop] = LoopPool(self._open_pool)
+        return found
 
     async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
         connection = await self._connect()
@@ -234,8 +224,6 @@ class PostgresPool:
             open=False,
         )
         await pool.open()
-        self._closer = asyncio.create_task(_close_at_cancellation(pool), name="close connections")
-        await asyncio.sleep(0)  # a task that is cancelled before its start would not close anything
         return pool
 
     async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
@@ -270,6 +258,19 @@ async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
+@contextlib.asynccontextmanager
+async def _close_if_read_only(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Close a connection whose server refuses changes; the next one may lead to the primary."""
+    from psycopg import Error
+
+    try:
+        yield
+    except Error as error:
+        if error.sqlstate == _READ_ONLY:
+            await connection.close()
+        raise
+
+
 def _count_cancellations() -> int:
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
@@ -285,45 +286,53 @@ def _raise_lost_cancellation(count: int) -> None:
         raise asyncio.CancelledError
 
 
-async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
-    """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
+class _Attempt(Protocol[T_co]):
+    """One attempt at an access to the database."""
 
-    If a worker task of the pool is cancelled while it connects, it treats this as a failed
-    connection. If nobody has called ``close`` before the event loop ends, the worker would
-    therefore wait for ever.
-    """
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
-        await pool.close()
-
-
-class _Transaction(Generic[T]):
-    """One attempt at a transaction.
-
-    :param work: reads from and writes to a connection.
-    """
-
-    def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
-        self._work = work
-        self._may_be_stored = False
-
-    async def run(self, connection: AsyncConnection[Any]) -> T:
-        """Call the function after the transaction has begun, and then commit.
+    async def run(self, connection: AsyncConnection[Any]) -> T_co:
+        """Call the function.
 
         :param connection: the connection.
         """
-        async with connection.transaction():
-            result = await self._work(connection)
-            self._may_be_stored = True
-        self._may_be_stored = False
-        return result
 
-    def may_repeat(self, error: Any) -> bool:
+    def may_repeat(self, error: Error) -> bool:
         """Return whether the function may be called again, because nothing was stored.
 
         :param error: the error of the attempt.
         """
+
+
+class _Reading(Generic[T]):
+    """An attempt without a transaction, which changes nothing."""
+
+    def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
+        self._work = work
+
+    async def run(self, connection: AsyncConnection[Any]) -> T:
+        return await self._work(connection)
+
+    def may_repeat(self, error: Error) -> bool:
+        return error.sqlstate in _RETRIED or is_connection_lost(error)
+
+
+class _Transaction(_Reading[T]):
+    """An attempt at a transaction, which stores everything or nothing."""
+
+    def __init__(
+        self, work: Callable[[AsyncConnection[Any]], Awaitable[T]], *, writes: bool
+    ) -> None:
+        super().__init__(work)
+        self._writes = writes
+        self._may_be_stored = False
+
+    async def run(self, connection: AsyncConnection[Any]) -> T:
+        async with connection.transaction():
+            result = await self._work(connection)
+            self._may_be_stored = self._writes
+        self._may_be_stored = False
+        return result
+
+    def may_repeat(self, error: Error) -> bool:
         if error.sqlstate in _RETRIED:
             return True
         return not self._may_be_stored and is_connection_lost(error)

@@ -142,17 +142,23 @@ class FileTransport(LogTransport):
 
 @contextlib.contextmanager
 def _lock_file(descriptor: int) -> Iterator[None]:
-    """Hold a lock of a file, so that one process at a time renames it."""
+    """Hold a lock of a file, so that one process at a time renames it.
+
+    On Windows and on a file system without locks, nothing is locked: processes that rename the file
+    at the same moment shift its backups twice, and lose no line of the current file.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.suppress(OSError):  # such as ENOLCK
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _read_tail(path: Path, size: int) -> bytes:

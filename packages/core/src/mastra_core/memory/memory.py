@@ -154,7 +154,7 @@ class Memory:
         metadata: Mapping[str, Any] | None = None,
         new_resource: str | None = None,
     ) -> Thread:
-        """Update the given values of a thread.
+        """Update the given values of a thread; other callers may update the others meanwhile.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
@@ -165,16 +165,19 @@ class Memory:
         :raises Forbidden: when the thread belongs to another resource.
         """
         thread = await self.get_thread(thread_id, resource)
-        changed = msgspec.structs.replace(
-            thread,
-            title=thread.title if title is None else title,
-            metadata=thread.metadata if metadata is None else dict(metadata),
-            resource=new_resource or thread.resource,
-            updated_at=now(),
-        )
-        if not await self.storage.threads.update(changed, thread.resource):
+        values = {
+            "title": title,
+            "metadata": None if metadata is None else dict(metadata),
+            "resource": new_resource or None,
+            "updated_at": now(),
+        }
+        changes = {name: value for name, value in values.items() if value is not None}
+        changed = msgspec.structs.replace(thread, **changes)
+        threads = self.storage.threads
+        if not await threads.update(changed, thread.resource, fields=[*changes]):
             raise NotFound("Thread not found")
-        return changed
+        stored = await threads.get(thread_id)  # with the changes of other callers
+        return changed if stored is None or stored.resource != changed.resource else stored
 
     async def delete_thread(self, thread_id: str, resource: str | None = None) -> None:
         """Delete a thread with its messages and notes.
@@ -276,9 +279,8 @@ class Memory:
             for each in ordered
             if only is None or each.id in only
         }
-        if not await self.storage.threads.create(target):
+        if not await self.storage.threads.create(target, tuple(copies.values())):
             raise Conflict(f"The thread {target.id!r} already exists.", "Leave the id out.")
-        await self.storage.threads.append(target, tuple(copies.values()), create=False)
         return target, copies
 
     async def get_working_memory(self, thread_id: str, resource: str) -> str:

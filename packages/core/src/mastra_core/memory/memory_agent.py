@@ -11,7 +11,7 @@ from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentLike, AgentOutput
+from mastra_core.agents.protocol import AgentLike, AgentOutput, get_attached_events
 from mastra_core.agents.run_failures import to_failure, to_request_failure
 from mastra_core.errors import AgentFailed, MastraError, RequestError
 from mastra_core.memory.memory import Memory
@@ -47,24 +47,35 @@ class AgentWithMemory(AgentWrapper):
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run the agent to the end, and return its output.
 
+        The thread of a cancelled run has the tool calls that were executed.
+
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.
         :raises AgentFailed: when the run fails.
         :raises Forbidden: when the thread belongs to another resource.
         :raises InvalidInput: for a thread without a resource.
         """
+        import asyncio
+
         run_input = AgentInput.from_value(input, overrides)
         if not run_input.thread:
             return await self._agent.generate(run_input)
         run_memory = await RunMemory.start(self._agent, self.memory, run_input)
+        is_continued = False
         try:
             output = await self._agent.generate(run_memory.run_input)
             run_memory.add_output(output)
         except AgentFailed as error:
             run_memory.add_failure(error)
             raise
+        except asyncio.CancelledError as error:
+            is_continued = run_input.journal is not None  # by another process
+            for event in get_attached_events(error):
+                run_memory.add(event)
+            raise
         finally:
-            await run_memory.save()
+            if not is_continued:
+                await run_memory.save()
         return output if not output.events else _set_message_id(output, run_memory)
 
     def stream(self, input: AgentInput | str, /, **overrides: Any) -> AsyncIterator[AgentEvent]:

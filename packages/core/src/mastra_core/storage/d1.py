@@ -6,9 +6,9 @@ from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.d1_binding import D1Binding
 from mastra_core.storage.d1_database import D1Database
 from mastra_core.storage.protocol import RecordStore, ThreadStore
-from mastra_core.storage.sqlite_records import SqliteRecords
-from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
-from mastra_core.storage.sqlite_threads import SqliteThreads
+from mastra_core.storage.sql_records import SqlRecords
+from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns
+from mastra_core.storage.sql_threads import SqlThreads
 
 __all__ = ("D1Storage",)
 
@@ -39,11 +39,11 @@ class D1Storage:
         max_suspended_bytes: int = 268_435_456,
     ) -> None:
         self._database = D1Database(binding)
-        self.responses: RecordStore = SqliteRecords(
+        self.responses: RecordStore = SqlRecords(
             self._database, "response", max_bytes_per_caller=_MAX_RESPONSE_BYTES
         )
-        self.threads: ThreadStore = SqliteThreads(self._database)
-        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+        self.threads: ThreadStore = SqlThreads(self._database)
+        self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes
         )
 

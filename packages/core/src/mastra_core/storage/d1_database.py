@@ -14,11 +14,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mastra_core.database.database_span import TracedDatabase, trace_transaction
+from mastra_core.database.encodable_text import check_encodable
 from mastra_core.database.table_versions import Schema
 from mastra_core.errors import ConfigError, MastraError, StorageError
 from mastra_core.storage.d1_binding import D1Binding, get_binding
 from mastra_core.storage.d1_errors import is_missing_table, is_transient, to_storage_error
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_schema import BLOB_COLUMNS, SCHEMA
 
 __all__ = ("D1Database",)
@@ -190,6 +191,8 @@ def _to_d1_value(value: Any) -> Any:
 
     D1 returns bytes as a list of numbers. Bytes that are UTF-8 text are therefore sent as text.
     """
+    if isinstance(value, str):  # JavaScript would replace half of a surrogate pair
+        check_encodable(value)
     if isinstance(value, bytes):
         try:
             return value.decode()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
+from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import Conflict, StorageError
 from mastra_core.json_repair import repair_text
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
 from mastra_core.override import override
-from mastra_core.schema import encode_json
+from mastra_core.schema import repair_struct
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import (
     MAX_RECALL_BYTES,
@@ -32,7 +33,6 @@ from mastra_core.storage.records import (
 
 __all__ = ("MemoryThreads", "matches_metadata")
 
-_Record = TypeVar("_Record", Thread, StoredMessage)
 _THREAD_SIZE = 1024  # bytes of a thread without messages
 
 
@@ -134,11 +134,14 @@ class MemoryThreads(ThreadStore):
 
     @override
     async def get(self, thread_id: str) -> Thread | None:
+        check_encodable(thread_id)
         entry = self._threads.get(thread_id)
         return entry.thread if entry else None
 
     @override
     async def find(self, query: ThreadQuery) -> Page[Thread]:
+        check_encodable(query.resource)
+        query = repair_struct(query)
         found = [
             entry.thread
             for entry in self._threads
@@ -149,26 +152,40 @@ class MemoryThreads(ThreadStore):
         return _build_page(found, query)
 
     @override
-    async def create(self, thread: Thread) -> bool:
-        thread = _repair(thread)  # first, because this may change the id
+    async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:
+        thread, messages = _repair_records(thread, messages)
         if self._threads.get(thread.id) is not None:
             return False
+        self._check_owner(thread.id, messages)
         self._delete_other_notes(thread)
-        self._put_thread(_ThreadEntry(thread))
+        entry = _ThreadEntry(thread)
+        self._put_messages(entry, messages)
+        self._put_thread(entry)
         return True
 
     @override
-    async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        thread = _repair(thread)
+    async def update(
+        self,
+        thread: Thread,
+        resource: str | None = None,
+        *,
+        fields: Collection[str] | None = None,
+    ) -> bool:
+        check_encodable(resource)
+        thread, _ = _repair_records(thread)
         entry = self._threads.get(thread.id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
+        if fields is not None:
+            changes = {name: getattr(thread, name) for name in fields}
+            thread = msgspec.structs.replace(entry.thread, **changes)
         entry.thread = thread
         self._put_thread(entry)
         return True
 
     @override
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
+        check_encodable(thread_id, resource)
         entry = self._threads.get(thread_id)
         if entry is None or resource not in (None, entry.thread.resource):
             return False
@@ -186,7 +203,8 @@ class MemoryThreads(ThreadStore):
         history: History | None = None,
         after: int = 0,
     ) -> bool:
-        thread, messages = _repair(thread), [*map(_repair, messages)]
+        check_encodable(history.agent if history else None)
+        thread, messages = _repair_records(thread, messages)
         entry = self._threads.get(thread.id)
         if not (create if entry is None else entry.thread.resource == thread.resource):
             return False
@@ -208,6 +226,7 @@ class MemoryThreads(ThreadStore):
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
+        check_encodable(thread_id)
         entry = self._threads.get(thread_id)
         if entry is None:
             return Recall()
@@ -221,6 +240,8 @@ class MemoryThreads(ThreadStore):
 
     @override
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
+        check_encodable(query.thread, query.resource, *query.roles)
+        query = repair_struct(query)
         entry = self._threads.get(query.thread)
         if entry is None:
             return Page()
@@ -237,6 +258,7 @@ class MemoryThreads(ThreadStore):
     async def get_surrounding(
         self, message_id: str, before: int, after: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> tuple[StoredMessage, ...]:
+        check_encodable(message_id)
         entry = self._find_thread_of(message_id)
         if entry is None:
             return ()
@@ -252,11 +274,13 @@ class MemoryThreads(ThreadStore):
 
     @override
     async def get_messages(self, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+        check_encodable(*message_ids)
         entries = ((each, self._find_thread_of(each)) for each in dict.fromkeys(message_ids))
         return tuple(entry.messages[message_id] for message_id, entry in entries if entry)
 
     @override
     async def delete_messages(self, message_ids: Sequence[str], resource: str | None = None) -> int:
+        check_encodable(*message_ids, resource)
         number = 0
         for message_id in dict.fromkeys(message_ids):
             entry = self._find_thread_of(message_id)
@@ -272,6 +296,7 @@ class MemoryThreads(ThreadStore):
     async def get_working_memory(
         self, scope: Scope, owner: str, resource: str | None = None
     ) -> str:
+        check_encodable(owner, resource)
         if resource not in (None, self._get_owner(scope, owner, resource)):
             return ""
         notes = self._notes.get((scope, owner))
@@ -285,6 +310,7 @@ class MemoryThreads(ThreadStore):
         change: Callable[[str], str],
         resource: str | None = None,
     ) -> str:
+        check_encodable(owner, resource)
         caller = self._get_owner(scope, owner, resource)
         if resource not in (None, caller):
             raise build_owner_error(owner)
@@ -345,13 +371,14 @@ class MemoryThreads(ThreadStore):
                 raise Conflict(f"Another thread already has a message with the id {message.id!r}.")
 
 
-def _repair(record: _Record) -> _Record:
-    """Return a record whose texts and numbers JSON can contain, as other storages store it."""
-    try:
-        estimate_size(record)
-    except ValueError:  # half of a surrogate pair, or a giant number
-        return msgspec.json.decode(encode_json(record), type=type(record))
-    return record
+def _repair_records(
+    thread: Thread, messages: Sequence[StoredMessage] = ()
+) -> tuple[Thread, Sequence[StoredMessage]]:
+    """Return records whose texts and numbers JSON can contain, as other storages store them."""
+    check_encodable(thread.id, thread.resource)
+    for message in messages:
+        check_encodable(message.id, message.thread, message.role)
+    return repair_struct(thread), [*map(repair_struct, messages)]
 
 
 def _matches_query(message: StoredMessage, query: MessageQuery) -> bool:

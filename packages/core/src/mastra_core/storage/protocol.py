@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
@@ -27,7 +27,8 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD.
+    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. A call
+    with such a character in an id raises ``InvalidInput``, because two ids could become one.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -43,18 +44,29 @@ class ThreadStore(Protocol):
         :param query: the query.
         """
 
-    async def create(self, thread: Thread) -> bool:
-        """Store a new thread.
+    async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:
+        """Store a new thread and its first messages, in one transaction.
 
         :param thread: the thread.
-        :returns: ``False`` if the id is taken.
+        :param messages: the messages.
+        :returns: ``False`` if nothing was stored, because the id is taken.
+        :raises Conflict: when another thread has a message of that id.
         """
 
-    async def update(self, thread: Thread, resource: str | None = None) -> bool:
+    async def update(
+        self,
+        thread: Thread,
+        resource: str | None = None,
+        *,
+        fields: Collection[str] | None = None,
+    ) -> bool:
         """Replace the data of a thread, and keep its messages.
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
+        :param fields: names of the fields that are replaced, so that another caller may change the
+            others at the same time: at least one of ``resource``, ``title``, ``metadata``,
+            ``created_at`` and ``updated_at``; ``None`` for all.
         :returns: ``False`` if there is no such thread.
         """
 
@@ -178,7 +190,8 @@ class ThreadStore(Protocol):
 class RecordStore(Protocol):
     """A store for records that expire, such as the responses of the Responses API.
 
-    Each caller has a maximum number of records; the oldest are removed.
+    Each caller has a maximum number of records; the oldest are removed. A call with an id that
+    UTF-8 cannot encode raises ``InvalidInput``.
     """
 
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.storage.sql_database import Result, Statement
 from mastra_core.storage.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import os
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.storage.protocol import RecordStore, ThreadStore
+from mastra_core.storage.sql_records import SqlRecords
+from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns
+from mastra_core.storage.sql_threads import SqlThreads
 from mastra_core.storage.sqlite_file import SqliteFile
-from mastra_core.storage.sqlite_records import SqliteRecords
-from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
-from mastra_core.storage.sqlite_threads import SqliteThreads
 
 __all__ = ("SqliteStorage",)
 
@@ -41,9 +41,9 @@ class SqliteStorage:
         self.path = os.fspath(path)
         self.single_process = self.path == ":memory:"
         self._file = SqliteFile(self.path, busy_timeout)
-        self.responses: RecordStore = SqliteRecords(self._file, "response")
-        self.threads: ThreadStore = SqliteThreads(self._file)
-        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+        self.responses: RecordStore = SqlRecords(self._file, "response")
+        self.threads: ThreadStore = SqlThreads(self._file)
+        self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._file, max_suspended, max_suspended_runs, max_suspended_bytes
         )
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.database.database_span import TracedDatabase, trace_transaction
+from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
 
@@ -65,6 +66,7 @@ class SqliteFile:
         :param locks: ignored, because there is one writer at a time.
         :param is_conditional: ignored, because all conditions of a transaction have the same
             result.
+        :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: when the file cannot be used.
         """
 
@@ -124,6 +126,8 @@ class SqliteFile:
             return _execute_transaction(self._connection, begin, work)
         except sqlite3.Error as error:
             raise to_storage_error(error, self.path) from None
+        except UnicodeEncodeError as error:
+            raise build_encoding_error(error) from None
 
     def _connect(self) -> Connection:
         import sqlite3

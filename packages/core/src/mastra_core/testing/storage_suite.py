@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mastra_core.testing.encoding_tests import EncodingTests
 from mastra_core.testing.message_tests import MessageTests
 from mastra_core.testing.random_call_tests import RandomCallTests
 from mastra_core.testing.record_tests import RecordTests
@@ -18,6 +19,7 @@ class StorageSuite(
     WorkingMemoryTests,
     SuspendedRunTests,
     RecordTests,
+    EncodingTests,
     RandomCallTests,
 ):
     """The base class for tests of a storage; it needs one fixture.

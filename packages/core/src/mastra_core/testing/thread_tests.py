@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from mastra_core.agents import SuspendedRuns
-from mastra_core.errors import Forbidden
+from mastra_core.errors import Conflict, Forbidden
 from mastra_core.storage import (
     History,
     MessageQuery,
@@ -50,6 +51,47 @@ class ThreadTests(StorageFixtures):
         assert run(threads.update(changed))
         assert run(threads.get("t1")) == changed
         assert not run(threads.update(build_thread("t2")))
+
+    def test_fields_of_a_thread_are_updated_alone(self, storage: Storage, run: Run) -> None:
+        """Two callers that update different fields at the same time lose no change."""
+        threads = storage.threads
+        one = build_thread(title="T", metadata={"k": 1}, created_at=5, updated_at=6)
+        run(threads.create(one))
+        other = build_thread(resource="bob", title="U", metadata={"k": 2}, updated_at=7)
+
+        async def update_both() -> list[bool]:
+            results = await asyncio.gather(
+                threads.update(other, "ann", fields=["title"]),
+                threads.update(other, "ann", fields=["metadata", "updated_at"]),
+                threads.update(other, "bob", fields=["resource"]),
+            )
+            return [*results]
+
+        assert run(update_both()) == [True, True, False]
+        changed = msgspec.structs.replace(one, title="U", metadata={"k": 2}, updated_at=7)
+        assert run(threads.get("t1")) == changed
+        assert run(threads.update(other, "ann", fields=["resource"]))
+        assert run(threads.get("t1")) == msgspec.structs.replace(changed, resource="bob")
+
+    def test_thread_is_created_with_messages(self, storage: Storage, run: Run) -> None:
+        """A thread and its first messages are stored together, or not at all."""
+        threads, thread = storage.threads, build_thread("t2", title="T", created_at=5, updated_at=6)
+        messages = [build_message(f"n{number}", "t2") for number in range(30)]
+        run(threads.append(build_thread(), [build_message()]))
+        with pytest.raises(Conflict, match="'m1'"):
+            run(threads.create(thread, [*messages, build_message("m1", "t2")]))
+        assert run(threads.get("t2")) is None
+        assert run(threads.create(thread, messages))
+        recall: Recall = run(threads.recall("t2", 100))
+        assert recall.thread == thread
+        assert list_ids(recall.messages) == list_ids(messages)
+        for existing in ("t2", "t1"):
+            more = [build_message("n99", existing)]
+            assert not run(threads.create(build_thread(existing), more))
+        assert run(threads.get_messages(["n99"])) == ()
+        run(threads.create(build_thread("t3")))
+        assert not run(threads.create(build_thread("t3"), [build_message("n98", "t3")]))
+        assert run(threads.recall("t3", 9)).messages == ()
 
     def test_changes_of_another_resource_have_no_effect(self, storage: Storage, run: Run) -> None:
         """A call with another resource reads and changes nothing."""

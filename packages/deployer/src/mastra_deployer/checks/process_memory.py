@@ -43,6 +43,8 @@ def _build_memory_problem(build: Build, target: Target) -> Problem:
     hint = "Pass a storage=... to Mastra that keeps threads on the network. "
     if build.manifest.run_database == "memory":
         hint = f"Complete each run within one request. {describe_run_databases(target)}. {hint}"
+    if "langgraph" in build.manifest.sizes:
+        hint += "Compile LangGraph graphs with a checkpointer that uses a database. "
     return Problem(
         message=f"{subject} are kept in the memory of one instance. {target.name!r} may end this "
         "instance at any time, and the data is then lost. Other instances do not have "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.pipeline import Deployment
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.columns import align_columns
 from mastra_deployer.pipeline.deployment_history import record_deployment
 from mastra_deployer.pipeline.session import Session
 
-__all__ = ("answer_change", "format_lines", "format_row", "to_json")
+__all__ = ("answer_change", "format_lines", "format_rows", "to_json")
 
 _SHORT = 12  # characters of a commit that identify it
 
@@ -61,11 +63,15 @@ def format_lines(deployment: Deployment) -> list[str]:
     ]
 
 
-def format_row(deployment: Deployment) -> str:
-    """Format a deployment as a row in a list.
+def format_rows(deployments: Sequence[Deployment]) -> list[str]:
+    """Format deployments as the rows of a list.
 
-    :param deployment: the deployment.
+    :param deployments: the deployments.
     """
+    return align_columns([_list_columns(deployment) for deployment in deployments])
+
+
+def _list_columns(deployment: Deployment) -> list[str]:
     mark = "*" if deployment.live else " "
     share = "" if deployment.percent is None else f" {deployment.percent} %"
     created = deployment.created.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -73,4 +79,4 @@ def format_row(deployment: Deployment) -> str:
     source = " ".join(part for part in parts if part)
     state = "" if deployment.state == "ready" else f" {deployment.state}"
     stage = f"{deployment.environment}{share}{state}"
-    return f"{mark} {deployment.id}  {created}  {stage}  {deployment.url}  {source}".rstrip()
+    return [f"{mark} {deployment.id}", created, stage, deployment.url, source]

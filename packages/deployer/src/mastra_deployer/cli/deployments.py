@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mastra_deployer.cli.deployment import format_row, to_json
+from mastra_deployer.cli.deployment import format_rows, to_json
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.deployment_history import list_known_deployments
@@ -34,5 +34,5 @@ def deployments(options: Options, target: str, limit: int) -> None:
                 f"{session.choice.name} cannot list deployments. This list has deployments from "
                 "this machine only."
             )
-        rows = [format_row(item) for item in items] or ["There is no deployment yet."]
+        rows = format_rows(items) or ["There is no deployment yet."]
         terminal.answer({"deployments": [to_json(item) for item in items]}, *rows)

@@ -72,6 +72,7 @@ def set_names(
 ) -> None:
     """Set each NAME on the platform to its value on this machine."""
     with Terminal(as_json=options.as_json) as terminal:
+        _refuse_values(names)
         session, store = _open_store(options, target, stage, terminal)
         refuse_reserved_variables(session.hooks.target, names)
         if stdin and len(names) > 1:
@@ -87,6 +88,7 @@ def set_names(
 def unset_names(options: Options, target: str, stage: Stage, names: tuple[str, ...]) -> None:
     """Remove each NAME from the platform."""
     with Terminal(as_json=options.as_json) as terminal:
+        _refuse_values(names)
         session, store = _open_store(options, target, stage, terminal)
         effects = _apply(session, stage, lambda: store.unset(names))
         _answer_change(session, terminal, stage, effects, unset=names)
@@ -156,12 +158,18 @@ def _open_store(
     return session, session.hooks.get_env_store(session.access, stage)
 
 
+def _refuse_values(names: Sequence[str]) -> None:
+    """Raise an error for an argument ``NAME=VALUE``, without the value."""
+    for name, separator, _ in (each.partition("=") for each in names):
+        if separator:
+            raise ConfigError(
+                f"The value of {name!r} is on the command line.",
+                "Pass only the name. `mastra env set` reads the value from the environment, .env "
+                "or --stdin.",
+            )
+
+
 def _read_value(session: Session, name: str, terminal: Terminal, *, stdin: bool) -> Secret:
-    if "=" in name:  # the message must not repeat the value
-        raise ConfigError(
-            f"The value of {name.partition('=')[0]!r} is on the command line.",
-            "Pass only the name. The value is read from the environment, .env or --stdin.",
-        )
     value = _read_standard_input() if stdin else session.environ.get(name, "")
     if not value and not stdin and sys.stdin.isatty():
         value = terminal.ask_secret(f"Value of {name}")

@@ -26,7 +26,7 @@ _COMMANDS = {
     "doctor": "Check whether a deploy would succeed.",
     "env": "List, set, unset, compare and sync the app's variables on a platform.",
     "logs": "Show the log of an app on a platform.",
-    "new": "Create a project, a deployer, a CI pipeline or files for a host.",
+    "new": "Create a project, a deployer, a CI pipeline, or files for a host or for monitoring.",
     "preview": "Run a target's bundle on this machine as on the platform.",
     "promote": "Make a deployment live.",
     "rollback": "Make an earlier deployment live again.",
@@ -194,8 +194,8 @@ def _get_usage_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "mastra COMMAND"
     hint = f"`{path} --help` shows its arguments and options."
-    if isinstance(error, click.NoSuchOption) and context and context.parent is None:
-        return f"Options must follow the command: `mastra COMMAND {error.option_name}`."
+    if isinstance(error, click.NoSuchOption) and context:
+        return _get_option_hint(error.option_name, context) or hint
     parameters = context.command.params if context else ()
     options = [each.name for each in parameters if isinstance(each, click.Option)]
     if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
@@ -203,6 +203,17 @@ def _get_usage_hint(error: click.ClickException) -> str:
     if "unexpected extra argument" in error.message and "target" in options:
         return f"Name the target with --target. {hint}"
     return hint
+
+
+def _get_option_hint(option: str, context: click.Context) -> str:
+    """Return a hint for an option that a command does not have; empty without a better place."""
+    path, command = context.command_path, context.command
+    if isinstance(command, click.Group):
+        return f"Options must follow the command: `{path} COMMAND {option}`."
+    arguments = [each.name for each in command.params if isinstance(each, click.Argument)]
+    if option in ("-t", "--target") and "target" in arguments:
+        return f"Name the target without an option: `{path} TARGET`."
+    return ""
 
 
 def _get_os_hint(error: OSError) -> str:

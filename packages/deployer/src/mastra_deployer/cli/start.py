@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from mastra_core.errors import BundleError
+from mastra_core.errors import BundleError, ConfigError
 from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.cli.options import ENV_FILE, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
@@ -42,6 +42,11 @@ def start(options: Options, port: int | None, host: str | None) -> None:
     bundle = Bundle.load(directory)
     interpreter = find_target_interpreter(bundle.manifest.python, find_project_interpreter(project))
     values = read_environment(project, options.env_file)
+    if missing := [name for name in bundle.manifest.required if not values.get(name)]:
+        raise ConfigError(
+            f"Required environment variables are not set: {', '.join(missing)}.",
+            "Set them in the environment, in .env, or in the file of --env-file.",
+        )
     if port is not None:
         values["PORT"] = str(port)
     if host is not None:

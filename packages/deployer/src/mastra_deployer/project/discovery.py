@@ -14,6 +14,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Environment, Project
 from mastra_deployer.project.config import Config, get_project_name, parse_config, read_pyproject
 from mastra_deployer.project.deployer_argument import find_mastra_calls
+from mastra_deployer.project.entry_hints import suggest_attribute, suggest_entry
 
 __all__ = ("find_module_file", "find_project", "get_config", "parse_source", "require_lock")
 
@@ -119,7 +120,7 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
         if not _ENTRY.fullmatch(entry):
             raise ConfigError(
                 f"The entry {entry!r} does not have the form module:attribute.",
-                "Write, for example, main:app.",
+                f"Write, for example, {suggest_attribute(entry)}.",
             )
         module, _, attribute = entry.partition(":")
         return module, attribute
@@ -136,8 +137,7 @@ def _find_entry(root: Path, entry: str, *, sources: bool) -> tuple[str, str]:
     if not existing:
         raise ConfigError(
             f"There is no application in {str(root)!r}, because {_INDEX} is missing.",
-            "Create it, or start with: mastra new APP. Or name another module with [tool.mastra] "
-            "entry or --app module:attribute.",
+            suggest_entry(root),
         )
     chosen = (defining or existing)[0]
     return ("mastra" if chosen == _PACKAGE else "mastra.index"), "mastra"

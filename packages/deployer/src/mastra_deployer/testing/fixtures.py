@@ -11,6 +11,7 @@ from typing import ClassVar
 import certifi
 import pytest
 
+from mastra_core.errors import DeployError
 from mastra_core.pipeline import MANIFEST, Bundle
 from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
@@ -146,6 +147,21 @@ class SuiteFixtures:
         """
         files = {path: content for path, content in live.files.items() if path != MANIFEST}
         return files == self.get_expected_files(bundle) and env.items() <= dict(live.env).items()
+
+    @contextlib.contextmanager
+    def expect_missing_app(self, verb: str) -> Iterator[None]:
+        """Require that the block raises the DeployError of a hook that finds no app.
+
+        :param verb: the hook's name without ``mastra_``.
+        """
+        with pytest.raises(DeployError) as raised:
+            yield
+        cause = raised.value.__cause__
+        is_defect = isinstance(cause, (AttributeError, LookupError, TypeError))
+        assert not is_defect, (  # noqa: S101  # tests assert
+            f"mastra_{verb} uses an app that does not exist ({cause!r}); raise a DeployError that "
+            "says so, for example by require_deployed of the kit"
+        )
 
     def require(self, harness: Harness, verb: str, *switches: str) -> None:
         """Skip the test if the deployer does not have a hook, or if a switch is off.

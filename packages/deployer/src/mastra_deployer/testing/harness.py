@@ -21,8 +21,8 @@ from mastra_deployer.project.settings import Credentials, merge_settings, remove
 from mastra_deployer.testing.fake_platform import FakePlatform, Live
 from mastra_deployer.testing.fault_injection import Exchange, Rule
 from mastra_deployer.testing.in_process import InProcessCaller
+from mastra_deployer.testing.proxy.recording_proxy import RecordingProxy
 from mastra_deployer.testing.recorder import Recorder
-from mastra_deployer.testing.recording_proxy import RecordingProxy
 from mastra_deployer.testing.sample_app import sample_build
 
 __all__ = ("Harness", "HarnessOptions")

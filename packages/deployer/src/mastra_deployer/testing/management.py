@@ -42,6 +42,17 @@ class ManagementTests(SuiteFixtures):
         harness.deploy_sample()
         self._refuse_ids(harness, "promote", ["no-such-deployment"])
 
+    def test_a_missing_app_has_no_deployment_to_activate(self, harness: Harness) -> None:
+        """Before the first deploy, promote, rollback and canary raise DeployError."""
+        calls = (("promote", "x"), ("rollback", ""), ("rollback", "x"), ("canary", "x", 10))
+        known = [call for call in calls if harness.caller.has_hook(call[0])]
+        if not known:
+            pytest.skip("the deployer has no hook that activates a deployment")
+        for verb, *arguments in known:
+            with self.expect_missing_app(verb):
+                harness.call(verb, *arguments, harness.recorder)
+        assert not list(harness.platform.list_resources()), "something was created"
+
     def test_an_id_selects_no_other_path(self, harness: Harness) -> None:
         """An id with the characters of a URL raises DeployError, and changes nothing."""
         verbs = [verb for verb in ("promote", "rollback") if harness.caller.has_hook(verb)]

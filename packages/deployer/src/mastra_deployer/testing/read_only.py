@@ -142,6 +142,12 @@ class ReadOnlyTests(SuiteFixtures):
         self.require(harness, "deployments")
         assert harness.call("deployments", 10) == []
 
+    def test_logs_without_a_live_deployment_raise(self, harness: Harness) -> None:
+        """Before the first deploy, the log of the live deployment raises DeployError."""
+        self.require(harness, "logs")
+        with self.expect_missing_app("logs"):
+            self._read_log(harness, follow=False)
+
     def test_logs_are_in_order(self, harness: Harness) -> None:
         """The live app's lines are listed oldest first; following ends when the caller stops."""
         self.require(harness, "logs", "logs")
@@ -237,7 +243,8 @@ class ReadOnlyTests(SuiteFixtures):
             )
             with harness.record_requests() as requests:
                 call()
-            assert not [str(item) for item in requests if not self.is_read(item)], f"{verb} writes"
+            changes = [str(item) for item in requests if not self.is_read(item)]
+            assert not changes, f"{verb} writes; if such a request only reads, override is_read"
             assert list(harness.platform.list_resources()) == resources, (
                 f"{verb} creates or removes"
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from mastra_core.request_scope import create_signal
 from mastra_server.a2a.task import Task
-from mastra_server.agents.live_run import HEARTBEAT_INTERVAL
+from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 
 __all__ = ("TaskReader",)
 

@@ -17,6 +17,7 @@ from mastra_core.request_scope import (
     wait_for_task,
 )
 from mastra_server.agents.frame_log import FrameLog, LogBudget
+from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ("ChunkConverter", "LiveRun", "keep_chunk")
 
-HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent for 30 to 60
 CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run get its end
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
 # A run passes control to its readers and to other requests at the latest after so many chunks, and

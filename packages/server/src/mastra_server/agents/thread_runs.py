@@ -13,7 +13,8 @@ from litestar.datastructures import State
 
 from mastra_core.errors import TooManyRuns
 from mastra_core.request_scope import create_signal, is_request_scoped
-from mastra_server.agents.live_run import HEARTBEAT_INTERVAL, LiveRun
+from mastra_server.agents.live_run import LiveRun
+from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT
 
 __all__ = ("StreamedRun", "ThreadKey", "ThreadRuns", "run_after")

@@ -94,7 +94,7 @@ def json_response(
 async def list_response(
     request: Request[Any, Any, Any],
     key: str,
-    rows: Iterable[T],
+    rows: Iterable[T] | AsyncGenerator[T],
     build: Callable[[T], Any],
     fields: Mapping[str, Any],
 ) -> ASGIResponse:
@@ -105,7 +105,7 @@ async def list_response(
 
     :param request: the request.
     :param key: the name of the list.
-    :param rows: the rows.
+    :param rows: the rows; a generator may read them from a database meanwhile.
     :param build: a function that converts each row to the value that is encoded.
     :param fields: the other fields of the response.
     :raises InvalidInput: when the list is larger than ``MAX_LIST_BYTES``.
@@ -114,20 +114,30 @@ async def list_response(
     pieces: list[bytes] = []
     pending, counted = 0, 0  # bytes since the last turn, and bytes that count for the caller
     try:
-        for number, row in enumerate(rows, 1):
-            pieces.append(encode_json(build(row)))
-            pending += len(pieces[-1])
-            size.add(len(pieces[-1]))
-            if number % _ROWS_PER_TURN == 0 or pending > _PIECE_SIZE:
-                if not UNSENT_BYTES.try_acquire(caller, pending):
-                    return _refuse_large_response()
-                counted, pending = counted + pending, 0
-                await asyncio.sleep(0)
+        async with contextlib.aclosing(_iter_rows(rows)) as opened:
+            async for row in opened:
+                pieces.append(encode_json(build(row)))
+                pending += len(pieces[-1])
+                size.add(len(pieces[-1]))
+                if len(pieces) % _ROWS_PER_TURN == 0 or pending > _PIECE_SIZE:
+                    if not UNSENT_BYTES.try_acquire(caller, pending):
+                        return _refuse_large_response()
+                    counted, pending = counted + pending, 0
+                    await asyncio.sleep(0)
     finally:
         UNSENT_BYTES.release(caller, counted)
     head = b"{" + encode_json(key) + b":[" + b",".join(pieces) + b"]"
     rest = encode_json(fields)
     return _JsonResponse(head + (b"}" if rest == b"{}" else b"," + rest[1:]), 200, {})
+
+
+def _iter_rows(rows: Iterable[T] | AsyncGenerator[T]) -> AsyncGenerator[T]:
+    return rows if isinstance(rows, AsyncGenerator) else _iter_present_rows(rows)
+
+
+async def _iter_present_rows(rows: Iterable[T]) -> AsyncGenerator[T]:
+    for row in rows:
+        yield row
 
 
 def _refuse_large_response() -> ASGIResponse:

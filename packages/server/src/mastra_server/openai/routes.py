@@ -18,10 +18,11 @@ from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.routes import get_agent
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import delete, get, post
+from mastra_server.http.heartbeats import add_heartbeats
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import build_context, restrict_to_resource
 from mastra_server.http.responses import StreamResponse, json_response
-from mastra_server.http.sse import sse_response
+from mastra_server.http.sse import HEARTBEAT, sse_response
 from mastra_server.openai import conversations
 from mastra_server.openai.choose_conversation import choose_conversation
 from mastra_server.openai.convert import ResponseWriter
@@ -166,6 +167,7 @@ def _build_stream(
     request: _Request, run_input: AgentInput, frames: AsyncGenerator[bytes]
 ) -> StreamResponse:
     """Build the response that streams a run; the run counts toward the limits of its caller."""
+    frames = add_heartbeats(frames, HEARTBEAT)
     if is_request_scoped():  # the platform limits requests, and may end one silently
         return sse_response(frames)
     runs: LiveRuns = request.app.state.live_runs

@@ -83,10 +83,13 @@ def build_run_details(
     return required | {key: value for key, value in optional.items() if not fields or key in fields}
 
 
-def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
+def build_listed_run(
+    workflow: Workflow, graph: list[dict[str, Any]], record: RunRecord
+) -> dict[str, Any]:
     """Build the list entry of a run, with an empty request context.
 
     :param workflow: the workflow.
+    :param graph: the graph of the workflow, which all entries of a list share.
     :param record: the record of the run.
     :returns: the entry.
     """
@@ -98,7 +101,7 @@ def build_listed_run(workflow: Workflow, record: RunRecord) -> dict[str, Any]:
         "activePaths": _find_last_node(workflow, record),
         "stepExecutionPath": _list_executed(record),
         "activeStepsPath": locate_steps(workflow, record, "running"),
-        "serializedStepGraph": workflow.build_graph(),
+        "serializedStepGraph": graph,
         "suspendedPaths": locate_steps(workflow, record, "suspended"),
         "waitingPaths": locate_steps(workflow, record, "waiting"),
         "resumeLabels": locate_labels(record),

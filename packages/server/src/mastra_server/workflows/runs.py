@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
@@ -37,6 +39,7 @@ __all__ = (
 
 _Request = Request[Any, Any, Any]
 _MAX_RUNS = 1_000  # in one response
+_READ_SIZE = 100  # runs that are in memory at a time
 
 
 def get_workflow(request: _Request) -> Workflow:
@@ -93,13 +96,15 @@ def build_run_context(
 
 
 async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRecord]:
-    """Return the records of the running runs that the caller may see.
+    """Return the records of the running runs that the caller may see, without their steps.
 
     :param request: the request.
     :param workflow: the workflow.
     """
     own, engine = restrict_to_resource(request), get_engine(request)
-    queries = [RunQuery(status=status, resource_id=own) for status in ("running", "waiting")]
+    queries = [
+        RunQuery(status=status, resource_id=own, last_events=0) for status in ("running", "waiting")
+    ]
     return [record for query in queries for record in await engine.list(workflow, query)]
 
 
@@ -112,14 +117,12 @@ async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRec
 async def _list_runs(request: _Request) -> ASGIResponse:
     """List the runs of a workflow, newest first."""
     workflow, engine, query = get_workflow(request), get_engine(request), _build_query(request)
-    page: list[RunRecord] = []
-    total = 0
-    if query is not None:
-        page = await engine.list(workflow, query)
-        total = sum((await engine.count(workflow, query)).values())
-    return await list_response(
-        request, "runs", page, partial(build_listed_run, workflow), {"total": total}
-    )
+    if query is None:
+        return json_response({"runs": [], "total": 0})
+    total = sum((await engine.count(workflow, query)).values())
+    build = partial(build_listed_run, workflow, workflow.build_graph())
+    page = _iter_records(engine, workflow, query)
+    return await list_response(request, "runs", page, build, {"total": total})
 
 
 @get(
@@ -169,6 +172,25 @@ async def _delete_run(request: _Request) -> ASGIResponse:
 ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 
 
+async def _iter_records(
+    engine: Engine, workflow: Workflow, query: RunQuery
+) -> AsyncGenerator[RunRecord]:
+    """Yield the records of runs, and read a few runs at a time.
+
+    The response is refused when it becomes too large, before the remaining runs are read.
+    """
+    remaining, part = query.limit or 0, query
+    while remaining > 0:
+        part = msgspec.structs.replace(part, limit=min(_READ_SIZE, remaining))
+        records, cursor = await engine.list_page(workflow, part)
+        for record in records:
+            yield record
+        if cursor is None:
+            return
+        remaining -= len(records)
+        part = msgspec.structs.replace(part, after=cursor, offset=0)
+
+
 def _build_query(request: _Request) -> RunQuery | None:
     """Build the query for the requested runs that the caller may see; ``None`` for none."""
     own = restrict_to_resource(request)
@@ -183,6 +205,7 @@ def _build_query(request: _Request) -> RunQuery | None:
         until=read_date_param(request, "toDate"),
         offset=offset,
         limit=limit,
+        finished_steps="outer",
     )
 
 

@@ -160,7 +160,7 @@ async def _list_triggers(request: _Request) -> ASGIResponse:
     """List the runs that a schedule has started, newest first."""
     id_, limit = _read_id(request), read_number_param(request, "limit")
     size = min(50 if limit is None else limit, _MAX_TRIGGERS)
-    records = await _get_manager(request).list_runs(id_, size)
+    records = await _get_manager(request).list_runs(id_, size, with_steps=False)
     return json_response({"triggers": [_build_trigger(id_, record) for record in records]})
 
 
@@ -206,7 +206,7 @@ async def _build_schedule(manager: ScheduleManager, entry: StoredSchedule) -> di
         "createdAt": row.created_at,
         "updatedAt": row.updated_at,
     }
-    if row.last_run and (record := await manager.find_run(entry)) is not None:
+    if row.last_run and (record := await manager.find_run(entry, with_steps=False)) is not None:
         fields["lastRun"] = _summarize_run(record)
     return {key: value for key, value in fields.items() if value is not None}
 

@@ -50,6 +50,8 @@ def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str
         get_outer_step(path) for path, step_status in record.open.items() if step_status == status
     }
     locations: dict[str, list[int]] = {}
+    if not ids:
+        return locations
     for number, node in enumerate(workflow.nodes):
         if isinstance(node, Sleep) and node.id in ids:
             locations[node.id] = [number]

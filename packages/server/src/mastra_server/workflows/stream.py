@@ -10,10 +10,13 @@ from mastra_core.errors import InvalidInput
 from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Run
+from mastra_server.http.heartbeats import add_heartbeats
 from mastra_server.http.responses import StreamResponse, close_on_exit
 from mastra_server.workflows.chunks import ChunkWriter
 
 __all__ = ("stream_invalid_input", "stream_run")
+
+_SEPARATOR = b"\x1e"
 
 
 def stream_run(
@@ -57,14 +60,15 @@ def stream_invalid_input(workflow_id: str, run_id: str, error: InvalidInput) -> 
 
 
 def _build_response(chunks: AsyncGenerator[dict[str, Any]]) -> StreamResponse:
-    return StreamResponse(_encode_records(chunks), "text/plain")
+    records = add_heartbeats(_encode_records(chunks), _SEPARATOR)  # clients ignore empty records
+    return StreamResponse(records, "text/plain")
 
 
 async def _encode_records(chunks: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
     async with contextlib.aclosing(chunks) as items:
         async for chunk in items:
             try:
-                record = encode_json(chunk) + b"\x1e"
+                record = encode_json(chunk) + _SEPARATOR
             except (TypeError, ValueError) as error:
                 get_logger("mastra.server").error("cannot encode a chunk as JSON", exc_info=error)
                 continue

@@ -76,6 +76,12 @@ class GraphAgent(StreamingAgent):
         self.id = self.name = "" if graph.name == _DEFAULT_NAME else graph.name
         self.description = ""
 
+    @property
+    def single_process(self) -> bool:
+        """Whether the threads of the graph exist in the memory of one process only."""
+        memory = sys.modules.get("langgraph.checkpoint.memory")
+        return memory is not None and isinstance(self._graph.checkpointer, memory.InMemorySaver)
+
     def info(self) -> AgentInfo:
         """Return an empty description, because a graph does not name its models."""
         return AgentInfo()
@@ -150,13 +156,19 @@ class GraphAgent(StreamingAgent):
         wrong id could approve another call.
         """
         interrupts = await self._list_interrupts(thread)
+        if not interrupts:
+            raise InvalidInput(
+                f"The checkpointer of the graph {self.id!r} has no interrupt that waits for a "
+                "decision.",
+                "If the app was restarted or has several processes, compile the graph with a "
+                "checkpointer that uses a database, such as AsyncPostgresSaver.",
+            )
         decisions = run_input.decisions
         answers = {id_: _to_answer(decisions[id_]) for id_ in interrupts if id_ in decisions}
         if not answers:
-            ids = ", ".join(map(repr, interrupts)) or "nothing"
             raise InvalidInput(
-                f"The run waits for a decision about {ids}.",
-                "Send a decision with one of these ids.",
+                f"The run waits for a decision about {', '.join(map(repr, interrupts))}.",
+                "Send a decision for one of the ids that the run waits for.",
             )
         return Command(resume=answers)
 

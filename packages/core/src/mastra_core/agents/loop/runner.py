@@ -16,7 +16,13 @@ from mastra_core.agents.loop.resume import build_resumption
 from mastra_core.agents.loop.run_plan import RunPlan, apply_defaults
 from mastra_core.agents.loop.toolset import Toolset
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo, AgentOutput, build_agent_error, build_output
+from mastra_core.agents.protocol import (
+    AgentInfo,
+    AgentOutput,
+    attach_events,
+    build_agent_error,
+    build_output,
+)
 from mastra_core.agents.providers import parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.convert_messages import split_history
 from mastra_core.agents.pydantic_ai.failures import build_failure_events, to_run_failure
@@ -89,9 +95,10 @@ class LoopAgent:
         events: list[AgentEvent] = [start]
         try:
             run = measure_events(self.id, start, self._iter_events(plan, live=False))
-            async with aclosing(run):
-                async for event in run:
-                    events.append(event)  # noqa: PERF401  # the events before an error stay
+            with attach_events(events):
+                async with aclosing(run):
+                    async for event in run:
+                        events.append(event)  # noqa: PERF401  # the events before an error stay
         except RequestError as error:
             raise build_agent_error(to_request_failure(error), events) from error
         except Exception as error:  # providers and tools may raise anything

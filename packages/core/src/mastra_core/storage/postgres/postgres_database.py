@@ -10,7 +10,7 @@ from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.storage.postgres.postgres_schema import SCHEMA
 from mastra_core.storage.postgres.postgres_text import decode_row, encode_value, translate_sql
-from mastra_core.storage.sqlite_database import Lock, Result, Statement
+from mastra_core.storage.sql_database import Lock, Result, Statement
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection, AsyncCursor
@@ -28,7 +28,7 @@ class PostgresDatabase:
     """The tables of a storage in a PostgreSQL database.
 
     :param url: the database.
-    :param max_connections: maximum number of connections that this process may open.
+    :param max_connections: maximum number of connections that each event loop may open.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -82,7 +82,7 @@ class PostgresDatabase:
 
         with trace_transaction(self._traced, (each.sql for each in statements)):
             try:
-                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION])
+                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION], writes=writes)
             except _Unchanged as unchanged:
                 results = unchanged.results
         return convert(results)

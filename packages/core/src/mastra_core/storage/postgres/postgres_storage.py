@@ -7,9 +7,9 @@ from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 from mastra_core.storage.protocol import RecordStore, ThreadStore
-from mastra_core.storage.sqlite_records import SqliteRecords
-from mastra_core.storage.sqlite_runs import SqliteSuspendedRuns
-from mastra_core.storage.sqlite_threads import SqliteThreads
+from mastra_core.storage.sql_records import SqlRecords
+from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns
+from mastra_core.storage.sql_threads import SqlThreads
 
 __all__ = ("PostgresStorage",)
 
@@ -22,7 +22,8 @@ class PostgresStorage:
     The storage needs the extra ``mastra-core[postgres]``, which the first use imports.
 
     :param url: ``postgresql://user:password@host:5432/name``, with options of libpq in its query.
-    :param max_connections: maximum number of connections that this process may open.
+    :param max_connections: maximum number of connections that each event loop of this process may
+        open.
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
@@ -43,9 +44,9 @@ class PostgresStorage:
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
         self.bus: MessageBus = PostgresBus(self._database.pool)
-        self.responses: RecordStore = SqliteRecords(self._database, "response")
-        self.threads: ThreadStore = SqliteThreads(self._database)
-        self.suspended_runs: SuspendedRuns = SqliteSuspendedRuns(
+        self.responses: RecordStore = SqlRecords(self._database, "response")
+        self.threads: ThreadStore = SqlThreads(self._database)
+        self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._database, max_suspended, max_suspended_runs, max_suspended_bytes
         )
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.storage.sqlite_rows import JsonNames, JsonText, encode_names
-from mastra_core.storage.sqlite_select import HAS_METADATA
+from mastra_core.storage.sql_rows import JsonNames, JsonText, encode_names
+from mastra_core.storage.sql_select import HAS_METADATA
 
 __all__ = ("decode_row", "encode_value", "translate_sql")
 

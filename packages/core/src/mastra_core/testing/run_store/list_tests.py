@@ -16,6 +16,7 @@ from mastra_core.testing.run_store.run_store_fixtures import (
 )
 from mastra_core.workflows.durable import Batch, RunRow, RunStore
 from mastra_core.workflows.engine.run_query import RunCursor, RunQuery
+from mastra_core.workflows.engine.run_record import Status
 
 __all__ = ("ListTests",)
 
@@ -103,3 +104,30 @@ class ListTests(RunStoreFixtures):
         changes = [event[0] for event in read(order="updated", last_events=0)]
         assert sorted(changes) == ['"first 0"', '"first 1"', '"first 2"']
         assert read(updated_since=2**52) == []
+
+    def test_lists_read_the_outer_steps_of_finished_runs(self, store: RunStore, run: Run) -> None:
+        """A list may leave out inner steps, items or all steps of finished runs, never writes."""
+        outer = [("each:started", '"outer start"'), ("each:ended", '"outer end"')]
+        inner = [("each[0]:started", '"item"'), ("each#1.s:started", '"inner"')]
+        write = [("each:wrote1.1", '{"type":"step-wrote","step":"each","chunk":1}')]
+        for number, is_finished in enumerate((False, True)):
+            new = msgspec.structs.replace(build_run(f"r{number}"), created_at=number)
+            row = run(store.begin(run(store.create(new, 10)), "one", '"first"', "{}"))
+            events = [outer[0], *inner, *write, outer[1], ("", '"last"')]
+            status: Status = "success" if is_finished else "running"
+            batch = Batch(events=events, status=status, releases=is_finished)
+            run(store.commit(row.id, "one", row.attempt, 0, batch))
+
+        def read(**fields: Any) -> list[list[str]]:
+            return [events for _, events in run(store.list("w", RunQuery(**fields)))]
+
+        every = ["first", "outer start", "item", "inner", "outer end", "last"]
+        found = {
+            "all": every,
+            "outer": ["first", "outer start", "outer end", "last"],
+            "none": ["first", "last"],
+        }
+        for steps, expected in found.items():
+            finished, running = read(finished_steps=steps)
+            assert [msgspec.json.decode(each) for each in finished] == expected
+            assert [msgspec.json.decode(each) for each in running] == every

@@ -23,7 +23,7 @@ __all__ = (
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 END = '{"type":"run-finished","status":"success"}'
-EVENT = '{"type":"step-wrote","step":"a"}'
+EVENT = '{"type":"step-started","step":"a"}'
 
 
 class RunStoreFixtures:

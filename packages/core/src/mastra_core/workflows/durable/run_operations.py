@@ -47,7 +47,9 @@ class RunOperations:
         :param status: the status of the runs; any by default.
         :param limit: the maximum number of runs to return.
         """
-        query = RunQuery(status=status, resource_id=self._resource, limit=limit)
+        query = RunQuery(
+            status=status, resource_id=self._resource, limit=limit, finished_steps="none"
+        )
         found = await self._manager.list(workflow, query)
         counts = await self._manager.count(workflow, query)
         parked = () if self._resource else (await self._manager.measure_backlog()).parked
@@ -58,7 +60,7 @@ class RunOperations:
         }
 
     async def show_run(self, run_id: str, workflow: str = "", resource: str = "") -> dict[str, Any]:
-        """Return a run, its steps, and the runs that it has started.
+        """Return a run, its steps, the runs that it has started, and whether it is parked.
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
@@ -75,7 +77,16 @@ class RunOperations:
             "parentRunId": None if parent is None else parent.run_id,
             "children": children,
         }
-        return {"run": {**_summarize_run(run), **relatives, "steps": dump(run.record.steps)}}
+        facts = {**relatives, "parked": await self._is_parked(run)}
+        return {"run": {**_summarize_run(run), **facts, "steps": dump(run.record.steps)}}
+
+    async def _is_parked(self, run: StoredRun) -> bool:
+        """Return whether a run is due, but no living process has its fingerprint."""
+        if run.record.status != "running":
+            return False
+        parked = (await self._manager.measure_backlog()).parked
+        description = (run.row.workflow, run.row.fingerprint)
+        return description in [(each.workflow, each.fingerprint) for each in parked]
 
     async def cancel_run(
         self, run_id: str, workflow: str = "", resource: str = ""

@@ -52,6 +52,9 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         last change.
     :param last_events: the number of last events to read of each durable run, in addition to the
         first event; all events are read by default. The records then lack the events in between.
+    :param finished_steps: the steps in the records of finished durable runs: all, only those of the
+        outermost workflow without the items of a ``foreach``, or none. The events of the other
+        steps are not read.
     :param after: list only the runs after this position. Unlike ``offset``, this misses no run
         if other runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
@@ -69,6 +72,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     updated_since: int | None = None
     order: Literal["created", "updated"] = "created"
     last_events: int | None = None
+    finished_steps: Literal["all", "outer", "none"] = "all"
     after: RunCursor | None = None
     offset: int = 0
     limit: int | None = None

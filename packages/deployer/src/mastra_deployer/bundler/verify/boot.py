@@ -45,6 +45,7 @@ _GENERATED = ("mastra_asgi.py",)  # files of a bundle that the project does not 
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
 _MISSING_FIELD = re.compile(r"^(\S+)\n +Field required", re.MULTILINE)
+_FILE_OF_MODULE = re.compile(r" \([^()]+\.py\)$")  # in an ImportError; it is a temporary path
 _TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
 _STDOUT, _STDERR = "stdout", "stderr"  # names of files with the output of a child
 _MAX_SHOWN = 500  # bytes of the error output
@@ -215,12 +216,7 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
     kind, objects = registry["kind"], registry["objects"]
     file = find_module_file(project)
     if kind == "missing":
-        hint = "Name the variable that contains the application: --app module:attribute."
-        if project.attribute == "mastra":
-            hint = "Add it: mastra = Mastra(...)."
-        if objects:
-            hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
-        raise ConfigError(f"{file} does not define {project.attribute!r}.", hint)
+        raise _build_entry_error(project, objects)
     if kind not in APP_KINDS:
         raise ConfigError(
             f"{project.entry!r} is {kind}, neither a Mastra object nor an ASGI or WSGI "
@@ -233,6 +229,20 @@ def check_entry(project: Project, registry: Mapping[str, Any]) -> None:
             "Keep only one Mastra object. Or choose one: [tool.mastra] entry = "
             f"'{project.module}:{objects[0]}'.",
         )
+
+
+def _build_entry_error(project: Project, objects: Sequence[str] = ()) -> ConfigError:
+    """Build the error for a module that lacks the application.
+
+    :param project: the app.
+    :param objects: the names of the Mastra objects in the module.
+    """
+    hint = "Name the variable that contains the application: --app module:attribute."
+    if project.attribute == "mastra":
+        hint = "Add it: mastra = Mastra(...)."
+    if objects:
+        hint = f"Rename it, or write [tool.mastra] entry = '{project.module}:{objects[0]}'."
+    return ConfigError(f"{find_module_file(project)} does not define {project.attribute!r}.", hint)
 
 
 def _suggest_application(kind: str) -> str:
@@ -320,6 +330,17 @@ def _to_bundle_error(
     return converted
 
 
+def _lacks_entry(project: Project, message: str) -> bool:
+    """Return whether the bundle's own import of the application failed with this message."""
+    module, attribute = project.module, project.attribute
+    return message.startswith(
+        (
+            f"module {module!r} has no attribute {attribute!r}",
+            f"cannot import name {attribute!r} from {module!r} (",
+        )
+    )
+
+
 def _to_error(
     project: Project, error: Mapping[str, Any], app: Path, kind: type[MastraError]
 ) -> MastraError:
@@ -329,6 +350,8 @@ def _to_error(
         for frame in error["frames"]
         if frame[0].startswith(f"{app}{os.sep}") and Path(frame[0]).name not in _GENERATED
     ]
+    if not frames and _lacks_entry(project, error["message"]):
+        return _build_entry_error(project)
     where = f"{_to_project_path(project, frames[-1][0], app)}:{frames[-1][1]}: " if frames else ""
     last = error["frames"][-1] if error["frames"] else None
     if error["missing"]:
@@ -352,7 +375,8 @@ def _to_error(
             f"{where}the environment variable {name!r} is read without a default, but {problem}.",
             f'Declare it: [tool.mastra.env] required = ["{name}"].',
         )
-    message = shorten_message(mask(error["message"].strip())) or error["type"]
+    text = _FILE_OF_MODULE.sub("", error["message"].strip())
+    message = shorten_message(mask(text)) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
     hint = _suggest_declaration(project, message) or error["hint"]
     return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))

@@ -89,10 +89,12 @@ def move_runs(
 
 
 def _format_moves(answer: dict[str, Any]) -> list[str]:
-    lines = [f"{len(answer['moved'])} runs continue with the fingerprint {answer['to']}."]
+    moved = len(answer["moved"])
+    subject = "1 run continues" if moved == 1 else f"{moved} runs continue"
+    lines = [f"{subject} with the fingerprint {answer['to']}."]
     reasons = [f"{name}: {reason}" for name, reason in answer["refused"].items()]
     if reasons:
-        lines += [f"{len(reasons)} runs stay as they are:", *reasons[:_MAX_REASONS]]
+        lines += [f"Unchanged runs: {len(reasons)}", *reasons[:_MAX_REASONS]]
     return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from mastra_deployer.cli.database.run_access import (
 )
 from mastra_deployer.cli.options import ENV_FILE, CommandGroup, Options, project_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.output.columns import align_columns
 
 __all__ = ("runs",)
 
@@ -64,7 +65,7 @@ def list_runs(options: Options, workflow: str, status: str | None, limit: int, u
         total = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
         terminal.answer(
             answer,
-            *map(_format_line, answer["runs"]),
+            *_format_rows(answer["runs"]),
             total or "There are no runs.",
             *map(_format_parked, answer["parked"]),
         )
@@ -145,7 +146,7 @@ runs.add_command(move_runs)
 def _change_run(options: Options, url: str, operation: Operation, **arguments: Any) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         answer = call_operation(options, url, operation, **arguments)
-        terminal.answer(answer, _format_line(answer["run"]))
+        terminal.answer(answer, *_format_rows([answer["run"]]))
 
 
 def _parse_json(text: str) -> Any:
@@ -159,24 +160,34 @@ def _parse_json(text: str) -> Any:
 
 
 def _format_parked(runs: dict[str, Any]) -> str:
-    fingerprint, workflow = runs["fingerprint"], runs["workflow"]
+    fingerprint, workflow, count = runs["fingerprint"], runs["workflow"], runs["count"]
+    subject = "1 run of {} is" if count == 1 else f"{count} runs of {{}} are"
     return (
-        f"{runs['count']} runs of {workflow} are parked, because no living process has their "
-        f"fingerprint {fingerprint}. Start a process with this fingerprint, or move the runs: "
+        f"{subject.format(workflow)} parked, because no living process has the fingerprint "
+        f"{fingerprint}. Start such a process, or move the parked runs: "
         f"mastra runs move --from {fingerprint} --workflow {workflow}"
     )
 
 
-def _format_line(run: dict[str, Any]) -> str:
+def _format_rows(runs: Sequence[dict[str, Any]]) -> list[str]:
+    return align_columns([_list_columns(run) for run in runs])
+
+
+def _list_columns(run: dict[str, Any]) -> list[str]:
     created = dt.datetime.fromtimestamp(run["createdAt"] / 1000, tz=dt.UTC)
     steps = ", ".join(run["suspendedSteps"])
-    line = f"{created:%Y-%m-%d %H:%M:%S}  {run['runId']}  {run['workflowId']}  {run['status']}"
-    return f"{line}: {steps}" if steps else line
+    status = f"{run['status']}: {steps}" if steps else run["status"]
+    return [f"{created:%Y-%m-%d %H:%M:%S}", run["runId"], run["workflowId"], status]
 
 
 def _format_details(run: dict[str, Any]) -> Iterator[str]:
-    yield _format_line(run)
+    yield from _format_rows([run])
     yield f"  fingerprint {run['fingerprint']}"
+    if run.get("parked"):  # a server of an earlier version does not send it
+        yield (
+            "  parked, because no living process has this fingerprint. Start such a process, or "
+            f"move the run: mastra runs move {run['runId']}"
+        )
     if run["holder"]:
         yield f"  executed by {run['holder']}, attempt {run['attempt']}"
     if run["priority"]:

@@ -140,6 +140,7 @@ def _render_compose_database(app: Hosting) -> str:
     image: postgres:17
     environment:
       POSTGRES_USER: {user}
+      # MASTRA_DATABASE_URL contains the password: use only letters, digits, "-", "." and "_".
       POSTGRES_PASSWORD: ${{POSTGRES_PASSWORD:?set it in .env}}
     volumes:
       - postgres:/var/lib/postgresql/data

@@ -29,5 +29,5 @@ def new_monitoring(options: Options, force: bool) -> None:
         "  Set Server(metrics=True) in the app, and install mastra-server[metrics].",
         "  mastra build && mastra start",
         "  docker compose -f monitoring/compose.yaml up -d",
-        f"  Open http://localhost:3001/d/{app.name}.",
+        f"  Open http://localhost:3300/d/{app.name}.",
     )

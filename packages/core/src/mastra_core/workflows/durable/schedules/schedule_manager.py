@@ -118,23 +118,33 @@ class ScheduleManager:
                 return run
         raise AssertionError
 
-    async def find_run(self, entry: StoredSchedule) -> RunRecord | None:
+    async def find_run(self, entry: StoredSchedule, *, with_steps: bool = True) -> RunRecord | None:
         """Return the record of the run that was started last, or ``None`` if it was removed.
 
         :param entry: the schedule.
+        :param with_steps: whether the record of a finished run has the steps.
         """
-        found = await self._engine.list(entry.workflow, RunQuery(run_id=entry.row.last_run))
+        query = RunQuery(run_id=entry.row.last_run, finished_steps="all" if with_steps else "none")
+        found = await self._engine.list(entry.workflow, query)
         return found[0] if found else None
 
-    async def list_runs(self, id: str, limit: int = 50) -> Sequence[RunRecord]:
+    async def list_runs(
+        self, id: str, limit: int = 50, *, with_steps: bool = True
+    ) -> Sequence[RunRecord]:
         """Return the runs that a schedule has started, newest first.
 
         :param id: the id of the schedule.
         :param limit: the maximum number of runs to return.
+        :param with_steps: whether the records of finished runs have the steps.
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)
         # The length excludes a schedule whose id continues this one: report_2 for report.
         length = len(build_run_id(id, get_timestamp_ms()))
-        query = RunQuery(run_id_prefix=build_run_id(id, 0)[:-1], run_id_length=length, limit=limit)
+        query = RunQuery(
+            run_id_prefix=build_run_id(id, 0)[:-1],
+            run_id_length=length,
+            limit=limit,
+            finished_steps="all" if with_steps else "none",
+        )
         return await self._engine.list(stored.workflow, query)

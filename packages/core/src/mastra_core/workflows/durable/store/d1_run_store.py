@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from mastra_core.errors import InvalidInput
 from mastra_core.storage.d1_binding import D1Binding
 from mastra_core.storage.d1_database import D1Database
-from mastra_core.storage.sqlite_database import Statement
+from mastra_core.storage.sql_database import Statement
 from mastra_core.workflows.durable.store.run_schema import SQLITE_NOW, SQLITE_SCHEMA
 from mastra_core.workflows.durable.store.sql_run_store import SqlRunStore
 from mastra_core.workflows.durable.store.transactions import Queries, Query

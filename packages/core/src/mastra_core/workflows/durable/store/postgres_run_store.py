@@ -25,7 +25,8 @@ class PostgresRunStore(SqlRunStore):
     """Stores runs in a PostgreSQL database. It needs ``mastra-core[postgres]``.
 
     :param url: the URL of the database.
-    :param max_connections: the maximum number of connections that this process may open.
+    :param max_connections: the maximum number of connections that each event loop of this process
+        may open.
     :raises ConfigError: when the URL names no PostgreSQL database.
     """
 
@@ -62,8 +63,9 @@ class _PostgresRuns:
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         with trace_transaction(self._traced) as texts:
-            async with self._pool.connect() as connection:
-                return await _execute(connection, record_queries(transact(), texts))
+            return await self._pool.read(
+                lambda connection: _execute(connection, record_queries(transact(), texts))
+            )
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:
         with trace_transaction(self._traced) as texts:

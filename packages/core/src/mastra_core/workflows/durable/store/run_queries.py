@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mastra_core.workflows.durable.store.member_queries import remove_lost_members
@@ -17,6 +17,7 @@ from mastra_core.workflows.durable.store.run_rows import NewRun, RunRow, RunStat
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 from mastra_core.workflows.engine.run_checks import is_storable
 from mastra_core.workflows.engine.run_query import RunQuery
+from mastra_core.workflows.engine.run_record import FINISHED_STATUSES
 
 __all__ = (
     "count_runs",
@@ -53,14 +54,16 @@ def find_run(workflow: str, run_id: str, scope: str | None) -> Queries[RunRow | 
 
 
 _ORDERS = {"created": "created_at", "updated": "updated_at"}
-_EVENTS = ("SELECT run, data FROM mastra_run_events WHERE run IN ({0}) ORDER BY run, sequence",)
-_ENDS = (  # the first event of each run, and its last events
-    "SELECT run, data FROM mastra_run_events WHERE run IN ({0}) AND sequence = 0",
-    """SELECT run, data FROM mastra_runs JOIN mastra_run_events ON run = id
+# Every event but those of ``StepWrote``, which are not part of a record. An agent writes many.
+_EVENTS = """SELECT run, data FROM mastra_run_events WHERE run IN ({0})
+    AND substr(data, 1, 20) <> '{{"type":"step-wrote"'{1} ORDER BY run, sequence"""
+# The keys and paths of inner steps and of items contain a dot or a bracket.
+_IS_OUTER = " AND replace(replace(key, '.', ''), '[', '') = key"
+_FIRST_EVENTS = "SELECT run, data FROM mastra_run_events WHERE run IN ({0}) AND sequence = 0"
+_LAST_EVENTS = """SELECT run, data FROM mastra_runs JOIN mastra_run_events ON run = id
         AND mastra_run_events.sequence > 0
         AND mastra_run_events.sequence >= mastra_runs.sequence - {1}
-    WHERE id IN ({0}){2} ORDER BY run, mastra_run_events.sequence""",
-)
+    WHERE id IN ({0}){2} ORDER BY run, mastra_run_events.sequence"""
 
 
 def create_run(new: NewRun, max_unfinished: int) -> Queries[RunRow | None]:
@@ -182,15 +185,42 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
     )
     found = [(build_row(row), list[str]()) for row in rows]
     events = {row.id: data for row, data in found}
-    for chunk in split_values([*events]):
-        for select in _EVENTS if query.last_events is None else _ENDS:
-            # A run that has left the status since its row was read has other last events.
-            condition = " AND status = ?" if query.status and "{2}" in select else ""
-            sql = select.format(join_placeholders(chunk), query.last_events, condition)
-            values = [*chunk, query.status] if condition else [*chunk]
-            for run, data in (yield Query(sql, values)):
-                events[run].append(data)
+    for select in _select_events([row for row, _ in found], query):
+        for run, data in (yield select):
+            events[run].append(data)
     return found
+
+
+def _select_events(rows: Sequence[RunRow], query: RunQuery) -> Iterator[Query]:
+    """Yield the queries for the events of listed runs."""
+    if query.last_events is not None:
+        # A run that has left the status since its row was read has other last events.
+        condition = (" AND status = ?", query.status) if query.status else ("",)
+        yield from _select_ends([row.id for row in rows], query.last_events, *condition)
+        return
+    reads_all = query.finished_steps == "all"
+    finished = [row.id for row in rows if row.status in FINISHED_STATUSES and not reads_all]
+    others = {row.id for row in rows}.difference(finished)
+    if query.finished_steps == "none":
+        yield from _select_ends(finished, 1, f" AND status IN ({FINISHED})")
+    else:
+        yield from _select_runs(_EVENTS, finished, _IS_OUTER)
+    yield from _select_runs(_EVENTS, sorted(others), "")
+
+
+def _select_ends(runs: Sequence[int], last: int, condition: str, *values: str) -> Iterator[Query]:
+    """Yield the queries for the first event and the last events of runs."""
+    yield from _select_runs(_FIRST_EVENTS, runs)
+    yield from _select_runs(_LAST_EVENTS, runs, last, condition, values=values)
+
+
+def _select_runs(
+    select: str, runs: Sequence[int], *parts: object, values: Sequence[str] = ()
+) -> Iterator[Query]:
+    """Yield a query for every few hundred runs."""
+    for chunk in split_values(runs):
+        sql = select.format(join_placeholders(chunk), *parts)
+        yield Query(sql, [*chunk, *values])
 
 
 def count_runs(workflow: str, query: RunQuery) -> Queries[dict[str, int]]:

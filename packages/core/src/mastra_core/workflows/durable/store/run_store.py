@@ -247,7 +247,9 @@ class RunStore(Protocol):
         """
 
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
-        """Return runs with their events, newest first.
+        """Return runs with the events of their records, newest first.
+
+        The events of ``StepWrote`` are not part of a record, and may be left out.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.

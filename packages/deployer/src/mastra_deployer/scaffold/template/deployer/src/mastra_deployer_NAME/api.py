@@ -129,7 +129,7 @@ class Api:
         """Return a deployment's log, oldest first: GET /apps/APP/deployments/ID/log.
 
         :param id: the id of the deployment.
-        :param since: time of the first line, in ISO 8601; empty for all lines.
+        :param since: time of the first line, in ISO 8601.
         """
         from mastra_deployer.kit import quote_segment
 

@@ -78,18 +78,19 @@ def read_logs(
     :param follow: whether to wait for further lines.
     :raises DeployError: when nothing is live.
     """
-    from mastra_deployer.kit import follow_logs, require_deployed
+    from mastra_deployer.kit import follow_history, require_deployed
 
     name = id or require_deployed(
         api.get_app().get("live"), "Nothing is live in production.", "Deploy first."
     )
 
-    def read() -> Iterator[tuple[str, LogLine]]:
-        for data in api.list_lines(name, since.isoformat() if since else ""):
+    def read(start: dt.datetime) -> Iterator[tuple[str, LogLine]]:
+        for data in api.list_lines(name, start.isoformat()):
             time = dt.datetime.fromisoformat(data["time"])
             yield data["id"], LogLine(text=data["text"], time=time, level=data["level"])
 
-    yield from follow_logs(read) if follow else (line for _, line in read())
+    start = since or dt.datetime.fromtimestamp(0, dt.UTC)  # without a time, all lines
+    yield from follow_history(read, start) if follow else (line for _, line in read(start))
 
 
 def diagnose(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 
 from mastra_core import Secret
@@ -21,16 +20,12 @@ def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> 
     :param env: the app's variables.
     :raises ConfigError: when this machine has no interpreter of the bundle's version.
     """
-    from mastra_deployer.kit import require_python
+    from mastra_deployer.kit import ChildProcess, require_python
 
+    python = require_python(bundle.manifest.python)
+    # The app gets no other variables of this machine, as on <<title>>.
     values = {name: value.reveal() for name, value in env.items()}
-    command = [require_python(bundle.manifest.python), "index.py"]
-    try:
-        return subprocess.run(  # noqa: S603  # no shell, and no text of others
-            command,
-            cwd=bundle.directory,
-            env={**os.environ, "HOST": host, "PORT": str(port), **values},
-            check=False,
-        ).returncode
-    except KeyboardInterrupt:
-        return 130
+    variables = {"PATH": os.environ.get("PATH", ""), "HOST": host, "PORT": str(port), **values}
+    with ChildProcess(bundle.directory) as child:
+        child.start([python, "index.py"], variables)
+        return child.wait()

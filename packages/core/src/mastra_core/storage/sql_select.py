@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from mastra_core.limits.memory_size import estimate_json_size, estimate_size
 from mastra_core.limits.page_size import PageSize
-from mastra_core.storage.sqlite_database import Result, Statement
+from mastra_core.storage.sql_database import Result, Statement
 
 __all__ = ("HAS_METADATA", "PagedSelect", "RowSelect", "estimate_row_size", "find_read_limit")
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from mastra_core.override import override
 from mastra_core.storage.protocol import RecordStore
 from mastra_core.storage.records import now
-from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_rows import check_row_size
+from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
+from mastra_core.storage.sql_rows import check_row_size
 
-__all__ = ("SqliteRecords",)
+__all__ = ("SqlRecords",)
 
 _PUT = """INSERT INTO mastra_records (kind, id, owner, caller, expires_at, data)
     SELECT ?, ?, ?, ?, ?, ? WHERE true ON CONFLICT (kind, id) DO NOTHING"""
@@ -27,7 +27,7 @@ _DELETE_EXCESS = """DELETE FROM mastra_records WHERE kind = ? AND caller = ? AND
 _MAX_EXCESS = 1000  # rows that one call deletes
 
 
-class SqliteRecords(RecordStore):
+class SqlRecords(RecordStore):
     """The records of one kind; each caller has a maximum number of them.
 
     :param database: the database.
@@ -39,7 +39,7 @@ class SqliteRecords(RecordStore):
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: SqlDatabase,
         kind: str,
         *,
         max_age: float = 24 * 3600,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents.messages import Part
+from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import InvalidInput
 from mastra_core.json_repair import repair_text
 from mastra_core.schema import encode_json
@@ -47,8 +48,11 @@ def encode_names(names: Iterable[str]) -> JsonNames:
     """Encode names as a JSON list, so that a statement binds any number of them as one value.
 
     :param names: the names.
+    :raises InvalidInput: when UTF-8 cannot encode a name.
     """
-    return JsonNames(encode_json(list(names)).decode())
+    listed = [*names]
+    check_encodable(*listed)
+    return JsonNames(encode_json(listed).decode())
 
 
 def check_row_size(row: Iterable[Any], name: str, maximum: int | None) -> None:

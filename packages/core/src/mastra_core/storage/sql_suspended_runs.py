@@ -16,13 +16,14 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
+from mastra_core.json_repair import repair_text
 from mastra_core.override import override
 from mastra_core.schema import encode_json
-from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_rows import check_row_size, encode_names
-from mastra_core.storage.sqlite_select import PagedSelect, RowSelect, find_read_limit
+from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
+from mastra_core.storage.sql_rows import check_row_size, encode_names
+from mastra_core.storage.sql_select import PagedSelect, RowSelect, find_read_limit
 
-__all__ = ("SqliteSuspendedRuns",)
+__all__ = ("SqlSuspendedRuns",)
 
 _COLUMNS = "id, agent, resource, thread, calls, caller, suspended_at, size, data"
 _KEY = "agent = ? AND resource = ? AND id = ?"
@@ -61,7 +62,7 @@ _ROWS = RowSelect(
 )
 
 
-class SqliteSuspendedRuns(SuspendedRuns):
+class SqlSuspendedRuns(SuspendedRuns):
     """The ``SuspendedRuns`` of a database that understands the SQL of SQLite.
 
     :param database: the database.
@@ -70,9 +71,7 @@ class SqliteSuspendedRuns(SuspendedRuns):
     :param max_bytes: maximum size of all stored runs, divided among the callers.
     """
 
-    def __init__(
-        self, database: SqliteDatabase, max_age: float, limit: int, max_bytes: int
-    ) -> None:
+    def __init__(self, database: SqlDatabase, max_age: float, limit: int, max_bytes: int) -> None:
         self._database = database
         self._max_age = max_age
         self._limit = limit
@@ -146,7 +145,7 @@ class SqliteSuspendedRuns(SuspendedRuns):
 
 def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
     data = encode_json(run)
-    calls = encode_names(event.id for event in run.waiting)
+    calls = encode_names(repair_text(event.id) for event in run.waiting)
     run_input = run.run_input
     names = (run.run_id, run.agent_id, run_input.resource, run_input.thread, calls, run.caller)
     return (*names, run.suspended_at, len(data), data)

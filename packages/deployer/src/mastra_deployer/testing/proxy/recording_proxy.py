@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from mastra_deployer.testing.fault_injection import Exchange, Fault, Rule, build_error
+from mastra_deployer.testing.proxy.websocket_tunnel import relay_websocket
 
 __all__ = ("RecordingProxy",)
 
@@ -144,11 +145,28 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.record(exchange).fault
         if fault and fault.kind == "answer":
             self._send(fault.status, list(fault.headers.items()), fault.body)
-        elif fault and fault.kind == "reset":
+        elif fault and (fault.kind == "reset" or self._is_websocket()):
             self._reset()
+        elif self._is_websocket():
+            self._open_tunnel()
         else:
             threading.Event().wait(fault.seconds if fault else 0)
             self._forward(body, fault)
+
+    def _is_websocket(self) -> bool:
+        """Return whether the request opens a WebSocket."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
+
+    def _open_tunnel(self) -> None:
+        """Forward the request with all its headers, and then the bytes of both directions."""
+        self.close_connection = True
+        upstream = self.server.upstream
+        head = [self.requestline, *(f"{name}: {text}" for name, text in self.headers.items())]
+        address = (upstream.hostname or "", upstream.port or http.client.HTTP_PORT)
+        with socket.create_connection(address, timeout=_TIMEOUT) as platform:
+            platform.settimeout(None)  # a log may be silent for long
+            platform.sendall("\r\n".join((*head, "", "")).encode("latin-1"))
+            relay_websocket(self.rfile, self.connection, platform)
 
     def _forward(self, body: bytes, fault: Fault | None = None) -> None:
         """Forward the request, and change the platform's response according to the fault."""

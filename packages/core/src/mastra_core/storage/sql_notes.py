@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from mastra_core.errors import Conflict
 from mastra_core.json_repair import repair_text
 from mastra_core.storage.records import Scope, build_owner_error
-from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_rows import check_row_size
+from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
+from mastra_core.storage.sql_rows import check_row_size
 
-__all__ = ("SqliteNotes",)
+__all__ = ("SqlNotes",)
 
 # Before a thread is created, its notes belong to the resource that has written them.
 _OTHER_OWNER = """SELECT id FROM mastra_threads WHERE ? = 'thread' AND id = ? AND resource <> ?
@@ -29,13 +29,13 @@ _FIRST_DELAY = 0.002  # seconds before a change is tried again, doubled for each
 _MAX_DELAY = 0.1
 
 
-class SqliteNotes:
+class SqlNotes:
     """The notes that agents keep about threads and resources.
 
     :param database: the database.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     async def get(self, scope: Scope, owner: str, resource: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ("Lock", "Result", "SqliteDatabase", "Statement")
+__all__ = ("Lock", "Result", "SqlDatabase", "Statement")
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Lock(NamedTuple):
     is_shared: bool = False
 
 
-class SqliteDatabase(Protocol):
+class SqlDatabase(Protocol):
     """A database that executes the statements of a storage, such as a file or Cloudflare D1."""
 
     @property

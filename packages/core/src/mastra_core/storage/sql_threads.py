@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from mastra_core.errors import Conflict
@@ -24,9 +25,9 @@ from mastra_core.storage.records import (
     ThreadQuery,
     now,
 )
-from mastra_core.storage.sqlite_database import Lock, Result, SqliteDatabase, Statement
-from mastra_core.storage.sqlite_notes import SqliteNotes
-from mastra_core.storage.sqlite_rows import (
+from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
+from mastra_core.storage.sql_notes import SqlNotes
+from mastra_core.storage.sql_rows import (
     MESSAGE,
     THREAD,
     JsonText,
@@ -37,7 +38,7 @@ from mastra_core.storage.sqlite_rows import (
     to_message_row,
     to_thread_row,
 )
-from mastra_core.storage.sqlite_select import (
+from mastra_core.storage.sql_select import (
     HAS_METADATA,
     PagedSelect,
     RowSelect,
@@ -45,13 +46,13 @@ from mastra_core.storage.sqlite_select import (
     find_read_limit,
 )
 
-__all__ = ("SqliteThreads",)
+__all__ = ("SqlThreads",)
 
+_THREAD_COLUMNS = THREAD.split(", ")
 _BY_ID = f"SELECT {THREAD}, position FROM mastra_threads WHERE id = ?"
-_INSERT_THREAD = f"""INSERT INTO mastra_threads ({THREAD}) SELECT ?, ?, ?, ?, ?, ?
+_INSERT_THREAD = f"""INSERT INTO mastra_threads ({THREAD}, position) SELECT ?, ?, ?, ?, ?, ?, ?
     WHERE {{}} ON CONFLICT (id) DO NOTHING"""
-_UPDATE_THREAD = """UPDATE mastra_threads SET resource = ?, title = ?, metadata = ?,
-    created_at = ?, updated_at = ? WHERE id = ? AND resource = coalesce(?, resource)"""
+_UPDATE_THREAD = "UPDATE mastra_threads SET {} WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource))"""
@@ -59,6 +60,7 @@ _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND 
 _DELETE_OTHER_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND resource NOT IN ('', ?) AND NOT EXISTS (SELECT 1 FROM mastra_threads WHERE id = ?)"""
 _IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
+_HAS_POSITION = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
 _INSERT_MESSAGES = f"""INSERT INTO mastra_messages ({MESSAGE})
@@ -71,6 +73,7 @@ _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
 _SHARED_LOCK = Lock("mastra_threads", is_shared=True)
 _EXCLUSIVE_LOCK = Lock("mastra_threads")
 _MAX_BOUND_IDS = 4  # more ids are bound as one JSON list, which is slower for few ids
+_MAX_POSITION = 2**52
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
@@ -92,15 +95,15 @@ _MESSAGES = RowSelect(
 )
 
 
-class SqliteThreads(ThreadStore):
+class SqlThreads(ThreadStore):
     """The ``ThreadStore`` of a database that understands the SQL of SQLite.
 
     :param database: the database.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
-        self._notes = SqliteNotes(database)
+        self._notes = SqlNotes(database)
 
     @override
     async def get(self, thread_id: str) -> Thread | None:
@@ -120,16 +123,36 @@ class SqliteThreads(ThreadStore):
         return await self._fetch_page(PagedSelect(rows, conditions), query, parse_thread)
 
     @override
-    async def create(self, thread: Thread) -> bool:
-        delete_notes = Statement(_DELETE_OTHER_NOTES, (thread.id, thread.resource, thread.id))
-        insert = Statement(_INSERT_THREAD.format("true"), self._to_thread_row(thread))
-        return await self._change([delete_notes, insert], thread.id)
+    async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:
+        messages = [*{each.id: each for each in messages}.values()]
+        # Only a thread that this call has just created has this position.
+        position = -random.randint(1, _MAX_POSITION) if messages else 0  # noqa: S311  # no secret
+        condition = _AppendCondition(thread, messages, position)
+        statements = [*condition.build_creation(self._to_thread_row(thread))]
+        if messages:
+            touch = Statement(_TOUCH, ("", thread.updated_at, now(), thread.id))
+            statements += [*self._build_inserts(messages, condition), condition.add_to(touch)]
+        if await self._change(statements, thread.id):
+            return True
+        taken_id, known = await self._find_taken_id(condition)
+        if taken_id is not None and known is None:
+            raise _build_conflict(taken_id)
+        return False
 
     @override
-    async def update(self, thread: Thread, resource: str | None = None) -> bool:
-        thread_id, *row = self._to_thread_row(thread)
-        update = Statement(_UPDATE_THREAD, (*row, thread_id, resource))
-        return await self._change([update], thread_id)
+    async def update(
+        self,
+        thread: Thread,
+        resource: str | None = None,
+        *,
+        fields: Collection[str] | None = None,
+    ) -> bool:
+        row = dict(zip(_THREAD_COLUMNS, self._to_thread_row(thread), strict=True))
+        thread_id = row.pop("id")
+        changes = {name: row[name] for name in row if fields is None or name in fields}
+        sql = _UPDATE_THREAD.format(", ".join(f"{name} = ?" for name in changes))
+        update = Statement(sql, (*changes.values(), thread_id, resource))
+        return await self._change([update], thread.id)
 
     @override
     async def delete(self, thread_id: str, resource: str | None = None) -> bool:
@@ -161,7 +184,11 @@ class SqliteThreads(ThreadStore):
         statements += self._build_inserts(messages, condition)
         if await self._change([*statements, condition.add_to(touch)], thread.id):
             return True
-        await self._require_free_ids(thread, condition, create=create)
+        taken_id, known = await self._find_taken_id(condition)
+        if taken_id is not None and (
+            create if known is None else known.resource == thread.resource
+        ):
+            raise _build_conflict(taken_id)
         return False
 
     @override
@@ -282,18 +309,15 @@ class SqliteThreads(ThreadStore):
             is_conditional=True,
         )
 
-    async def _require_free_ids(
-        self, thread: Thread, condition: _AppendCondition, *, create: bool
-    ) -> None:
-        """Raise ``Conflict`` if a message of another thread has one of the ids."""
+    async def _find_taken_id(self, condition: _AppendCondition) -> tuple[str | None, Thread | None]:
+        """Return an id that a message of another thread has, and the stored thread."""
 
-        def check(results: Sequence[Result]) -> None:
-            taken, known = results[0].rows, _get_thread(results[1])
-            if taken and (create if known is None else known.resource == thread.resource):
-                raise Conflict(f"Another thread already has a message with the id {taken[0][0]!r}.")
+        def convert(results: Sequence[Result]) -> tuple[str | None, Thread | None]:
+            taken = results[0].rows
+            return (taken[0][0] if taken else None), _get_thread(results[1])
 
-        statements = [condition.find_taken_id(), Statement(_BY_ID, (thread.id,))]
-        await self._database.execute(statements, check)
+        statements = [condition.find_taken_id(), Statement(_BY_ID, (condition.thread.id,))]
+        return await self._database.execute(statements, convert)
 
     async def _fetch_page(
         self,
@@ -352,15 +376,15 @@ def _build_creation(query: str) -> tuple[str, str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _build_condition(count: int) -> tuple[str, str]:
-    """Build the query for message ids of other threads, and a condition with this query."""
+def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
+    """Build the query for message ids of other threads, and the condition that uses this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_BOUND_IDS
         else "SELECT value FROM json_each(?)"
     )
     taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
-    return taken, f" AND {_IS_OWNED} AND NOT EXISTS ({taken})"
+    return taken, f" AND {of_thread} AND NOT EXISTS ({taken})"
 
 
 class _AppendCondition:
@@ -371,16 +395,21 @@ class _AppendCondition:
 
     :param thread: the thread.
     :param messages: the messages.
+    :param position: the position that the thread must have, instead of its owner; ``None`` for any.
     """
 
-    def __init__(self, thread: Thread, messages: Sequence[StoredMessage]) -> None:
+    def __init__(
+        self, thread: Thread, messages: Sequence[StoredMessage], position: int | None = None
+    ) -> None:
         ids = [message.id for message in messages]
         count = len(ids)
         values = ids if count <= _MAX_BOUND_IDS else [encode_names(ids)]
-        self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1))
+        of_thread = _IS_OWNED if position is None else _HAS_POSITION
+        self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1), of_thread)
         self._taken_values = (thread.id, *values)
-        self._thread = thread
-        self._values = (thread.id, thread.resource, *self._taken_values)
+        self.thread, self._position = thread, position or 0
+        expected = thread.resource if position is None else position
+        self._values = (thread.id, expected, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
         """Return the statement that finds an id which a message of another thread has."""
@@ -399,11 +428,15 @@ class _AppendCondition:
         :param row: the row of the thread.
         """
         delete_notes, insert = _build_creation(self._taken)
-        key = (self._thread.id, self._thread.resource, self._thread.id)
+        key = (self.thread.id, self.thread.resource, self.thread.id)
         return (
             Statement(delete_notes, (*key, *self._taken_values)),
-            Statement(insert, (*row, *self._taken_values)),
+            Statement(insert, (*row, self._position, *self._taken_values)),
         )
+
+
+def _build_conflict(message_id: str) -> Conflict:
+    return Conflict(f"Another thread already has a message with the id {message_id!r}.")
 
 
 def _get_thread(result: Result) -> Thread | None:

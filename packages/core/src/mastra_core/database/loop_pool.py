@@ -1,0 +1,89 @@
+"""The connections of one event loop to a PostgreSQL database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+__all__ = ("LoopPool",)
+
+_CHECK_SECONDS = 3
+
+
+class LoopPool:
+    """A pool of connections that opens at its first use.
+
+    All methods are called in one event loop, and the connections are closed at the end of this
+    event loop.
+
+    :param create_pool: connects, creates or migrates the tables, and returns an open pool.
+    """
+
+    def __init__(
+        self, create_pool: Callable[[], Awaitable[AsyncConnectionPool[AsyncConnection[Any]]]]
+    ) -> None:
+        self._create_pool = create_pool
+        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+        self._opening = asyncio.Lock()
+        self._closer: asyncio.Task[None] | None = None
+        self._checker: asyncio.Task[None] | None = None
+
+    async def get(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        """Return the open pool.
+
+        :raises MastraError: when the database cannot be used.
+        """
+        if self._pool is not None:
+            return self._pool
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._create_pool()
+                closing = _close_at_cancellation(self._pool)
+                self._closer = asyncio.create_task(closing, name="close connections")
+                await asyncio.sleep(0)  # a task that is cancelled before its start closes nothing
+            return self._pool
+
+    async def discard_lost(self) -> None:
+        """Begin to close the connections that are lost.
+
+        A lost connection may be noticed only after seconds, so a task checks the connections.
+        """
+        if self._pool is not None and (self._checker is None or self._checker.done()):
+            self._checker = asyncio.create_task(self._pool.check(), name="check connections")
+            await asyncio.sleep(0)  # the check begins with taking all connections from the pool
+
+    async def close(self) -> None:
+        """Close the connections."""
+        pool, closer = self._pool, self._closer
+        self._pool = self._closer = None
+        if pool is None or closer is None:
+            return
+        closer.cancel()
+        await asyncio.wait([closer])
+        await self._end_check()
+        await pool.close()
+
+    async def _end_check(self) -> None:
+        """End the check of connections, which waits for each lost connection."""
+        checker, self._checker = self._checker, None
+        if checker is not None and not checker.done():
+            await asyncio.wait([checker], timeout=_CHECK_SECONDS)
+            checker.cancel()
+            await asyncio.wait([checker])
+
+
+async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+    """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
+
+    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
+    an event loop in which nobody has called ``close``, it would wait for ever.
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await pool.close()

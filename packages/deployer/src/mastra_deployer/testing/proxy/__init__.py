@@ -1,0 +1,1 @@
+"""The proxy between a deployer and its fake platform."""
