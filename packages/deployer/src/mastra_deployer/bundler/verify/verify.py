@@ -15,7 +15,8 @@ from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules
-from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
+from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.output.names import format_names
 from mastra_deployer.project.deployer_argument import find_server_settings
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
