@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from mastra_core.errors import Conflict, NotFound, TooManyRuns
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import disable_request_scope, enable_request_scope, scoped_task
-from mastra_server.agents import live_run, live_runs
+from mastra_server.agents import frame_log, live_run, live_runs
 from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.thread_runs import ThreadRuns
 
@@ -98,7 +98,7 @@ def test_an_agent_that_never_awaits_lets_other_tasks_run(monkeypatch, seconds, t
 
 
 def test_log_is_bounded_without_readers(monkeypatch):
-    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+    monkeypatch.setattr(frame_log, "MAX_FRAMES", 10)
 
     async def main():
         run = LiveRuns(60).start(chunks(1000), "r", "a")
@@ -112,7 +112,8 @@ def test_log_is_bounded_without_readers(monkeypatch):
 
 
 def test_log_is_bounded_in_bytes(monkeypatch):
-    monkeypatch.setattr(live_run, "MAX_BYTES", 1000)
+    monkeypatch.setattr(frame_log, "MAX_BYTES", 1000)
+    monkeypatch.setattr(frame_log, "MIN_BYTES", 1000)
 
     async def main():
         run = LiveRuns(60).start(chunks(100, 400), "r", "a")
@@ -124,7 +125,7 @@ def test_log_is_bounded_in_bytes(monkeypatch):
 
 
 def test_a_run_waits_for_a_slow_reader(monkeypatch):
-    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
+    monkeypatch.setattr(frame_log, "MAX_FRAMES", 10)
 
     async def main():
         run = LiveRuns(60).start(chunks(100), "r", "a")
@@ -141,7 +142,7 @@ def test_a_reader_gets_a_long_log_in_parts():
         await run.wait()
         parts = [piece async for piece in run.stream_frames(0)]
         assert list_numbers(b"".join(parts)) == [*range(300)]
-        assert max(map(len, parts)) < live_run.MAX_CHUNK + 1_000
+        assert max(map(len, parts)) < frame_log.MAX_CHUNK + 1_000
         assert len(parts) > 20
         position = int(parts[3].rpartition(b"/")[2])
         assert list_numbers(await read(run, position)) == list_numbers(b"".join(parts[4:]))
@@ -150,8 +151,8 @@ def test_a_reader_gets_a_long_log_in_parts():
 
 
 def test_a_stalled_reader_is_disconnected(monkeypatch):
-    monkeypatch.setattr(live_run, "MAX_FRAMES", 10)
-    monkeypatch.setattr(live_run, "SLOW_READER_TIMEOUT", 0.05)
+    monkeypatch.setattr(frame_log, "MAX_FRAMES", 10)
+    monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.05)
 
     async def main():
         run = LiveRuns(60).start(chunks(100), "r", "a")

@@ -14,9 +14,9 @@ from mastra_core import MemoryStorage, RateLimit
 from mastra_core.database.message_bus import MAX_MESSAGE_BYTES
 from mastra_core.errors import NotFound, StorageError
 from mastra_server import create_app
-from mastra_server.agents import remote_runs
 from mastra_server.agents.live_runs import LiveRuns, RunScope
-from mastra_server.agents.remote_runs import RemoteRuns
+from mastra_server.agents.remote import message_exchange, request_handler
+from mastra_server.agents.remote.remote_runs import RemoteRuns
 from mastra_server.agents.thread_runs import ThreadRuns
 from mastra_server.middleware.stored_window import StoredWindow
 from tests.server.sample_app import create_sample
@@ -65,6 +65,15 @@ class Server(NamedTuple):
     runs: LiveRuns
     threads: ThreadRuns
 
+    @property
+    def exchange(self):
+        return self.remote._exchange
+
+    @property
+    def senders(self):
+        """The tasks that send frames to other servers, by request."""
+        return self.remote._handler._senders
+
     def start(self, chunks, run_id="r", thread="", waits=False):
         memory = ("o" if thread else "", thread)
         run = self.runs.start(chunks, run_id, "a", "o", memory=memory, caller="c", size=1)
@@ -90,8 +99,8 @@ class Server(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def shorten_delays(monkeypatch):
-    for name in ("_START_DELAY", "_FINISHED_DELAY"):
-        monkeypatch.setattr(remote_runs, name, 0.02)
+    monkeypatch.setattr(message_exchange, "_START_DELAY", 0.02)
+    monkeypatch.setattr(request_handler, "_FINISHED_DELAY", 0.02)
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +110,9 @@ async def open_servers(bus, count):
         runs, threads = LiveRuns(60), ThreadRuns()
         servers.append(Server(RemoteRuns(bus, runs, threads), runs, threads))
     await asyncio.gather(*(each.remote.open() for each in servers))
-    await wait_until(lambda: all(len(each.remote._servers) == count - 1 for each in servers))
+    await wait_until(
+        lambda: all(len(each.exchange.list_servers()) == count - 1 for each in servers)
+    )
     try:
         yield servers
     finally:
@@ -173,17 +184,19 @@ def test_a_server_ignores_an_unknown_message(text):
     asyncio.run(main())
 
 
-def test_a_reader_that_stalls_is_disconnected(monkeypatch):
-    monkeypatch.setattr(remote_runs, "_MAX_QUEUED", 10)
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_reader_that_stalls_is_disconnected(monkeypatch, count):
+    """Also a reader that has not begun to read."""
+    monkeypatch.setattr(message_exchange, "_MAX_QUEUED", 10)
 
     async def main():
         async with open_servers(MemoryBus(), 2) as (one, two):
             run = one.start(chunks())
             frames = await two.observe()
-            first = await anext(frames)
-            await wait_until(lambda: two.remote._answers == one.remote._senders == {})
+            first = [await anext(frames) for _ in range(count)]
+            await wait_until(lambda: two.exchange._queues == one.senders == {})
             assert run.is_running
-            got = first + await read(frames)
+            got = b"".join(first) + await read(frames)
             assert list_numbers(got) == [*range(len(list_numbers(got)))]
             assert not got.endswith(DONE)
 
@@ -191,8 +204,8 @@ def test_a_reader_that_stalls_is_disconnected(monkeypatch):
 
 
 def test_a_waiting_run_starts_although_the_end_of_an_earlier_run_was_lost(monkeypatch):
-    monkeypatch.setattr(remote_runs, "ANSWER_TIMEOUT", 0.1)
-    monkeypatch.setattr(remote_runs, "ALIVE_INTERVAL", 0.1)
+    monkeypatch.setattr(message_exchange, "ANSWER_TIMEOUT", 0.1)
+    monkeypatch.setattr(message_exchange, "ALIVE_INTERVAL", 0.1)
 
     async def main():
         bus = MemoryBus()
@@ -211,8 +224,8 @@ def test_a_waiting_run_starts_although_the_end_of_an_earlier_run_was_lost(monkey
 
 @pytest.mark.parametrize("kind", ["wait", "end"])
 def test_a_run_waits_for_an_earlier_run_although_messages_were_lost(monkeypatch, kind):
-    monkeypatch.setattr(remote_runs, "ANSWER_TIMEOUT", 0.05)
-    monkeypatch.setattr(remote_runs, "ALIVE_INTERVAL", 0.05)
+    monkeypatch.setattr(message_exchange, "ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(message_exchange, "ALIVE_INTERVAL", 0.05)
 
     async def main():
         bus = MemoryBus()
@@ -230,9 +243,9 @@ def test_a_run_waits_for_an_earlier_run_although_messages_were_lost(monkeypatch,
 
 
 def test_a_run_does_not_wait_for_a_server_that_is_dead(monkeypatch):
-    monkeypatch.setattr(remote_runs, "ANSWER_TIMEOUT", 0.05)
-    monkeypatch.setattr(remote_runs, "ALIVE_INTERVAL", 0.05)
-    monkeypatch.setattr(remote_runs, "ALIVE_TIMEOUT", 0.4)
+    monkeypatch.setattr(message_exchange, "ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(message_exchange, "ALIVE_INTERVAL", 0.05)
+    monkeypatch.setattr(message_exchange, "ALIVE_TIMEOUT", 0.4)
 
     async def main():
         bus = MemoryBus()
@@ -241,7 +254,7 @@ def test_a_run_does_not_wait_for_a_server_that_is_dead(monkeypatch):
             turn = two.wait_for_turn(two.start(chunks(), "later", "t", waits=True))
             await asyncio.sleep(0.1)
             assert not turn.done()
-            bus.loses = lambda message: message["sender"] == one.remote._name
+            bus.loses = lambda message: message["sender"] == one.exchange.name
             async with asyncio.timeout(2):
                 await turn
 
@@ -251,7 +264,7 @@ def test_a_run_does_not_wait_for_a_server_that_is_dead(monkeypatch):
 def test_a_run_waits_for_a_run_of_a_server_whose_clock_is_ahead():
     async def main():
         async with open_servers(MemoryBus(), 2) as (one, two):
-            one.remote._clock = time.time_ns() + 5_000_000_000
+            one.exchange._clock = time.time_ns() + 5_000_000_000
             earlier = one.start(chunks(), "earlier", "t")
             await asyncio.sleep(0.05)
             later = two.start(chunks(), "later", "t", waits=True)
@@ -269,7 +282,7 @@ def test_a_run_waits_for_a_run_of_a_server_whose_clock_is_ahead():
 def test_of_two_runs_with_equal_stamps_that_of_the_first_name_is_first():
     async def main():
         async with open_servers(MemoryBus(), 2) as servers:
-            first, last = sorted(servers, key=lambda server: server.remote._name)
+            first, last = sorted(servers, key=lambda server: server.exchange.name)
             runs = [each.start(chunks(), "r", "t", waits=True) for each in (first, last)]
             runs[0].stamp = runs[1].stamp
             turn, late_turn = first.wait_for_turn(runs[0]), last.wait_for_turn(runs[1])
@@ -320,7 +333,8 @@ def test_a_server_that_closes_ends_the_streams_of_its_runs():
 
 
 def test_a_server_closes_although_the_database_does_not_answer(monkeypatch):
-    monkeypatch.setattr(remote_runs, "_CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(message_exchange, "_CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(request_handler, "_FINISH_TIMEOUT", 0.1)
 
     async def main():
         bus = MemoryBus()
@@ -337,7 +351,7 @@ def test_a_server_closes_although_the_database_does_not_answer(monkeypatch):
 
 
 def test_an_accept_that_is_late_is_cancelled(monkeypatch):
-    monkeypatch.setattr(remote_runs, "ANSWER_TIMEOUT", 0.1)
+    monkeypatch.setattr(message_exchange, "ANSWER_TIMEOUT", 0.1)
 
     async def main():
         bus = MemoryBus()
@@ -347,8 +361,8 @@ def test_an_accept_that_is_late_is_cancelled(monkeypatch):
             with pytest.raises(NotFound):
                 await two.observe()
             await asyncio.sleep(0.2)
-            assert one.remote._senders == {}
-            assert run._readers == set()
+            assert one.senders == {}
+            assert not run._log.has_readers
             assert run.is_running
 
     asyncio.run(main())
@@ -362,7 +376,7 @@ def test_no_run_has_an_id_that_is_too_long_for_a_message():
                 await two.observe(run_id)
             assert not await two.remote.abort("a", RunScope("o"), run_id)
             assert not await two.remote.abort_thread(KEY, run_id)
-            assert two.remote._answers == {}
+            assert two.exchange._queues == {}
 
     asyncio.run(main())
 
@@ -381,7 +395,7 @@ def test_a_request_with_a_run_id_that_is_too_long_is_answered_with_404():
         storage, run_id = MemoryStorage(), "r" * MAX_MESSAGE_BYTES
         storage.bus = MemoryBus()
         async with open_servers(storage.bus, 1) as (one,), open_app(storage=storage) as http:
-            await wait_until(lambda: one.remote._servers)
+            await wait_until(one.exchange.list_servers)
             cancelled = await http.post(f"/api/agents/echo-agent/runs/{run_id}/cancel")
             headers = {"last-event-id": f"{run_id}/0"}
             body = {"runId": "r"}
@@ -445,11 +459,11 @@ def test_a_reader_that_leaves_before_the_first_frame():
         async with open_servers(bus, 2) as (one, two):
             one.start(chunks(3, wait=5))
             frames, end = await two.remote.observe("a", RunScope("o"), "r", 0)
-            await wait_until(lambda: one.remote._senders)
+            await wait_until(lambda: one.senders)
             await frames.aclose()
             await end()
-            await wait_until(lambda: not one.remote._senders)
-            assert not two.remote._answers
+            await wait_until(lambda: not one.senders)
+            assert not two.exchange._queues
             await end()
             assert bus.sent.count("cancel") == 1
 

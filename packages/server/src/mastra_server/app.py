@@ -296,7 +296,7 @@ async def _open_remote_runs(app: Litestar) -> None:
     """Listen to the servers that share the storage, if the storage allows that."""
     bus = getattr(app.state.mastra.storage, "bus", None)
     if bus is not None:
-        from mastra_server.agents.remote_runs import RemoteRuns
+        from mastra_server.agents.remote.remote_runs import RemoteRuns
 
         app.state.remote_runs = RemoteRuns(bus, app.state.live_runs, app.state.thread_runs)
         await app.state.remote_runs.open()

@@ -27,8 +27,9 @@ from mastra_deployer.bundler.metadata.inventory import (
 from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
-from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, read_local_names
+from mastra_deployer.bundler.resolve.closure import Closure, read_local_names
 from mastra_deployer.bundler.resolve.pyodide import is_pyodide
+from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
 from mastra_deployer.bundler.sources.app_sources import AppSources

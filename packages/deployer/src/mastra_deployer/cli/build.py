@@ -17,6 +17,7 @@ from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.human_size import format_bytes
 from mastra_deployer.output.wrap import get_terminal_width, wrap_text
+from mastra_deployer.pipeline.make_bundle import make_bundle
 from mastra_deployer.pipeline.reproducible import verify_reproducible
 from mastra_deployer.pipeline.session import Session
 
@@ -39,7 +40,7 @@ def build(options: Options, explain: tuple[str, ...], check_reproducible: bool) 
     """Build the universal bundle .mastra/, which `python .mastra/index.py` serves."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session("server", terminal)
-        bundle = session.bundle()
+        bundle = make_bundle(session)
         inventory = read_inventory(session.project, bundle.manifest)
         data: dict[str, Any] = {"left_out": inventory.left_out if inventory else {}}
         lines = format_lines(bundle, inventory)

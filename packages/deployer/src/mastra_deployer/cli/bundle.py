@@ -9,6 +9,7 @@ import click
 from mastra_deployer.cli.build import format_lines, to_json
 from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.make_bundle import make_bundle
 
 __all__ = ("bundle",)
 
@@ -26,5 +27,5 @@ def bundle(options: Options, target: str, output: Path | None) -> None:
     .mastra-local/bundles/TARGET.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        result = options.session(target, terminal).bundle(output)
+        result = make_bundle(options.session(target, terminal), output)
         terminal.answer(to_json(result), *format_lines(result))

@@ -15,6 +15,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.files.directories import convert_project_errors, ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.pipeline.app_variables import select_app_variables
+from mastra_deployer.pipeline.make_bundle import make_bundle
 from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.settings import remove_secrets
@@ -65,7 +66,7 @@ def _create_bundle(session: Session) -> Bundle:
         convert_project_errors(session.project.root),
         temporary_directory(ensure_local_directory(session.project), "check-") as directory,
     ):
-        bundle = session.bundle(Path(directory) / "checked", reuse=False)
+        bundle = make_bundle(session, Path(directory) / "checked", reuse=False)
         settings = remove_secrets(session.settings)
         session.report_problems(session.hooks.verify(bundle, settings, session.report))
         return bundle

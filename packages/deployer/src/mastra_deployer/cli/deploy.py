@@ -22,6 +22,7 @@ from mastra_deployer.pipeline.deploy import DeployOptions, DeployOutcome, deploy
 from mastra_deployer.pipeline.deployment_history import find_last_deployment
 from mastra_deployer.pipeline.fingerprint import compute_deploy_fingerprint
 from mastra_deployer.pipeline.interrupt import UNCHANGED, explain_interrupt
+from mastra_deployer.pipeline.make_bundle import make_bundle
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.project.git import read_git_state
 from mastra_deployer.project.settings import remove_secrets
@@ -89,7 +90,7 @@ def deploy(
             session.host_policy.check_addresses()
             terminal.step(f"Deploying to {stage} on {session.choice.name}")
             _run_doctor(session)
-            bundle = ready or session.bundle()
+            bundle = ready or make_bundle(session)
             fingerprint = compute_deploy_fingerprint(bundle, request, session.access)
             request = dataclasses.replace(request, fingerprint=fingerprint)
             if dry_run:

@@ -14,7 +14,8 @@ from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.dev.allowed_hosts import parse_hosts
-from mastra_deployer.pipeline.session import Session, open_session
+from mastra_deployer.pipeline.open_session import open_session
+from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.targets import (
     SERVER,
     TargetChoice,

@@ -12,6 +12,7 @@ from mastra_deployer.cli.options import Options, build_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.app_variables import select_app_variables
 from mastra_deployer.pipeline.choose_preview_platform import check_runs_here
+from mastra_deployer.pipeline.make_bundle import make_preview_bundle
 from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.plugins.termination import raise_at_sigterm
@@ -32,7 +33,7 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
         session = options.session(target, terminal, sources=prebuilt is None)
         session.hooks.require_hook("preview")
         settings = remove_secrets(session.settings)
-        bundle = _load_prebuilt(session, prebuilt) if prebuilt else session.bundle_preview()
+        bundle = _load_prebuilt(session, prebuilt) if prebuilt else make_preview_bundle(session)
         manifest = bundle.manifest
         declared = Environment(required=manifest.required, optional=manifest.optional)
         if prebuilt:

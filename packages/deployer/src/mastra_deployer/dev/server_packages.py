@@ -48,7 +48,8 @@ def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     :param report: receives progress.
     :raises ConfigError: when the installation fails, with the command that installs the server.
     """
-    from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, lock_closure
+    from mastra_deployer.bundler.resolve.closure import lock_closure
+    from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
     from mastra_deployer.files.build_lock import hold_build_lock
 
     platform, home = interpreter.platform, _get_home(interpreter)

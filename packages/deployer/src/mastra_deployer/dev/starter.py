@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
-from mastra_deployer.bundler.verify.boot import check_entry
+from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.editable_sources import find_editable_sources

@@ -9,24 +9,14 @@
 The suites need pytest: ``pip install "mastra-deployer[testing]"``.
 """
 
+import pkgutil
+
 import pytest
 
-_MODULES = (
-    "acceptance",
-    "bundle",
-    "canary",
-    "concurrent_deploys",
-    "deploy",
-    "faults",
-    "management",
-    "preview",
-    "preview_process",
-    "read_only",
-    "secrets",
-    "target",
+# Before the import of the modules, so that a failed assertion shows both operands.
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
 )
-# Before the import of these modules, so that a failed assertion shows both operands.
-pytest.register_assert_rewrite(*(f"mastra_deployer.testing.{name}" for name in _MODULES))
 
 from mastra_deployer.testing.acceptance.app_suite import (  # noqa: E402  # after the line above
     AppSuite,

@@ -1,11 +1,9 @@
-"""Run an agent independently of its readers, and keep the latest frames of its stream."""
+"""Run an agent independently of the readers of its stream."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,32 +11,26 @@ from mastra_core.errors import RequestError
 from mastra_core.logger import get_logger
 from mastra_core.request_scope import (
     cancel_task,
-    create_signal,
     is_request_scoped,
     is_task_done,
     start_task,
     wait_for_task,
 )
+from mastra_server.agents.frame_log import FrameLog, LogBudget
 from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 if TYPE_CHECKING:
     from mastra_server.agents.durable_runs import DurableRun
 
-__all__ = ("ChunkConverter", "LiveRun", "LogBudget", "keep_chunk")
+__all__ = ("ChunkConverter", "LiveRun", "keep_chunk")
 
 CANCEL_TIMEOUT = 1.0  # seconds in which the readers of a canceled durable run get its end
 ABORT_DELAY = 2.0  # seconds for a reader to reconnect before its run is aborted
-SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
-MAX_FRAMES = 10_000
 # A run passes control to its readers and to other requests at the latest after so many chunks, and
 # after so many seconds. Chunks that are ready together are then sent together.
 CHUNKS_PER_TURN = 16
 SECONDS_PER_TURN = 0.002
-MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
-MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
-MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
-MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
 
 
 ChunkConverter = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
@@ -52,25 +44,10 @@ def keep_chunk(chunk: dict[str, Any]) -> Iterable[dict[str, Any]]:
     return (chunk,)
 
 
-class LogBudget:
-    """The memory for logs, which all active runs share equally."""
-
-    def __init__(self) -> None:
-        self.running = 0
-
-    @property
-    def max_bytes(self) -> int:
-        """The maximum size of the log of one run."""
-        return min(MAX_BYTES, max(MIN_BYTES, MAX_TOTAL_BYTES // max(self.running, 1)))
-
-
 class LiveRun:
     """A run: a task that writes frames to a log, and any number of readers of the log.
 
-    The log has a maximum size. When the log is full, the run waits up to 30 seconds for readers
-    that have not read the oldest frame. After 30 seconds, the run disconnects these readers and
-    drops the frame. A run without readers never waits for readers. A suspended run continues in the
-    same log.
+    A suspended run continues in the same log.
 
     A durable run is executed elsewhere, and this task only reads the events of the run. The durable
     run continues if this task ends.
@@ -84,22 +61,17 @@ class LiveRun:
     def __init__(
         self, run_id: str, agent_id: str, owner: str = "", budget: LogBudget | None = None
     ) -> None:
-        self._budget = budget or LogBudget()
         self.id = run_id
         self.agent_id = agent_id
         self.owner = owner
         self.resource = ""  # the resource of the input
         self.thread = ""  # the thread of the input
         self.chat = ""  # the id of the chat in which the run answers
-        self.size = 0  # bytes of the log
         self.is_waiting = False  # for runs of its thread on other servers
         self.durable: DurableRun | None = None
         self.stamp = 0  # the time of the start by the logical clock of all servers
-        self._log: deque[bytes] = deque()
-        self._first = 0  # the number of the oldest frame in the log
+        self._log = FrameLog(run_id, budget or LogBudget())
         self._start_position = 0  # the number of the first frame since the run last started
-        self._readers: set[_Reader] = set()
-        self._reader_progress = create_signal()
         self._task: asyncio.Task[None] | None = None
         self._convert: ChunkConverter = keep_chunk
         self._must_continue: Callable[[], bool] = _return_true
@@ -112,9 +84,9 @@ class LiveRun:
         return self._task is not None and not is_task_done(self._task)
 
     @property
-    def position(self) -> int:
-        """The number of frames that were written so far."""
-        return self._first + len(self._log)
+    def size(self) -> int:
+        """The number of bytes of the log."""
+        return self._log.size
 
     def start(
         self,
@@ -135,9 +107,9 @@ class LiveRun:
         """
         self._convert = convert
         self._must_continue = _return_true
-        self._start_position = self.position
+        self._start_position = self._log.position
         self._task = start_task(self._read_chunks(chunks, seconds), f"run {self.id}")
-        self._task.add_done_callback(lambda _: self.wake_readers())
+        self._task.add_done_callback(lambda _: self._log.wake_readers())
         return self._task
 
     async def wait(self) -> None:
@@ -185,7 +157,7 @@ class LiveRun:
         """Abort the run after a delay, unless a reader connects or the run must continue."""
         if self._abort_timer is not None:
             self._abort_timer.cancel()
-        if self._readers or not self.is_running:
+        if self._log.has_readers or not self.is_running:
             return
         if is_request_scoped():  # a timer alone would end with the request
             start_task(self._abort_after_delay(self._task), f"abort of run {self.id}")
@@ -221,7 +193,7 @@ class LiveRun:
 
     def _abort_without_readers(self, task: asyncio.Task[None] | None) -> None:
         is_resumed = self._task is not task
-        if task is None or is_resumed or self._readers or self._must_continue():
+        if task is None or is_resumed or self._log.has_readers or self._must_continue():
             return
         cancel_task(task)
 
@@ -233,22 +205,19 @@ class LiveRun:
             the log.
         :returns: the frames, joined if several are ready.
         """
-        reader = _Reader(self._choose_position(after))
-        self._readers.add(reader)
-        task = self._task
+        log, task = self._log, self._task
         try:
-            while not (reader.disconnected or self._is_draining):
-                if reader.position < self.position:
-                    yield self._read_frames(reader)
-                elif not self.is_running:
-                    if not self._is_detached:
-                        yield DONE
-                    return
-                elif not await reader.wait(HEARTBEAT_INTERVAL):
-                    yield HEARTBEAT
+            with log.open_reader(self._choose_position(after)) as reader:
+                while not (reader.disconnected or self._is_draining):
+                    if reader.position < log.position:
+                        yield log.read(reader)
+                    elif not self.is_running:
+                        if not self._is_detached:
+                            yield DONE
+                        return
+                    elif not await reader.wait(HEARTBEAT_INTERVAL):
+                        yield HEARTBEAT
         finally:
-            self._readers.discard(reader)
-            self._reader_progress.set()
             if self._task is task:  # otherwise the run was resumed, and a reader will connect
                 await self.schedule_abort()
 
@@ -262,26 +231,26 @@ class LiveRun:
             return self._start_position
         if self.durable is not None:  # this server may not have read so far yet
             return after
-        return min(after, self.position)
+        return min(after, self._log.position)
 
     async def _read_chunks(
         self, chunks: AsyncGenerator[dict[str, Any]], seconds: float | None
     ) -> None:
         get_time = asyncio.get_running_loop().time
         turn_end, written = get_time() + SECONDS_PER_TURN, 0
+        write, convert = self._log.write, self._convert
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
-                    self._append(chunk)
-                    while self._is_full:
-                        await self._drop_oldest_frame()
+                    if write(map(encode_event, convert(chunk))):
+                        await self._log.make_room()
                     written += 1
                     if written >= CHUNKS_PER_TURN or get_time() >= turn_end:
                         await asyncio.sleep(0)
                         turn_end, written = get_time() + SECONDS_PER_TURN, 0
         except asyncio.CancelledError:
             if not self._is_detached:
-                self._append(self._build_chunk("abort", {}))
+                self._append("abort", {})
             raise
         except TimeoutError:
             self._append_failure("TimeoutError", f"The run took longer than {seconds:g} s.")
@@ -293,93 +262,16 @@ class LiveRun:
 
     def _append_failure(self, name: str, message: str) -> None:
         error = {"name": name, "message": message}
-        self._append(self._build_chunk("error", {"type": "error", "error": error}))
+        self._append("error", {"type": "error", "error": error})
 
-    def _build_chunk(self, type_: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return {"type": type_, "runId": self.id, "from": "AGENT", "payload": payload}
-
-    @property
-    def _is_full(self) -> bool:
-        if len(self._log) > MAX_FRAMES:
-            return True
-        return self.size > self._budget.max_bytes and len(self._log) > 1
-
-    def _append(self, chunk: dict[str, Any]) -> None:
-        for each in self._convert(chunk):
-            frame = encode_event(each)
-            self._log.append(frame)
-            self.size += len(frame)
-        self.wake_readers()
+    def _append(self, type_: str, payload: dict[str, Any]) -> None:
+        chunk = {"type": type_, "runId": self.id, "from": "AGENT", "payload": payload}
+        self._log.write(map(encode_event, self._convert(chunk)))
 
     def wake_readers(self) -> None:
-        """Wake all readers, because there are new frames, or because the server drains."""
-        for reader in self._readers:
-            reader.wakeup.set()
-
-    async def _drop_oldest_frame(self) -> None:
-        """Drop the oldest frame when every reader has read it or has timed out."""
-        if self._find_slow_readers():
-            try:
-                async with asyncio.timeout(SLOW_READER_TIMEOUT):
-                    while self._find_slow_readers():
-                        self._reader_progress.clear()
-                        await self._reader_progress.wait()
-            except TimeoutError:
-                self._disconnect(self._find_slow_readers())
-        self.size -= len(self._log.popleft())
-        self._first += 1
-
-    def _find_slow_readers(self) -> set[_Reader]:
-        """Return the readers that have not read the oldest frame."""
-        return {reader for reader in self._readers if reader.position <= self._first}
-
-    def _disconnect(self, readers: set[_Reader]) -> None:
-        self._readers -= readers
-        for reader in readers:
-            reader.disconnected = True
-            reader.wakeup.set()
-
-    def _read_frames(self, reader: _Reader) -> bytes:
-        """Return the next frames for ``reader``, and the id for a reconnection.
-
-        The frames are joined to a copy, which stays in memory until the client has received it.
-        Many readers of a long log can be slow, so each gets a limited part of the log at a time.
-
-        The id for a reconnection is in a block without data. Mastra's client ignores this block,
-        because it is not an event.
-        """
-        lost = reader.position < self._first
-        frames, size = list[bytes](), 0
-        for frame in itertools.islice(self._log, max(reader.position - self._first, 0), None):
-            size += len(frame)
-            if frames and size > MAX_CHUNK:
-                break
-            frames.append(frame)
-        reader.position = max(reader.position, self._first) + len(frames)
-        if lost:
-            frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
-        self._reader_progress.set()
-        return b"".join((*frames, f"id: {self.id}/{reader.position}\n\n".encode()))
+        """Wake all readers, because the server drains."""
+        self._log.wake_readers()
 
 
 def _return_true() -> bool:
     return True
-
-
-class _Reader:
-    """The position of one reader in the frames of a run."""
-
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.disconnected = False
-        self.wakeup = create_signal()
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait until the reader is woken; return ``False`` if this does not happen in time."""
-        try:
-            async with asyncio.timeout(seconds):  # wait_for loses cancellations before 3.12
-                await self.wakeup.wait()
-        except TimeoutError:
-            return False
-        self.wakeup.clear()
-        return True

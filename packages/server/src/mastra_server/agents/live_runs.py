@@ -12,7 +12,8 @@ from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.agents.durable_runs import DurableRun
-from mastra_server.agents.live_run import ChunkConverter, LiveRun, LogBudget, keep_chunk
+from mastra_server.agents.frame_log import LogBudget
+from mastra_server.agents.live_run import ChunkConverter, LiveRun, keep_chunk
 
 __all__ = ("LiveRuns", "RunScope")
 

@@ -73,11 +73,6 @@ class Operation:
     rate_limited: bool = False
 
     @property
-    def is_documented(self) -> bool:
-        """Whether the handler has a docstring and a declared response type."""
-        return bool({"response", "stream"} & self.handler.opt.keys() and self.description)
-
-    @property
     def description(self) -> str:
         """The docstring of the handler."""
         return inspect.getdoc(self.handler.fn) or ""

@@ -1,4 +1,4 @@
-"""Decide which runs this process executes, and read the changes that other processes make."""
+"""Execute the runs of this process, and look for further runs in the store."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import msgspec
 
-from mastra_core.errors import MastraError, StorageError
+from mastra_core.errors import StorageError
 from mastra_core.freezing import (
     collect_tasks,
     freezes_between_requests,
@@ -28,14 +28,16 @@ from mastra_core.telemetry import leave_request
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution, ExecutionLimits
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
+from mastra_core.workflows.durable.followed_runs import FollowedRuns
 from mastra_core.workflows.durable.heartbeat import (
     Heartbeat,
     find_dead_members,
     identify_machine,
 )
+from mastra_core.workflows.durable.run_claims import RunClaims
 from mastra_core.workflows.durable.run_load import LoadMonitor
 from mastra_core.workflows.durable.schedules.scheduler import Scheduler
-from mastra_core.workflows.durable.store.run_rows import Member, RunRow, RunState
+from mastra_core.workflows.durable.store.run_rows import Member, RunRow
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 from mastra_core.workflows.model.workflow import Workflow
@@ -110,45 +112,17 @@ class Dispatcher:
         )
         self.monitor = LoadMonitor(store)
         self._executions: dict[int, Execution] = {}
-        self._executed: WeakSet[DurableRun] = WeakSet()  # also the runs that are parked now
+        self._followed_runs = FollowedRuns(store, runs, self._executions)
+        self._claims = RunClaims(store, workflows, self._executions, settings.max_concurrency)
         self._heartbeat: Heartbeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._kicked = asyncio.Event()
         self._looks = LookTimes() if looks is None else looks
-        # Since when runs are held without an execution, by their key and attempt.
-        self._unknown: dict[tuple[int, int], float] = {}
-        self._has_backlog = False
-        self._reserved = 0  # places of runs that start, or are claimed, at this moment
-        self._claim_lock = asyncio.Lock()
         self._scheduler = Scheduler(store, workflows.current, self.member.id)
-        self._claims: set[asyncio.Task[None]] = set()  # that a request waits for
+        self._claim_tasks: set[asyncio.Task[None]] = set()  # that a request waits for
         self._is_closing = False
         self._freezes = freezes_between_requests() and not store.single_process
         self._role = get_background_role() if self._freezes else ""
-
-    def get_holder(self, workflow: Workflow, fingerprint: str) -> str:
-        """Return the id of this process, or an empty text if a run must wait in the queue.
-
-        A run must wait in each of these cases: the process has no workflow with the run's
-        fingerprint, the process executes as many runs as it may, other runs wait already, the
-        workflow has a maximum of concurrent runs, or the request leaves its runs to the background
-        function.
-
-        :param workflow: the workflow of the run.
-        :param fingerprint: the fingerprint with which the run is executed.
-        """
-        if fingerprint not in self._workflows.fingerprints:
-            return ""
-        self._has_backlog = (
-            self._has_backlog
-            or len(self._executions) + self._reserved > self._settings.max_concurrency
-        )
-        must_wait = self._has_backlog or workflow.id in self._list_limits()
-        return "" if must_wait or get_deferral() is not None else self.member.id
-
-    @property
-    def _is_full(self) -> bool:
-        return len(self._executions) >= self._settings.max_concurrency
 
     def look_soon(self) -> None:
         """Check the store soon, because a run waits there."""
@@ -163,38 +137,29 @@ class Dispatcher:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
             claim = asyncio.create_task(self._try_to_claim_runs())
-            self._claims.add(claim)
-            claim.add_done_callback(self._claims.discard)
+            self._claim_tasks.add(claim)
+            claim.add_done_callback(self._claim_tasks.discard)
             hold_response(claim)
 
     @contextlib.asynccontextmanager
     async def reserve(self, workflow: Workflow, fingerprint: str) -> AsyncIterator[str]:
-        """Reserve a place for a run until the block ends; yield what ``prepare_holder`` returns.
+        """Reserve a place for a run until the block ends.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
+        :returns: the id of this process, or an empty text if the run must wait in the queue.
         """
-        self._reserved += 1
-        try:
-            yield await self.prepare_holder(workflow, fingerprint)
-        finally:
-            self._reserved -= 1
+        with self._claims.reserve():
+            if self._claims.must_wait(workflow, fingerprint):
+                yield ""
+            else:
+                await self._prepare_lease()
+                yield self.member.id
 
-    def _list_limits(self) -> dict[str, int]:
-        """Return the maximum number of concurrent runs of workflows, by id."""
-        known = reversed([*self._workflows.fingerprints.values()])
-        return {each.id: each.concurrency for each in known if each.concurrency is not None}
-
-    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
-        """Return what ``get_holder`` returns, after the lease of the process has begun.
-
-        :param workflow: the workflow of the run.
-        :param fingerprint: the fingerprint with which the run is executed.
-        """
-        holder = self.get_holder(workflow, fingerprint)
-        if holder and self._freezes:
+    async def _prepare_lease(self) -> None:
+        """Begin the lease of the process, before the process holds a run."""
+        if self._freezes:
             await self._renew_frozen_lease()
-        return holder
 
     async def _renew_frozen_lease(self) -> None:
         """Renew a lease that may have ended while the process was frozen."""
@@ -258,7 +223,7 @@ class Dispatcher:
             await self._store.release(self.member.id, counts=self._role == "worker")
 
     async def _stop_tasks(self) -> None:
-        tasks = [*self._tasks, *self._claims]
+        tasks = [*self._tasks, *self._claim_tasks]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -290,7 +255,7 @@ class Dispatcher:
             on_end=self._remove_execution,
         )
         self._executions[run.id] = execution
-        self._executed.add(run)
+        self._followed_runs.mark_executed(run)
         run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
         execution.start()
@@ -318,13 +283,9 @@ class Dispatcher:
 
         :raises StorageError: when the database cannot be used.
         """
-        return await self._has_claimable(orphans=False) or await self._has_claimable(orphans=True)
-
-    async def _has_claimable(self, *, orphans: bool) -> bool:
-        ids = {key: each.id for key, each in self._workflows.fingerprints.items()}
-        return bool(ids) and await self._store.has_claimable(
-            self.member, ids, orphans=orphans, concurrency=self._list_limits()
-        )
+        has_claimable = self._claims.has_claimable
+        is_due = await has_claimable(self.member, orphans=False)
+        return is_due or await has_claimable(self.member, orphans=True)
 
     def stop_execution(self, run: DurableRun) -> None:
         """Stop the execution of a run in this process, if there is one.
@@ -338,7 +299,7 @@ class Dispatcher:
     def _remove_execution(self, execution: Execution) -> None:
         if self._executions.get(execution.run.id) is execution:
             is_awaited = (
-                self._is_full
+                len(self._executions) >= self._settings.max_concurrency
                 or execution.run.workflow.concurrency is not None
                 or execution.row.parent is not None
             )
@@ -352,7 +313,7 @@ class Dispatcher:
         try:
             while not is_being_cancelled():
                 await self._look()
-                interval = _BUSY_INTERVAL if self._list_followed_runs() else _IDLE_INTERVAL
+                interval = _BUSY_INTERVAL if self._followed_runs.list() else _IDLE_INTERVAL
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(interval):
                         await self._kicked.wait()
@@ -381,21 +342,18 @@ class Dispatcher:
         return is_complete
 
     def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        if self._freezes and not self._list_followed_runs():
-            return (self._follow_runs, self._purge_runs)  # no request may wait for a claimed run
-        if self._role == "caller" and not self._awaits_parked_run():
-            return (self._follow_runs, self._purge_runs)  # the worker executes other runs
+        follow_runs = self._followed_runs.refresh
+        if self._freezes and not self._followed_runs.list():
+            return (follow_runs, self._purge_runs)  # no request may wait for a claimed run
+        if self._role == "caller" and not self._followed_runs.has_watched_parked_run():
+            return (follow_runs, self._purge_runs)  # the worker executes other runs
         return (
             self._fire_schedules,
-            self._follow_runs,
+            follow_runs,
             self._claim_runs,
             self._purge_runs,
             self.monitor.measure,
         )
-
-    def _awaits_parked_run(self) -> bool:
-        """Return whether a client waits for a run that was executed here until it was parked."""
-        return any(run.is_watched and not run.is_executed for run in [*self._executed])
 
     async def _fire_schedules(self) -> None:
         await self._scheduler.fire_due()  # before the claim, which finds the started runs
@@ -409,43 +367,6 @@ class Dispatcher:
                 return
             except StorageError:  # the watcher reports it
                 await asyncio.sleep(_ERROR_INTERVAL)
-
-    def _list_followed_runs(self) -> dict[int, DurableRun]:
-        runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}
-        return runs | {id_: each.run for id_, each in self._executions.items()}
-
-    async def _follow_runs(self) -> None:
-        """Read the changes that other processes have made to the runs that this process follows."""
-        runs = self._list_followed_runs()
-        if not runs:
-            return
-        executions = dict(self._executions)
-        states = await self._store.read_states(runs)
-        for id_, run in runs.items():
-            try:
-                await self._follow_run(run, states.get(id_), executions.get(id_))
-            except StorageError:
-                raise
-            except MastraError as error:  # one damaged run must not stop the others
-                get_logger("mastra.workflows").error("%s", error.message)
-                run.fail(error)
-
-    async def _follow_run(
-        self, run: DurableRun, state: RunState | None, execution: Execution | None
-    ) -> None:
-        if execution is not None and self._executions.get(run.id) is execution:
-            await self._follow_execution(execution, state)
-        if state is None:
-            run.mark_deleted()
-        elif run.is_behind(state):
-            await run.refresh()
-
-    async def _follow_execution(self, execution: Execution, state: RunState | None) -> None:
-        fence = (self.member.id, execution.row.attempt)
-        if state is None or (state.holder, state.attempt) != fence:
-            execution.abandon()
-        elif state.answers > execution.answer_count:
-            await execution.add_answers()
 
     async def _claim_runs(self, *, now: bool = False) -> None:
         if self._freezes:
@@ -473,65 +394,18 @@ class Dispatcher:
         await self._workflows.park_others(self.member.fingerprints)
 
     async def _release_lost_runs(self) -> None:
-        """Release runs that this process holds but does not execute.
-
-        Such a run exists if the store has committed the start of the run, but the response of the
-        database was lost or the caller was cancelled. A run whose start is not complete yet looks
-        the same for a moment, so a run is released only if a second look finds it some time after
-        the first one.
-        """
-        attempts = await self._store.list_held(self.member.id)
-        now, earlier = time.monotonic(), self._unknown
-        self._unknown = {
-            (id_, attempt): earlier.get((id_, attempt), now)
-            for id_, attempt in attempts.items()
-            if id_ not in self._executions
-        }
-        for (id_, attempt), since in [*self._unknown.items()]:
-            if now - since >= _ORPHAN_INTERVAL / 2:
-                await self._store.release_run(id_, self.member.id, attempt)
+        await self._claims.release_lost_runs(self.member, _ORPHAN_INTERVAL / 2)
 
     async def _claim(self, *, orphans: bool) -> None:
-        # A second claim would find no free place, and miss a run that must wait for the first one.
-        async with self._claim_lock:
-            await self._claim_free_places(orphans=orphans)
-
-    async def _claim_free_places(self, *, orphans: bool) -> None:
-        known = self._workflows.fingerprints
-        if self._count_free() <= 0 or not known:
-            return
-        # A read first, because a write transaction waits for other processes.
-        if not await self._has_claimable(orphans=orphans):
-            self._has_backlog = self._has_backlog and orphans
-            return
-        await self._prepare_claim()
-        free, limits = self._count_free(), self._list_limits()
-        if free <= 0:
-            return
-        ids = {fingerprint: each.id for fingerprint, each in known.items()}
-        self._reserved += free  # no run may start in these places meanwhile
-        try:
-            rows = await self._store.claim(
-                self.member, ids, free, orphans=orphans, concurrency=limits
-            )
-        finally:
-            self._reserved -= free
-        self._has_backlog = len(rows) == free
-        for row in rows:
+        for row in await self._claims.claim(self.member, orphans=orphans):
             if orphans:
                 self.monitor.count_takeover()
                 get_logger("mastra.workflows").warning(
                     "run %s was taken over from a process that has ended", row.run_id
                 )
-            run = self.get_run(known[row.fingerprint], row)
+            run = self.get_run(self._workflows.fingerprints[row.fingerprint], row)
             with leave_request():  # the request that looks is not the one that started the run
                 self.execute(run, row, msgspec.json.decode(row.context))
-
-    async def _prepare_claim(self) -> None:
-        """Prepare a claim; do nothing in a process that renews its lease all the time."""
-
-    def _count_free(self) -> int:
-        return self._settings.max_concurrency - len(self._executions) - self._reserved
 
     async def _purge_runs(self) -> None:
         if time.monotonic() < self._looks.next_purge:

@@ -15,7 +15,6 @@ from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.dispatcher_provider import DispatcherProvider
-from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import DurableRun, build_record
 from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
@@ -31,6 +30,7 @@ from mastra_core.workflows.durable.store.run_rows import (
     ExecutionSettings,
     NewRun,
     RunRow,
+    encode,
 )
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.durable.store.run_store_factory import as_run_store

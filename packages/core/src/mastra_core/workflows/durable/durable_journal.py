@@ -1,4 +1,4 @@
-"""The journal of one execution in this process, which commits in order and with a fence."""
+"""Replay the journal of a run in one execution, and wait, sleep and rest in it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,18 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.errors import MastraError
-from mastra_core.schema import encode_json
-from mastra_core.workflows.durable.store.run_rows import Batch, JournalData
+from mastra_core.workflows.durable.journal_writer import Commit, JournalWriter
+from mastra_core.workflows.durable.store.run_rows import Batch, JournalData, encode
 from mastra_core.workflows.engine.journal import split_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
-from mastra_core.workflows.engine.run_events import (
-    RunEvent,
-    RunFinished,
-    RunIdle,
-    RunPaused,
-    StepWrote,
-)
+from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunIdle, RunPaused
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
-from mastra_core.workflows.engine.run_record import Status
+from mastra_core.workflows.engine.tasks import retrieve_exception
 
-__all__ = ("DurableJournal", "encode")
+__all__ = ("DurableJournal",)
 
-_EVENT_DELAY = 0.003  # seconds for which an event waits for others, unless an outcome follows
 _PARK_DELAY = 0.05  # seconds after which a run is released if all its parts sleep for long
 _OUTCOME = msgspec.json.Decoder(Outcome)
-
-Commit = Callable[[Batch, list[RunEvent]], Awaitable[bool]]
 
 
 class DurableJournal:
@@ -68,20 +58,13 @@ class DurableJournal:
         self.closed = self.stopping = False
         self._data = data
         self._outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
-        self._commit = commit
+        self._writer = JournalWriter(run_id, commit, max_events - position)
         self._read_journal = read_journal
         self._stop = stop
-        self._free_events = max_events - position
         self._park_after = park_after
         self._sleeping: dict[str, float] = {}
         self._waiters: dict[str, asyncio.Event] = {}
         self._idle_waits: list[str] = []
-        self._batch = Batch()
-        self._events: list[RunEvent] = []
-        self._lock = asyncio.Lock()
-        self._flushing: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None  # of a commit that the store never accepts
-        self._timer: asyncio.TimerHandle | None = None
         self._parking: asyncio.Task[None] | None = None
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -122,8 +105,8 @@ class DurableJournal:
 
         :param events: whether to also store the events so far.
         """
-        if self._batch.outcomes or self._flushing is not None or (events and self._batch.events):
-            await self.flush()
+        if self._writer.has_unstored(events=events):
+            await self._writer.flush()
         self._require_open()
 
     def record(self, key: str, outcome: Outcome) -> None:
@@ -138,8 +121,7 @@ class DurableJournal:
         if key in self._outcomes:  # two calls of one name; the first outcome stays
             return
         self._outcomes[key] = outcome
-        self._batch.outcomes.append((key, encode(outcome)))
-        self._schedule_flush()
+        self._writer.add_outcome(key, outcome)
 
     async def wait(self, key: str) -> Any:
         """Wait for the data that resumes a suspended step, and return the data.
@@ -163,8 +145,7 @@ class DurableJournal:
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
-            self._batch.wakes.append((key, until))
-            self._schedule_flush()
+            self._writer.add_wake(key, until)
         until = self._data.wakes.get(key, until)
         self._sleeping[key] = until
         try:
@@ -186,15 +167,14 @@ class DurableJournal:
             return
         if key:
             self._data.emitted.add(key)
-        self._add_event(key, event)
-        self._schedule_flush()
+        self._writer.add_event(key, event)
 
     def close(self) -> None:
         """Ignore all further events and outcomes."""
         self.closed = True
-        for handle in (self._timer, self._parking):
-            if handle is not None:
-                handle.cancel()
+        self._writer.close()
+        if self._parking is not None:
+            self._parking.cancel()
         self._stop = _do_nothing
 
     async def finish(self, event: RunFinished | RunPaused) -> None:
@@ -202,20 +182,13 @@ class DurableJournal:
 
         :param event: the last event.
         """
-        self._free_events += 1  # the end is always recorded
-        self._add_event("", event)
-        self._batch.releases = self.closed = True
-        await self.flush()
+        self.closed = True
+        await self._writer.finish(event)
         self.close()
 
     async def flush(self) -> None:
         """Store all outcomes and events that are not stored yet, even if the task is cancelled."""
-        while self._batch.outcomes or self._batch.events or self._batch.wakes or self._flushing:
-            if self._flushing is None:
-                self._flushing = asyncio.create_task(self._flush())
-            await asyncio.shield(self._flushing)
-        if self._failure is not None:
-            raise self._failure
+        await self._writer.flush()
 
     async def add_answers(self) -> None:
         """Read the answers of resumed waits, and wake the steps that wait for them."""
@@ -252,40 +225,6 @@ class DurableJournal:
             if number % BATCH_SIZE == 0:
                 await asyncio.sleep(0)
 
-    def _add_event(self, key: str, event: RunEvent) -> None:
-        if self._free_events <= 0:
-            raise MastraError(
-                f"The run {self.run_id!r} has reached the maximum number of events for one run.",
-                "Split the work into several runs, or increase DurableEngine(max_events=...).",
-            )
-        self._free_events -= 1
-        self._batch.events.append((key, encode(event)))
-        self._batch.status = _get_status(event) or self._batch.status
-        self._events.append(event)
-
-    def _schedule_flush(self) -> None:
-        if self._timer is None and self._flushing is None:
-            self._timer = asyncio.get_running_loop().call_later(_EVENT_DELAY, self._start_flush)
-
-    def _start_flush(self) -> None:
-        self._timer = None
-        if self._flushing is None and not self.closed:
-            self._flushing = asyncio.create_task(self._flush())
-            self._flushing.add_done_callback(_retrieve_exception)
-
-    async def _flush(self) -> None:
-        try:
-            async with self._lock:
-                while self._batch.outcomes or self._batch.events or self._batch.wakes:
-                    batch, self._batch = self._batch, Batch()
-                    events, self._events = self._events, []
-                    await self._commit(batch, events)
-        except Exception as error:
-            self._failure = error
-            raise
-        finally:
-            self._flushing = None
-
     async def _rest(self, key: str, event: RunIdle) -> None:
         """Record that all parts of the run wait; release the run unless a part continues soon."""
         waits = split_idle_key(key)
@@ -294,12 +233,11 @@ class DurableJournal:
         if event.status == "suspended":
             await self._park(waits, [event])
             return
-        self._add_event("", event)
-        self._schedule_flush()
+        self._writer.add_event("", event)
         self._idle_waits = waits
         if self._parking is None or self._parking.done():
             self._parking = asyncio.create_task(self._park_if_idle())
-            self._parking.add_done_callback(_retrieve_exception)
+            self._parking.add_done_callback(retrieve_exception)
 
     async def _park_if_idle(self) -> None:
         """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
@@ -331,35 +269,11 @@ class DurableJournal:
         batch.status = "suspended" if events else None
         if self._sleeping:
             batch.due_in = max(0, int((min(self._sleeping.values()) - time.time()) * 1000) + 1)
-        async with self._lock:
-            return await self._commit(batch, events)
+        return await self._writer.commit(batch, events)
 
     def _require_open(self) -> None:
         if self.closed:
             raise asyncio.CancelledError
-
-
-def encode(value: Any) -> str:
-    """Return the JSON of a value.
-
-    :param value: a struct of JSON builtins.
-    """
-    return encode_json(value).decode()
-
-
-def _get_status(event: RunEvent) -> Status | None:
-    """Return the status of the run after an event, or ``None`` if the event does not change it."""
-    if isinstance(event, RunIdle | RunFinished):
-        return event.status
-    if isinstance(event, RunPaused):
-        return "paused"
-    return None if isinstance(event, StepWrote) else "running"
-
-
-def _retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Retrieve the exception of a task; another place reports the exception."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _do_nothing() -> None:

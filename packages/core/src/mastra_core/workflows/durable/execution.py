@@ -13,7 +13,7 @@ from mastra_core.errors import StorageError, TooManyRuns
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
-from mastra_core.workflows.durable.durable_journal import DurableJournal, encode
+from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.store.run_rows import (
     Batch,
@@ -21,6 +21,7 @@ from mastra_core.workflows.durable.store.run_rows import (
     JournalData,
     NewRun,
     RunRow,
+    encode,
 )
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.interpreter import execute_run

@@ -21,9 +21,9 @@ from mastra_core.workflows.durable.dispatcher import (
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
+from mastra_core.workflows.durable.run_claims import RunClaims
 from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_core.workflows.durable.store.run_store import RunStore
-from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("RequestDispatcher",)
 
@@ -59,22 +59,24 @@ class RequestDispatcher(Dispatcher):
         super().__init__(store, settings, workflows, WeakValueDictionary(), looks)
         self._task: asyncio.Task[None] | None = None
         self._next_report, self._has_reported = 0.0, False
+        self._claims = RunClaims(
+            store,
+            workflows,
+            self._executions,
+            settings.max_concurrency,
+            max_claimed=_MAX_TAKEN_UP,
+            on_claim=self._report,
+        )
 
     @property
     def is_usable(self) -> bool:
         """Whether the event loop of the dispatcher is running."""
         return self.loop is asyncio.get_running_loop()
 
-    async def prepare_holder(self, workflow: Workflow, fingerprint: str) -> str:
-        """Return what ``get_holder`` returns, after the lease of this request has begun.
-
-        :param workflow: the workflow of the run.
-        :param fingerprint: the fingerprint with which the run is executed.
-        """
-        holder = self.get_holder(workflow, fingerprint)
-        if holder and time.monotonic() >= self._next_report:
+    async def _prepare_lease(self) -> None:
+        """Begin the lease of this request, before the request holds a run."""
+        if time.monotonic() >= self._next_report:
             await self._report()
-        return holder
 
     def execute(self, run: DurableRun, row: RunRow, context: dict[str, Any]) -> None:
         """Execute a run that this request holds.
@@ -122,7 +124,7 @@ class RequestDispatcher(Dispatcher):
                 if failures >= _MAX_FAILED_LOOKS:
                     self._give_up()
                     return
-                is_needed = self._list_followed_runs() or self._kicked.is_set()
+                is_needed = self._followed_runs.list() or self._kicked.is_set()
                 if not is_needed and not 0 < failures < _MAX_FAILURES:
                     return
                 with contextlib.suppress(TimeoutError):
@@ -140,7 +142,7 @@ class RequestDispatcher(Dispatcher):
             "This request can no longer reach the database.",
             "Send the request again. The new request continues the run.",
         )
-        for run in self._list_followed_runs().values():
+        for run in self._followed_runs.list().values():
             run.fail(error)
         for execution in [*self._executions.values()]:
             execution.abandon()
@@ -150,7 +152,7 @@ class RequestDispatcher(Dispatcher):
         self._kicked.set()  # without executions, the work may end
 
     def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return (self._renew_lease, self._follow_runs, self._claim_runs, self._purge_runs)
+        return (self._renew_lease, self._followed_runs.refresh, self._claim_runs, self._purge_runs)
 
     async def _renew_lease(self) -> None:
         if self._executions and time.monotonic() >= self._next_report:
@@ -171,13 +173,7 @@ class RequestDispatcher(Dispatcher):
 
     async def _claim(self, *, orphans: bool) -> None:
         await super()._claim(orphans=orphans)
-        self._has_backlog = False  # a run that this request starts does not wait for these
-
-    async def _prepare_claim(self) -> None:
-        await self._report()
-
-    def _count_free(self) -> int:
-        return min(super()._count_free(), _MAX_TAKEN_UP - len(self._executions))
+        self._claims.forget_backlog()  # a run that this request starts does not wait for these
 
     async def _claim_orphans(self) -> None:
         if self._executions:  # otherwise the lease ends soon

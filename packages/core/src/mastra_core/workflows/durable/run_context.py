@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.secret import Secret
-from mastra_core.workflows.durable.durable_journal import encode
+from mastra_core.workflows.durable.store.run_rows import encode
 
 __all__ = ("build_context", "encode_context", "replace_context")
 

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import Conflict, InvalidInput, NotFound
-from mastra_core.workflows.durable.durable_journal import encode
 from mastra_core.workflows.durable.durable_run import build_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_context import encode_context
-from mastra_core.workflows.durable.store.run_rows import Backlog, RunRow
+from mastra_core.workflows.durable.store.run_rows import Backlog, RunRow, encode
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.run_checks import check_resume_data

@@ -7,21 +7,19 @@ engine alone. The cost of a run is independent of the number of runs.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
-from mastra_core.request_scope import is_request_scoped, is_task_done, start_task
+from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import get_current_span, get_span_ids
+from mastra_core.workflows.engine.memory_executor import MemoryExecutor
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
-from mastra_core.workflows.engine.outcome import Outcome, RunError
+from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
@@ -40,7 +38,7 @@ from mastra_core.workflows.engine.run_events import (
     RunStarted,
     get_timestamp_ms,
 )
-from mastra_core.workflows.engine.run_options import UNSET, RunOptions, StartPoint
+from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import find_suspended_step
@@ -53,11 +51,6 @@ from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
-
-_MOMENT = 0.1  # seconds
-_LOST = RunError(
-    message="The platform ended the request that executed the run before the run was complete."
-)
 
 
 class MemoryEngine:
@@ -95,6 +88,7 @@ class MemoryEngine:
         self._max_events = max_events
         self._numbers = itertools.count(1)
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
+        self._executor = MemoryExecutor(self._runs)
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Do nothing, because no run outlives its process.
@@ -127,7 +121,7 @@ class MemoryEngine:
         :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
         check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
-        self._finish_lost_runs()
+        self._executor.finish_lost_runs()
         scope = resource_id if is_confined else ""
         existing = self._runs.find_in_scope(workflow.id, run_id, scope) if run_id else None
         if existing is not None:
@@ -181,9 +175,8 @@ class MemoryEngine:
         try:
             self._runs.mark_started(run)
             run.replace_context(context)
-            self._begin_execution(
-                run, RunStarted(input=dump(value), state=state), per_step=per_step
-            )
+            event = RunStarted(input=dump(value), state=state)
+            self._executor.begin(run, event, per_step=per_step)
         except TooManyRuns:
             self._runs.remove(run)
             raise
@@ -238,7 +231,7 @@ class MemoryEngine:
         run.resumed_by.update(get_span_ids(get_current_span()))
         run.unpark()
         await run.resume_steps(paths, dump(data))
-        self._continue_execution(run)
+        self._executor.continue_run(run)
 
     async def time_travel(
         self,
@@ -275,7 +268,7 @@ class MemoryEngine:
         start = build_start_point(run.workflow, record, step, value, outputs, resume_data)
         state = dict(record.state) if state is None else build_initial_state(run.workflow, state)
         event = build_rewind_event(record, start)
-        await self._begin_again(run, event, {}, start, state, context, per_step=per_step)
+        self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
         """Continue an interrupted, failed or stuck run, and return without waiting for its end.
@@ -292,7 +285,7 @@ class MemoryEngine:
         record = run.record
         require_restartable(record)
         again = [path for path, step in record.steps.items() if step.status != "success"]
-        await self._begin_again(
+        self._begin_again(
             run,
             RunRewound(steps=tuple(again)),
             drop_final_failures(run.journal.outcomes),
@@ -326,7 +319,7 @@ class MemoryEngine:
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
         if is_request_scoped():
-            await self._follow_requests()
+            await self._executor.continue_due_runs()
         if resource_id:
             run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
         else:
@@ -350,7 +343,7 @@ class MemoryEngine:
         :param query: selects the runs; its ``limit`` is the size of the page.
         """
         if is_request_scoped():
-            await self._follow_requests()
+            await self._executor.continue_due_runs()
         places = [
             (RunCursor(run.record.created_at, run.number), run.record)
             for run in _select_runs(self._runs, workflow, query)
@@ -371,7 +364,7 @@ class MemoryEngine:
             runs by default.
         """
         if is_request_scoped():
-            await self._follow_requests()
+            await self._executor.continue_due_runs()
         runs = _select_runs(self._runs, workflow, query or RunQuery())
         return dict(Counter(run.record.status for run in runs))
 
@@ -388,7 +381,7 @@ class MemoryEngine:
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
 
-    async def _begin_again(
+    def _begin_again(
         self,
         run: MemoryRun,
         event: RunEvent,
@@ -399,94 +392,14 @@ class MemoryEngine:
         *,
         per_step: bool = False,
     ) -> None:
-        """End the present execution, if any, and begin the next execution."""
         self._runs.mark_started(run)
         try:
             run.replace_context(context)
-            run.stop()
-            run.journal = run.journal.create_successor(
-                run.add_event, run.count_bytes, outcomes, keep_wakes=start is run.start_point
-            )
-            self._begin_execution(run, event, start, state, per_step=per_step)
+            self._executor.begin_again(run, event, outcomes, start, state, per_step=per_step)
         except MastraError:
             if run.record.is_finished:
                 self._runs.mark_finished(run)
             raise
-
-    def _begin_execution(
-        self,
-        run: MemoryRun,
-        event: RunEvent,
-        start: StartPoint | None = None,
-        state: dict[str, Any] | None = None,
-        *,
-        per_step: bool = False,
-    ) -> None:
-        run.begin(event, start, state)
-        initial = run.record.initial_state if state is None else state
-        options = RunOptions(
-            context=run.context, state=dict(initial), start=start, per_step=per_step
-        )
-        options.resource_id, options.trace = run.record.resource_id, run.trace
-        options.resumed_by = run.resumed_by
-        if is_request_scoped():
-            run.replay_options = msgspec.structs.replace(options, state=dict(initial))
-            run.journal.on_suspend = run.park
-        run.task = start_task(self._execute(run, options), "workflow run")
-
-    def _continue_execution(self, run: MemoryRun) -> None:
-        """Execute a parked run again, in the request that resumes the run."""
-        if run.replay_options is None or run.task is not None or run.journal.closed:
-            return
-        initial = dict(run.replay_options.state)
-        options = msgspec.structs.replace(run.replay_options, state=initial)
-        run.journal.on_suspend = run.park
-        run.task = start_task(self._execute(run, options), "workflow run")
-
-    async def _follow_requests(self) -> None:
-        """Continue the runs whose sleep or timeout has ended, because timers end with a request."""
-        import asyncio
-
-        self._finish_lost_runs()
-        due = [run for run in self._runs.unfinished_runs if run.is_parked and run.journal.is_due]
-        for run in due:
-            run.unpark()
-            self._continue_execution(run)
-        if tasks := [run.task for run in due if run.task is not None]:
-            await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout
-
-    def _finish_lost_runs(self) -> None:
-        """Mark runs as failed whose request the platform has ended; such runs cannot report it."""
-        if not is_request_scoped():
-            return
-        for run in self._runs.unfinished_runs:
-            if run.task is None or run.task.done() or not is_task_done(run.task):
-                continue
-            run.journal.close()
-            run.task = None
-            run.add_event(RunFinished(status="failed", error=_LOST, state=run.record.state))
-            self._runs.mark_finished(run)
-
-    async def _execute(self, run: MemoryRun, options: RunOptions) -> None:
-        journal, execute_run = run.journal, _import_execute_run()
-        end: RunEvent = RunFinished(status="canceled")  # when a step raises CancelledError
-        try:
-            end = await execute_run(run.workflow, run.record.input, journal, options)
-        finally:
-            if not journal.closed:
-                journal.close()
-                run.task = None
-                run.add_event(end)
-                if run.record.is_finished:
-                    self._runs.mark_finished(run)
-
-
-@functools.cache
-def _import_execute_run() -> Any:
-    """Import the interpreter at the first run; each repeated ``import`` would take 1 µs."""
-    from mastra_core.workflows.engine.interpreter import execute_run
-
-    return execute_run
 
 
 def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:

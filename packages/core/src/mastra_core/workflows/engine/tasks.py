@@ -8,7 +8,7 @@ from typing import Any
 
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 
-__all__ = ("DeadlineExceeded", "gather", "run_with_deadline")
+__all__ = ("DeadlineExceeded", "gather", "retrieve_exception", "run_with_deadline")
 
 CANCEL_GRACE = 0.5  # seconds in which a cancelled task may end
 
@@ -75,5 +75,14 @@ async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     """Retrieve the exception of a task; otherwise asyncio would log it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Retrieve the exception of a task, because another place reports the exception.
+
+    :param task: the task; it has ended.
+    """
     if not task.cancelled():
         task.exception()

@@ -13,7 +13,7 @@ import msgspec
 
 from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
-from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS
+from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
 from mastra_deployer.code_analysis.native_libraries import is_library
 from mastra_deployer.project.discovery import get_config

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mastra_core.pipeline import Platform, Project, Report, Target
-from mastra_deployer.bundler.resolve.closure import OWN_DISTRIBUTIONS, Closure, lock_closure
+from mastra_deployer.bundler.resolve.closure import Closure, lock_closure
+from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.project.wsgi_entry import WSGI_ADAPTER
 
 __all__ = ("lock_dependencies",)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +17,22 @@ from mastra_core.pipeline import Platform, Project, Report
 from mastra_deployer.bundler.locks.indexes import remove_credentials
 from mastra_deployer.bundler.locks.lock_source import LockSource, ResolverInput, check_python
 from mastra_deployer.bundler.locks.select_lock import choose_source
-from mastra_deployer.bundler.own_wheels import get_own_wheel, hash_tree
+from mastra_deployer.bundler.own_wheels import hash_tree
 from mastra_deployer.bundler.resolve.lockfile import read_latest_lock, read_lock, write_lock
 from mastra_deployer.bundler.resolve.older_versions import report_older_versions
+from mastra_deployer.bundler.resolve.requirement_overrides import (
+    build_overrides,
+    describe_overrides,
+)
 from mastra_deployer.bundler.resolve.requirements import parse_names
-from mastra_deployer.bundler.resolve.tool_distributions import find_tool_distributions
 from mastra_deployer.bundler.resolve.unneeded_requirements import find_imported_unneeded
+from mastra_deployer.bundler.resolve.uv_settings import (
+    has_links,
+    list_user_files,
+    list_user_options,
+    read_files,
+    read_variables,
+)
 from mastra_deployer.bundler.resolve.wheel_tags import describe_platform
 from mastra_deployer.files.directories import ensure_local_directory
 from mastra_deployer.files.temporary import temporary_directory
@@ -34,22 +42,12 @@ from mastra_deployer.project.discovery import get_config
 if TYPE_CHECKING:
     from mastra_deployer.bundler.resolve.source_builds import SourceBuilder
 
-__all__ = ("OWN_DISTRIBUTIONS", "Closure", "lock_closure", "read_local_names")
+__all__ = ("Closure", "lock_closure", "read_local_names")
 
-OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 # Format of the locks; changing it makes every project resolve again.
 _VERSION = "4"
-# Variables that influence a resolution.
-_VARIABLES = (
-    *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"),
-    *("UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_NO_INDEX", "UV_INDEX_STRATEGY"),
-)
-# Variables that name files, by the option that they replace. uv ignores a variable if the option is
-# passed.
-_FILE_VARIABLES = {"--constraint": "UV_CONSTRAINT", "--override": "UV_OVERRIDE"}
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 _WITH_CREDENTIALS = re.compile(r"(https?://[^/\s@]+@[^/\s]+/)", re.IGNORECASE)
-_LINKS = re.compile(r"find-links|index-strategy")
 _STAMP = "# local projects: "
 
 
@@ -99,7 +97,7 @@ def lock_closure(
     report.step(f"Resolving dependencies from {source.name}")
     direct = parse_names([*source.direct, *requirements, *own])
     imported = find_imported_unneeded(modules, platform)
-    facts = [*requirements, *own, *_describe_overrides(direct), *sorted(imported)]
+    facts = [*requirements, *own, *describe_overrides(direct), *sorted(imported)]
     key = _compute_key(project, platform, source, facts)
     lock = locks / f"{platform.wheels}-{platform.python}-{key[:16]}.toml"
     packages = _load_packages(lock)
@@ -158,25 +156,18 @@ def _resolve(
         project=project,
         builder=builder,
         inputs=[
-            *_write_inputs(resolver_input, builder, extra, _build_overrides(direct), temporary),
-            *_list_user_options(source),
+            *_write_inputs(resolver_input, builder, extra, build_overrides(direct), temporary),
+            *list_user_options(source),
         ],
         temporary=temporary,
         previous=(previous or "").encode(),
         hashes=resolver_input.hashes,
         direct=app_requirements.union(direct),
-        single_index=not _has_links(source),
+        single_index=not has_links(source),
     )
     text = resolver.resolve()
     packages = tomllib.loads(text).get("packages", [])
     return f"{_STAMP}{_hash_manifests(_get_directories(packages))}\n{text}"
-
-
-def _has_links(source: LockSource) -> bool:
-    """Return whether one source of packages may have versions that another source lacks."""
-    if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
-        return True
-    return any(map(_LINKS.search, _read_files(source.files)))
 
 
 def _write_inputs(
@@ -202,63 +193,8 @@ def _write_inputs(
     ]
 
 
-def _list_user_options(source: LockSource) -> list[str]:
-    """Return uv's options for the files that the user's variables name.
-
-    If a lock decides all versions, the files have no effect, as in ``uv sync``.
-    """
-    if source.locked:
-        return []
-    return [
-        text
-        for option, name in _FILE_VARIABLES.items()
-        for path in os.environ.get(name, "").split()
-        for text in (option, path if "://" in path else os.path.abspath(path))  # noqa: PTH100  # a name
-    ]
-
-
-def _list_user_files(source: LockSource) -> list[Path]:
-    """Return the files outside of the project that influence a resolution."""
-    options = _list_user_options(source)[1::2]
-    configured = os.environ.get("UV_CONFIG_FILE")
-    # Without HOME and an entry in the table of users, the path stays relative and does not exist.
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  # pathlib raises
-    settings = [configured] if configured else [f"{home}/uv/uv.toml", "/etc/uv/uv.toml"]
-    return [Path(file) for file in (*options, *settings)]
-
-
-def _read_files(paths: Iterable[Path]) -> list[str]:
-    """Return the contents of the readable files, even of files that are not UTF-8.
-
-    uv ignores settings that it may not read, such as those of another user after ``sudo -u``.
-    """
-    contents = []
-    for path in paths:
-        with contextlib.suppress(OSError):
-            contents.append(path.read_text("utf-8", "surrogateescape"))
-    return contents
-
-
 def _build_from_commit(line: str, builder: SourceBuilder) -> str:
     return builder.build_commit(line) if line.startswith("git+") or " @ git+" in line else line
-
-
-def _build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and what only they require."""
-    lines = []
-    for name in OWN_DISTRIBUTIONS:
-        extras = ",".join(sorted(direct.get(name, ())))
-        lines.append(f"{name}{f'[{extras}]' if extras else ''} @ {get_own_wheel(name).as_uri()}")
-    # A marker that is never true removes the package from the resolution.
-    return lines + [f"{name} ; python_version < '0'" for name in sorted(find_tool_distributions())]
-
-
-def _describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Describe the overriding wheels by content, because their paths depend on this machine."""
-    digests = [
-        hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS
-    ]
-    return [*(line.partition(" @ ")[0] for line in _build_overrides(direct)), *digests]
 
 
 def _compute_key(
@@ -269,9 +205,9 @@ def _compute_key(
     Credentials are not included, so a change of credentials has no effect.
     """
     build = get_config(project).build
-    files = (*source.files, *_list_user_files(source))
-    contents = [remove_credentials(text) for text in _read_files(files)]
-    variables = [remove_credentials(os.environ.get(name, "")) for name in _VARIABLES]
+    files = (*source.files, *list_user_files(source))
+    contents = [remove_credentials(text) for text in read_files(files)]
+    variables = [remove_credentials(text) for text in read_variables()]
     inputs = [source.name, source.direct, build.extras, build.groups, build.lock, variables]
     text = json.dumps(
         [_VERSION, describe_platform(platform), platform.index, platform.interpreter]

@@ -15,7 +15,8 @@ from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules
-from mastra_deployer.bundler.verify.boot import boot_bundle, check_entry
+from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.output.names import format_names
 from mastra_deployer.project.deployer_argument import find_server_settings
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
@@ -87,20 +88,27 @@ def verify_build(
     if source is not None:
         _compare(source, registry)
     _check_bytecode(project, registry["uncompiled"], report)
-    serve = msgspec.convert(registry.get("serve", {}), Serve)
+    return _add_facts(build, registry), _read_start_modules(registry)
+
+
+def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
+    """Return the build with the facts that the app reports of itself."""
     manifest = msgspec.structs.replace(
         build.manifest,
-        serve=serve,
+        serve=msgspec.convert(registry.get("serve", {}), Serve),
         registry=extract_registry(registry),
         variables=registry.get("variables", {}),
     )
-    start_modules = StartModules(
+    return dataclasses.replace(build, manifest=manifest)
+
+
+def _read_start_modules(registry: Mapping[str, Any]) -> StartModules:
+    return StartModules(
         imported=frozenset(registry.get("started", ())),
         tried=frozenset(registry.get("tried", ())),
         later=frozenset(registry.get("model_modules", ())),
         standard=frozenset(registry.get("standard", ())),
     )
-    return dataclasses.replace(build, manifest=manifest), start_modules
 
 
 def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from mastra_core.errors import ConfigError, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.schema import dump
-from mastra_core.workflows.durable.durable_journal import encode
-from mastra_core.workflows.durable.store.run_rows import ExecutionSettings, NewRun, ScheduleRow
+from mastra_core.workflows.durable.store.run_rows import (
+    ExecutionSettings,
+    NewRun,
+    ScheduleRow,
+    encode,
+)
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.run_checks import build_initial_state
 from mastra_core.workflows.engine.run_events import RunStarted

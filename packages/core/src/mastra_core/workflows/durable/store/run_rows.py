@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_options import StartPoint
 from mastra_core.workflows.engine.run_record import Status
 
@@ -24,6 +25,7 @@ __all__ = (
     "RunRow",
     "RunState",
     "ScheduleRow",
+    "encode",
 )
 
 AGENT_PREFIX = "agent:"  # of the ids of workflows in which runs of agents are executed
@@ -291,3 +293,11 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     due: int = 0
     oldest: int | None = None
     parked: tuple[ParkedRuns, ...] = ()
+
+
+def encode(value: Any) -> str:
+    """Return the JSON of a value.
+
+    :param value: a struct of JSON builtins.
+    """
+    return encode_json(value).decode()

@@ -1,0 +1,1 @@
+"""The tests of the suite for stores of durable runs, by subject."""

@@ -1,0 +1,87 @@
+"""Read the changes that other processes make to runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from weakref import WeakSet, WeakValueDictionary
+
+from mastra_core.errors import MastraError, StorageError
+from mastra_core.logger import get_logger
+from mastra_core.workflows.durable.durable_run import DurableRun
+from mastra_core.workflows.durable.execution import Execution
+from mastra_core.workflows.durable.store.run_rows import RunState
+from mastra_core.workflows.durable.store.run_store import RunStore
+
+__all__ = ("FollowedRuns",)
+
+
+class FollowedRuns:
+    """The runs that this process executes, or whose events somebody reads here.
+
+    :param store: the store.
+    :param runs: the handles of runs that callers still use, by key.
+    :param executions: the executions of this process, by the key of their run.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        runs: WeakValueDictionary[int, DurableRun],
+        executions: Mapping[int, Execution],
+    ) -> None:
+        self._store, self._runs, self._executions = store, runs, executions
+        self._executed: WeakSet[DurableRun] = WeakSet()  # also the runs that are parked now
+
+    def mark_executed(self, run: DurableRun) -> None:
+        """Record that this process has executed a run, until nobody uses the run any more.
+
+        :param run: the run.
+        """
+        self._executed.add(run)
+
+    def has_watched_parked_run(self) -> bool:
+        """Return whether a client waits for a run that was executed here until it was parked."""
+        return any(run.is_watched and not run.is_executed for run in [*self._executed])
+
+    def list(self) -> dict[int, DurableRun]:
+        """Return the followed runs, by key."""
+        runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}
+        return runs | {id_: each.run for id_, each in self._executions.items()}
+
+    async def refresh(self) -> None:
+        """Read the changes of all followed runs.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        runs = self.list()
+        if not runs:
+            return
+        executions = dict(self._executions)
+        states = await self._store.read_states(runs)
+        for id_, run in runs.items():
+            try:
+                await self._refresh_run(run, states.get(id_), executions.get(id_))
+            except StorageError:
+                raise
+            except MastraError as error:  # one damaged run must not stop the others
+                get_logger("mastra.workflows").error("%s", error.message)
+                run.fail(error)
+
+    async def _refresh_run(
+        self, run: DurableRun, state: RunState | None, execution: Execution | None
+    ) -> None:
+        if execution is not None and self._executions.get(run.id) is execution:
+            await _update_execution(execution, state)
+        if state is None:
+            run.mark_deleted()
+        elif run.is_behind(state):
+            await run.refresh()
+
+
+async def _update_execution(execution: Execution, state: RunState | None) -> None:
+    """Stop an execution that no longer holds its run, or else read the answers to its waits."""
+    fence = (execution.row.holder, execution.row.attempt)
+    if state is None or (state.holder, state.attempt) != fence:
+        execution.abandon()
+    elif state.answers > execution.answer_count:
+        await execution.add_answers()

@@ -1,0 +1,1 @@
+"""Agent runs of other servers that share the database."""
