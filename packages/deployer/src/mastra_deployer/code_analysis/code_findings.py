@@ -1,7 +1,8 @@
 """Find code of an app that a platform without threads, sockets or a disk cannot run.
 
 Some platforms also import the app once, and start each instance from that state. On such a
-platform, values that the import reads or makes at random are the same in all instances.
+platform, a random number that the app draws during its import is the same in all instances. So is a
+value that the app reads during its import.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class App:
         self.server = None  # once it starts
 
     def prepare(self, orders):
-        """Set the import path, and import the libraries, which no save changes."""
+        """Set the import path, and import the libraries, which all reloads share."""
         self.orders = orders
         for directory in orders["runtime"]:
             site.addsitedir(directory)  # last on the path: the project's own packages come first

@@ -92,7 +92,7 @@ def _convert_errors(file: Path) -> Iterator[None]:
 
 
 def is_trusted_host(host: str) -> bool:
-    """Return whether the user trusts a host, in the store or in ``MASTRA_TRUST``.
+    """Return whether the trust store or ``MASTRA_TRUST`` contains a host.
 
     Only the real environment is read, because ``.env`` is a file of the project.
 

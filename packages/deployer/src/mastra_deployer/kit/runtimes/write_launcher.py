@@ -72,7 +72,8 @@ def _check_name(file: Path, manifest: BundleManifest) -> None:
             raise BundleError(
                 f"The bundle's file {file.name!r} would hide the module {file.stem!r} of the app "
                 "or of a dependency.",
-                f"Rename the module {file.stem!r}, or change the name of the file in the deployer.",
+                f"Rename the module {file.stem!r}. Or let the deployer write its launcher to a "
+                "file with another name.",
             )
 
 
