@@ -240,6 +240,18 @@ def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url
         assert time.monotonic() < deadline
 
 
+def test_a_close_waits_for_connections_that_are_being_opened(postgres_url):
+    async def main():
+        pool = create_pool(postgres_url)
+        opening = asyncio.create_task(pool.open())
+        await asyncio.sleep(0)
+        await pool.close()
+        assert opening.done()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
 def test_notifications_arrive(postgres_url):
     async def notify():
         pool = create_pool(postgres_url)
