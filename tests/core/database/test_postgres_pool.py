@@ -163,13 +163,13 @@ def test_a_change_finds_the_primary_after_a_failover(postgres_url):
     become_replica = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 
     async def change():
-        pool = create_pool(postgres_url, max_connections=3)
+        pool = create_pool(postgres_url, max_connections=12)
 
         async def demote(connection):  # as a primary that has become a replica
             await connection.execute(become_replica)
             await asyncio.sleep(0.2)
 
-        await asyncio.gather(*(pool.read(demote) for _ in range(3)))
+        await asyncio.gather(*(pool.read(demote) for _ in range(12)))
         rows = await pool.run(fetch("UPDATE example SET size = 7 WHERE id = 1 RETURNING size"))
         await pool.close()
         return rows
