@@ -163,13 +163,13 @@ def test_a_change_finds_the_primary_after_a_failover(postgres_url):
     become_replica = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
 
     async def change():
-        pool = create_pool(postgres_url, max_connections=3)
+        pool = create_pool(postgres_url, max_connections=12)
 
         async def demote(connection):  # as a primary that has become a replica
             await connection.execute(become_replica)
             await asyncio.sleep(0.2)
 
-        await asyncio.gather(*(pool.read(demote) for _ in range(3)))
+        await asyncio.gather(*(pool.read(demote) for _ in range(12)))
         rows = await pool.run(fetch("UPDATE example SET size = 7 WHERE id = 1 RETURNING size"))
         await pool.close()
         return rows
@@ -238,6 +238,18 @@ def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url
     deadline = time.monotonic() + 10
     while postgres_server.execute(count) != [(0,)]:
         assert time.monotonic() < deadline
+
+
+def test_a_close_waits_for_connections_that_are_being_opened(postgres_url):
+    async def main():
+        pool = create_pool(postgres_url)
+        opening = asyncio.create_task(pool.open())
+        await asyncio.sleep(0)
+        await pool.close()
+        assert opening.done()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_notifications_arrive(postgres_url):

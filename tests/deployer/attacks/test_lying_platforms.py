@@ -263,7 +263,7 @@ OWN_CLIENTS = {
     "http/client.py": "the client of connect",
     "http/origin_transport.py": "its connections",
     "pipeline/smoke_test.py": "requests the deployed app over the kit's connections, with limits",
-    "testing/recording_proxy.py": "the proxy of the conformance suite",
+    "proxy/recording_proxy.py": "the proxy of the conformance suite",
     "runtimes/preview_proxy.py": "the local proxy of a preview",
     "testing/preview_process.py": "the conformance suite's requests to a preview",
     "acceptance/app_process.py": "the acceptance suite's requests to the app under test",

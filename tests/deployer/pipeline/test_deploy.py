@@ -661,6 +661,15 @@ def test_an_interrupt_says_what_is_live(world, call, bend, arguments, sentences)
     world.deploy(*arguments).ok()
 
 
+def test_an_interrupt_repeats_no_secret(world):
+    world.write(bend={"interrupt": "test"})
+    for option in ([], ["--json"]):
+        done = world.deploy("-s", f"url={world.site.url}/{TOKEN}", *option)
+        assert done.code == 130
+        output = done.json["error"]["hint"] if option else done.err
+        assert "/****" in output and TOKEN not in output
+
+
 def test_an_interrupted_rollback_says_what_is_live(world):
     world.deploy("--prod").ok()
     world.write(bend={"interrupt": "rollback"})

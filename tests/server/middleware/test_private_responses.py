@@ -41,6 +41,24 @@ def test_responses_to_authenticated_callers_are_not_stored(serve):
             assert "cache-control" not in server.http.get(path).headers
 
 
+class CopyScope:
+    """Pass on a copy of the scope, as routers of ASGI applications do."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app({**scope}, receive, send)
+
+
+def test_a_middleware_that_copies_the_scope(serve):
+    settings = Server(auth=ApiKeys({"ann": Secret("key-of-ann")}, restrict_memory=True))
+    with serve(server=settings, server_middleware=[CopyScope]) as server:
+        answer = server.http.get("/api/agents", headers=KEY)
+        assert answer.headers.get_list("cache-control") == ["no-store"]
+        assert "cache-control" not in server.http.get("/health").headers
+
+
 def test_a_middleware_that_names_the_caller(serve):
     async def set_resource(request, next):
         if user := request.headers.get("x-user"):

@@ -144,3 +144,26 @@ def test_the_owner_of_a_run(tmp_path):
     assert (canceled["resourceId"], canceled["status"]) == ("bob", "canceled")
     shown = run_mastra("runs", "show", "same", "--resource", "ann", cwd=tmp_path).ok()
     assert "asking  suspended" in shown.out
+
+
+def test_the_run_of_an_owner_and_the_run_for_the_owner(tmp_path):
+    """Without an owner, the run that an operator has created is meant; with it, the owner's own."""
+    write_project(tmp_path, {"src/mastra/index.py": ECHO})
+
+    async def start_runs():
+        engine = DurableEngine(f"sqlite:///{tmp_path}/mastra.db")
+        for number, is_confined in ((1, True), (2, False)):
+            run = await engine.create(ASKING, "same", "ann", is_confined=is_confined)
+            await engine.start(run, number)
+            await run.wait()
+        found = await engine.get(ASKING, "same", "ann")
+        assert found.record.input == 1
+        await engine.cancel(found)
+        await engine.close()
+
+    asyncio.run(start_runs())
+    shown = run_mastra("runs", "show", "same", "--json", cwd=tmp_path).ok().json["run"]
+    assert shown["status"] == "suspended"
+    command = ("runs", "show", "same", "--resource", "ann", "--json")
+    shown = run_mastra(*command, cwd=tmp_path).ok().json["run"]
+    assert shown["status"] == "canceled"

@@ -58,9 +58,10 @@ class LoopPool:
             await asyncio.sleep(0)  # the check begins with taking all connections from the pool
 
     async def close(self) -> None:
-        """Close the connections."""
-        pool, closer = self._pool, self._closer
-        self._pool = self._closer = None
+        """Close the connections, also those that are being opened."""
+        async with self._opening:
+            pool, closer = self._pool, self._closer
+            self._pool = self._closer = None
         if pool is None or closer is None:
             return
         closer.cancel()

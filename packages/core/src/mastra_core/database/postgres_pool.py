@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -123,14 +124,14 @@ class PostgresPool:
         await self.open()
         from psycopg import Error
 
-        for number in range(_MAX_TRIES):
+        for number in itertools.count(1):
             attempt = create_attempt()
             try:
                 async with self._acquire() as connection, _close_if_read_only(connection):
                     return await attempt.run(connection)
             except Error as error:
                 may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
-                if number == _MAX_TRIES - 1 or not may_repeat:
+                if number >= self._get_max_tries(error) or not may_repeat:
                     raise to_storage_error(error, self.url.display) from error
                 await self._prepare_repetition(error, number)
             except UnicodeEncodeError as error:
@@ -184,10 +185,15 @@ class PostgresPool:
             await pool.putconn(borrowed)
         _raise_lost_cancellation(count)
 
+    def _get_max_tries(self, error: Error) -> int:
+        """Return the maximum number of calls of a function after an error."""
+        is_read_only = error.sqlstate == _READ_ONLY  # after a failover, on each idle connection
+        return _MAX_TRIES + self._max_connections if is_read_only else _MAX_TRIES
+
     async def _prepare_repetition(self, error: Any, number: int) -> None:
         """Wait before a transaction is repeated, and discard lost connections."""
         if not is_connection_lost(error):
-            await asyncio.sleep(random.uniform(0, 0.01 * (number + 1)))  # noqa: S311  # no secret
+            await asyncio.sleep(random.uniform(0, 0.01 * number))  # noqa: S311  # no secret
         else:
             await self._get_connections().discard_lost()
 

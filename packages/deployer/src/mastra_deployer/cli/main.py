@@ -147,11 +147,13 @@ def _print_interrupt(error: BaseException | None, *, as_json: bool) -> int:
     from mastra_deployer.pipeline.interrupt import DeployInterrupt
 
     if isinstance(error, DeployInterrupt):
-        if as_json:
-            _print_json(error, error.message, error.hint, _INTERRUPTED)
         from mastra_deployer.cli.terminal import print_message
+        from mastra_deployer.output.masking import mask
 
-        print_message("note", "cyan", error.message, error.hint)
+        message, hint = mask(error.message), mask(error.hint)
+        if as_json:
+            _print_json(error, message, hint, _INTERRUPTED)
+        print_message("note", "cyan", message, hint)
     return _INTERRUPTED
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -139,7 +138,9 @@ class FrameLog:
         """
         lost = reader.position < self._first
         frames, size = list[bytes](), 0
-        for frame in itertools.islice(self._frames, max(reader.position - self._first, 0), None):
+        # By index, because most readers are near the end of a long log.
+        for index in range(max(reader.position - self._first, 0), len(self._frames)):
+            frame = self._frames[index]
             size += len(frame)
             if frames and size > MAX_CHUNK:
                 break

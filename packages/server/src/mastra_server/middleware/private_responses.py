@@ -31,9 +31,11 @@ class PrivateResponses:
         :param receive: the ASGI receive callable.
         :param send: the ASGI send callable.
         """
+        # Created here, because a middleware may pass on a copy of the scope.
+        context = scope.setdefault(CONTEXT_KEY, {})
 
         def send_with_header(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and scope.get(CONTEXT_KEY):
+            if message["type"] == "http.response.start" and context:
                 headers = [*message.get("headers", ())]
                 if all(name.lower() != _HEADER[0] for name, _ in headers):
                     message["headers"] = [*headers, _HEADER]

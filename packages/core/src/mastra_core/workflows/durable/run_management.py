@@ -92,8 +92,8 @@ class RunManager:
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run; any by default. A run whose creator is not confined
-            is then preferred.
+        :param resource: the owner of the run; any by default. A run that the owner itself has
+            created is preferred, and then a run whose creator is not confined.
         :raises NotFound: when there is no such run.
         :raises InvalidInput: when several workflows have such a run.
         :raises Conflict: when several owners have such a run.
@@ -110,11 +110,13 @@ class RunManager:
                 f"Several workflows have a run with the id {run_id!r}: {names}.",
                 "Name the workflow: --workflow NAME",
             )
-        # As in the engine, a run whose creator is not confined is preferred.
-        runs = found if len(found) == 1 else [each for each in found if not each.row.scope]
-        if not runs:
+        runs = {each.row.scope: each for each in found}
+        for scope in (resource, ""):  # as in the engine
+            if scope in runs:
+                return runs[scope]
+        if len(found) > 1:
             raise build_ambiguity(run_id)
-        return runs[0]
+        return found[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
         """Return the parent run, which has started ``run``; ``None`` if none is stored.

@@ -65,22 +65,18 @@ async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
     remaining = [task for task in tasks if not task.done()]
     for task in remaining:
         task.cancel()
-        task.add_done_callback(_retrieve_exception)
+        task.add_done_callback(retrieve_exception)
     for task in tasks:
         if task.done():
-            _retrieve_exception(task)
+            retrieve_exception(task)
     if remaining:
         await asyncio.wait(remaining, timeout=CANCEL_GRACE)
 
 
-def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception of a task; otherwise asyncio would log it."""
-    if not task.cancelled():
-        task.exception()
-
-
 def retrieve_exception(task: asyncio.Task[Any]) -> None:
     """Retrieve the exception of a task, because another place reports the exception.
+
+    Otherwise asyncio would log the exception.
 
     :param task: the task; it has ended.
     """
