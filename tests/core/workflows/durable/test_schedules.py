@@ -235,6 +235,7 @@ def test_expression_of_a_dead_process_rests_no_schedule(database_url, monkeypatc
         async with open_engines(database_url, "new", workflows=[SECONDS]) as (new,):
             await wait_for(new.schedules.list)
             async with open_engines(database_url, "old-1", workflows=[old]):
+                await wait_for(lambda: has_member(new, "old-1"))
                 async with open_engines(database_url, "old-2", workflows=[old]):
                     await wait_for(lambda: has_member(new, "old-2"))
                 # The other process of the old version keeps its expression.
