@@ -335,6 +335,36 @@ def test_a_signal_handler_may_log_while_a_line_is_queued():
     assert len(lines) == int(done.stdout)
 
 
+INTERRUPTED_START = """
+import threading
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+logger = create_logger(format="json")
+find_pipeline(logger).start()
+start_thread = threading.Thread.start
+
+def start_and_log(thread):
+    start_thread(thread)
+    logger.info("signal")  # as a signal handler does that interrupts the start
+
+threading.Thread.start = start_and_log
+logger.info("line")
+print([thread.name for thread in threading.enumerate()].count("mastra-logs"))
+find_pipeline(logger).stop()
+"""
+
+
+def test_a_signal_handler_that_interrupts_the_start_makes_no_second_thread():
+    """Two threads would write at once, and only one of them would be stopped."""
+    done = run_script(INTERRUPTED_START)
+    assert sorted(json.loads(line)["msg"] for line in done.stderr.splitlines()) == [
+        "line",
+        "signal",
+    ]
+    assert done.stdout == "1\n"
+
+
 AT_EXIT = """
 import atexit, logging
 from mastra_core import create_logger

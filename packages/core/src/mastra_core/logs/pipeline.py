@@ -49,6 +49,7 @@ class LogPipeline(logging.Handler):
         self._losses = Losses()
         self._writer: BackgroundWriter | None = None
         self._start_lock = threading.RLock()
+        self._is_starting = False
         self._servers = 0  # how many servers run with this logger
         self._is_abandoned = False  # whether the writer hangs in a destination
         self._has_exit_hooks = False
@@ -204,10 +205,16 @@ class LogPipeline(logging.Handler):
             and not self._is_abandoned
         ):
             with self._start_lock:  # two threads may log their first lines at once
+                if self._is_starting:  # a signal handler interrupts the start: it writes itself
+                    return None
                 if self._writer is None:
-                    self._writer = BackgroundWriter(
-                        self._write_batch, self._count_unformatted, self.lock
-                    )
+                    self._is_starting = True
+                    try:
+                        self._writer = BackgroundWriter(
+                            self._write_batch, self._count_unformatted, self.lock
+                        )
+                    finally:
+                        self._is_starting = False
         return self._writer
 
     def _write_batch(self, transport: LogTransport, lines: list[Any]) -> None:
@@ -262,7 +269,7 @@ class LogPipeline(logging.Handler):
 
     def _forget_writer(self) -> None:
         """Write without a thread in a child process, because a fork copies no threads."""
-        self._writer, self._servers = None, 0
+        self._writer, self._servers, self._is_starting = None, 0, False
         self._start_lock = threading.RLock()
 
 
