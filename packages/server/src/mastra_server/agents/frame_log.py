@@ -95,8 +95,7 @@ class FrameLog:
         for frame in frames:
             self._frames.append(frame)
             self.size += len(frame)
-        for reader in self._readers:
-            reader.wakeup.set()
+        self.wake_readers()
         # The first comparison is for speed: a small log fits into any budget.
         return (self.size > MIN_BYTES or len(self._frames) > MAX_FRAMES) and self._is_full
 
