@@ -23,8 +23,8 @@ _OTHERS = (
 def summarize_exception(error: BaseException) -> tuple[str, tuple[str, ...]]:
     """Return one line for an exception, and the frames of the user's code that led to it.
 
-    The line contains the innermost frame. The other frames are returned from the innermost to the
-    outermost. Frames of the framework and of other packages are left out.
+    The line contains the innermost frame. The frames outside of it follow, from the inside out.
+    Frames of the framework and of other packages are left out.
 
     :param error: the exception.
     """

@@ -10,7 +10,7 @@ __all__ = ("AgentWrapper",)
 
 
 class AgentWrapper:
-    """Runs another agent, and has the description and all other attributes of that agent.
+    """Runs another agent; an attribute that a subclass does not define is that agent's.
 
     :param agent: the agent to run.
     """

@@ -8,7 +8,7 @@ __all__ = ("RunJournal",)
 
 
 class Parts(Protocol):
-    """Records the parts of a step of a workflow."""
+    """Records the outcome of each part of a workflow step, so that no part is executed twice."""
 
     def find(self, name: str) -> Any:
         """Return the recorded outcome of a part, or ``None``.
@@ -38,8 +38,8 @@ class RunJournal:
 
     :param parts: the parts of the step that executes the run.
     :param live: whether the answers of the model are streamed.
-    :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
-        as soon as the model has answered in this process.
+    :param is_repeated: whether an earlier process has begun the run. Once the model has answered in
+        this process, the attribute is false.
     :param prefix: the beginning of all names, for an agent that is called as a tool.
     :ivar turn: the number of requests to the model so far.
     :ivar is_replaying: whether the events of the current turn come from a recorded answer.

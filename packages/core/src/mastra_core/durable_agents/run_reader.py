@@ -56,7 +56,7 @@ def _may_be_last(event: AgentEvent | None) -> TypeGuard[Failure | Finish]:
 
 
 def _complete_last(event: RunFinished, last: Failure | Finish | None) -> Failure | Finish | None:
-    """Return the last event of an agent whose run has ended; the result has the history."""
+    """Return the event that ends an agent's run, with the history from the workflow's result."""
     if isinstance(last, Finish):
         if event.status == "success":
             return msgspec.structs.replace(last, history=base64.b64decode(event.result or ""))

@@ -115,9 +115,9 @@ class BackgroundWriter:
     def _format_entries(
         self, pairs: Sequence[tuple[Sequence[LogTransport], LogEntry]]
     ) -> list[str | None]:
-        """Return the line of each entry; count an entry that cannot be formatted as lost.
+        """Return the line of each entry, or ``None`` for an entry that cannot be formatted.
 
-        The line of a lost entry is ``None``.
+        The log counts such an entry as lost.
         """
         try:
             return [*format_entries([entry for _, entry in pairs])]

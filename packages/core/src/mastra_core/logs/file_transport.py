@@ -144,8 +144,8 @@ class FileTransport(LogTransport):
 def _lock_file(descriptor: int) -> Iterator[None]:
     """Hold a lock of a file, so that one process at a time renames it.
 
-    On Windows and on a file system without locks, nothing is locked: processes that rename the file
-    at the same moment shift its backups twice, and lose no line of the current file.
+    Windows and some file systems have no such locks. There, two processes may rename the file at
+    the same moment. This moves its backups by two numbers, but no line of the current file is lost.
     """
     try:
         import fcntl

@@ -226,7 +226,7 @@ class _Sender(threading.Thread):
 
 
 def _parse_delay(text: str) -> float:
-    """Return the seconds of a header ``retry-after``; 0 for a date or without a header."""
+    """Return the seconds that a ``retry-after`` header names; 0 if it is empty or a date."""
     return min(float(text), _MAX_DELAY) if text.isascii() and text.isdigit() else 0.0
 
 

@@ -18,7 +18,7 @@ _step: contextvars.ContextVar[str] = contextvars.ContextVar("log_step", default=
 
 @contextlib.contextmanager
 def bind_log_fields(**fields: Any) -> Iterator[None]:
-    """Add fields to the lines that a block logs, and that the tasks and threads it starts log.
+    """Add fields to all lines that are logged in a block, and in tasks and threads that it starts.
 
     A field shows ``****`` if its name is the name of a credential.
 
@@ -35,7 +35,7 @@ def bind_log_fields(**fields: Any) -> Iterator[None]:
 def set_log_fields(**fields: Any) -> None:
     """Add fields to the lines of the present task, until the task ends.
 
-    A generator uses this function, because each of its parts may be driven by another task.
+    A generator cannot use ``bind_log_fields``, because different tasks may run its parts.
 
     :param fields: the fields; a field replaces an earlier field with the same name.
     """

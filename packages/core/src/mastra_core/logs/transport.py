@@ -65,8 +65,8 @@ class LogTransport:
         """Write lines.
 
         :param lines: the lines, as ``format`` returned them.
-        :raises LinesLost: when some lines could not be written. If another exception is raised, all
-            lines are counted as lost.
+        :raises LinesLost: when some lines could not be written. After any other exception, the log
+            counts all of these lines as lost.
         """
         raise NotImplementedError
 

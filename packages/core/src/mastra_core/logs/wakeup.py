@@ -11,9 +11,9 @@ __all__ = ("Wakeup",)
 class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
-    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may run in
-    the middle of such a method. If either of them sets the same event, it waits for this lock
-    forever.
+    The methods of ``threading.Event`` hold a lock. A signal handler or a finalizer may run while
+    one of these methods holds the lock. If this code then sets the same event, it waits for the
+    lock forever.
     """
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ class RunMemory:
     :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
-    :ivar run_input: the input of the agent: the caller's input with the earlier messages.
+    :ivar run_input: the input that the agent gets: stored messages and the caller's input.
     :ivar message_id: the id under which the answer is stored.
     """
 
@@ -327,8 +327,8 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    If ``run_input`` has decisions, the message contains the calls that wait for these decisions.
-    Otherwise, the caller has sent the message as the last one of the conversation.
+    If ``run_input`` has decisions, this is the message with the calls that wait for them. Without
+    decisions, it is the last message of the caller's conversation.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":
@@ -381,8 +381,8 @@ def _find_native_history(
 ) -> History | None:
     """Return the thread's history in the framework's format, if the run can use it.
 
-    This agent must have written the history, and the thread must have no later message. The run
-    must add exactly one message, which comes from the user. A history with too many turns is
+    This agent must have written the history, and the thread must have no later message. The input
+    of the run must have exactly one new message, from the user. A history with too many turns is
     shortened. If the agent cannot shorten it, the history is not used.
     """
     history = recall.history

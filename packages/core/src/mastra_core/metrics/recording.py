@@ -20,8 +20,8 @@ class MetricRecorder(Protocol):
         """Record a value.
 
         :param metric: the metric.
-        :param value: an amount for ``counter`` and ``active``, the present number for ``level``, a
-            time for ``oldest``, seconds for ``duration``.
+        :param value: for ``counter`` and ``active`` the number to add, for ``level`` the present
+            number, for ``oldest`` a time, and for ``duration`` seconds.
         :param labels: the values of the labels of the metric.
         """
 

@@ -21,7 +21,8 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
         would not find them.
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
-    :param shares_responses: whether all processes know the responses of the Responses API.
+    :param shares_responses: whether the storage keeps the responses of the Responses API, so that
+        every process can read them.
     :param body_limit: maximum bytes of a request body, if the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
@@ -58,10 +59,10 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
     :param serve: the default settings of the server that the launcher starts.
-    :param registry: agents, workflows and tools: each registration key, mapped to an id.
+    :param registry: ids of the agents, workflows and tools, by registration key.
     :param variables: agents, mapped to environment variables, one of which the agent's model needs.
-    :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
-        steps that suspend a run.
+    :param suspending_steps: if only one process knows the runs of workflows: each workflow with
+        steps that suspend a run, mapped to the paths of these steps.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
         ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
         empty without workflows.

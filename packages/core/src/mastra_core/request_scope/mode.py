@@ -17,7 +17,8 @@ _hold: Hold | None = None
 def enable_request_scope(hold: Hold) -> None:
     """Keep every timer, task and future within the request that created it.
 
-    The entry of a platform calls this function before it imports the application.
+    On platforms that need it, the entry module calls this function before it imports the
+    application.
 
     :param hold: keeps the current request alive until an awaitable ends, as ``waitUntil`` of
         Cloudflare Workers does.

@@ -139,7 +139,7 @@ class AgentRun:
     async def _iter_calls(
         self, response: ModelResponse, calls: Sequence[ToolCallPart]
     ) -> AsyncGenerator[AgentEvent]:
-        """Read the answer from the calls of a response, and execute the other calls."""
+        """Read the run's answer if the model gave it as a call, and execute all other calls."""
         answer: Answer | None = None
         results: list[ModelRequestPart] = []
         others = list(calls)

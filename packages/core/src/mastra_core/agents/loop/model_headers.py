@@ -45,7 +45,7 @@ def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[No
 
 
 def _list_models(model: Model) -> Iterator[Model]:
-    """Yield the models that a fallback or a wrapper contains, or else the model itself."""
+    """Yield the models inside of a ``FallbackModel`` or a wrapper; for any other model, itself."""
     if isinstance(model, FallbackModel):
         for each in model.models:
             yield from _list_models(each)

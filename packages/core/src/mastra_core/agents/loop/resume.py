@@ -29,7 +29,7 @@ _INTERRUPTED = "The tool call was interrupted, so it has no result."
 class Resumption:
     """The decisions about the calls that wait at the end of the history.
 
-    :param parts: the model's calls.
+    :param parts: the calls as the model wrote them.
     :param calls: the calls to execute.
     :param results: the results of declined calls, and of calls that the caller has executed.
     """

@@ -2,8 +2,9 @@
 
 A caller's schema must not make the server load an address or spend unlimited time. Therefore the
 server evaluates a copy of the schema without patterns, in which each reference is replaced with its
-target. The copy has a maximum size. If a part of the schema is not in the copy, the server does not
-check what this part requires. The model receives the whole schema.
+target. The copy of the schema has a maximum size. If a part of the schema is not in the copy, the
+server does not check what this part requires. The model itself still receives the caller's whole
+schema.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
 
 
 def _compile(schema: Any) -> Callable[[Any], Any]:
-    """Compile a schema, without detailed messages, which would make the code much larger."""
+    """Compile a schema to a function; its error messages are brief, which keeps the code small."""
     import fastjsonschema
 
     validate: Callable[[Any], Any] = fastjsonschema.compile(

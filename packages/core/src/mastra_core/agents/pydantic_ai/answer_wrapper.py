@@ -82,7 +82,7 @@ def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _move_references(value: Any) -> Any:
-    """Return a part of a schema, with references changed to the new place of the root."""
+    """Return a part of a schema, in which references to the old root point to its new place."""
     if isinstance(value, list):
         return [_move_references(each) for each in value]
     if not isinstance(value, dict):

@@ -111,7 +111,7 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
 def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
     """Build the capability that forces a tool call in the first turn.
 
-    A resumed run is already past its first turn.
+    A resumed run gets no such capability, because its first turn was before it was suspended.
 
     :param run_input: the input of the run.
     """

@@ -16,7 +16,7 @@ class _Message(msgspec.Struct):
 
     @property
     def starts_turn(self) -> bool:
-        """Whether the message begins a turn, so that the history can be cut before it."""
+        """Whether the message begins a turn; a shortened history must start with such a message."""
         kinds = {part.part_kind for part in self.parts}
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 
