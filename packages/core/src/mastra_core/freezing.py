@@ -83,8 +83,8 @@ def get_deferral() -> Deferral | None:
 def collect_tasks() -> Iterator[list[asyncio.Task[Any]]]:
     """Collect the tasks of the block that must end before the process is frozen.
 
-    The server uses such a block for each request, and completes the response when the tasks have
-    ended.
+    The server calls this function for each request, and completes the response when these tasks
+    have ended.
 
     :returns: a context manager that gives the list of the tasks.
     """

@@ -8,9 +8,9 @@
 This module loads pluggy, so only the ``mastra`` command imports it, never an app. A deployer is a
 module, or any other object, that implements ``DeployerSpec``. An entry point of the group
 ``mastra.deployers`` names the deployer. An ambient plugin implements only ``PluginSpec``. An entry
-point of the group ``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook
-would return a coroutine, never ``None``, so it could not decline.) An implementation has only the
-parameters that it needs.
+point of the group ``mastra.plugins`` names the plugin. All hooks are synchronous, because an async
+hook would return a coroutine and so could not decline with ``None``. An implementation may leave
+out parameters that it does not need.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -201,8 +201,8 @@ class DeployerSpec:
     ) -> Deployment:
         """Deploy the bundle.
 
-        After an interruption, the app must be either unchanged or completely replaced. The next
-        deploy must not repeat uploads.
+        If this hook is interrupted, the app must be either unchanged or completely replaced, and
+        the next deploy must not repeat finished uploads.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.

@@ -467,7 +467,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port, because macOS lets two processes bind one."""
+    """Return whether a process listens on a port, which on macOS another process can bind, too."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

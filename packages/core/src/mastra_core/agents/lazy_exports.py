@@ -38,7 +38,8 @@ class _Export(NamedTuple):
     """The module and the attribute from which a package imports a name.
 
     :param source: the absolute name of the module.
-    :param attribute: the name in that module; a submodule, if ``source`` is the package itself.
+    :param attribute: a name that this module defines, or the name of a submodule if ``source`` is
+        the package itself.
     """
 
     source: str
@@ -132,7 +133,7 @@ def _record_import(
 
     :param name: the name in the import statement, without its leading dots.
     :param namespace: the globals of the package whose code contains the import statement.
-    :param local_names: the local names at the statement, which are the names of the package.
+    :param local_names: the local names at the statement, which are the same globals.
     :param names: the imported names.
     :param level: the number of leading dots.
     """

@@ -50,7 +50,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     :param agents: the agents that this agent can call, by key.
     :param output_schema: JSON Schema of the structured answer, ``None`` for text.
     :param requires: modules that are imported at run time.
-    :param variables: environment variables, one of which the provider needs at run time.
+    :param variables: environment variables, of which the provider needs one at run time.
     """
 
     instructions: str = ""

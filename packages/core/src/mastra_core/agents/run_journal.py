@@ -33,8 +33,8 @@ class Parts(Protocol):
 class RunJournal:
     """Records the finished calls of one run, so that another process does not repeat them.
 
-    The number of a turn counts the requests to the model. Each execution of the run makes the same
-    requests, because it uses the recorded answers and results. The numbers are therefore the same.
+    An answer of the model is recorded under the number of its request. A process that repeats the
+    run uses the recorded answers and results, so its requests have the same numbers.
 
     :param parts: the parts of the step that executes the run.
     :param live: whether the answers of the model are streamed.

@@ -100,8 +100,8 @@ class PostgresPool:
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
-        :param writes: whether the function changes data. If it does not, it is called again also if
-            the connection was lost during the commit.
+        :param writes: whether the function changes data. A function that only reads is also called
+            again if the connection was lost during the commit.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """

@@ -24,7 +24,7 @@ _CANCELED = Failure(message="The run was canceled.", kind="RunCanceled", status=
 async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEvent]:
     """Yield the events of an agent, until its run ends or is suspended.
 
-    A failure that a restart of the run has overcome is not yielded.
+    If a run failed and was then restarted, the event of this failure is left out.
 
     :param run: the run of the agent's workflow.
     :param offset: the number of events of the workflow to skip.

@@ -81,7 +81,7 @@ class CallerCache(Generic[K, V]):
 
         :param key: the key.
         :param value: the value.
-        :param caller: the caller for whom the entry is counted.
+        :param caller: the caller to whose share of the cache the entry counts.
         :param size: the bytes that the entry takes.
         """
         self.pop(key)

@@ -186,7 +186,7 @@ class _Sender(threading.Thread):
         self.wakeup.set()
 
     def abandon(self) -> int:
-        """Return the number of lines that are being sent, which count as lost from then on."""
+        """Count the lines that are being sent as lost from now on, and return their number."""
         with self._lock:
             count, self._sending = self._sending, 0
         return count

@@ -45,8 +45,8 @@ def set_log_fields(**fields: Any) -> None:
 def set_log_step(step_id: str) -> None:
     """Add the field ``step`` to the lines of the present task.
 
-    Steps are executed more often than lines are logged. The field is therefore added when a line is
-    logged.
+    To save time in steps that log nothing, this function only stores the id, and each line that is
+    logged adds the field.
 
     :param step_id: the id of the step.
     """

@@ -157,7 +157,7 @@ class LogPipeline(logging.Handler):
         transports: Sequence[LogTransport],
         writer: BackgroundWriter,
     ) -> None:
-        """Queue a record for JSON transports; the thread formats a record that cannot change."""
+        """Queue a record for JSON transports; format it now only if a field is a mutable object."""
         try:
             entry = read_entry(record)
             size = measure_entry(entry)

@@ -49,7 +49,7 @@ class McpClient:
     :param only: names of the server's tools to offer; all by default.
     :param requires_approval: whether a person must approve each call; or the names of the tools
         whose calls a person must approve.
-    :param timeout: seconds to connect, and to answer a call.
+    :param timeout: time limit in seconds, for connecting and for the response to each call.
     :raises ConfigError: when both or neither of ``command`` and ``url`` are given, or for text in
         place of a list.
     """

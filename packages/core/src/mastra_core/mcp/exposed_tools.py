@@ -35,7 +35,8 @@ class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
     :param resource: owner of the run that the tool call starts; empty if the caller is not
         restricted to a resource.
     :param thread: conversation of the run that the tool call starts; empty for none.
-    :param name: who that run is counted for; empty for the application itself, which has no limit.
+    :param name: the caller whose limits apply to that run; empty for the application itself, which
+        has no limit.
     """
 
     context: dict[str, Any] = {}

@@ -154,7 +154,7 @@ class Memory:
         metadata: Mapping[str, Any] | None = None,
         new_resource: str | None = None,
     ) -> Thread:
-        """Update the given values of a thread; other callers may update the others meanwhile.
+        """Update only the values that are passed; concurrent updates of other values are kept.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.

@@ -305,9 +305,9 @@ class RunMemory:
 async def _check_ids(
     threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Remove ids of other threads' messages from the input, and return the thread's own ids.
+    """Remove ids of other threads' messages from the input; return the ids that are in this thread.
 
-    The messages that ``recall`` contains are not loaded again.
+    Only messages that ``recall`` does not contain are loaded.
     """
     recalled = {message.id for message in recall.messages}
     ids = dict.fromkeys(message.id for message in run_input.messages if message.id)
@@ -344,7 +344,7 @@ def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | No
 def _list_pending(message: StoredMessage) -> dict[str, Any]:
     """Return the calls that wait for a decision, mapped to the ids of their runs.
 
-    Callers can save messages with any metadata.
+    The function checks each type, because a caller can save a message with any metadata.
     """
     entries = [message.metadata.get(key) for key in (APPROVALS, SUSPENSIONS)]
     return {

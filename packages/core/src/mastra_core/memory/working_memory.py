@@ -74,7 +74,7 @@ class WorkingMemory:
         """Build the tool that updates the notes.
 
         :param threads: the store of the notes.
-        :param owner: id of the thread or resource that the notes are about.
+        :param owner: id of the thread or resource that has the notes.
         :param resource: owner of the thread.
         """
         save = functools.partial(

@@ -45,7 +45,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     The manifest contains no time and no path of the build machine, so the same inputs give the same
     bytes.
 
-    :param format: version of the format.
+    :param format: version of the manifest's format.
     :param target: name of the target, empty in a build.
     :param app: ASGI import string (``mastra_asgi:app``).
     :param paths: directories for ``sys.path``, relative to the bundle, the dependencies last.
@@ -60,18 +60,18 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param optional: environment variables that the app may read.
     :param serve: the default settings of the server that the launcher starts.
     :param registry: ids of the agents, workflows and tools, by registration key.
-    :param variables: agents, mapped to environment variables, one of which the agent's model needs.
+    :param variables: for each agent, environment variables of which its model needs one.
     :param suspending_steps: if only one process knows the runs of workflows: each workflow with
         steps that suspend a run, mapped to the paths of these steps.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
         ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
         empty without workflows.
     :param versions: versions of the packages that built the bundle.
-    :param sizes: apparent bytes of the app and of each distribution.
+    :param sizes: for the app and each distribution, the sum of the sizes of its files in bytes.
     :param executables: files of the bundle that are executable. If a copy has lost the executable
         bits, they are restored from this list.
-    :param stripped: whether compiled libraries ship without symbols. An interpreter that a deployer
-        adds is stripped under the same condition.
+    :param stripped: whether compiled libraries ship without symbols. If so, a deployer that adds an
+        interpreter also removes the interpreter's symbols.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. The digest identifies the whole content of the bundle.

@@ -91,7 +91,7 @@ class Target:
         gets no values, and ``mastra env`` raises an error.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
         ``None`` for all of ``env_stages``. For any other stage of ``env_stages``, each deploy
-        brings its own values, and ``mastra env`` refuses the stage.
+        brings its own values, and ``mastra env`` raises an error.
     :param remote: whether the app runs on another machine than the one that deploys it. If so, the
         check warns about environment variables that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or

@@ -1,4 +1,4 @@
-"""A signal that other requests can set. The waiting task polls the signal with its own timer."""
+"""A signal that other requests can set, because the task that waits for it polls its state."""
 
 from __future__ import annotations
 

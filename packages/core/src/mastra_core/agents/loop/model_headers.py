@@ -1,4 +1,4 @@
-"""Send the ids of a model's span in the HTTP requests of its provider's client."""
+"""Add the ids of a model call's span to the HTTP requests that the provider's client sends."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class OutputFormat:
     shape: AnswerShape
 
     def parse_call(self, call: ToolCallPart) -> Any:
-        """Return the answer of a call of the tool.
+        """Return the answer that a model gave as a call of ``definition``.
 
         :param call: the call.
         :raises ValueError: for an invalid answer.

@@ -65,7 +65,7 @@ class Toolset:
         return joined
 
     def select(self, names: Sequence[str] | None) -> Toolset:
-        """Return a toolset of some tools.
+        """Return a toolset that has only the named tools.
 
         :param names: names of the tools that the model may call; ``None`` for all of them.
         """

@@ -175,7 +175,7 @@ class _Inliner:
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_key(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Convert a keyword; omit ``not`` and the like where they would refuse valid answers."""
+        """Convert a keyword; omit it if its copy is incomplete and would reject valid answers."""
         cuts = self._cuts
         converted = self._convert_value(key, value, targets)
         if converted is _OMITTED:

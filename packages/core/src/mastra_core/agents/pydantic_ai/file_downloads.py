@@ -107,7 +107,7 @@ class _DownloadRefusal(AbstractCapability[Any]):
 
 
 def _mark_message(message: ModelMessage) -> ModelMessage:
-    """Mark the files of a caller; only a request with results of tools may have files of tools."""
+    """Mark the caller's files; a request may also contain files of tools if it has tool results."""
     if not isinstance(message, ModelRequest) or not any(map(_has_content, message.parts)):
         return message
     has_results = any(isinstance(part, ToolReturnPart) for part in message.parts)
@@ -129,7 +129,7 @@ def _mark_part(part: ModelRequestPart, *, only_input: bool) -> ModelRequestPart:
 
 
 def _has_content(part: ModelRequestPart) -> bool:
-    """Return whether a part is a message of a user with more than a text."""
+    """Return whether a part is a user's message that contains more than text."""
     return isinstance(part, UserPromptPart) and not isinstance(part.content, str)
 
 

@@ -38,10 +38,10 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 
 
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-    """Create a completion or a response; insert most arguments into the finished body.
+    """Create a completion or a response; pass most arguments as ``extra_body``.
 
-    To convert an argument to JSON, the SDK compares it with its type at every level, and with every
-    type of a union. pydantic-ai's arguments are JSON builtins already, so this would only take
+    The SDK converts every other argument to JSON, and for this compares it with its type at every
+    level. pydantic-ai's arguments are JSON builtins already, so the conversion would only take
     time.
     """
     extra = options.pop("extra_body", None) or {}

@@ -104,7 +104,9 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return ``tool_choice`` in the first turn only; with forced calls, no run would end."""
+        """Return ``tool_choice`` in the first turn only, so that the model can answer in later
+        turns.
+        """
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 

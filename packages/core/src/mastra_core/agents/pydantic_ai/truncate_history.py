@@ -26,7 +26,7 @@ def truncate_history(history: bytes, turns: int) -> bytes:
 
     :param history: serialised pydantic-ai messages.
     :param turns: how many turns to keep.
-    :returns: the shorter history; empty if it has fewer turns.
+    :returns: the shorter history; empty if ``history`` has fewer than ``turns`` turns.
     """
     messages = msgspec.json.decode(history, type=list[msgspec.Raw])
     decoded = msgspec.json.decode(history, type=list[_Message])
