@@ -26,7 +26,7 @@ def defer_imports(*names: str) -> Iterator[None]:
     ``from NAME import attribute`` imports the module at once. Names that are imported already, and
     names of modules that are not installed, keep their usual meaning.
 
-    :param names: names of modules, without packages in front of them.
+    :param names: names of top-level modules.
     """
     stand_ins: dict[str, ModuleType] = {}
     for name in names:

@@ -246,8 +246,8 @@ class DeployerSpec:
         :param id: the platform's id of the deployment.
         :param report: receives progress and notes.
         :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that created
-            the deployment. The hook stores this text on the platform, like ``mastra_deploy``. The
-            text is empty for a preview, or if the fingerprint is unknown.
+            the deployment. The hook stores the fingerprint on the platform, like ``mastra_deploy``.
+            ``fingerprint`` is empty for a preview, or if it is unknown.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """
@@ -261,8 +261,8 @@ class DeployerSpec:
         :param settings: an instance of ``Target.settings``.
         :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param id: the platform's id of the deployment that gets the traffic. If the id is empty,
-            the previous live deployment gets the traffic. While a canary runs, the live deployment
-            gets it.
+            the traffic goes to the previous live deployment, or during a canary to the live
+            deployment.
         :param report: receives progress and notes.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no earlier deployment.

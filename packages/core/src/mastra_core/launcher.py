@@ -311,8 +311,8 @@ def serve_one(config, listener, announce="", mixins=()):
 def end_imports():
     """Turn garbage collection on, and exclude the imported objects from it.
 
-    Checking these objects at every collection would delay requests. If the app has set a threshold
-    of the garbage collector, it does not change.
+    To check the imported objects at every collection would delay requests. If the app has set
+    thresholds of the garbage collector, they are kept.
     """
     if gc.get_threshold() == DEFAULT_GC_THRESHOLDS:
         gc.set_threshold(GC_THRESHOLD, *DEFAULT_GC_THRESHOLDS[1:])

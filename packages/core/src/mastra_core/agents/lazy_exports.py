@@ -133,7 +133,8 @@ def _record_import(
 
     :param name: the name in the import statement, without its leading dots.
     :param namespace: the globals of the package whose code contains the import statement.
-    :param local_names: the local names at the statement, which are the same globals.
+    :param local_names: the local names at the import statement; at module level, these are the
+        globals.
     :param names: the imported names.
     :param level: the number of leading dots.
     """

@@ -38,9 +38,9 @@ class RunJournal:
 
     :param parts: the parts of the step that executes the run.
     :param live: whether the answers of the model are streamed.
-    :param is_repeated: whether an earlier process has begun the run. Once the model has answered in
-        this process, the attribute is false.
-    :param prefix: the beginning of all names, for an agent that is called as a tool.
+    :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
+        when the model answers in this process for the first time.
+    :param prefix: the beginning of the names of all records, for an agent that is called as a tool.
     :ivar turn: the number of requests to the model so far.
     :ivar is_replaying: whether the events of the current turn come from a recorded answer.
     """

@@ -46,8 +46,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param agent_id: id of the agent.
     :param waiting: the calls that wait for a decision of a person.
     :param history: the framework's own serialised messages.
-    :param run_input: the options of the run that are needed to resume it in another process. They
-        contain no code. They contain no request context either, because it may hold secrets.
+    :param run_input: the options of the run that are needed to resume it in another process. The
+        options contain neither code nor the request context, which may hold secrets.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
     :param resumed: whether the run was suspended and resumed before. A resumed run is stored even
         if its caller has too many runs, because the run would be lost otherwise.

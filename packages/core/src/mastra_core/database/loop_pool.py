@@ -81,8 +81,8 @@ class LoopPool:
 async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
     """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
-    If a worker of the pool is cancelled while it connects, it treats this as a failed connection
-    and continues. An event loop in which nobody has called ``close`` could then never end.
+    A worker of the pool that is cancelled while it connects takes this for a failed connection and
+    continues, so an event loop in which nobody has called ``close`` would never end.
     """
     try:
         await asyncio.get_running_loop().create_future()

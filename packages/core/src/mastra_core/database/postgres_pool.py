@@ -95,8 +95,7 @@ class PostgresPool:
     ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
-        The function is called again after a deadlock, and if the connection was lost before the
-        commit.
+        ``work`` is called again after a deadlock, and if the connection was lost before the commit.
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
@@ -110,7 +109,7 @@ class PostgresPool:
     async def read(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
         """Call a function with a connection in autocommit mode.
 
-        The function is called again if the connection was lost.
+        ``work`` is called again if the connection was lost.
 
         :param work: reads from the connection, and changes nothing.
         :raises InvalidInput: when UTF-8 cannot encode a text.
@@ -141,7 +140,7 @@ class PostgresPool:
     async def listen(self, *channels: str) -> AsyncIterator[str]:
         """Yield the payloads that ``NOTIFY`` sends to channels.
 
-        Each call of this method opens its own connection. The first value is an empty text. It
+        Each call of this method opens its own connection. The first value is an empty text, which
         means that the connection now receives every notification.
 
         :param channels: names of the channels, identifiers in lower case.
@@ -258,15 +257,16 @@ class PostgresPool:
 async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     """Let the server end sessions of a process that is paused or has lost its network connection.
 
-    Without this timeout, the locks of such a session block all other processes. The server may need
-    hours to notice a lost connection. A timeout that the administrator has set is kept.
+    Until the server ends a session, its locks block all other processes. Without a timeout, the
+    server may need hours to notice a lost connection. A timeout that the administrator has set is
+    kept.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
 @contextlib.asynccontextmanager
 async def _close_if_read_only(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """Close a connection whose server refuses changes; the next one may lead to the primary."""
+    """Close a connection whose server refuses changes; a new one may reach the primary server."""
     from psycopg import Error
 
     try:
@@ -293,7 +293,7 @@ def _raise_lost_cancellation(count: int) -> None:
 
 
 class _Attempt(Protocol[T_co]):
-    """One attempt at an access to the database."""
+    """One attempt to call a function with a connection."""
 
     async def run(self, connection: AsyncConnection[Any]) -> T_co:
         """Call the function.

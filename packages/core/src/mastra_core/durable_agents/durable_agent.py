@@ -192,8 +192,9 @@ class DurableAgent(AgentWrapper):
     ) -> AsyncIterator[SuspendedRun]:
         """Yield the suspended runs of a page, and read them in parts of a few runs.
 
-        Other processes may suspend and resume runs in the meantime, so each part begins after the
-        last run of the previous part. A run may no longer be suspended when its events are read.
+        Other processes may suspend and resume runs during these reads, so each part begins after
+        the last run of the previous part. A run may no longer be suspended when its events are
+        read.
         """
         part = msgspec.structs.replace(selection, offset=offset)
         while limit > 0:

@@ -6,10 +6,10 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity that callers share; a caller may hold at most as much as then remains free.
+    """A capacity that callers share; no caller may hold more than it leaves free for the others.
 
-    For example, a single caller that takes small amounts can take half of the capacity. If two
-    callers do so, each can take a third, and the last third remains free for others. An empty
+    For example, a single caller that takes small amounts can take half of the capacity. Two such
+    callers can take a third each, and the last third remains free for other callers. An empty
     caller name means the application itself, which may hold the whole capacity. A caller that holds
     nothing yet may take all that is free. Each operation takes constant time.
 

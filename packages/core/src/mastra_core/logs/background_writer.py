@@ -1,7 +1,8 @@
 """Write log lines in a thread, so that a slow destination never delays a request.
 
 The queue handlers of the standard library write each line by itself, have no limit in bytes, and
-wait without end for a destination that hangs. To import them adds 4 ms to a cold start.
+wait without end for a destination that hangs. Importing these queue handlers adds 4 ms to a cold
+start.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class BackgroundWriter:
     ) -> list[str | None]:
         """Return the line of each entry, or ``None`` for an entry that cannot be formatted.
 
-        The log counts such an entry as lost.
+        An entry that cannot be formatted counts as lost.
         """
         try:
             return [*format_entries([entry for _, entry in pairs])]

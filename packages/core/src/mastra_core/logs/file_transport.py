@@ -144,8 +144,8 @@ class FileTransport(LogTransport):
 def _lock_file(descriptor: int) -> Iterator[None]:
     """Hold a lock of a file, so that one process at a time renames it.
 
-    Windows and some file systems have no such locks. There, two processes may rename the file at
-    the same moment. This moves its backups by two numbers, but no line of the current file is lost.
+    On Windows and on file systems without locks, two processes may rename the file at the same
+    moment, which moves its backups by two numbers but loses no line of the current file.
     """
     try:
         import fcntl

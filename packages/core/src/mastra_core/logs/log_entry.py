@@ -141,7 +141,7 @@ def _build_line(entry: LogEntry) -> dict[str, Any]:
 
 
 def _has_same_name(line: dict[str, Any], entry: LogEntry) -> bool:
-    """Return whether a field of an entry has the name of a field of the line."""
+    """Return whether a field of the caller or the scope has the name of a standard field."""
     names = line.keys()
     return not (names.isdisjoint(entry.scope) and names.isdisjoint(entry.extra))
 

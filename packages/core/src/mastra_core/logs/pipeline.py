@@ -122,7 +122,7 @@ class LogPipeline(logging.Handler):
     def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
-        A record that a transport itself logs goes to the streams only. If the transport got its own
+        A record that a transport itself logs goes to the streams only. If a transport got its own
         record, it could log another one, and so on without end.
         """
         writer = self._get_writer()

@@ -16,9 +16,9 @@ __all__ = ("StreamTransport",)
 class StreamTransport(LogTransport):
     """Writes lines to a text stream.
 
-    Lines for standard output and standard error are written directly to the file descriptor. If the
-    reader of a pipe is slow, the writing thread then holds no lock of the stream, which the
-    interpreter would need at its exit.
+    Lines for standard output and standard error are written directly to the file descriptor. A
+    thread that waits for the reader of a pipe must not hold the stream's lock, because the
+    interpreter needs this lock when it exits.
 
     :param stream: the stream.
     :param formatter: formats the lines.

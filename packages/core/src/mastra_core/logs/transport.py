@@ -31,8 +31,8 @@ class LogTransport:
     """A destination of log lines.
 
     While a server runs, a background thread calls ``write`` with all lines that were logged since
-    its last call. It also formats the JSON lines, except lines with a field that is a mutable
-    object. An overridden ``format`` is called in the thread that logs the line.
+    its last call. The background thread also formats JSON lines, except lines with a mutable object
+    in a field. An overridden ``format`` is called in the thread that logs the line.
 
     :param formatter: formats the lines; JSON by default.
     """

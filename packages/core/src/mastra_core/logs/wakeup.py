@@ -11,9 +11,8 @@ __all__ = ("Wakeup",)
 class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
-    The methods of ``threading.Event`` hold a lock. A signal handler or a finalizer may run while
-    one of these methods holds the lock. If this code then sets the same event, it waits for the
-    lock forever.
+    While a method of ``threading.Event`` holds the event's lock, a signal handler or a finalizer
+    may run in the same thread. If the handler sets the same event, it waits for the lock forever.
     """
 
     def __init__(self) -> None:

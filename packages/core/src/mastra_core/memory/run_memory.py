@@ -328,7 +328,7 @@ def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | No
     """Find the stored message that a run continues.
 
     If ``run_input`` has decisions, this is the message with the calls that wait for them. Without
-    decisions, it is the last message of the caller's conversation.
+    decisions, the continued message is the last one of the caller's conversation.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":
@@ -383,7 +383,7 @@ def _find_native_history(
 
     This agent must have written the history, and the thread must have no later message. The input
     of the run must have exactly one new message, from the user. A history with too many turns is
-    shortened. If the agent cannot shorten it, the history is not used.
+    shortened, or not used if the agent cannot shorten it.
     """
     history = recall.history
     if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):

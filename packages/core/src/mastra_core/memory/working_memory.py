@@ -40,7 +40,7 @@ class WorkingMemory:
     """The working memory of an agent: the form of its notes, and the tool that changes them.
 
     :param template: text to fill in, empty if there is a type.
-    :param type_: type of the notes as JSON, ``None`` if there is a template.
+    :param type_: the type of the notes, which are then JSON; ``None`` if there is a template.
     :param scope: whether each ``thread`` or each ``resource`` has notes of its own.
     """
 
@@ -100,8 +100,8 @@ class WorkingMemory:
     def merge(self, old: str, change: dict[str, Any]) -> str:
         """Return the notes after a change, merged as in RFC 7396.
 
-        If the old notes are not JSON, the change replaces them. Such notes come from a setting with
-        a template.
+        If the old notes are not JSON, because an earlier setting was a template, the change
+        replaces them.
 
         :param old: the notes before the change.
         :param change: the change, JSON builtins.

@@ -14,7 +14,7 @@ OTHER = "other"  # the value in place of further ones
 
 
 class MetricRecorder(Protocol):
-    """Receives measured values, in the thread that measures."""
+    """Receives measured values, in the thread that measures them."""
 
     def record(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Record a value.

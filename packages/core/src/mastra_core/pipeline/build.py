@@ -23,13 +23,13 @@ class Build:
 
     :param directory: the staged files.
     :param platform: the Python version and the wheel platform that the build was staged for.
-    :param manifest: describes the build. Its ``target`` is empty until ``mastra_bundle`` makes a
-        bundle of it.
+    :param manifest: describes the build; ``manifest.target`` is empty until ``mastra_bundle`` makes
+        a bundle of the build.
     :param digests: SHA-256 in hexadecimal of files whose content is known already, so that
         ``Bundle.seal`` does not read them again.
     :param imported: paths, relative to ``directory``, of the bytecode files of modules that the app
-        imports. To make a bundle smaller, a deployer first leaves out the bytecode of all other
-        modules.
+        imports. To make a bundle smaller, a deployer first leaves out the bytecode of modules that
+        are not imported.
     :param standard: dotted names of the modules of the standard library that the app imports.
     """
 

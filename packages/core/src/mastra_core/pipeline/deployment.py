@@ -80,8 +80,8 @@ class Deployment:
     :param reachable: whether a request from this machine reaches the deployment. Without
         ``smoke_headers``, an unreachable deployment is not smoke tested.
     :param smoke_headers: headers that pass a request through the platform's protection.
-    :param sign_smoke: returns further headers for the URL of one request, such as a signature. It
-        is called again for each attempt of the smoke test.
+    :param sign_smoke: returns further headers for the URL of one request, such as a signature. Each
+        attempt of the smoke test calls ``sign_smoke`` again.
     :param draft: whether a deployment to production was created as a draft, and was never live. A
         draft in the state ``building`` remains unpublished when it becomes ready.
     """

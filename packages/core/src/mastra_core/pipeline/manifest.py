@@ -14,7 +14,7 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
 
     :param host: address to bind.
     :param port: port to bind.
-    :param drain: seconds that running requests get after SIGTERM.
+    :param drain: seconds in which running requests can end after SIGTERM.
     :param proxies: addresses whose ``X-Forwarded-*`` headers are trusted.
     :param api_prefix: path of the API.
     :param single_process: whether runs are kept in the memory of one process, so that other workers
@@ -70,8 +70,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param sizes: for the app and each distribution, the sum of the sizes of its files in bytes.
     :param executables: files of the bundle that are executable. If a copy has lost the executable
         bits, they are restored from this list.
-    :param stripped: whether compiled libraries ship without symbols. If so, a deployer that adds an
-        interpreter also removes the interpreter's symbols.
+    :param stripped: whether compiled libraries ship without symbols. If ``stripped`` is true, a
+        deployer also removes the symbols of an interpreter that it adds.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. The digest identifies the whole content of the bundle.

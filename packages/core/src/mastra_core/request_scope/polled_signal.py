@@ -14,7 +14,7 @@ _MAX_INTERVAL = 0.1
 
 
 class PolledSignal:
-    """A signal that wakes a task of the same request at once. A task of another request polls it.
+    """A signal that wakes a task of the same request at once; tasks of other requests poll it.
 
     The intervals between two polls become longer, because each poll takes processor time.
     """

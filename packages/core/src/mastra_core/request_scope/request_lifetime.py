@@ -76,7 +76,7 @@ class RequestLifetime:
 def enter_request() -> Iterator[RequestLifetime]:
     """Make the block, and the tasks that it creates, one request.
 
-    If the request scope is enabled, the server enters such a block for each request.
+    If the request scope is enabled, the server calls this function for each request.
 
     :returns: a context manager that gives the request.
     """

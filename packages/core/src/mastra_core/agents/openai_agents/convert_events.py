@@ -46,7 +46,7 @@ class EventConverter:
         """Convert one event of the SDK.
 
         :param event: the SDK's event.
-        :returns: the events; empty if the SDK's event stands for none.
+        :returns: the events; empty if the SDK's event has no counterpart.
         """
         if event.type == "raw_response_event":
             return self._convert_raw(event.data)

@@ -211,7 +211,7 @@ class _Inliner:
             target = target.get(name) if isinstance(target, dict) else None
             if target is None:
                 raise InvalidInput(
-                    f"The schema of the answer is invalid: {reference!r} refers to nothing in the "
+                    f"The schema of the answer is invalid: {reference!r} has no target in the "
                     "schema.",
                     "Correct the reference, or add the definition that it refers to.",
                 )

@@ -1,4 +1,4 @@
-"""Wrap an answer in a JSON object if it is none, because tool arguments must be an object."""
+"""Wrap an answer of another type in a JSON object, because tool arguments must be an object."""
 
 from __future__ import annotations
 

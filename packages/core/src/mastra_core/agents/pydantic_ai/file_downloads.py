@@ -1,8 +1,7 @@
 """Refuse to download the files that a caller names by URL.
 
 Some providers load a file from its URL themselves. For other providers, pydantic-ai downloads the
-file in this process. With such a download, a caller could make the server send requests to any
-public address.
+file in this process, so a caller could make the server send requests to any public address.
 
 A tool of a user's pydantic-ai agent may name files by URL, too, and such files can be in the same
 request as those of the caller. The identifier of a file says whether the caller sent it, even in a
@@ -41,8 +40,9 @@ class _Refusal(int):
     The value is ``0``, so that pydantic can serialise messages that contain it, for example for a
     span.
 
-    pydantic-ai uses the value as a boolean to decide who loads the file. Before it downloads the
-    file itself, it compares the value with ``allow-local``; this comparison raises the error.
+    pydantic-ai uses the value as a boolean to decide who loads the file. Before pydantic-ai
+    downloads a file itself, it compares the value with ``allow-local``, and this comparison raises
+    the error.
 
     :param url: the URL of the file.
     """

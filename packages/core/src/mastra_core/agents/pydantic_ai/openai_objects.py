@@ -85,8 +85,8 @@ class _ObjectBuilder:
     """Builds objects of one class.
 
     :param class_: the class.
-    :param in_union: whether the object is part of a union. If so, ``model_fields_set`` also
-        contains properties that the class lacks, as it does in the SDK.
+    :param in_union: whether the object is part of a union. In a union, ``model_fields_set`` also
+        contains properties that the class lacks, as in the SDK.
     """
 
     def __init__(self, class_: type[BaseModel], in_union: bool) -> None:

@@ -16,9 +16,9 @@ _ITERATOR = "_source_iter"  # pydantic-ai's name of the iterator that has a lock
 def unlock_stream(stream: StreamedResponse) -> None:
     """Let a stream read its pieces without the lock of pydantic-ai.
 
-    pydantic-ai takes the lock for each piece, so that another task may close the stream meanwhile.
-    Taking the lock takes about as long as decoding a piece, and lets other tasks run in between. A
-    stream without such a lock is left unchanged.
+    pydantic-ai takes the lock for each piece, so that one task may close a stream that another task
+    reads. Taking the lock takes about as long as decoding a piece, and lets other tasks run in
+    between. A stream that has no lock of pydantic-ai is left unchanged.
 
     :param stream: an unread stream; the task that reads it must also close it.
     """

@@ -1,7 +1,7 @@
 """Trace model calls and tools of other frameworks by the events of their runs.
 
 The events are the same for all frameworks, so tracing needs no OpenTelemetry instrumentation of the
-framework. If an application uses one, each call still gets only one span.
+framework. If an application uses such an instrumentation, each call still gets only one span.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ async def _trace(events: Any, run_input: AgentInput) -> AsyncGenerator[AgentEven
 class _RunSpans:
     """The spans of one run; a span is recorded when the model or tool call that it times has ended.
 
-    :param run_input: the input of the run. Its own tools get no span here, because the code that
-        calls them traces them.
+    :param run_input: the input of the run. The tools of this input get no span here, because the
+        code that calls them traces them.
     """
 
     def __init__(self, run_input: AgentInput) -> None:
