@@ -311,7 +311,7 @@ def serve_one(config, listener, announce="", mixins=()):
 def end_imports():
     """Turn garbage collection on, and exclude the imported objects from it.
 
-    To check the imported objects at every collection would delay requests. If the app has set
+    Garbage collections that check the imported objects would delay requests. If the app has set
     thresholds of the garbage collector, they are kept.
     """
     if gc.get_threshold() == DEFAULT_GC_THRESHOLDS:
@@ -467,7 +467,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port, which on macOS another process can bind, too."""
+    """Return whether a process listens on a port, because macOS would let a second one bind it."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

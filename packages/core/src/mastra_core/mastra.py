@@ -57,7 +57,7 @@ class Mastra:
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
     :param deployer: settings of the deployer that ``mastra deploy`` uses. ``mastra deploy`` reads
-        its settings from the source code; no bundle contains them.
+        these settings from the source code, and no bundle contains them.
     :raises ConfigError: for an invalid or duplicate name, or a value of the wrong type.
     """
 

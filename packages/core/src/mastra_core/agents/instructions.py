@@ -23,8 +23,8 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     """Return the instructions of one run.
 
     ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. A template only
-    looks up values and executes nothing. A placeholder that stands in a value itself remains as it
-    is.
+    looks up values and executes nothing. If a value itself contains a placeholder, that placeholder
+    is not replaced.
 
     :param instructions: text, a template, or a function of the request context.
     :param context: the request context.

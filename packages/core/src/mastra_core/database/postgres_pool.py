@@ -309,7 +309,7 @@ class _Attempt(Protocol[T_co]):
 
 
 class _Reading(Generic[T]):
-    """An attempt at a call that only reads, and so needs no transaction."""
+    """One attempt to call a function that only reads, without a transaction."""
 
     def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
         self._work = work

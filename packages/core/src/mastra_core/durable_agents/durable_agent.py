@@ -143,7 +143,7 @@ class DurableAgent(AgentWrapper):
         return read_suspended_run(self.id, record)
 
     async def find_suspended_runs(self, run_id: str) -> list[SuspendedRun]:
-        """Return the suspended runs with this id: at most two, each of another resource.
+        """Return the suspended runs with this id: at most two, which belong to different resources.
 
         :param run_id: the id of the runs.
         """

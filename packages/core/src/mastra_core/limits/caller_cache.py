@@ -133,5 +133,5 @@ class CallerCache(Generic[K, V]):
             self._on_remove(value)
 
     def _measure(self, share: _Share) -> float:
-        """Return the fraction of the cache that a caller uses, by number or by bytes."""
+        """Return the fraction of the cache that a caller uses, in entries or in bytes."""
         return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

@@ -34,7 +34,7 @@ class LogEntry(msgspec.Struct, gc=False):
     :param level: the number of the level.
     :param level_name: the name of the level.
     :param name: the name of the logger.
-    :param message: the message, in which the arguments are inserted.
+    :param message: the message with its arguments inserted.
     :param ids: the ids of the trace and the span; zeros outside of a span.
     :param scope: the fields of the request and the run.
     :param extra: the fields that the caller has passed; credentials are not masked.

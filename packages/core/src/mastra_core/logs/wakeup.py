@@ -12,7 +12,7 @@ class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
     While a method of ``threading.Event`` holds the event's lock, a signal handler or a finalizer
-    may run in the same thread. If the handler sets the same event, it waits for the lock forever.
+    may run in the same thread. A handler that sets the same event would wait for this lock forever.
     """
 
     def __init__(self) -> None:

@@ -327,7 +327,7 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    If ``run_input`` has decisions, this is the message with the calls that wait for them. Without
+    If ``run_input`` has decisions, the continued message has the calls that wait for them. Without
     decisions, the continued message is the last one of the caller's conversation.
     """
     for message in reversed(recall.messages):

@@ -61,8 +61,8 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param serve: the default settings of the server that the launcher starts.
     :param registry: ids of the agents, workflows and tools, by registration key.
     :param variables: for each agent, environment variables of which its model needs one.
-    :param suspending_steps: if only one process knows the runs of workflows: each workflow with
-        steps that suspend a run, mapped to the paths of these steps.
+    :param suspending_steps: for each workflow, the paths of the steps that suspend a run; empty if
+        several processes share the runs.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
         ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
         empty without workflows.

@@ -80,7 +80,8 @@ class Target:
     :param persistent_disk: whether files that the app writes still exist at its next start. Without
         a persistent disk, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
-        persistent disk. With volumes, the warning about a database in a file suggests a volume.
+        persistent disk. If the platform has volumes, the warning about a database in a file
+        suggests one.
     :param short_lived: whether the app runs as many instances, each of which may end at any time.
         For a short-lived app, the check warns about runs and threads that are kept in the memory of
         one process.

@@ -45,7 +45,7 @@ def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[No
 
 
 def _list_models(model: Model) -> Iterator[Model]:
-    """Yield the models inside of a ``FallbackModel`` or a wrapper; for any other model, itself."""
+    """Yield the models in a ``FallbackModel`` or a wrapper; yield any other model itself."""
     if isinstance(model, FallbackModel):
         for each in model.models:
             yield from _list_models(each)

@@ -40,9 +40,9 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
     """Create a completion or a response; pass most arguments as ``extra_body``.
 
-    The SDK converts every other argument to JSON, and for this compares it with its type at every
-    level. pydantic-ai's arguments are JSON builtins already, so the conversion would only take
-    time.
+    The SDK compares each of its own arguments with the argument's type, at every level, to convert
+    it to JSON. The arguments of pydantic-ai are JSON builtins already, so this comparison would
+    only take time.
     """
     extra = options.pop("extra_body", None) or {}
     names = [
