@@ -1,4 +1,4 @@
-"""Send an HTTP request, and keep neither a thread nor a connection for later requests."""
+"""Send an HTTP request over a connection that no other request uses."""
 
 from __future__ import annotations
 

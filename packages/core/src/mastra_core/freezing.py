@@ -50,7 +50,7 @@ def freezes_between_requests() -> bool:
 
 
 def get_background_role() -> BackgroundRole:
-    """Return the role of this process, if a background function executes long runs.
+    """Return the role of this process in a deployment with a background function for long runs.
 
     A ``caller`` is a process that handles requests; if no client waits for a run, the process
     leaves the run to the background function. A ``worker`` is a process of the background function.

@@ -2,7 +2,7 @@
 
 OpenAI's SDK imports 470 modules of types, and an agent needs a third of them. A type package
 contains nothing but ``from .module import Name``. ``enable_lazy_exports`` lets the import system
-run such a package without importing the modules. The first use of a name imports the module that
+run a type package without importing its modules. The first use of a name imports the module that
 defines the name. A package that contains any other statement is imported as usual.
 """
 

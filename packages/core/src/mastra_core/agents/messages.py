@@ -192,7 +192,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param client_tools: tools that the caller executes; a run ends when the model calls one.
     :param require_approval: whether every tool call needs approval.
     :param max_steps: maximum number of model turns; ``None`` for the framework's default.
-    :param stop_when: functions of the events so far; the run ends when one of them is true.
+    :param stop_when: functions that take the events so far; the run ends when one returns true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
     :param caller: the caller whose limits apply if the run is stored; empty for the application

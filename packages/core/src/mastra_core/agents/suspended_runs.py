@@ -198,7 +198,8 @@ class SuspendedRuns(Protocol):
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is no such suspended run.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
+        :raises Conflict: when the resource is ``None``, and several resources have a run with this
+            id.
         """
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
@@ -208,7 +209,8 @@ class SuspendedRuns(Protocol):
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is no such suspended run.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
+        :raises Conflict: when the resource is ``None``, and several resources have a run with this
+            id.
         """
 
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
@@ -340,7 +342,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a call without a resource, if several resources have such a run.
+    """Build the error for a call without a resource, if several resources have a run with the id.
 
     :param run_id: id of the run.
     """

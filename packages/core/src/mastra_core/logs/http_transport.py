@@ -66,7 +66,8 @@ class HttpTransport(LogTransport):
         if "@" in self._url.netloc:
             raise ConfigError(
                 "HttpTransport does not send the user or password in its URL.",
-                'Remove both from the URL, and pass headers={"authorization": Secret.env(...)}.',
+                "Remove the user and the password from the URL, and pass "
+                'headers={"authorization": Secret.env(...)}.',
             )
         _check_positive(
             batch_size=batch_size,

@@ -33,7 +33,7 @@ def bind_log_fields(**fields: Any) -> Iterator[None]:
 
 
 def set_log_fields(**fields: Any) -> None:
-    """Add fields to the lines of the present task, until the task ends.
+    """Add fields to the lines of the current task, until the task ends.
 
     A generator cannot use ``bind_log_fields``, because different tasks may run its parts.
 
@@ -43,7 +43,7 @@ def set_log_fields(**fields: Any) -> None:
 
 
 def set_log_step(step_id: str) -> None:
-    """Add the field ``step`` to the lines of the present task.
+    """Add the field ``step`` to the lines of the current task.
 
     To save time in steps that log nothing, this function only stores the id, and each line that is
     logged adds the field.
@@ -54,6 +54,6 @@ def set_log_step(step_id: str) -> None:
 
 
 def get_log_fields() -> Mapping[str, Any]:
-    """Return the fields of the present task."""
+    """Return the fields of the current task."""
     fields, step = _fields.get(), _step.get()
     return {**fields, "step": step} if step and "step" not in fields else fields

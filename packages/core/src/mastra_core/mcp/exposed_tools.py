@@ -85,8 +85,8 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if item.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {item.name!r}.",
-                "Agents are exposed as ask_KEY and workflows as run_KEY. Register one of the two "
-                "with another key.",
+                "Register one of the tools, agents or workflows with another key: an agent becomes "
+                "the tool ask_KEY, and a workflow becomes run_KEY.",
             )
         by_name[item.name] = item
     return by_name

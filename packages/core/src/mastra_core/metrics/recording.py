@@ -20,7 +20,7 @@ class MetricRecorder(Protocol):
         """Record a value.
 
         :param metric: the metric.
-        :param value: for ``counter`` and ``active`` the number to add, for ``level`` the present
+        :param value: for ``counter`` and ``active`` the number to add, for ``level`` the current
             number, for ``oldest`` a time, and for ``duration`` seconds.
         :param labels: the values of the labels of the metric.
         """

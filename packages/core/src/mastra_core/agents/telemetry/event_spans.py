@@ -1,7 +1,8 @@
 """Trace model calls and tools of other frameworks by the events of their runs.
 
 The events are the same for all frameworks, so tracing needs no OpenTelemetry instrumentation of the
-framework. If an application uses such an instrumentation, each call still gets only one span.
+framework. If an application uses an instrumentation of its framework, each call still gets only one
+span.
 """
 
 from __future__ import annotations
