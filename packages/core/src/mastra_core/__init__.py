@@ -1,8 +1,8 @@
 """mastra for Python: agents and workflows, written once and served anywhere.
 
-This module holds what an application imports. Each name is imported on first use. The command line
-and the settings of a deployer therefore load no agent or workflow engine. The hook specs are in
-``mastra_core.hooks`` and the types of the deploy pipeline in ``mastra_core.pipeline``.
+This module holds what an application imports. Each name is imported on first use, so the command
+line and the settings of a deployer load neither the agents nor the workflow engine. The hook specs
+are in ``mastra_core.hooks`` and the types of the deploy pipeline in ``mastra_core.pipeline``.
 """
 
 from typing import TYPE_CHECKING, Any

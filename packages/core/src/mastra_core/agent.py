@@ -55,7 +55,7 @@ class Agent:
     :param settings: model settings of every run (``temperature``, ``max_tokens``, ...).
     :param retries: how many times the model may correct an invalid structured answer.
     :param max_steps: maximum number of model turns in a run; 5 by default.
-    :param stop_when: functions of the events so far; the run ends when one of them is true.
+    :param stop_when: functions that take the events so far; the run ends when one returns true.
     :param timeout: seconds that a run may take.
     :param limits: the usage limits of a run.
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets

@@ -41,7 +41,8 @@ def require_mapping(value: Any, name: str) -> None:
 def refuse_text(value: Any, name: str, owner: str) -> None:
     """Raise an error for text in place of a collection of texts.
 
-    Each character of the text would count as an item, and ``in`` would search within the text.
+    Without this check, a text would pass as a list of its characters, and ``in`` would search it
+    for substrings.
 
     :param value: the argument.
     :param name: the name of the argument.

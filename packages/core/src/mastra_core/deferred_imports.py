@@ -20,13 +20,13 @@ _LOCK = threading.Lock()
 def defer_imports(*names: str) -> Iterator[None]:
     """Let ``import NAME`` in a block bind a stand-in, which imports the module on first use.
 
-    After the block, an import finds the module itself. If the stand-in stayed, ``import NAME.part``
-    would import the part twice: once with the package, and once after it.
+    After the block, an import finds the module itself. If ``sys.modules`` still contained the
+    stand-in, ``import NAME.part`` would import the part twice.
 
     ``from NAME import attribute`` imports the module at once. Names that are imported already, and
     names of modules that are not installed, keep their usual meaning.
 
-    :param names: names of modules, without packages in front of them.
+    :param names: names of top-level modules.
     """
     stand_ins: dict[str, ModuleType] = {}
     for name in names:

@@ -97,7 +97,7 @@ def _uses_postgres(mastra: Mastra) -> bool:
 
 
 def _get_drain_timeout(mastra: Mastra) -> float:
-    """Return the seconds that requests get at shutdown; ``mastra dev`` has a longer default."""
+    """Return the seconds for running requests at shutdown; ``mastra dev`` has its own default."""
     if mastra.server.drain_timeout is not None:
         return mastra.server.drain_timeout
     return _DEV_DRAIN_TIMEOUT if os.environ.get("MASTRA_DEV") == "true" else _DRAIN_TIMEOUT
@@ -123,7 +123,7 @@ def _get_own_value(server: Server, name: str) -> Any:
 
 
 def _is_single_process(mastra: Mastra) -> bool:
-    """Return whether runs or threads exist in the memory of one process only."""
+    """Return whether the app keeps some runs or threads only in the memory of its process."""
     agents = mastra.agents.values()
     memories = [memory for agent in agents if (memory := get_memory(agent))]
     others = [agent for agent in agents if not getattr(agent, "is_durable", False)]
@@ -152,7 +152,7 @@ def _list_per_process(server: Server) -> list[str]:
 
 
 def _list_suspending_steps(mastra: Mastra) -> dict[str, list[str]]:
-    """Return the steps, by workflow, that suspend runs in the memory of one process."""
+    """Return suspending steps by workflow, or nothing if several processes share the runs."""
     if not mastra.engine.single_process:
         return {}
     steps = {key: list(iter_suspending_steps(each)) for key, each in mastra.workflows.items()}
@@ -169,7 +169,7 @@ def _get_run_database(mastra: Mastra) -> str:
 
 
 def _list_model_modules(mastra: Mastra) -> list[str]:
-    """Return the modules that the first calls of agents import for the models of the agents."""
+    """Return the modules that agents import when they first call their models."""
     infos = [agent.info() for agent in mastra.agents.values()]
     providers = {name for info in infos if (name := str(getattr(info, "provider", "")))}
     models = {module for name in providers for module in get_model_modules(name)}

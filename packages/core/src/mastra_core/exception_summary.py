@@ -23,8 +23,8 @@ _OTHERS = (
 def summarize_exception(error: BaseException) -> tuple[str, tuple[str, ...]]:
     """Return one line for an exception, and the frames of the user's code that led to it.
 
-    The line contains the innermost frame. The other frames are returned from the innermost to the
-    outermost. Frames of the framework and of other packages are left out.
+    The line contains the innermost frame; the other frames are in the tuple, innermost first.
+    Frames of the framework and of other packages are left out.
 
     :param error: the exception.
     """
@@ -57,7 +57,7 @@ def _format_error(error: BaseException) -> str:
 
 
 def _iter_own_frames(error: BaseException) -> Iterator[str]:
-    """Yield the frames of a traceback that are in the user's code, from the inside out."""
+    """Yield the frames of a traceback that are in the user's code, innermost first."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if _is_own(frame.filename):
             yield f"{_shorten(frame.filename)}:{frame.lineno} in {frame.name}"

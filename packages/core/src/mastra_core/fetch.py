@@ -1,4 +1,4 @@
-"""Send an HTTP request without a thread or connection that several requests share."""
+"""Send an HTTP request over a connection that no other request uses."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _fetch_blocking(
 
 
 def _build_opener(connections: list[HTTPConnection], *, follows_redirects: bool) -> OpenerDirector:
-    """Build an opener that adds each connection to a list.
+    """Build a urllib opener that adds each connection that it opens to ``connections``.
 
     :param connections: the list.
     :param follows_redirects: whether the opener follows redirects.

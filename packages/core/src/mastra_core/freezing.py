@@ -50,7 +50,7 @@ def freezes_between_requests() -> bool:
 
 
 def get_background_role() -> BackgroundRole:
-    """Return the role of this process, if a background function executes long runs.
+    """Return the role of this process in a deployment with a background function for long runs.
 
     A ``caller`` is a process that handles requests; if no client waits for a run, the process
     leaves the run to the background function. A ``worker`` is a process of the background function.
@@ -83,8 +83,8 @@ def get_deferral() -> Deferral | None:
 def collect_tasks() -> Iterator[list[asyncio.Task[Any]]]:
     """Collect the tasks of the block that must end before the process is frozen.
 
-    The server uses such a block for each request, and completes the response when the tasks have
-    ended.
+    The server calls this function for each request, and completes the response when these tasks
+    have ended.
 
     :returns: a context manager that gives the list of the tasks.
     """

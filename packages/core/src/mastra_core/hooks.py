@@ -8,9 +8,9 @@
 This module loads pluggy, so only the ``mastra`` command imports it, never an app. A deployer is a
 module, or any other object, that implements ``DeployerSpec``. An entry point of the group
 ``mastra.deployers`` names the deployer. An ambient plugin implements only ``PluginSpec``. An entry
-point of the group ``mastra.plugins`` names the plugin. All hooks are synchronous. (An async hook
-would return a coroutine, never ``None``, so it could not decline.) An implementation has only the
-parameters that it needs.
+point of the group ``mastra.plugins`` names the plugin. All hooks are synchronous, because an async
+hook would return a coroutine and so could not decline with ``None``. An implementation may leave
+out parameters that it does not need.
 """
 
 # mypy: disable-error-code="empty-body"
@@ -115,8 +115,8 @@ class DeployerSpec:
 
         :param project: the user's project.
         :param target: the platform, as ``mastra_target`` describes it.
-        :param platform: the Python version and the wheels to stage for.
-        :param directory: an empty directory.
+        :param platform: the Python version and machine type for which wheels are staged.
+        :param directory: the directory for the staged files.
         :param report: receives progress and notes.
         :returns: the build, or ``None`` to decline.
         :raises BuildError: when the project cannot be staged.
@@ -141,7 +141,7 @@ class DeployerSpec:
         cannot contain any.
 
         :param build: the staged app.
-        :param directory: an empty directory.
+        :param directory: the directory for the staged files.
         :param settings: an instance of ``Target.settings``.
         :param report: receives progress and notes.
         :returns: the sealed bundle.
@@ -185,7 +185,7 @@ class DeployerSpec:
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param request: the options of the deploy.
         :returns: the plan.
         """
@@ -201,12 +201,12 @@ class DeployerSpec:
     ) -> Deployment:
         """Deploy the bundle.
 
-        After an interruption, the app must be either unchanged or completely replaced. The next
-        deploy must not repeat uploads.
+        If this hook is interrupted, the app must be either unchanged or completely replaced, and
+        the next deploy must not repeat finished uploads.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param request: the options of the deploy.
         :param report: receives progress and notes.
         :returns: the new deployment.
@@ -223,7 +223,7 @@ class DeployerSpec:
         return an empty list.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param limit: the maximum number of deployments.
         :returns: the deployments, newest first.
         """
@@ -242,12 +242,12 @@ class DeployerSpec:
         If the deployment is live already, the hook changes nothing.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param id: the platform's id of the deployment.
         :param report: receives progress and notes.
         :param fingerprint: ``DeployRequest.fingerprint`` of the deploy to production that created
-            the deployment. The hook stores the fingerprint as ``mastra_deploy`` does. The text is
-            empty for a preview, or if the fingerprint is unknown.
+            the deployment. The hook stores the fingerprint on the platform, like ``mastra_deploy``.
+            ``fingerprint`` is empty for a preview, or if it is unknown.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no such deployment.
         """
@@ -259,9 +259,10 @@ class DeployerSpec:
         """Send all production traffic to an earlier deployment.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
-        :param id: the platform's id of the deployment that gets the traffic. If empty, the traffic
-            goes to the previous live deployment, or, while a canary runs, to the live one.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
+        :param id: the platform's id of the deployment that gets the traffic. If the id is empty,
+            the traffic goes to the previous live deployment, or during a canary to the live
+            deployment.
         :param report: receives progress and notes.
         :returns: the deployment that is live now.
         :raises DeployError: when there is no earlier deployment.
@@ -279,7 +280,7 @@ class DeployerSpec:
         """Send a share of the production traffic to a deployment.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param id: the platform's id of the deployment.
         :param percent: share of the traffic in percent; 0 ends the canary, 100 promotes the
             deployment.
@@ -299,7 +300,7 @@ class DeployerSpec:
         """Return the app's log lines, oldest first.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param id: the platform's id of a deployment; empty for the live one in production.
         :param since: the time of the oldest line, with a time zone; ``None`` for no bound.
         :param follow: whether to continue with new lines until the caller stops.
@@ -313,7 +314,7 @@ class DeployerSpec:
         """Return the store of the app's environment variables.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param environment: ``preview`` or ``production``.
         :returns: the store.
         """
@@ -327,7 +328,7 @@ class DeployerSpec:
         no error.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :returns: the problems found.
         """
 
@@ -338,7 +339,7 @@ class DeployerSpec:
         """Remove the app and all its deployments.
 
         :param settings: an instance of ``Target.settings``.
-        :param credentials: the credentials of ``Target.credentials`` that have a value, by name.
+        :param credentials: the secrets that have a value, by their names in ``Target.credentials``.
         :param report: receives progress and notes.
         :returns: whether there was an app to remove.
         """

@@ -62,7 +62,7 @@ def read_manifest(directory):
 
 
 def check_python(bundle):
-    """Check the Python version and the machine type, because compiled code needs both."""
+    """Check that this machine has the Python version and the machine type of the bundle."""
     expected = tuple(int(part) for part in bundle["python"].split("."))
     version = sys.version_info[:2]
     if version != expected and not (bundle["pure"] and version > expected):
@@ -114,7 +114,7 @@ def parse_libc(wheels):
 
 
 def is_compatible_libc(libc):
-    """Return whether this Python's C library can run code that was compiled for a C library."""
+    """Return whether code that was compiled for ``libc`` runs with this machine's C library."""
     if libc is None or not is_glibc():
         return libc is None or libc[0] != "glibc"
     return libc[0] == "glibc" and int(platform.libc_ver()[1].split(".")[1]) >= libc[1]
@@ -134,8 +134,8 @@ def get_machine():
 def isolate(paths):
     """Make only the standard library and the bundle importable.
 
-    Packages that are installed on the machine must have no effect. Otherwise a missing dependency
-    could be found only at the first start on another machine.
+    If the app could import packages that are installed on this machine, nobody would notice that
+    the bundle lacks a dependency until it starts on another machine.
     """
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
@@ -311,7 +311,8 @@ def serve_one(config, listener, announce="", mixins=()):
 def end_imports():
     """Turn garbage collection on, and exclude the imported objects from it.
 
-    Looking at them again and again would delay requests. A threshold that the app has set is kept.
+    Garbage collections that check the imported objects would delay requests. If the app has set
+    thresholds of the garbage collector, they are kept.
     """
     if gc.get_threshold() == DEFAULT_GC_THRESHOLDS:
         gc.set_threshold(GC_THRESHOLD, *DEFAULT_GC_THRESHOLDS[1:])
@@ -322,8 +323,8 @@ def end_imports():
 def start_preload(app):
     """Import the agents' modules in a thread, when the server accepts connections.
 
-    Meanwhile, the server answers /health and requests that need no agent. An early request for an
-    agent waits for the same imports that it would need anyway.
+    During these imports, the server answers /health and requests that need no agent. An early
+    request for an agent waits for the same imports that it would need anyway.
     """
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     if mastra is not None:
@@ -338,7 +339,7 @@ def run_preload(mastra):
 
 
 def create_worker_app():
-    """Return the app for a worker process; the app starts the preload after its own start."""
+    """Return the app for a worker process; the preload begins when the app has started."""
     gc.disable()
     app = load(read_manifest(HERE))[0]
     end_imports()
@@ -378,7 +379,7 @@ def serve_many(config, listener, announce):
 
 @contextlib.contextmanager
 def share_metrics():
-    """Let the workers share a directory of metrics, so that each worker reports all metrics."""
+    """Let the workers share a directory of metrics, so that each one reports the metrics of all."""
     import tempfile
     from importlib.util import find_spec
 
@@ -466,7 +467,7 @@ def open_listener(host, port):
 
 
 def is_served(family, host, port):
-    """Return whether a process listens on a port, because macOS lets two processes bind one."""
+    """Return whether a process listens on a port, because macOS would let a second one bind it."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     with socket.socket(family) as probe:
         probe.settimeout(0.5)

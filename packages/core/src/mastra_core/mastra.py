@@ -56,8 +56,8 @@ class Mastra:
         or an engine.
     :param server: ``Server(...)``.
     :param server_middleware: callables, or ``{"handler": ..., "path": "/api/*"}``.
-    :param deployer: settings of the deployer that ``mastra deploy`` uses. The command reads these
-        settings from the source code; no bundle contains them.
+    :param deployer: settings of the deployer that ``mastra deploy`` uses. ``mastra deploy`` reads
+        these settings from the source code, and no bundle contains them.
     :raises ConfigError: for an invalid or duplicate name, or a value of the wrong type.
     """
 

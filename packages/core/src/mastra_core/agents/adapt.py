@@ -1,10 +1,11 @@
 """Select the adapter that converts an object to an agent.
 
-The name of the module of the object's class, or of a package that contains the module, selects the
-adapter. The modules of the base classes are searched too. The search imports no framework. A table
-contains the built-in adapters; the entry-point group ``mastra.agents`` lists the adapters of other
-packages. A bundle contains a copy of the list of adapters, because reading the metadata of all
-installed distributions takes 40 ms at every cold start.
+The adapter is selected by the name of the module that defines the object's class, or of a package
+that contains this module. If the module of the class selects no adapter, the modules of its base
+classes are tried. The search imports no framework. A table contains the built-in adapters; the
+entry-point group ``mastra.agents`` lists the adapters of other packages. A bundle contains a copy
+of the list of adapters, because reading the metadata of all installed distributions takes 40 ms at
+every cold start.
 """
 
 from __future__ import annotations

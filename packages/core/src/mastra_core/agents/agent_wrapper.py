@@ -10,7 +10,7 @@ __all__ = ("AgentWrapper",)
 
 
 class AgentWrapper:
-    """Runs another agent, and has the description and all other attributes of that agent.
+    """Runs another agent, and reads attributes that a subclass does not define from that agent.
 
     :param agent: the agent to run.
     """

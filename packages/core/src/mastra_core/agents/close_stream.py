@@ -15,9 +15,9 @@ T = TypeVar("T")
 async def close_at_end(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T]]:
     """Close a stream at the end of a block, if the stream has a method ``aclose``.
 
-    Without this function, a reader that stops early leaves a generator open. The event loop then
-    closes the generator later, in another task and another context. Agents of users may return any
-    iterator, so ``contextlib.aclosing`` does not fit.
+    If a reader stops early and does not close a generator, the event loop closes the generator
+    later, in another task and context. Agents of users may return any iterator, so
+    ``contextlib.aclosing`` does not fit.
 
     :param stream: a generator, or another iterator.
     """

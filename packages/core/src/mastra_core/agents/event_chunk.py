@@ -36,7 +36,7 @@ def build_event_chunk(agent_id: str, event: AgentEvent) -> dict[str, Any]:
 def read_event_chunk(chunk: Any) -> tuple[str, AgentEvent] | None:
     """Return the agent and the event that an output of a step contains.
 
-    :param chunk: an output of a step.
+    :param chunk: any value that a step of a workflow has written to the run's stream.
     :returns: the id of the agent and the event; ``None`` for any other output.
     """
     if not isinstance(chunk, dict) or chunk.keys() != {"type", "agent", "event"}:

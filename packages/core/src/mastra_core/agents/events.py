@@ -1,9 +1,9 @@
 """The events of a running agent, in the order in which they happen.
 
 A run begins with ``Start``. Each model turn has deltas, tool calls and results, and ends with a
-``StepFinish``. The run ends with one ``Finish``; a failed run ends with ``Failure`` instead. A run
-may wait for a person. Such a run reports the calls that wait (``ApprovalRequired``,
-``ToolSuspended``), and ends with a ``Finish`` whose reason is ``suspended``.
+``StepFinish``. The run ends with one ``Finish``; a failed run ends with ``Failure`` instead. If
+tool calls need a decision or an answer of a person, the run reports them (``ApprovalRequired``,
+``ToolSuspended``) and ends with a ``Finish`` whose reason is ``suspended``.
 """
 
 from __future__ import annotations

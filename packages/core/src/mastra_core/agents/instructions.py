@@ -23,7 +23,8 @@ async def render_instructions(instructions: Instructions, context: Mapping[str, 
     """Return the instructions of one run.
 
     ``{{ name }}`` and ``{{ user.name }}`` stand for values of the request context. A template only
-    looks up values and executes nothing. Placeholders inside of a value are not replaced.
+    looks up values and executes nothing. If a value itself contains a placeholder, that placeholder
+    is not replaced.
 
     :param instructions: text, a template, or a function of the request context.
     :param context: the request context.

@@ -2,8 +2,8 @@
 
 OpenAI's SDK imports 470 modules of types, and an agent needs a third of them. A type package
 contains nothing but ``from .module import Name``. ``enable_lazy_exports`` lets the import system
-run such a package without importing the modules. The first use of a name imports the module that
-defines the name. A package that contains anything else is imported as usual.
+run a type package without importing its modules. The first use of a name imports the module that
+defines the name. A package that contains any other statement is imported as usual.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class _Export(NamedTuple):
     """The module and the attribute from which a package imports a name.
 
     :param source: the absolute name of the module.
-    :param attribute: the name in that module; a submodule, if ``source`` is the package itself.
+    :param attribute: a name that this module defines, or the name of a submodule if ``source`` is
+        the package itself.
     """
 
     source: str
@@ -46,7 +47,7 @@ class _Export(NamedTuple):
 
 
 class _LazyExportFinder(MetaPathFinder):
-    """Finds the type packages of model SDKs, and leaves all other modules to other finders."""
+    """Finds packages in which a model SDK defines its types, and leaves others to other finders."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -73,7 +74,7 @@ def _is_in_packages(name: str) -> bool:
 
 
 class _LazyExportLoader(SourceFileLoader):
-    """Runs a package without its relative imports, if the package contains only such imports."""
+    """Runs a package that contains only relative imports, and postpones these imports."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the package.
@@ -131,8 +132,9 @@ def _record_import(
     """Return a stand-in for the module of a relative import; import any other module.
 
     :param name: the name in the import statement, without its leading dots.
-    :param namespace: the names of the package that contains the statement.
-    :param local_names: the local names at the statement, which are the names of the package.
+    :param namespace: the globals of the package whose code contains the import statement.
+    :param local_names: the local names at the import statement; at module level, these are the
+        globals.
     :param names: the imported names.
     :param level: the number of leading dots.
     """

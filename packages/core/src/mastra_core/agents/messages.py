@@ -181,8 +181,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id: id of the run.
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
-    :param fallback: the structured answer if the model gives no valid one. The run then ends with
-        this answer instead of failing, and the text of the answer is what the model wrote.
+    :param fallback: the structured answer if the model gives no valid one. A run with a fallback
+        does not fail because of an invalid answer; its text is what the model wrote.
     :param model: the model to use in place of the agent's.
     :param instructions: the instructions to use in place of the agent's.
     :param extra_instructions: text to add after the instructions.
@@ -192,11 +192,11 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param client_tools: tools that the caller executes; a run ends when the model calls one.
     :param require_approval: whether every tool call needs approval.
     :param max_steps: maximum number of model turns; ``None`` for the framework's default.
-    :param stop_when: functions of the events so far; the run ends when one of them is true.
+    :param stop_when: functions that take the events so far; the run ends when one returns true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: the caller whose limits apply to the run, if a store has bounds; empty for the
-        application itself.
+    :param caller: the caller whose limits apply if the run is stored; empty for the application
+        itself.
     :param trace: the ids of the span of a suspended run; the span of the resumed run links to it.
     :param journal: records the finished calls of a durable run; set by the framework.
     """
@@ -255,7 +255,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def new_messages(self) -> tuple[Message, ...]:
-        """The messages after the last answer; no earlier history contains them."""
+        """The messages after the last answer, which are new in this run."""
         answers = [index for index, each in enumerate(self.messages) if each.role == "assistant"]
         return self.messages[answers[-1] + 1 :] if answers else self.messages
 

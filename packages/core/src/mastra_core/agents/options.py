@@ -1,6 +1,6 @@
 """Types of the keywords of ``Agent.generate`` and ``Agent.stream``, for type checkers only.
 
-No module imports this one at run time.
+Nothing imports this module at run time.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def preload(mastra: _Application) -> None:
 def pause_garbage_collection() -> Iterator[None]:
     """Run a block that imports large packages without garbage collection.
 
-    The objects that an import creates stay in memory. Garbage collection would therefore find
-    nothing, and take a tenth of the import time.
+    Almost all objects that an import creates remain in use, so garbage collection would find
+    nothing, and add a tenth to the time of the import.
     """
     if not gc.isenabled():
         yield

@@ -50,7 +50,7 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     :param agents: the agents that this agent can call, by key.
     :param output_schema: JSON Schema of the structured answer, ``None`` for text.
     :param requires: modules that are imported at run time.
-    :param variables: environment variables, one of which the provider needs at run time.
+    :param variables: environment variables, of which the provider needs one at run time.
     """
 
     instructions: str = ""
@@ -116,7 +116,7 @@ class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waiting(self) -> list[ApprovalRequired | ToolSuspended]:
-        """The calls for which a person must decide before the run can continue."""
+        """The calls about which a person must decide before the run can continue."""
         return [
             event for event in self.events if isinstance(event, ApprovalRequired | ToolSuspended)
         ]
@@ -189,7 +189,7 @@ def attach_events(events: Sequence[AgentEvent]) -> Iterator[None]:
 
 
 def get_attached_events(error: BaseException) -> tuple[AgentEvent, ...]:
-    """Return the events of the run that a cancellation has ended; empty if none are attached.
+    """Return the events of a cancelled run that are attached to its ``CancelledError``.
 
     :param error: the ``CancelledError``.
     """

@@ -119,7 +119,7 @@ def get_model_modules(provider: str) -> tuple[str, ...]:
 def get_provider_modules(provider: str) -> tuple[str, ...]:
     """Return the modules of a provider; at least one must be installed.
 
-    A provider that is not listed is called through OpenAI's SDK, with OpenAI's protocol.
+    For a provider that this module does not know, these are the modules of OpenAI's SDK.
 
     :param provider: name of the provider.
     """
@@ -163,7 +163,7 @@ def list_providers() -> list[tuple[str, tuple[str, ...]]]:
 
 
 def find_providers(variables: Sequence[str]) -> list[str]:
-    """Return the providers that have exactly the given variables.
+    """Return the providers whose credentials are exactly these environment variables.
 
     :param variables: names of environment variables.
     """

@@ -8,7 +8,7 @@ __all__ = ("RunJournal",)
 
 
 class Parts(Protocol):
-    """Records the parts of a step of a workflow."""
+    """Records the outcome of each part of a workflow step, so that no part is executed twice."""
 
     def find(self, name: str) -> Any:
         """Return the recorded outcome of a part, or ``None``.
@@ -33,14 +33,14 @@ class Parts(Protocol):
 class RunJournal:
     """Records the finished calls of one run, so that another process does not repeat them.
 
-    The number of a turn counts the requests to the model. Each execution of the run makes the same
-    requests, because it uses the recorded answers and results. The numbers are therefore the same.
+    An answer of the model is recorded under the number of its request. A process that repeats the
+    run uses the recorded answers and results, so its requests have the same numbers.
 
     :param parts: the parts of the step that executes the run.
     :param live: whether the answers of the model are streamed.
     :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
-        as soon as the model has answered in this process.
-    :param prefix: the beginning of all names, for an agent that is called as a tool.
+        when the model answers in this process for the first time.
+    :param prefix: the beginning of the names of all records, for an agent that is called as a tool.
     :ivar turn: the number of requests to the model so far.
     :ivar is_replaying: whether the events of the current turn come from a recorded answer.
     """

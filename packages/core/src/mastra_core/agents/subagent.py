@@ -19,9 +19,9 @@ __all__ = ("build_agent_tool",)
 def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """Build a tool ``agent-KEY`` that runs an agent.
 
-    The tool forwards the events of the agent, adds the agent's tokens to those of the calling run,
-    and returns the agent's answer with the results of the agent's tools. The agent gets the request
-    context, but not the conversation.
+    The called agent gets the request context, but not the conversation. The tool forwards the
+    called agent's events, and adds its tokens to those of the calling run. The result of the tool
+    contains the agent's answer and the results of the agent's own tools.
 
     :param key: key of the agent in ``Agent(agents=...)``.
     :param agent: the agent to run.

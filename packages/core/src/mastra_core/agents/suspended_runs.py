@@ -44,10 +44,10 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     :param run_id: id of the run.
     :param agent_id: id of the agent.
-    :param waiting: the calls that a person must decide.
+    :param waiting: the calls that wait for a decision of a person.
     :param history: the framework's own serialised messages.
-    :param run_input: the options of the run that are needed to resume it in another process. These
-        options contain no code, and no request context, because the context may hold secrets.
+    :param run_input: the options of the run that are needed to resume it in another process. The
+        options contain neither code nor the request context, which may hold secrets.
     :param suspended_at: time of the suspension, milliseconds since the epoch.
     :param resumed: whether the run was suspended and resumed before. A resumed run is stored even
         if its caller has too many runs, because the run would be lost otherwise.
@@ -128,7 +128,7 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param since: earliest time, milliseconds since the epoch, inclusive.
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param page: number of the page, from 0.
-    :param per_page: runs in a page.
+    :param per_page: maximum number of runs in a page.
     :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
         refused with ``InvalidInput``. ``None`` for no maximum.
     """
@@ -198,7 +198,8 @@ class SuspendedRuns(Protocol):
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is no such suspended run.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
+        :raises Conflict: when the resource is ``None``, and several resources have a run with this
+            id.
         """
 
     async def take(self, agent_id: str, run_id: str, resource: str | None = None) -> SuspendedRun:
@@ -208,7 +209,8 @@ class SuspendedRuns(Protocol):
         :param run_id: id of the run.
         :param resource: owner of the run; ``None`` for any.
         :raises NotFound: when there is no such suspended run.
-        :raises Conflict: when the resource is ``None``, and several resources have such a run.
+        :raises Conflict: when the resource is ``None``, and several resources have a run with this
+            id.
         """
 
     async def list(self, query: SuspendedRunQuery) -> SuspendedRunPage:
@@ -318,7 +320,7 @@ def select_single(matches: Sequence[T], run_id: str) -> T:
 def build_page(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> SuspendedRunPage:
     """Build the page of a query from all runs that match.
 
-    :param runs: the runs that match, in order.
+    :param runs: all runs that match the query, in the order of the pages.
     :param query: the query.
     :raises InvalidInput: when the page is larger than the query allows.
     """
@@ -340,7 +342,7 @@ def limit_size(runs: Sequence[SuspendedRun], query: SuspendedRunQuery) -> tuple[
 
 
 def build_ambiguity(run_id: str) -> Conflict:
-    """Build the error for a call without a resource, if several resources have such a run.
+    """Build the error for a call without a resource, if several resources have a run with the id.
 
     :param run_id: id of the run.
     """

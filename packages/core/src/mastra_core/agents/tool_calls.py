@@ -104,7 +104,7 @@ def describe_invalid_input(tool: str, arguments: Any, error: InvalidInput) -> di
 
     :param tool: id of the tool.
     :param arguments: the arguments, JSON builtins.
-    :param error: what does not fit.
+    :param error: the error, with an issue for each invalid argument.
     """
     lines = "".join(f"\n- {field}: {message}" for field, message in error.issues)
     fields = {field: {"errors": [message], "fields": {}} for field, message in error.issues}

@@ -47,11 +47,11 @@ def describe_database(url: DatabaseUrl) -> TracedDatabase:
 def trace_transaction(database: TracedDatabase, texts: Iterable[str] = ()) -> _Block:
     """Start a span around one transaction.
 
-    A span is recorded only inside the span of a request or a run. The texts of the statements have
-    no values, because all values are bound.
+    A span is recorded only inside the span of a request or a run. The texts of the statements
+    contain no data of the application, because every value is a bound parameter.
 
     :param database: the database.
-    :param texts: the statements of the transaction, as far as they are known.
+    :param texts: the statements that are known before the transaction begins.
     :returns: a context manager that yields the list of the statements, or ``None`` if nothing is
         traced. The block may add statements to the list.
     """

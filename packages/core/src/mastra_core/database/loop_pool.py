@@ -51,7 +51,7 @@ class LoopPool:
     async def discard_lost(self) -> None:
         """Begin to close the connections that are lost.
 
-        A lost connection may be noticed only after seconds, so a task checks the connections.
+        A check may take seconds to notice that a connection is lost, so it runs in a task.
         """
         if self._pool is not None and (self._checker is None or self._checker.done()):
             self._checker = asyncio.create_task(self._pool.check(), name="check connections")
@@ -70,7 +70,7 @@ class LoopPool:
         await pool.close()
 
     async def _end_check(self) -> None:
-        """End the check of connections, which waits for each lost connection."""
+        """Wait a few seconds for the task that checks the connections, and then cancel it."""
         checker, self._checker = self._checker, None
         if checker is not None and not checker.done():
             await asyncio.wait([checker], timeout=_CHECK_SECONDS)
@@ -81,8 +81,8 @@ class LoopPool:
 async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
     """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
-    A worker of the pool that is connecting takes its own cancellation for a failure. At the end of
-    an event loop in which nobody has called ``close``, it would wait for ever.
+    A worker of the pool that is cancelled while it connects takes this for a failed connection and
+    continues, so an event loop in which nobody has called ``close`` would never end.
     """
     try:
         await asyncio.get_running_loop().create_future()

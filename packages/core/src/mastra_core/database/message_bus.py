@@ -19,7 +19,7 @@ class MessageBus(Protocol):
     """Sends messages to all servers that listen at the moment."""
 
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        """Send messages in order. Equal messages of one call may arrive only once.
+        """Send messages in order; of equal messages in one call, perhaps only one arrives.
 
         :param channel: name of the channel, an identifier in lower case.
         :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.

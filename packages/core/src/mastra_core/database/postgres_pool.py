@@ -50,7 +50,7 @@ _MAX_TRIES = 8
 class PostgresPool:
     """A pool of connections to one database.
 
-    Each event loop has connections of its own. After ``close``, the next use opens them again.
+    Each event loop has connections of its own. After ``close``, the next use opens new connections.
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
@@ -95,13 +95,12 @@ class PostgresPool:
     ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
-        The function is called again after a deadlock, and if the connection was lost before the
-        commit.
+        ``work`` is called again after a deadlock, and if the connection was lost before the commit.
 
         :param work: reads from and writes to the connection.
         :param repeat_on: codes of other errors after which the function is called again.
-        :param writes: whether the function changes data. If it does not, it is called again also if
-            the connection was lost during the commit.
+        :param writes: whether the function changes data. A function that only reads is also called
+            again if the connection was lost during the commit.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
@@ -110,7 +109,7 @@ class PostgresPool:
     async def read(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
         """Call a function with a connection in autocommit mode.
 
-        The function is called again if the connection was lost.
+        ``work`` is called again if the connection was lost.
 
         :param work: reads from the connection, and changes nothing.
         :raises InvalidInput: when UTF-8 cannot encode a text.
@@ -141,8 +140,8 @@ class PostgresPool:
     async def listen(self, *channels: str) -> AsyncIterator[str]:
         """Yield the payloads that ``NOTIFY`` sends to channels.
 
-        Each call of this method opens its own connection. The first value is empty: from then on,
-        every notification is received.
+        Each call of this method opens its own connection. The first value is an empty text, which
+        means that the connection now receives every notification.
 
         :param channels: names of the channels, identifiers in lower case.
         :raises StorageError: when the connection is lost.
@@ -186,7 +185,7 @@ class PostgresPool:
         _raise_lost_cancellation(count)
 
     def _get_max_tries(self, error: Error) -> int:
-        """Return the maximum number of calls of a function after an error."""
+        """Return how many times a function may be called if this error occurs."""
         is_read_only = error.sqlstate == _READ_ONLY  # after a failover, on each idle connection
         return _MAX_TRIES + self._max_connections if is_read_only else _MAX_TRIES
 
@@ -258,15 +257,16 @@ class PostgresPool:
 async def _set_idle_timeouts(connection: AsyncConnection[Any]) -> None:
     """Let the server end sessions of a process that is paused or has lost its network connection.
 
-    Otherwise, the locks of such a session block all other processes until the server notices the
-    loss, which takes minutes or hours. A timeout that the administrator has set is kept.
+    Until the server ends a session, its locks block all other processes. Without a timeout, the
+    server may need hours to notice a lost connection. A timeout that the administrator has set is
+    kept.
     """
     await connection.execute(_SET_IDLE_TIMEOUTS.encode(), (str(int(_IDLE_SECONDS * 1000)),))
 
 
 @contextlib.asynccontextmanager
 async def _close_if_read_only(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """Close a connection whose server refuses changes; the next one may lead to the primary."""
+    """Close a connection whose server refuses changes; a new one may reach the primary server."""
     from psycopg import Error
 
     try:
@@ -283,7 +283,7 @@ def _count_cancellations() -> int:
 
 
 def _raise_lost_cancellation(count: int) -> None:
-    """Cancel the current task again if a cancellation since ``count`` got lost.
+    """Cancel the current task again if a library has swallowed its cancellation.
 
     ``psycopg`` waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that
     arrives together with the answer of the server.
@@ -293,7 +293,7 @@ def _raise_lost_cancellation(count: int) -> None:
 
 
 class _Attempt(Protocol[T_co]):
-    """One attempt at an access to the database."""
+    """One attempt to call a function with a connection."""
 
     async def run(self, connection: AsyncConnection[Any]) -> T_co:
         """Call the function.
@@ -309,7 +309,7 @@ class _Attempt(Protocol[T_co]):
 
 
 class _Reading(Generic[T]):
-    """An attempt without a transaction, which changes nothing."""
+    """One attempt to call a function that only reads, without a transaction."""
 
     def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
         self._work = work

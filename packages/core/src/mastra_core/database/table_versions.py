@@ -1,8 +1,8 @@
 """The versions of a group of tables, and the statements that migrate them.
 
-A table with one row holds the version. Tables of version N become tables of the newest version by
-the statements of all later versions, in one transaction. Several groups of tables in one database
-have their own versions.
+A table with one row holds the version. To migrate tables of version N to the newest version, one
+transaction runs the statements of all later versions. Each group of tables in a database has its
+own version.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ class Schema(NamedTuple):
     """A group of tables.
 
     :param table: name of the table that holds the version: ``mastra_schema``.
-    :param versions: the statements of each version. The statements at index N migrate the tables
-        from version N to N + 1.
+    :param versions: the statements at index N migrate the tables from version N to version N + 1.
     """
 
     table: str
@@ -53,7 +52,7 @@ class Schema(NamedTuple):
 
         :param version: the version of the tables.
         :param database: the database, for the message.
-        :param cure: the alternative to an update of mastra, for the hint.
+        :param cure: what the user can do instead of updating mastra, as the end of the hint.
         :raises StorageError: when this version of mastra does not support the tables.
         """
         if version > self.newest:

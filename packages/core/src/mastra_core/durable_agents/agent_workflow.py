@@ -45,7 +45,7 @@ class _Resumed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
-    """Build the workflow that runs an agent, which is not among the application's workflows.
+    """Build the workflow that runs an agent; the application does not list it among its workflows.
 
     :param agent: the agent.
     """

@@ -44,7 +44,8 @@ class DurableAgent(AgentWrapper):
     """Runs an agent in a durable engine; another process can continue each run.
 
     A run goes on when its reader stops; ``cancel_run`` stops the run. The id of a run is unique
-    among the runs of its resource. Every other attribute is read from the agent.
+    among the runs of its resource. An attribute that this class does not define is read from the
+    agent.
 
     :param agent: the agent.
     :param engine: the engine.
@@ -142,7 +143,7 @@ class DurableAgent(AgentWrapper):
         return read_suspended_run(self.id, record)
 
     async def find_suspended_runs(self, run_id: str) -> list[SuspendedRun]:
-        """Return the waiting runs with an id; several resources may each have such a run.
+        """Return the suspended runs with this id: at most two, which belong to different resources.
 
         :param run_id: the id of the runs.
         """
@@ -153,8 +154,8 @@ class DurableAgent(AgentWrapper):
     async def list_suspended_runs(self, query: SuspendedRunQuery) -> SuspendedRunPage:
         """Return a page of the runs that match a query, newest first.
 
-        Of each run, the first and the last events are read. With ``call``, ``since`` or ``until``,
-        all suspended runs of the resource and the thread are read.
+        Only the first and the last events of each run are read. With ``call``, ``since`` or
+        ``until``, the method reads all suspended runs of the resource and the thread.
 
         :param query: the query.
         :raises InvalidInput: when the page is larger than the query allows.
@@ -191,9 +192,9 @@ class DurableAgent(AgentWrapper):
     ) -> AsyncIterator[SuspendedRun]:
         """Yield the suspended runs of a page, and read them in parts of a few runs.
 
-        Between the reads of two parts, other processes suspend and resume runs. Each part therefore
-        begins after the last run of the previous part. A run may no longer be suspended when its
-        events are read.
+        Other processes may suspend and resume runs during these reads, so each part begins after
+        the last run of the previous part. A run may no longer be suspended when its events are
+        read.
         """
         part = msgspec.structs.replace(selection, offset=offset)
         while limit > 0:

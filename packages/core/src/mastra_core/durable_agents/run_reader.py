@@ -24,7 +24,7 @@ _CANCELED = Failure(message="The run was canceled.", kind="RunCanceled", status=
 async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEvent]:
     """Yield the events of an agent, until its run ends or is suspended.
 
-    A failure that a restart of the run has overcome is not yielded.
+    If a run failed and was then restarted, the event of this failure is left out.
 
     :param run: the run of the agent's workflow.
     :param offset: the number of events of the workflow to skip.
@@ -56,7 +56,7 @@ def _may_be_last(event: AgentEvent | None) -> TypeGuard[Failure | Finish]:
 
 
 def _complete_last(event: RunFinished, last: Failure | Finish | None) -> Failure | Finish | None:
-    """Return the last event of an agent whose run has ended; the result has the history."""
+    """Return the event that ends an agent's run, with the history from the workflow's result."""
     if isinstance(last, Finish):
         if event.status == "success":
             return msgspec.structs.replace(last, history=base64.b64decode(event.result or ""))

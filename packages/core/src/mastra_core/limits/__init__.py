@@ -1,1 +1,1 @@
-"""Bounds in number and bytes, divided among callers."""
+"""Limits for the number and size of stored things, divided among callers."""

@@ -33,9 +33,9 @@ class _Share(msgspec.Struct):
 class CallerCache(Generic[K, V]):
     """A cache with limits for number, bytes and age; old entries are removed first.
 
-    When a limit is exceeded, the oldest entry is removed. There is one exception: if the caller
-    that adds an entry holds more than the owner of the oldest entry, the caller loses its own
-    oldest entry. Each operation takes constant time.
+    A new entry that exceeds a limit removes the oldest entry. If the new entry's caller holds more
+    of the cache than the owner of the oldest entry, the caller loses its own oldest entry instead.
+    Each operation takes constant time.
 
     :param max_entries: the maximum number of entries.
     :param max_bytes: the maximum size of all entries.
@@ -81,7 +81,7 @@ class CallerCache(Generic[K, V]):
 
         :param key: the key.
         :param value: the value.
-        :param caller: the caller for whom the entry is counted.
+        :param caller: the caller to whose share of the cache the entry counts.
         :param size: the bytes that the entry takes.
         """
         self.pop(key)
@@ -133,5 +133,5 @@ class CallerCache(Generic[K, V]):
             self._on_remove(value)
 
     def _measure(self, share: _Share) -> float:
-        """Return the fraction of the cache that a share uses, by number or by bytes."""
+        """Return the fraction of the cache that a caller uses, in entries or in bytes."""
         return max(len(share.keys) / self._max_entries, share.size / self._max_bytes)

@@ -8,7 +8,7 @@ __all__ = ("PageSize",)
 
 
 class PageSize:
-    """The size of all records of a page that were read so far.
+    """The total size of the records of a page that have been read so far.
 
     :param maximum: the maximum size in bytes; ``None`` for no maximum.
     """

@@ -6,12 +6,12 @@ __all__ = ("Shares",)
 
 
 class Shares:
-    """A capacity that callers share; a caller may hold at most as much as then remains free.
+    """A capacity that callers share; no caller may hold more than it leaves free for the others.
 
     For example, a single caller that takes small amounts can take half of the capacity. Two such
-    callers can take a third each, and a third remains free for other callers. An empty caller name
-    means the application itself, which may hold the whole capacity. A caller that holds nothing yet
-    may take all that is free. Each operation takes constant time.
+    callers can take a third each, and the last third remains free for other callers. An empty
+    caller name means the application itself, which may hold the whole capacity. A caller that holds
+    nothing yet may take all that is free. Each operation takes constant time.
 
     :param capacity: maximum number of things, or of bytes, that all callers hold together.
     """

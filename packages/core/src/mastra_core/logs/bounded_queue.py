@@ -15,8 +15,8 @@ T = TypeVar("T")
 class BoundedQueue(Generic[T]):
     """Items that wait for a thread, limited in bytes and in number.
 
-    A signal handler or a finalizer may add an item while its thread is in a method of the queue.
-    The lock is therefore reentrant.
+    The queue has a reentrant lock: a signal handler or a finalizer may add an item while its thread
+    is in a method of the queue.
 
     :param max_bytes: maximum size of all items; a single item may exceed it.
     :param max_items: maximum number of items.

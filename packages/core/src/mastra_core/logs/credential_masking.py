@@ -133,7 +133,7 @@ def mask_secret_values(text: str, values: Sequence[str] | None = None) -> str:
     """Return ``text`` with ``****`` in place of the values of secrets that the process knows.
 
     :param text: a text for people, such as a message.
-    :param values: what ``get_secret_values`` has returned earlier; the present values by default.
+    :param values: an earlier result of ``get_secret_values``; by default, the values are read now.
     """
     for value in get_secret_values() if values is None else values:
         if value in text:
@@ -147,7 +147,7 @@ def mask_json(text: str, values: Sequence[str] | None = None) -> str:
     A number that contains the value of a secret becomes a string.
 
     :param text: one or several lines of JSON.
-    :param values: what ``get_secret_values`` has returned earlier; the present values by default.
+    :param values: an earlier result of ``get_secret_values``; by default, the values are read now.
     """
     secrets = get_secret_values() if values is None else values
     masked = mask_secret_values(text, secrets)

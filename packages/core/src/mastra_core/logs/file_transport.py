@@ -144,8 +144,8 @@ class FileTransport(LogTransport):
 def _lock_file(descriptor: int) -> Iterator[None]:
     """Hold a lock of a file, so that one process at a time renames it.
 
-    On Windows and on a file system without locks, nothing is locked: processes that rename the file
-    at the same moment shift its backups twice, and lose no line of the current file.
+    On Windows and on file systems without locks, two processes may rename the file at the same
+    moment, which moves its backups by two numbers but loses no line of the current file.
     """
     try:
         import fcntl

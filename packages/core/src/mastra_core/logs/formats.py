@@ -36,8 +36,8 @@ class ConsoleFormatter(logging.Formatter):
     """Formats a record as readable text; an exception is one line and the user's frames.
 
     Control characters are written as escapes, and further lines of a message are indented. A text
-    of a caller can therefore neither change the terminal nor look like another record. The ids of
-    the record's scope, such as the request id, are in JSON lines only.
+    of a caller can therefore neither change the terminal nor look like another record. Ids such as
+    the request id are shown only by ``JsonFormatter``.
 
     :param colour: whether the terminal shows colours.
     :param tracebacks: whether to show every frame of an exception.

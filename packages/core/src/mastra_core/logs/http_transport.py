@@ -66,7 +66,8 @@ class HttpTransport(LogTransport):
         if "@" in self._url.netloc:
             raise ConfigError(
                 "HttpTransport does not send the user or password in its URL.",
-                'Remove both from the URL, and pass headers={"authorization": Secret.env(...)}.',
+                "Remove the user and the password from the URL, and pass "
+                'headers={"authorization": Secret.env(...)}.',
             )
         _check_positive(
             batch_size=batch_size,
@@ -186,7 +187,7 @@ class _Sender(threading.Thread):
         self.wakeup.set()
 
     def abandon(self) -> int:
-        """Return the number of lines that are being sent, which count as lost from then on."""
+        """Count the lines that are being sent as lost from now on, and return their number."""
         with self._lock:
             count, self._sending = self._sending, 0
         return count
@@ -226,7 +227,7 @@ class _Sender(threading.Thread):
 
 
 def _parse_delay(text: str) -> float:
-    """Return the seconds of a header ``retry-after``; 0 for a date or without a header."""
+    """Return the seconds that a ``retry-after`` header names; 0 if it is empty or a date."""
     return min(float(text), _MAX_DELAY) if text.isascii() and text.isdigit() else 0.0
 
 

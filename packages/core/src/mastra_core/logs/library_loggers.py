@@ -25,7 +25,7 @@ class LibraryLoggers:
     """Attaches a handler to the root logger, unless the application has configured that logger.
 
     A level that the application has set does not change. The root logger gets the level of the
-    application. Some libraries log each request; they get the level ``warn``.
+    application. The loggers of libraries that log each request get the level ``warn``.
 
     :param handler: the handler of the application's logger.
     :param level: the level of the application's logger.

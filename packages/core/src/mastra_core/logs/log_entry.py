@@ -34,7 +34,7 @@ class LogEntry(msgspec.Struct, gc=False):
     :param level: the number of the level.
     :param level_name: the name of the level.
     :param name: the name of the logger.
-    :param message: the message with its arguments.
+    :param message: the message with its arguments inserted.
     :param ids: the ids of the trace and the span; zeros outside of a span.
     :param scope: the fields of the request and the run.
     :param extra: the fields that the caller has passed; credentials are not masked.
@@ -75,9 +75,9 @@ def read_entry(record: logging.LogRecord) -> LogEntry:
 
 
 def measure_entry(entry: LogEntry) -> int:
-    """Estimate the bytes of memory that an entry takes; return 0 if a field may change.
+    """Estimate the bytes of memory that an entry takes; return 0 if a field is a mutable object.
 
-    An entry with a field that may change must be formatted at once.
+    An entry of size 0 must be formatted at once, before the application changes the object.
 
     :param entry: the entry.
     """
@@ -141,7 +141,7 @@ def _build_line(entry: LogEntry) -> dict[str, Any]:
 
 
 def _has_same_name(line: dict[str, Any], entry: LogEntry) -> bool:
-    """Return whether a field of an entry has the name of a field of the line."""
+    """Return whether a field of the caller or the scope has the name of a standard field."""
     names = line.keys()
     return not (names.isdisjoint(entry.scope) and names.isdisjoint(entry.extra))
 

@@ -18,7 +18,7 @@ _step: contextvars.ContextVar[str] = contextvars.ContextVar("log_step", default=
 
 @contextlib.contextmanager
 def bind_log_fields(**fields: Any) -> Iterator[None]:
-    """Add fields to the lines that a block logs, and that the tasks and threads it starts log.
+    """Add fields to all lines that are logged in a block, and in tasks and threads that it starts.
 
     A field shows ``****`` if its name is the name of a credential.
 
@@ -33,9 +33,9 @@ def bind_log_fields(**fields: Any) -> Iterator[None]:
 
 
 def set_log_fields(**fields: Any) -> None:
-    """Add fields to the lines of the present task, until the task ends.
+    """Add fields to the lines of the current task, until the task ends.
 
-    A generator uses this function, because each of its parts may be driven by another task.
+    A generator cannot use ``bind_log_fields``, because different tasks may run its parts.
 
     :param fields: the fields; a field replaces an earlier field with the same name.
     """
@@ -43,10 +43,10 @@ def set_log_fields(**fields: Any) -> None:
 
 
 def set_log_step(step_id: str) -> None:
-    """Add the field ``step`` to the lines of the present task.
+    """Add the field ``step`` to the lines of the current task.
 
-    Steps are executed more often than lines are logged. The field is therefore added when a line is
-    logged.
+    To save time in steps that log nothing, this function only stores the id, and each line that is
+    logged adds the field.
 
     :param step_id: the id of the step.
     """
@@ -54,6 +54,6 @@ def set_log_step(step_id: str) -> None:
 
 
 def get_log_fields() -> Mapping[str, Any]:
-    """Return the fields of the present task."""
+    """Return the fields of the current task."""
     fields, step = _fields.get(), _step.get()
     return {**fields, "step": step} if step and "step" not in fields else fields

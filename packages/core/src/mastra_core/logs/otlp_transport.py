@@ -28,7 +28,7 @@ class OtlpTransport(LogTransport):
 
     The transport needs the extra ``mastra-core[telemetry]``.
 
-    :param endpoint: the URL of the collector, without a path for the signal.
+    :param endpoint: the base URL of the collector, without a path like ``/v1/logs``.
     :param headers: headers for the collector; a value may be a ``Secret``.
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` and
         ``OTEL_RESOURCE_ATTRIBUTES`` override it.
@@ -55,14 +55,14 @@ class OtlpTransport(LogTransport):
         self._close_by = math.inf  # on the monotonic clock; set when the logger stops
 
     def format(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Return a copy of the record with its trace ids.
+        """Return a copy of a log record, including the ids of the current trace.
 
         :param record: the log record.
         """
         return copy_record(record)
 
     def write(self, lines: Sequence[logging.LogRecord]) -> None:
-        """Pass records to the exporter, which sends them from a thread of its own.
+        """Pass records to OpenTelemetry's exporter, which sends them in another thread.
 
         :param lines: the records.
         :raises ConfigError: when the extra ``telemetry`` is not installed.

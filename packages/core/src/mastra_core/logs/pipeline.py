@@ -78,7 +78,7 @@ class LogPipeline(logging.Handler):
         transport.report_loss = partial(self._losses.add, name)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Pass a record to the transports; lines for the thread need no lock.
+        """Pass a record to the transports; if a thread writes the lines, this needs no lock.
 
         :param record: the log record.
         """
@@ -122,8 +122,8 @@ class LogPipeline(logging.Handler):
     def _forward(self, record: logging.LogRecord, skip: str = "") -> None:
         """Format a record for each transport, and write the lines or queue them.
 
-        A record that a transport itself logs goes to the streams only. Otherwise, the transport
-        could log a further record for each one, without end.
+        A record that a transport itself logs goes to the streams only. If a transport got its own
+        record, it could log another one, and so on without end.
         """
         writer = self._get_writer()
         is_own = writer is not None and writer.ident == threading.get_ident()
@@ -157,7 +157,7 @@ class LogPipeline(logging.Handler):
         transports: Sequence[LogTransport],
         writer: BackgroundWriter,
     ) -> None:
-        """Queue a record for JSON transports; the thread formats a record that cannot change."""
+        """Queue a record for JSON transports; format it now only if a field is a mutable object."""
         try:
             entry = read_entry(record)
             size = measure_entry(entry)
@@ -254,7 +254,8 @@ class LogPipeline(logging.Handler):
     def _stop_at_exit(self) -> None:
         """Write the last lines of a process that has not stopped its servers.
 
-        Later lines are written without a thread, because a thread would end before it writes them.
+        Lines that are logged later are written directly, because a thread would end before it
+        writes them.
         """
         self._servers = 0
         self._stop_writer()

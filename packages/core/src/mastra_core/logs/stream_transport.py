@@ -16,8 +16,9 @@ __all__ = ("StreamTransport",)
 class StreamTransport(LogTransport):
     """Writes lines to a text stream.
 
-    Lines for the standard streams are written to their file descriptors. Therefore, a thread that
-    waits for the reader of a pipe holds no lock that the interpreter needs at its exit.
+    Lines for standard output and standard error are written directly to the file descriptor. A
+    thread that waits for the reader of a pipe must not hold the stream's lock, because the
+    interpreter needs this lock when it exits.
 
     :param stream: the stream.
     :param formatter: formats the lines.

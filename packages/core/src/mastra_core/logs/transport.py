@@ -30,9 +30,9 @@ class LinesLost(Exception):
 class LogTransport:
     """A destination of log lines.
 
-    While a server runs, ``write`` is called in the thread of the log, with all lines that arrived
-    meanwhile. An overridden ``format`` is called in the thread that logs the line. JSON lines are
-    formatted in the thread, unless a field is an object that may change.
+    While a server runs, a background thread calls ``write`` with all lines that were logged since
+    its last call. The background thread also formats JSON lines, except lines with a mutable object
+    in a field. An overridden ``format`` is called in the thread that logs the line.
 
     :param formatter: formats the lines; JSON by default.
     """
@@ -54,7 +54,7 @@ class LogTransport:
 
     @property
     def accepts_entries(self) -> bool:
-        """Whether the lines are JSON, so that the thread of the log may format them."""
+        """Whether the lines are JSON, so that the background thread of the log may format them."""
         return (
             self.is_blocking
             and type(self).format is LogTransport.format
@@ -65,8 +65,8 @@ class LogTransport:
         """Write lines.
 
         :param lines: the lines, as ``format`` returned them.
-        :raises LinesLost: when some lines could not be written. If another exception is raised, all
-            lines are counted as lost.
+        :raises LinesLost: when some lines could not be written. After any other exception, the log
+            counts all of these lines as lost.
         """
         raise NotImplementedError
 

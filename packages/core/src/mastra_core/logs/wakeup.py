@@ -11,9 +11,8 @@ __all__ = ("Wakeup",)
 class Wakeup:
     """A flag for which one thread waits; ``wait`` clears the flag.
 
-    ``threading.Event`` holds a lock within its methods. A signal handler or a finalizer may run in
-    the middle of such a method. If either of them sets the same event, it waits for this lock
-    forever.
+    While a method of ``threading.Event`` holds the event's lock, a signal handler or a finalizer
+    may run in the same thread. A handler that sets the same event would wait for this lock forever.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Use the tools of MCP servers in agents, and serve an application over MCP.
 
-The package needs the extra ``mcp``, which is imported on first use.
+The package needs the extra ``mcp``, and imports the SDK on first use.
 """
 
 from mastra_core.mcp.client import McpClient

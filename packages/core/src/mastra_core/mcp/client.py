@@ -34,22 +34,22 @@ _MAX_PAGES = 100  # of a list of tools; a faulty server could name a next page f
 class McpClient:
     """The tools of one MCP server, for the ``tools`` of an ``Agent``.
 
-    The client connects when the first run needs a tool, and again after a lost connection. Where
-    connections belong to one request, each request that needs a tool connects by itself. When an
-    application's server stops, it closes the client. In other programs, use the client in ``async
-    with``, or call ``aclose``.
+    The client connects when the first run needs a tool, and again after a lost connection. On
+    platforms where a connection cannot outlive its request, each request that needs a tool opens a
+    connection. When an application's server stops, it closes the client. In other programs, use the
+    client in ``async with``, or call ``aclose``.
 
     :param command: a program that speaks the protocol over its standard input and output.
     :param url: URL of a server that speaks the protocol over HTTP.
     :param name: prefix of the tools' names, which prevents duplicates (``files_read``).
-    :param env: environment variables of the program, in addition to ``PATH``, ``PYTHONPATH`` and
-        the like. The program inherits no other environment variable of this process.
+    :param env: environment variables of the program. From this process, the program inherits only
+        ``PATH``, ``PYTHONPATH`` and the like.
     :param cwd: working directory of the program.
     :param headers: headers of every request, such as ``Authorization``.
     :param only: names of the server's tools to offer; all by default.
     :param requires_approval: whether a person must approve each call; or the names of the tools
         whose calls a person must approve.
-    :param timeout: seconds to connect, and to answer a call.
+    :param timeout: time limit in seconds, for connecting and for the response to each call.
     :raises ConfigError: when both or neither of ``command`` and ``url`` are given, or for text in
         place of a list.
     """

@@ -25,7 +25,7 @@ class Connection:
     """One connected client of the MCP SDK.
 
     :param name: name of the server in messages.
-    :param timeout: seconds to connect, and to answer a request.
+    :param timeout: time limit in seconds, for connecting and for each response.
     """
 
     def __init__(self, name: str, timeout: float) -> None:

@@ -35,7 +35,8 @@ class McpCaller(msgspec.Struct, frozen=True, kw_only=True):
     :param resource: owner of the run that the tool call starts; empty if the caller is not
         restricted to a resource.
     :param thread: conversation of the run that the tool call starts; empty for none.
-    :param name: who that run is counted for; empty for the application itself, which has no limit.
+    :param name: the caller whose limits apply to that run; empty for the application itself, which
+        has no limit.
     """
 
     context: dict[str, Any] = {}
@@ -84,8 +85,8 @@ def build_exposed_tools(mastra: Mastra) -> dict[str, ExposedTool]:
         if item.name in by_name:
             raise ConfigError(
                 f"Two tools of the MCP server have the name {item.name!r}.",
-                "Agents are exposed as ask_KEY and workflows as run_KEY. Register one of the two "
-                "with another key.",
+                "Register one of the tools, agents or workflows with another key: an agent becomes "
+                "the tool ask_KEY, and a workflow becomes run_KEY.",
             )
         by_name[item.name] = item
     return by_name

@@ -36,8 +36,8 @@ async def serve_stdio(mastra: Mastra) -> None:
 class McpApp:
     """Serves an application over HTTP, as an ASGI application for one path.
 
-    Each request is independent, so several processes may share the work. The context manager
-    ``run`` must be active while requests are served.
+    No request depends on an earlier one, so several processes may serve the same clients. The
+    context manager ``run`` must be active while requests are served.
 
     :param mastra: the application.
     :param get_caller: returns the caller of a request from its ASGI scope. Runs belong to the

@@ -1,4 +1,4 @@
-"""The stored message of an agent's run."""
+"""Build the message that a memory stores for a run of an agent."""
 
 from __future__ import annotations
 

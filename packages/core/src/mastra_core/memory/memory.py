@@ -36,7 +36,7 @@ class Memory:
         Everything that an agent does in one run is one message.
     :param working_memory: notes that the model itself updates: a template as text, a type, or
         ``True`` for a template about a user.
-    :param scope: what the notes are about: the ``resource``, or only the ``thread``.
+    :param scope: who shares the notes: all threads of a ``resource``, or only one ``thread``.
     :param generate_title: what generates the titles of threads from the user's first message:
         ``True`` for the agent itself, another agent, or an async function; no titles by default.
     :param storage: the storage of the threads and notes; by default the storage of the ``Mastra``.
@@ -154,7 +154,7 @@ class Memory:
         metadata: Mapping[str, Any] | None = None,
         new_resource: str | None = None,
     ) -> Thread:
-        """Update the given values of a thread; other callers may update the others meanwhile.
+        """Update only the values that are passed; concurrent updates of other values are kept.
 
         :param thread_id: id of the thread.
         :param resource: the owner that the thread must have; ``None`` for any.
@@ -260,7 +260,7 @@ class Memory:
         :param resource: the owner that the thread must have; ``None`` for any.
         :param into: the new thread; by default with the same resource and title.
         :param query: which messages to copy; all by default.
-        :param only: ids of the messages to copy, among those of the query.
+        :param only: ids of messages; of those that match the query, only these are copied.
         :returns: the new thread, and the new messages by the ids of the originals.
         :raises NotFound: when there is no such thread.
         :raises Forbidden: when the thread belongs to another resource.

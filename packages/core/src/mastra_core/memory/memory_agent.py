@@ -33,8 +33,8 @@ def get_memory(agent: AgentLike) -> Memory | None:
 class AgentWithMemory(AgentWrapper):
     """Runs an agent with the earlier messages of its thread, and stores the new messages.
 
-    Runs without a thread are passed on unchanged. Every other attribute is read from the wrapped
-    agent.
+    A run without a thread does not use the memory. An attribute that this class does not define is
+    read from the wrapped agent.
 
     :param agent: the agent to run.
     :param memory: the memory.
@@ -47,7 +47,7 @@ class AgentWithMemory(AgentWrapper):
     async def generate(self, input: AgentInput | str, /, **overrides: Any) -> AgentOutput:
         """Run the agent to the end, and return its output.
 
-        The thread of a cancelled run has the tool calls that were executed.
+        If the run is cancelled, the tool calls that it has executed are still stored in the thread.
 
         :param input: the whole input, or the user's message.
         :param overrides: fields of ``AgentInput`` that replace those of ``input``.
@@ -120,7 +120,7 @@ def _set_message_id(output: AgentOutput, run_memory: RunMemory) -> AgentOutput:
 
 
 def _to_failure(error: MastraError, agent: str) -> Failure:
-    """Convert an error of the memory to the end of a run; hide storage errors from the caller."""
+    """Return the event that ends a run after an error of the memory; hide storage details."""
     if isinstance(error, RequestError):
         return to_request_failure(error)
     to_failure(error, agent)

@@ -23,8 +23,9 @@ class _RecordedRecall(msgspec.Struct, frozen=True, kw_only=True):
 async def recall_once(threads: ThreadStore, run_input: AgentInput, last: int) -> tuple[Recall, str]:
     """Return the thread as it was at the start of the run, and the id of the answer.
 
-    A durable run records the thread and the id. If the process ends after it has stored the answer,
-    the next process stores messages with the same ids, which replace the stored ones.
+    A durable run records the thread and the id of the answer in its journal. If a process ends
+    after it has stored the answer, the next process stores messages with the same ids, which
+    replace the stored ones.
 
     :param threads: the store of threads.
     :param run_input: the input of the run.

@@ -42,7 +42,7 @@ class RunMemory:
     :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
-    :ivar run_input: the input of the agent: the caller's input with the earlier messages.
+    :ivar run_input: the input that the agent gets: stored messages and the caller's input.
     :ivar message_id: the id under which the answer is stored.
     """
 
@@ -305,9 +305,9 @@ class RunMemory:
 async def _check_ids(
     threads: ThreadStore, run_input: AgentInput, recall: Recall
 ) -> tuple[AgentInput, frozenset[str]]:
-    """Remove ids of other threads' messages from the input, and return the thread's own ids.
+    """Remove ids of other threads' messages from the input; return the ids that are in this thread.
 
-    The messages that ``recall`` contains are not loaded again.
+    Only messages that ``recall`` does not contain are loaded.
     """
     recalled = {message.id for message in recall.messages}
     ids = dict.fromkeys(message.id for message in run_input.messages if message.id)
@@ -327,8 +327,8 @@ async def _check_ids(
 def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
     """Find the stored message that a run continues.
 
-    If ``run_input`` has decisions, the message contains the calls that wait for these decisions.
-    Otherwise, the caller has sent the message as the last one of the conversation.
+    If ``run_input`` has decisions, the continued message has the calls that wait for them. Without
+    decisions, the continued message is the last one of the caller's conversation.
     """
     for message in reversed(recall.messages):
         if message.role != "assistant":
@@ -344,7 +344,7 @@ def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | No
 def _list_pending(message: StoredMessage) -> dict[str, Any]:
     """Return the calls that wait for a decision, mapped to the ids of their runs.
 
-    Callers can save messages with any metadata.
+    The function checks each type, because a caller can save a message with any metadata.
     """
     entries = [message.metadata.get(key) for key in (APPROVALS, SUSPENSIONS)]
     return {
@@ -381,9 +381,9 @@ def _find_native_history(
 ) -> History | None:
     """Return the thread's history in the framework's format, if the run can use it.
 
-    This agent must have written the history, and the thread must have no later message. The run
-    must add exactly one message, which comes from the user. A history with too many turns is
-    shortened. If the agent cannot shorten it, the history is not used.
+    This agent must have written the history, and the thread must have no later message. The input
+    of the run must have exactly one new message, from the user. A history with too many turns is
+    shortened, or not used if the agent cannot shorten it.
     """
     history = recall.history
     if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):

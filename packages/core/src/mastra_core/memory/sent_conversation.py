@@ -19,7 +19,7 @@ class SentConversation(msgspec.Struct, frozen=True, kw_only=True):
     """The messages of a caller, in two parts.
 
     :param earlier: the messages that are stored already, or that precede stored messages.
-    :param new: the messages of this run. They include a user's message that the caller sends again,
+    :param new: the messages of this run, including a user's message that the caller sends again,
         edited or not.
     :param is_repeated: whether the first of the new messages is stored already.
     """
@@ -55,9 +55,9 @@ def split_conversation(
 ) -> SentConversation:
     """Split a caller's messages into messages of earlier runs and messages of this run.
 
-    A message is stored if the thread has a message with its id. An answer is also stored if its
-    text and its tool calls equal those of a stored answer. A message that precedes a stored message
-    is not new, even if it is not stored.
+    A message counts as stored if the thread has a message with the same id. An answer also counts
+    as stored if a stored answer has the same text and tool calls. All messages before a stored
+    message belong to earlier runs, even if they are not stored.
 
     :param history: the latest stored messages of the thread.
     :param known_ids: ids of stored messages of the thread.

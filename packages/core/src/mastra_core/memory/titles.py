@@ -34,7 +34,7 @@ class TitleGenerator:
         :param text: the user's first message.
         :param agent: the agent that answers in the thread.
         :param context: the request context.
-        :returns: the title; empty if the agent failed. The error of the agent is logged.
+        :returns: the title; empty if the agent failed. The log then contains the agent's error.
         """
         generator = self._agent or agent
         try:

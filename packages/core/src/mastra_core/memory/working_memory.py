@@ -40,8 +40,8 @@ class WorkingMemory:
     """The working memory of an agent: the form of its notes, and the tool that changes them.
 
     :param template: text to fill in, empty if there is a type.
-    :param type_: type of the notes as JSON, ``None`` if there is a template.
-    :param scope: what the notes are about: ``thread`` or ``resource``.
+    :param type_: the type of the notes, which are then JSON; ``None`` if there is a template.
+    :param scope: whether each ``thread`` or each ``resource`` has notes of its own.
     """
 
     def __init__(self, template: str, type_: Any, scope: Scope) -> None:
@@ -74,7 +74,7 @@ class WorkingMemory:
         """Build the tool that updates the notes.
 
         :param threads: the store of the notes.
-        :param owner: id of the thread or resource that the notes are about.
+        :param owner: id of the thread or resource that has the notes.
         :param resource: owner of the thread.
         """
         save = functools.partial(
@@ -100,7 +100,8 @@ class WorkingMemory:
     def merge(self, old: str, change: dict[str, Any]) -> str:
         """Return the notes after a change, merged as in RFC 7396.
 
-        Notes that are not JSON, which an earlier template produced, are replaced.
+        If the old notes are not JSON, because an earlier setting was a template, the change
+        replaces them.
 
         :param old: the notes before the change.
         :param change: the change, JSON builtins.
@@ -129,9 +130,9 @@ def as_working_memory(value: Any, scope: Scope) -> WorkingMemory | None:
     """Convert a setting to working memory.
 
     :param value: ``True``, a template, a type, or ``None`` or ``False`` for none.
-    :param scope: what the notes are about: ``thread`` or ``resource``.
+    :param scope: whether each ``thread`` or each ``resource`` has notes of its own.
     :returns: the working memory, ``None`` if it is disabled.
-    :raises ConfigError: for an empty text, or a type without a JSON form.
+    :raises ConfigError: when a template is empty, or a type is not an object type in JSON.
     """
     if value is None or value is False:
         return None

@@ -32,9 +32,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """One metric.
 
     :param name: name as in OpenTelemetry's conventions, with dots between its parts.
-    :param kind: ``counter``; ``active``, a number that goes up and down; ``level``, of which the
-        greatest value of all processes counts; ``oldest``, of which the smallest value counts; or
-        ``duration``, a histogram of seconds.
+    :param kind: ``counter``, ``active`` for a number that goes up and down, or ``duration`` for a
+        histogram of seconds. If every process reports its own value, ``level`` keeps the greatest
+        and ``oldest`` the smallest.
     :param help: a text that says what is measured.
     :param labels: names of the labels.
     """

@@ -14,14 +14,14 @@ OTHER = "other"  # the value in place of further ones
 
 
 class MetricRecorder(Protocol):
-    """Receives measured values, in the thread that measures."""
+    """Receives measured values, in the thread that measures them."""
 
     def record(self, metric: Metric, value: float, labels: tuple[str, ...]) -> None:
         """Record a value.
 
         :param metric: the metric.
-        :param value: an amount for ``counter`` and ``active``, the present number for ``level``, a
-            time for ``oldest``, seconds for ``duration``.
+        :param value: for ``counter`` and ``active`` the number to add, for ``level`` the current
+            number, for ``oldest`` a time, and for ``duration`` seconds.
         :param labels: the values of the labels of the metric.
         """
 

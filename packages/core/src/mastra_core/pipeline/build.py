@@ -17,18 +17,19 @@ __all__ = ("Build",)
 class Build:
     """One directory with an app, its dependencies and a manifest, for all targets of a platform.
 
-    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, if there are
-    console scripts, ``bin/``. Copy files from the directory, or move the whole directory. Never
-    change its files.
+    The directory holds ``index.py`` (the launcher), ``app/``, ``vendor/`` and, if there are console
+    scripts, ``bin/``. A deployer may copy files from the directory, or move the whole directory,
+    but must never change its files.
 
     :param directory: the staged files.
     :param platform: the Python version and the wheel platform that the build was staged for.
-    :param manifest: the facts of the build; its ``target`` is empty.
+    :param manifest: describes the build; ``manifest.target`` is empty until ``mastra_bundle`` makes
+        a bundle of the build.
     :param digests: SHA-256 in hexadecimal of files whose content is known already, so that
         ``Bundle.seal`` does not read them again.
     :param imported: paths, relative to ``directory``, of the bytecode files of modules that the app
-        imports. A deployer that must make its bundle smaller first leaves out the bytecode of other
-        modules.
+        imports. To make a bundle smaller, a deployer first leaves out the bytecode of modules that
+        are not imported.
     :param standard: dotted names of the modules of the standard library that the app imports.
     """
 

@@ -44,8 +44,8 @@ class DeployRequest:
     :param previous: the last deployment known on this machine, ``None`` if there is none.
     :param fingerprint: a keyed hash of the bundle and the values in ``env``. The hash reveals no
         value, because its key is derived from the credentials. A deployer that stores the hash on
-        the platform returns it in ``Deployment.fingerprint``. An unchanged deploy can then be
-        skipped on any machine.
+        the platform returns it in ``Deployment.fingerprint``, so that any machine can skip a deploy
+        that would change nothing.
     """
 
     environment: Stage
@@ -80,8 +80,8 @@ class Deployment:
     :param reachable: whether a request from this machine reaches the deployment. Without
         ``smoke_headers``, an unreachable deployment is not smoke tested.
     :param smoke_headers: headers that pass a request through the platform's protection.
-    :param sign_smoke: returns further headers for the URL of one request, such as a signature. The
-        function is called for each attempt.
+    :param sign_smoke: returns further headers for the URL of one request, such as a signature. Each
+        attempt of the smoke test calls ``sign_smoke`` again.
     :param draft: whether a deployment to production was created as a draft, and was never live. A
         draft in the state ``building`` remains unpublished when it becomes ready.
     """

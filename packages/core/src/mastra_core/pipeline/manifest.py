@@ -14,14 +14,15 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
 
     :param host: address to bind.
     :param port: port to bind.
-    :param drain: seconds that running requests get after SIGTERM.
+    :param drain: seconds in which running requests can end after SIGTERM.
     :param proxies: addresses whose ``X-Forwarded-*`` headers are trusted.
     :param api_prefix: path of the API.
     :param single_process: whether runs are kept in the memory of one process, so that other workers
         would not find them.
     :param per_process: settings whose data each process keeps for itself, as the app writes them
         (``Server(metrics=True)``).
-    :param shares_responses: whether all processes know the responses of the Responses API.
+    :param shares_responses: whether the storage keeps the responses of the Responses API, so that
+        every process can read them.
     :param body_limit: maximum bytes of a request body, if the app sets it; 0 for the default.
     :param timeouts: seconds that the app sets for requests and runs, by the name of the setting.
     """
@@ -44,7 +45,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     The manifest contains no time and no path of the build machine, so the same inputs give the same
     bytes.
 
-    :param format: version of the format.
+    :param format: version of the manifest's format.
     :param target: name of the target, empty in a build.
     :param app: ASGI import string (``mastra_asgi:app``).
     :param paths: directories for ``sys.path``, relative to the bundle, the dependencies last.
@@ -58,19 +59,19 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param required: environment variables without which the app does not start.
     :param optional: environment variables that the app may read.
     :param serve: the default settings of the server that the launcher starts.
-    :param registry: agents, workflows and tools: each registration key, mapped to an id.
-    :param variables: agents, mapped to environment variables, one of which the agent's model needs.
-    :param suspending_steps: workflows whose runs only one process knows, mapped to the paths of
-        steps that suspend a run.
+    :param registry: ids of the agents, workflows and tools, by registration key.
+    :param variables: for each agent, environment variables of which its model needs one.
+    :param suspending_steps: for each workflow, the paths of the steps that suspend a run; empty if
+        several processes share the runs.
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
         ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
         empty without workflows.
     :param versions: versions of the packages that built the bundle.
-    :param sizes: apparent bytes of the app and of each distribution.
+    :param sizes: for the app and each distribution, the sum of the sizes of its files in bytes.
     :param executables: files of the bundle that are executable. If a copy has lost the executable
         bits, they are restored from this list.
-    :param stripped: whether compiled libraries ship without symbols. An interpreter that a deployer
-        adds is stripped under the same condition.
+    :param stripped: whether compiled libraries ship without symbols. If ``stripped`` is true, a
+        deployer also removes the symbols of an interpreter that it adds.
     :param fingerprint: hash of all inputs of the build.
     :param digest: SHA-256 over the names and contents of all files and over this manifest without
         the digest. The digest identifies the whole content of the bundle.

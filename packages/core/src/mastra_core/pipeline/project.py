@@ -14,8 +14,8 @@ __all__ = ("Environment", "Project")
 class Environment:
     """Names of the environment variables that the app declares, without values.
 
-    :param required: variables that the app needs. If one of them is missing, the app does not start
-        and a deploy uploads nothing.
+    :param required: variables that the app needs. If one of these variables is missing, the app
+        does not start, and a deploy fails before the upload.
     :param optional: variables that a deploy sets on the platform if they have a value.
     """
 

@@ -22,7 +22,7 @@ class Report(Protocol):
         """Report the progress of the current piece of work.
 
         :param current: the amount that is finished.
-        :param total: the whole amount.
+        :param total: the amount of the whole work.
         :param unit: ``B`` for bytes, or a noun.
         """
 

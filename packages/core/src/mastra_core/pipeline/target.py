@@ -20,7 +20,7 @@ class Platform:
     :param interpreter: path of a Python on this machine that compiles and checks the build. By
         default, mastra searches for a suitable Python.
     :param index: URL of a package index, such as Pyodide's own. If the project's indexes have no
-        wheel of a package, the wheel comes from this index. Only Pyodide platforms use this index.
+        wheel of a package, the wheel comes from ``index``. Only Pyodide platforms use ``index``.
     """
 
     python: str = ""
@@ -62,41 +62,45 @@ class Target:
     :param credentials: environment variables that the deploy hooks receive as secrets.
     :param optional_credentials: names from ``credentials`` that a deploy does not always need, or
         that the platform's own chain of profiles and roles may provide. ``mastra doctor`` does not
-        warn where they have no value.
+        warn if an optional credential has no value.
     :param platforms: the platforms that a build may be staged for, the preferred one first.
-    :param index_setting: the field of ``settings`` with the URL of a package index. This URL
-        replaces ``Platform.index``; if it is empty, no additional index is used.
-    :param requirements: requirements of the runtime beside those of the app.
+    :param index_setting: the field of ``settings`` with the URL of a package index. The URL in this
+        field replaces ``Platform.index``; if the field is empty, no additional index is used.
+    :param requirements: packages that the platform's runtime needs in a bundle, in addition to the
+        packages of the app.
     :param limits: the limits of the platform.
     :param previews: whether a deployment can be a preview.
     :param native_previews: whether ``mastra_preview`` also runs a bundle whose packages are for
-        this machine. If false, a preview is refused on a machine that can run none of
-        ``platforms``.
+        this machine. If ``native_previews`` is false, ``mastra preview`` fails on a machine that
+        can run none of ``platforms``.
     :param emulated_previews: whether ``mastra_preview`` emulates the platform, and therefore runs a
         bundle for the platform on any machine.
-    :param stores_env: whether the platform stores the values of the app's variables. If the
-        platform does not, no values are asked for and ``DeployRequest.env`` is empty.
-    :param persistent_disk: whether files that the app writes still exist at its next start. If such
-        files are lost, the check warns about a database in a file.
+    :param stores_env: whether the platform stores the values of the app's variables. If
+        ``stores_env`` is false, a deploy asks for no values, and ``DeployRequest.env`` is empty.
+    :param persistent_disk: whether files that the app writes still exist at its next start. Without
+        a persistent disk, the check warns about a database in a file.
     :param volumes: whether a volume, which keeps files, can be mounted into an instance that has no
-        persistent disk. The check then also suggests a volume.
+        persistent disk. If the platform has volumes, the warning about a database in a file
+        suggests one.
     :param short_lived: whether the app runs as many instances, each of which may end at any time.
         For a short-lived app, the check warns about runs and threads that are kept in the memory of
         one process.
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
         ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports a database
         of another kind.
-    :param env_stages: the stages that have variables of their own. A deploy to another stage gets
-        no values, and ``mastra env`` refuses that stage.
+    :param env_stages: the stages that have variables of their own. For a stage without variables, a
+        deploy gets no values, and ``mastra env`` raises an error.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
-        ``None`` for all of ``env_stages``. For any other stage of ``env_stages``, each deploy
-        brings its own values, and ``mastra env`` refuses the stage.
-    :param remote: whether the app runs on another machine than the one that deploys it. Where it
-        does, the check warns about values that point at this machine.
+        ``None`` for all of ``env_stages``. For a stage that is only in ``env_stages``, each deploy
+        brings its own values, and ``mastra env`` raises an error.
+    :param remote: whether the app runs on another machine than the one that deploys it. For a
+        remote app, the check warns about environment variables that point at this machine.
     :param reserved_variables: names of environment variables that the platform sets itself or
-        refuses, as patterns with ``*`` (``AWS_*``). The app may not declare or set them.
+        refuses, as patterns with ``*`` (``AWS_*``). The app may neither declare nor set these
+        variables.
     :param alternatives: advice for each command that the platform does not support, by the verb of
-        the hook: ``{"canary": "Deploy a draft, ..."}``. The advice becomes the hint of the error.
+        the hook: ``{"canary": "Deploy a draft, ..."}``. The advice is the hint of the error that
+        the command raises.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Choose once, at the start, whether timers, tasks and futures belong to one request."""
+"""Choose at the start whether timers, tasks and futures belong to the request that creates them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _hold: Hold | None = None
 def enable_request_scope(hold: Hold) -> None:
     """Keep every timer, task and future within the request that created it.
 
-    The entry of a platform calls this function before it imports the application.
+    The entry module of a platform that limits tasks to a request calls this function before it
+    imports the application.
 
     :param hold: keeps the current request alive until an awaitable ends, as ``waitUntil`` of
         Cloudflare Workers does.

@@ -1,4 +1,4 @@
-"""A signal that other requests can set. The waiting task polls the signal with its own timer."""
+"""A signal that other requests can set, because the task that waits for it polls its state."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ _MAX_INTERVAL = 0.1
 
 
 class PolledSignal:
-    """A signal that wakes a task of the same request at once. Tasks of other requests poll the
-    signal.
+    """A signal that wakes a task of the same request at once; tasks of other requests poll it.
 
     The intervals between two polls become longer, because each poll takes processor time.
     """

@@ -1,4 +1,4 @@
-"""The lifetime of one request, from its start to the end of its response and its kept tasks."""
+"""The lifetime of one request, which ends after its response and the tasks that it waits for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _current: ContextVar[RequestLifetime | None] = ContextVar("mastra_request", defa
 
 
 class RequestLifetime:
-    """A request, which lasts until its response is complete and its kept tasks have ended.
+    """A request; it lasts until the response is complete and each task of ``add_task`` has ended.
 
     :ivar values: objects that parts of the application keep for this request, such as connections.
     """
@@ -76,7 +76,7 @@ class RequestLifetime:
 def enter_request() -> Iterator[RequestLifetime]:
     """Make the block, and the tasks that it creates, one request.
 
-    If the request scope is enabled, the server enters such a block for each request.
+    If the request scope is enabled, the server calls this function for each request.
 
     :returns: a context manager that gives the request.
     """

@@ -35,8 +35,7 @@ def start_task(work: Coroutine[Any, Any, T], name: str = "") -> asyncio.Task[T]:
 def cancel_task(task: asyncio.Task[Any]) -> None:
     """Cancel a task of any request.
 
-    A task of another request reads the cancellation with its own timer, a tenth of a second later
-    at most.
+    A task of another request polls for its cancellation, and ends up to a tenth of a second later.
 
     :param task: the task that ``start_task`` returned.
     """

@@ -99,7 +99,7 @@ def is_scoped_task_lost(task: asyncio.Task[Any]) -> bool:
 
 
 async def wait_for_scoped_task(task: asyncio.Task[Any]) -> None:
-    """Wait until a task has ended, with the timer of the request that waits.
+    """Wait until a task of any request has ended.
 
     :param task: the task.
     """

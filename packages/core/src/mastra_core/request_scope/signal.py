@@ -13,7 +13,7 @@ __all__ = ("Signal", "create_signal")
 
 
 class Signal(Protocol):
-    """The methods of ``asyncio.Event`` that also work across requests. Only one task may wait."""
+    """The methods of ``asyncio.Event`` that also work across requests; only one task may wait."""
 
     def is_set(self) -> bool:
         """Return whether the signal is set."""

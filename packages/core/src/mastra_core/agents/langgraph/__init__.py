@@ -1,4 +1,4 @@
-"""Compiled LangGraph graphs with messages in their state.
+"""Adapt compiled LangGraph graphs whose state contains messages.
 
 This package is imported only when a user registers a graph, so the user has already imported
 LangGraph.

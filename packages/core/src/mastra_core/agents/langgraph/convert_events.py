@@ -45,7 +45,7 @@ class EventConverter:
 
         :param mode: the stream mode of the item: ``messages``, ``updates`` or ``values``.
         :param value: the item.
-        :returns: the events; empty if the item has no meaning for a run.
+        :returns: the events; empty if the item contains none.
         """
         if mode == "messages":
             return self._convert_chunk(value[0])
@@ -59,7 +59,7 @@ class EventConverter:
         return [event for message in new_messages for event in self._convert_message(message)]
 
     def finish_turn(self, reason: str) -> StepFinish:
-        """Return the end of the last turn.
+        """Return the event that ends the last turn.
 
         :param reason: why the turn ended.
         """

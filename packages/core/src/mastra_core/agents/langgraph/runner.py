@@ -221,8 +221,7 @@ def _encode_state(state: dict[str, Any]) -> bytes:
 def _get_thread_id(run_input: AgentInput) -> str:
     """Return the id under which the graph stores the thread.
 
-    The id contains the resource. Guessing an id therefore never leads to the thread of another
-    resource.
+    The id contains the resource, so a guessed id never leads to the thread of another resource.
     """
     if run_input.decisions and run_input.history:
         return str(json.loads(run_input.history)["thread"])

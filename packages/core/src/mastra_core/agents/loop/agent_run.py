@@ -54,7 +54,8 @@ class AgentRun:
     async def iter_events(self) -> AsyncGenerator[AgentEvent]:
         """Run the agent to the end, and yield the events, except ``Start``.
 
-        :raises Exception: what ends the run: an error of a provider, a limit or an invalid answer.
+        :raises Exception: when an error of a provider, a usage limit or an invalid answer ends the
+            run.
         """
         resumption = self._plan.resumption
         if resumption is None:
@@ -139,7 +140,7 @@ class AgentRun:
     async def _iter_calls(
         self, response: ModelResponse, calls: Sequence[ToolCallPart]
     ) -> AsyncGenerator[AgentEvent]:
-        """Read the answer from the calls of a response, and execute the other calls."""
+        """Read the run's answer if the model gave it as a call, and execute all other calls."""
         answer: Answer | None = None
         results: list[ModelRequestPart] = []
         others = list(calls)

@@ -33,7 +33,7 @@ _MAX_OUTPUTS = 100  # outputs of a batch that are not read yet; then its tools w
 
 
 class _ItemQueue:
-    """Passes items from tools to the reader; a tool waits while many outputs are not read."""
+    """A queue of tool outputs; a tool that writes must wait while too many of them are unread."""
 
     def __init__(self) -> None:
         self._items: asyncio.Queue[ToolOutput | CallOutcome | BaseException] = asyncio.Queue()
@@ -49,7 +49,7 @@ class _ItemQueue:
             self._items.put_nowait(output)
 
     def close(self) -> None:
-        """Discard later outputs; a tool may write while it ends, and its tasks even after that."""
+        """Discard all later outputs; a tool that is ending, or its tasks, may still write some."""
         self._is_closed = True
         self._places.release()
 

@@ -58,7 +58,7 @@ class Continuation:
         return self._response
 
     async def wait(self) -> None:
-        """Wait until the provider may be asked again."""
+        """Wait until the provider may be asked for the result again."""
         if (response := self.pending) is not None:
             await asyncio.sleep(self._model.continuation_delay(response) or 0)
 

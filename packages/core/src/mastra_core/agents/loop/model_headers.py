@@ -1,4 +1,4 @@
-"""Send the ids of a model's span in the HTTP requests of its provider's client."""
+"""Add the ids of a model call's span to the HTTP requests that the provider's client sends."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def enter_span(model: Model, span: Span) -> contextlib.AbstractContextManager[No
 
 
 def _list_models(model: Model) -> Iterator[Model]:
-    """Yield the models that a fallback or a wrapper contains, or else the model itself."""
+    """Yield the models in a ``FallbackModel`` or a wrapper; yield any other model itself."""
     if isinstance(model, FallbackModel):
         for each in model.models:
             yield from _list_models(each)

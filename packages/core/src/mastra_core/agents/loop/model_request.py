@@ -128,7 +128,7 @@ class ModelRequest:
 
     @asynccontextmanager
     async def _prepare_sending(self, model: Model) -> AsyncIterator[None]:
-        """Limit the time of a block that sends a request.
+        """Raise an error if the block, which sends a request, takes too long.
 
         :raises ModelRequestTimeout: when the time is over.
         """

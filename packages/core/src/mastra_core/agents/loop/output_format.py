@@ -28,8 +28,7 @@ class OutputFormat:
     """The format of a structured answer.
 
     :param definition: the tool that the model calls with its answer.
-    :param object: the schema of the answer, for models that answer in JSON instead of calling the
-        tool.
+    :param object: the schema of the answer, for models that write JSON instead of calling a tool.
     :param check: returns a valid answer as JSON builtins, or raises ``ValueError``.
     :param shape: the facts about the answer that a stream needs to show an incomplete answer.
     """
@@ -40,7 +39,7 @@ class OutputFormat:
     shape: AnswerShape
 
     def parse_call(self, call: ToolCallPart) -> Any:
-        """Return the answer of a call of the tool.
+        """Return the answer that a model gave as a call of ``definition``.
 
         :param call: the call.
         :raises ValueError: for an invalid answer.

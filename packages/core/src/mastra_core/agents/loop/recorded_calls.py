@@ -80,7 +80,7 @@ async def execute_once(
     :param journal: the journal of the run.
     :param call: the call.
     :param usage: counts the tokens of the run.
-    :param execute: executes the call, given its name and the counter of its tokens.
+    :param execute: executes the call; takes the call's name and the counter of its tokens.
     """
     part = call.part
     name = f"tool:{journal.turn}:{part.tool_call_id}"

@@ -29,7 +29,7 @@ _INTERRUPTED = "The tool call was interrupted, so it has no result."
 class Resumption:
     """The decisions about the calls that wait at the end of the history.
 
-    :param parts: the model's calls.
+    :param parts: the calls as the model wrote them.
     :param calls: the calls to execute.
     :param results: the results of declined calls, and of calls that the caller has executed.
     """
@@ -82,7 +82,7 @@ def answer_interrupted_calls(history: list[ModelMessage]) -> list[ModelMessage]:
 def _build_interrupted_request(
     calls: Sequence[ToolCallPart], parts: Sequence[ModelRequestPart]
 ) -> list[ModelMessage]:
-    """Return a request with ``parts`` and the missing results; an empty list if none is missing."""
+    """Return a request with ``parts`` and the missing results; nothing if all results exist."""
     answered = {getattr(part, "tool_call_id", None) for part in parts}
     missing = [_interrupt(call) for call in calls if call.tool_call_id not in answered]
     return [ModelRequest(parts=[*missing, *parts])] if missing else []

@@ -86,7 +86,7 @@ class RunPlan:
 
 
 def apply_defaults(run_input: AgentInput, agent: AgentDefinition) -> AgentInput:
-    """Return the input of a run, in which options of the agent replace missing options.
+    """Return a run's input; an option that it lacks gets the agent's value.
 
     :param run_input: the input of the run.
     :param agent: the description of the agent.

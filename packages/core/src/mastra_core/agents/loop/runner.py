@@ -204,6 +204,6 @@ def _list_own_models(models: Sequence[Any], permanent: Sequence[Any]) -> list[An
 
 
 def _get_timeout(models: Sequence[Any], settings: Mapping[str, Any]) -> float | None:
-    """Return the timeout of a model's answer; ``None`` if the caller or a model sets one."""
+    """Return the default timeout of a model's answer; ``None`` if settings or models set one."""
     has_own = "request_timeout" in settings or "first_event_timeout" in settings
     return None if has_own or not any(isinstance(each, str) for each in models) else _MODEL_TIMEOUT

@@ -43,8 +43,8 @@ class Toolset:
         :param run_input: the input of the run.
         :param more: the tools that toolboxes offer at this moment.
         :raises InvalidInput: for a client tool that has the same name as another tool.
-        :raises ConfigError: for a tool of a toolbox that has the same name as another tool. Without
-            this error, the owner of a toolbox could replace a tool of the agent.
+        :raises ConfigError: for a tool of a toolbox that has the same name as another tool, so that
+            the owner of a toolbox cannot replace a tool of the agent.
         """
         if not (run_input.tools or run_input.client_tools or more):
             return self
@@ -65,7 +65,7 @@ class Toolset:
         return joined
 
     def select(self, names: Sequence[str] | None) -> Toolset:
-        """Return a toolset of some tools.
+        """Return a toolset that has only the named tools.
 
         :param names: names of the tools that the model may call; ``None`` for all of them.
         """

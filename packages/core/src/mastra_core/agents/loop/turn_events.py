@@ -45,7 +45,7 @@ class TurnConverter:
         """Convert one event of the model's stream.
 
         :param event: pydantic-ai's event.
-        :returns: the events; empty if pydantic-ai's event has no meaning for a run.
+        :returns: the events; empty if pydantic-ai's event has no counterpart.
         """
         match event:
             case native.PartDeltaEvent(delta=native.ToolCallPartDelta()):

@@ -46,7 +46,7 @@ class EventConverter:
         """Convert one event of the SDK.
 
         :param event: the SDK's event.
-        :returns: the events; empty if the SDK's event has no meaning for a run.
+        :returns: the events; empty if the SDK's event has no counterpart.
         """
         if event.type == "raw_response_event":
             return self._convert_raw(event.data)
@@ -61,7 +61,7 @@ class EventConverter:
         return []
 
     def finish_turn(self, reason: str) -> StepFinish:
-        """Return the end of the last turn.
+        """Return the event that ends the last turn.
 
         :param reason: why the turn ended.
         """

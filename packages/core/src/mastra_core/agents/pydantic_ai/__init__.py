@@ -1,7 +1,8 @@
 """Adapt users' pydantic-ai agents, and convert the messages, models and errors of pydantic-ai.
 
-The built-in ``Agent`` has a loop of its own (``mastra_core.agents.loop``), which uses the
-conversions. A user who registers an agent of pydantic-ai has imported pydantic-ai already.
+The built-in ``Agent`` does not run as a pydantic-ai agent: its loop (``mastra_core.agents.loop``)
+uses only these conversions. A user who registers an agent of pydantic-ai has imported pydantic-ai
+already.
 """
 
 from __future__ import annotations

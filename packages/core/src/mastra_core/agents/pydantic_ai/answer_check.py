@@ -2,8 +2,9 @@
 
 A caller's schema must not make the server load an address or spend unlimited time. Therefore the
 server evaluates a copy of the schema without patterns, in which each reference is replaced with its
-target. The copy has a maximum size. If a part of the schema is not in the copy, the server does not
-check what this part requires. The model receives the whole schema.
+target. The copy of the schema has a maximum size. If a part of the schema is not in the copy, the
+server does not check what this part requires. The model itself still receives the caller's whole
+schema.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
 
 
 def _compile(schema: Any) -> Callable[[Any], Any]:
-    """Compile a schema, without detailed messages, which would make the code much larger."""
+    """Compile a schema to a function; its error messages are brief, which keeps the code small."""
     import fastjsonschema
 
     validate: Callable[[Any], Any] = fastjsonschema.compile(
@@ -174,7 +175,7 @@ class _Inliner:
         return {key: value for key, value in converted.items() if value is not _OMITTED}
 
     def _convert_key(self, key: str, value: Any, targets: tuple[str, ...]) -> Any:
-        """Convert a keyword; omit ``not`` and the like where they would refuse valid answers."""
+        """Convert a keyword; omit it if its copy is incomplete and would reject valid answers."""
         cuts = self._cuts
         converted = self._convert_value(key, value, targets)
         if converted is _OMITTED:
@@ -210,7 +211,7 @@ class _Inliner:
             target = target.get(name) if isinstance(target, dict) else None
             if target is None:
                 raise InvalidInput(
-                    f"The schema of the answer is invalid: {reference!r} refers to nothing in the "
+                    f"The schema of the answer is invalid: {reference!r} has no target in the "
                     "schema.",
                     "Correct the reference, or add the definition that it refers to.",
                 )

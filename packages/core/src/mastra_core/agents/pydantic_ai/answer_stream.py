@@ -44,7 +44,7 @@ class AnswerStream:
         """Add the next piece of the text.
 
         :param text: the piece.
-        :returns: the answer so far, if it has changed, and the piece.
+        :returns: an event with the answer so far, if it has changed, and an event with the piece.
         """
         if not text:
             return []

@@ -1,4 +1,4 @@
-"""Wrap an answer that is not a JSON object in one, because tool arguments must be an object."""
+"""Wrap an answer of another type in a JSON object, because tool arguments must be an object."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _inline_root(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _move_references(value: Any) -> Any:
-    """Return a part of a schema, with references changed to the new place of the root."""
+    """Return a part of a schema, in which references to the old root point to its new place."""
     if isinstance(value, list):
         return [_move_references(each) for each in value]
     if not isinstance(value, dict):

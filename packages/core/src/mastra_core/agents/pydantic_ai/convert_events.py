@@ -49,7 +49,7 @@ class EventConverter:
         """Convert one event of pydantic-ai.
 
         :param event: pydantic-ai's event.
-        :returns: the events; empty if pydantic-ai's event has no meaning for a run.
+        :returns: the events; empty if pydantic-ai's event has no counterpart.
         """
         match event:
             case native.PartStartEvent() | native.PartDeltaEvent() | native.PartEndEvent():

@@ -30,8 +30,8 @@ _URLS: dict[str, Any] = {
 def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]]:
     """Return the prompt of a run and the messages before it.
 
-    The prompt is ``None`` if the last message is not the user's. The model then continues from
-    the history, for example after the results of client tools.
+    If the last message is not the user's, the prompt is ``None``, and the model continues from the
+    history, for example after the results of client tools.
 
     :param run_input: the input of the run.
     :raises InvalidInput: when the input contains results of tools, but not the calls.

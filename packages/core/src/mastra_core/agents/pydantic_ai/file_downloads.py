@@ -1,12 +1,11 @@
 """Refuse to download the files that a caller names by URL.
 
 Some providers load a file from its URL themselves. For other providers, pydantic-ai downloads the
-file in this process. With such a download, a caller could make the server send requests to any
-public address.
+file in this process, so a caller could make the server send requests to any public address.
 
-A tool of a user's pydantic-ai agent may also name files by URL, and pydantic-ai may put these files
-into the request that contains the caller's message. The identifier of a file says whether the file
-came from the caller, even in a history that was stored and read again.
+A tool of a user's pydantic-ai agent may name files by URL, too, and such files can be in the same
+request as those of the caller. The identifier of a file says whether the caller sent it, even in a
+history that was stored and read again.
 """
 
 from __future__ import annotations
@@ -41,8 +40,9 @@ class _Refusal(int):
     The value is ``0``, so that pydantic can serialise messages that contain it, for example for a
     span.
 
-    pydantic-ai uses the value as a boolean to decide who loads the file. Only before a download, it
-    compares the value with ``allow-local``.
+    pydantic-ai uses the value as a boolean to decide who loads the file. Before pydantic-ai
+    downloads a file itself, it compares the value with ``allow-local``, and this comparison raises
+    the error.
 
     :param url: the URL of the file.
     """
@@ -75,10 +75,10 @@ def build_file_identifier(url: str) -> str:
 
 
 def refuse_downloads(messages: list[ModelMessage], run_input: AgentInput) -> list[ModelMessage]:
-    """Return messages in which no file of a caller is downloaded by pydantic-ai.
+    """Return messages that make pydantic-ai download no file that a caller names.
 
-    pydantic-ai still downloads the files that tools name, and the files in runs that the
-    application itself starts.
+    Files that tools name are still downloaded, and so are all files of a run that the application
+    itself starts.
 
     :param messages: the messages of a request to a model; they are not changed.
     :param run_input: the input of the run.
@@ -107,7 +107,7 @@ class _DownloadRefusal(AbstractCapability[Any]):
 
 
 def _mark_message(message: ModelMessage) -> ModelMessage:
-    """Mark the files of a caller; only a request with results of tools may have files of tools."""
+    """Mark the caller's files; a request may also contain files of tools if it has tool results."""
     if not isinstance(message, ModelRequest) or not any(map(_has_content, message.parts)):
         return message
     has_results = any(isinstance(part, ToolReturnPart) for part in message.parts)
@@ -116,7 +116,7 @@ def _mark_message(message: ModelMessage) -> ModelMessage:
 
 
 def _mark_part(part: ModelRequestPart, *, only_input: bool) -> ModelRequestPart:
-    """Mark the files of a part, or only those of ``AgentInput.messages``."""
+    """Mark the files of a part; with ``only_input``, only files of ``AgentInput.messages``."""
     if not isinstance(part, UserPromptPart) or isinstance(part.content, str):
         return part
     content = [
@@ -129,7 +129,7 @@ def _mark_part(part: ModelRequestPart, *, only_input: bool) -> ModelRequestPart:
 
 
 def _has_content(part: ModelRequestPart) -> bool:
-    """Return whether a part is a message of a user with more than a text."""
+    """Return whether a part is a user's message that contains more than text."""
     return isinstance(part, UserPromptPart) and not isinstance(part.content, str)
 
 

@@ -58,7 +58,7 @@ class ModelCache:
         return models[key]
 
     async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-        """Keep a model open until the event loop closes its asynchronous generators."""
+        """Keep a model's connections open until the event loop ends and closes this generator."""
         async with model:
             try:
                 yield

@@ -85,8 +85,8 @@ class _ObjectBuilder:
     """Builds objects of one class.
 
     :param class_: the class.
-    :param in_union: whether the object is part of a union. For an object in a union, the SDK also
-        counts unknown properties as set fields.
+    :param in_union: whether the object is part of a union. In a union, ``model_fields_set`` also
+        contains properties that the class lacks, as in the SDK.
     """
 
     def __init__(self, class_: type[BaseModel], in_union: bool) -> None:
@@ -98,7 +98,7 @@ class _ObjectBuilder:
         ]
 
     def build(self, value: Any) -> Any:
-        """Build an object as the SDK does; the object keeps unknown properties."""
+        """Build the object that the SDK would build, including properties that its class lacks."""
         if type(value) is not dict:
             raise UnexpectedShape
         fields: dict[str, Any] = {}

@@ -38,10 +38,11 @@ def accelerate_client(model: OpenAIChatModel | OpenAIResponsesModel) -> None:
 
 
 async def _create(create: Callable[..., Awaitable[Any]], **options: Any) -> Any:
-    """Create a completion or a response; insert most arguments into the finished body.
+    """Create a completion or a response; pass most arguments as ``extra_body``.
 
-    The SDK compares each argument with its type at every level, and with every type of a union.
-    The comparison changes nothing, because pydantic-ai's arguments are JSON builtins.
+    The SDK compares each of its own arguments with the argument's type, at every level, to convert
+    it to JSON. The arguments of pydantic-ai are JSON builtins already, so this comparison would
+    only take time.
     """
     extra = options.pop("extra_body", None) or {}
     names = [

@@ -110,7 +110,7 @@ def to_native_output(type_: Any, *, enforce_patterns: bool = True) -> Any:
 
 
 def get_answer_shape(type_: Any) -> AnswerShape | None:
-    """Return the shape of the answer that a model writes for ``to_native_output``.
+    """Return the shape of the JSON that a model writes if ``to_native_output`` converts this type.
 
     :param type_: the type or the JSON Schema of the answer; ``None`` for the agent's own type.
     :returns: the shape; ``None`` for a type that pydantic-ai converts.

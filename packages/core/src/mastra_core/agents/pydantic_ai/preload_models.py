@@ -30,7 +30,8 @@ def preload_models(models: Iterable[Any]) -> None:
 
     Creating the model instead would ask some providers' metadata servers for credentials.
 
-    :param models: model strings, and model objects, which have imported their modules already.
+    :param models: model strings and model objects. The modules of a model object are imported
+        already.
     """
     enable_lazy_exports()
     for model in models:

@@ -104,14 +104,16 @@ class _ToolChoiceCapability(AbstractCapability[Any]):
     choice: Any
 
     def get_model_settings(self) -> Any:
-        """Return ``tool_choice`` in the first turn only; with forced calls, no run would end."""
+        """Return ``tool_choice`` in the first turn only, so that the model can answer in later
+        turns.
+        """
         return lambda ctx: {_CHOICE: self.choice} if ctx.run_step <= 1 else {}
 
 
 def build_tool_choice(run_input: AgentInput) -> list[AbstractCapability[Any]]:
     """Build the capability that forces a tool call in the first turn.
 
-    A resumed run is already past its first turn.
+    A resumed run gets no such capability, because its first turn was before it was suspended.
 
     :param run_input: the input of the run.
     """

@@ -137,9 +137,9 @@ class PydanticAgent(StreamingAgent):
     async def _iter_events(self, run: Any, instructions: str) -> AsyncGenerator[Any]:
         """Yield the events of ``run``; the run starts when the first event is read.
 
-        The run's task copies the context in which it starts. The override is therefore needed only
-        around the first event. An override around a ``yield`` would also apply to the code that
-        reads the events.
+        The run's task copies the context variables when it starts, so the override of the
+        instructions need only be active until the first event. An override around a ``yield`` would
+        also apply to the code that reads the events.
         """
         override = self._agent.override(instructions=instructions)
         with override if instructions else nullcontext():

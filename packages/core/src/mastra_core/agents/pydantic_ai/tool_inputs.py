@@ -18,7 +18,7 @@ class ToolInputConverter:
     """Converts the arguments of tool calls.
 
     If the model gives its answer as a tool call, the arguments of the call are the text of the
-    answer. Only the first call of this tool in a turn becomes events.
+    answer. Further answers in the same turn are ignored.
 
     :param shape: the shape of the answer; ``None`` if it is unknown.
     """
@@ -75,9 +75,9 @@ class ToolInputConverter:
 
 
 def format_arguments(arguments: Any) -> str:
-    """Return the arguments so far as text.
+    """Return the arguments that the model has written so far, as text.
 
-    :param arguments: an incomplete text, or an object.
+    :param arguments: a piece of JSON text, or a complete object.
     """
     if isinstance(arguments, str):
         return arguments

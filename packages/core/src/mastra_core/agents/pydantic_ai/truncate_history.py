@@ -16,7 +16,7 @@ class _Message(msgspec.Struct):
 
     @property
     def starts_turn(self) -> bool:
-        """Whether the message begins a turn, so that the history can be cut before it."""
+        """Whether the message begins a turn; a shortened history must start with such a message."""
         kinds = {part.part_kind for part in self.parts}
         return "user-prompt" in kinds and not kinds & {"tool-return", "retry-prompt"}
 
@@ -26,7 +26,7 @@ def truncate_history(history: bytes, turns: int) -> bytes:
 
     :param history: serialised pydantic-ai messages.
     :param turns: how many turns to keep.
-    :returns: the shorter history; empty if it has fewer turns.
+    :returns: the shorter history; empty if ``history`` has fewer than ``turns`` turns.
     """
     messages = msgspec.json.decode(history, type=list[msgspec.Raw])
     decoded = msgspec.json.decode(history, type=list[_Message])

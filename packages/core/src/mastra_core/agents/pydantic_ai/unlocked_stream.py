@@ -16,11 +16,11 @@ _ITERATOR = "_source_iter"  # pydantic-ai's name of the iterator that has a lock
 def unlock_stream(stream: StreamedResponse) -> None:
     """Let a stream read its pieces without the lock of pydantic-ai.
 
-    pydantic-ai takes the lock for each piece, so that another task may close the stream meanwhile.
-    To take the lock costs about as much as to decode a piece, and passes control to other tasks.
-    A stream without such a lock is left unchanged.
+    pydantic-ai takes the lock for each piece, so that one task may close a stream that another task
+    reads. Taking the lock takes about as long as decoding a piece, and lets other tasks run in
+    between. A stream that has no lock of pydantic-ai is left unchanged.
 
-    :param stream: a stream that one task reads and closes, and of which nothing was read yet.
+    :param stream: an unread stream; the task that reads it must also close it.
     """
     pieces = getattr(stream, _PIECES, None)
     if pieces is not None and getattr(pieces, _ITERATOR, None) is not None:
@@ -28,7 +28,7 @@ def unlock_stream(stream: StreamedResponse) -> None:
 
 
 class _UnlockedPieces:
-    """The pieces of a stream; the first one is in the buffer of pydantic-ai's own object.
+    """Iterates over the pieces of a stream; pydantic-ai's object has read the first one already.
 
     :param pieces: pydantic-ai's object.
     """

@@ -1,7 +1,8 @@
 """Trace model calls and tools of other frameworks by the events of their runs.
 
-The events are the same for all frameworks, so no instrumentation of a framework is needed. If an
-application has such an instrumentation, each call still gets only one span.
+The events are the same for all frameworks, so tracing needs no OpenTelemetry instrumentation of the
+framework. If an application uses an instrumentation of its framework, each call still gets only one
+span.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _Stream = Callable[[A, AgentInput], AsyncIterator[AgentEvent]]
 def trace_events(has_own_spans: Callable[[A], bool]) -> Callable[[_Stream[A]], _Stream[A]]:
     """Return a decorator for the method ``stream`` of a framework's runner.
 
-    :param has_own_spans: returns whether an instrumentation of the user already traces the runs of
-        the given runner.
+    :param has_own_spans: returns whether the application already traces a given runner's runs, with
+        an instrumentation of the framework.
     """
 
     def decorate(stream: _Stream[A]) -> _Stream[A]:
@@ -59,10 +60,10 @@ async def _trace(events: Any, run_input: AgentInput) -> AsyncGenerator[AgentEven
 
 
 class _RunSpans:
-    """The spans of one run; each span is recorded when its work has ended.
+    """The spans of one run; a span is recorded when the model or tool call that it times has ended.
 
-    :param run_input: the input of the run. The tools in it are traced where they are called, not
-        here.
+    :param run_input: the input of the run. The tools of this input get no span here, because the
+        code that calls them traces them.
     """
 
     def __init__(self, run_input: AgentInput) -> None:
