@@ -21,7 +21,7 @@ class Secret:
     """A credential that prints as ``****``; only ``reveal()`` returns its value.
 
     ``Secret("value")`` holds a value. ``Secret.env("NAME")`` holds the name of an environment
-    variable. ``reveal()`` reads the variable. A build therefore does not need the variable.
+    variable, which only ``reveal()`` reads. During a build, the variable may therefore be unset.
 
     :param value: the value.
     :raises ConfigError: for an empty value, because an empty token is always a mistake; and for a

@@ -15,7 +15,7 @@ a directory for temporary files. Processes that run the same bundle share the en
 last process removes it. Each process holds a lock on the environment. Programs that delete old
 temporary files respect such a lock.
 
-A build contains this file as ``mastra_venv.py``. The file needs only the standard library.
+A build contains this file as ``mastra_venv.py``. The file imports only the standard library.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class D1Database:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: ignored, because there is one writer at a time.
-        :param is_conditional: ignored, because all conditions of a batch have the same result.
+        :param is_conditional: ignored, because all statements of a batch see the same rows.
         :raises StorageError: when the database cannot be used.
         """
         traced = TracedDatabase("sqlite", self.name)
@@ -222,8 +222,8 @@ def _get_converters(
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
     """Return the functions that convert values and lists of statements for a binding.
 
-    A binding that is a JavaScript object takes JavaScript values. A Python wrapper of a binding
-    converts the values itself.
+    A JavaScript binding accepts only JavaScript values. A Python wrapper of a binding converts
+    Python values itself.
     """
     if sys.platform == "emscripten":
         from pyodide.ffi import (  # type: ignore[import-not-found,unused-ignore]  # in Pyodide only

@@ -335,7 +335,7 @@ class MemoryThreads(ThreadStore):
         return (notes.resource if notes else "") or resource or ""
 
     def _delete_other_notes(self, thread: Thread) -> None:
-        """Delete the notes that another resource has written before the thread is created."""
+        """Delete notes that another resource wrote before the thread was created."""
         notes = self._notes.get(("thread", thread.id))
         if notes is not None and notes.resource not in ("", thread.resource):
             self._notes.pop(("thread", thread.id))
@@ -374,7 +374,7 @@ class MemoryThreads(ThreadStore):
 def _repair_records(
     thread: Thread, messages: Sequence[StoredMessage] = ()
 ) -> tuple[Thread, Sequence[StoredMessage]]:
-    """Return records whose texts and numbers JSON can contain, as other storages store them."""
+    """Replace texts and numbers that JSON cannot contain, as the other storages do."""
     check_encodable(thread.id, thread.resource)
     for message in messages:
         check_encodable(message.id, message.thread, message.role)

@@ -27,8 +27,8 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. A call
-    with such a character in an id raises ``InvalidInput``, because two ids could become one.
+    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. In an
+    id, such a character raises ``InvalidInput``, because the replacement could make two ids equal.
     """
 
     async def get(self, thread_id: str) -> Thread | None:

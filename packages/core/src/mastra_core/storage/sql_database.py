@@ -15,8 +15,8 @@ class Statement(NamedTuple):
 
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values.
-    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The result
-        includes the first row beyond this maximum.
+    :param max_bytes: maximum total size of the returned rows; ``None`` for no maximum. The row that
+        exceeds this size is returned as the last one.
     :param limited_sql: the same query, which takes ``max_bytes`` as its last value, for a database
         that cannot stop reading in the middle of a result.
     """

@@ -69,8 +69,8 @@ class RowSelect:
         :param limit: maximum number of rows; ``None`` for all.
         :param offset: number of rows to skip.
         :param descending: whether the greatest row is first.
-        :param max_bytes: maximum size of the rows; the result includes the first row beyond this
-            maximum.
+        :param max_bytes: maximum total size of the rows; the row that exceeds this size is returned
+            as the last one.
         """
         sql, limited_sql = self._build_sql(where, descending)
         bounds = (_MAX_NUMBER if limit is None else limit, offset)

@@ -1,4 +1,4 @@
-"""Build the function that receives ended spans, as the setting ``export`` describes it."""
+"""Build the function that exports ended spans from the setting ``export``."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build_export(
     """Return the function that receives each ended span, and the queue of spans.
 
     :param export: the setting.
-    :param counts: the counts of the process.
+    :param counts: counts the exported and lost spans of this process.
     :returns: the function and the queue; both are ``None`` if nothing is exported. The queue is
         also ``None`` where threads do not exist.
     :raises ConfigError: for an invalid variable of OpenTelemetry.

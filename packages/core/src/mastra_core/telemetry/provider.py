@@ -1,8 +1,8 @@
 """Connect OpenTelemetry's tracer provider of this process with the recorder.
 
-OpenTelemetry allows one provider in a process, and cannot remove it or its processors again. If the
-application has set a provider, that provider creates all spans. Otherwise, this module sets a
-provider that creates only the spans of other libraries.
+OpenTelemetry allows one provider in a process, and cannot remove the provider or its processors
+again. If the application has set a provider, that provider creates all spans. Without one, this
+module sets a provider, which creates only the spans of other libraries.
 """
 
 from __future__ import annotations

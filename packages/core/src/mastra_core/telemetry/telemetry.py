@@ -57,9 +57,8 @@ class Telemetry:
         OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
         ``OTEL_TRACES_SAMPLER`` the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
-    :param record_content: whether spans have the inputs and outputs of agents, models, tools and
-        steps, cut at 16 KiB and without credentials. By default, spans have this content only under
-        ``mastra dev``.
+    :param record_content: whether spans contain the inputs and outputs of agents, models, tools and
+        steps, cut at 16 KiB and without credentials; by default only under ``mastra dev``.
     :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
         and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
         only ``traceparent``.
@@ -143,7 +142,7 @@ class _Process:
         return self.recorder
 
     def start_export(self, settings: Telemetry) -> None:
-        """Start the export; the steps that may fail come first.
+        """Start the export of spans.
 
         :param settings: the exporter.
         """

@@ -141,8 +141,8 @@ def open_span(
 def extract_parent(headers: Mapping[str, str]) -> Any:
     """Return a caller's ``traceparent`` as the parent context for the request's span.
 
-    The header of the caller sets the trace id. This process decides whether to sample the trace, as
-    for a trace of its own. A caller can therefore neither hide its trace nor force its export.
+    The request's span continues the caller's trace id. Only this process decides whether to sample
+    the trace, so a caller can neither hide nor force its export.
 
     :param headers: the headers of the request.
     :returns: OpenTelemetry's context; ``None`` if nothing is recorded.
@@ -156,7 +156,7 @@ def inject_context(headers: dict[str, str]) -> None:
     Inside of a request that is not sampled, the caller's ``traceparent`` is passed on with a
     cleared sampling flag.
 
-    :param headers: the headers, which are changed.
+    :param headers: the headers of the outgoing request; the function adds to this mapping.
     """
     if _recorder is None:
         return
@@ -223,7 +223,7 @@ def get_current_span() -> Span:
 def annotate(
     span: Span, *, build_content: Callable[[], Mapping[str, Any]] | None = None, **attributes: Any
 ) -> None:
-    """Describe a span to the listeners of this process.
+    """Pass attributes of a span to the listeners in this process.
 
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 

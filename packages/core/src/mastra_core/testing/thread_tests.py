@@ -34,7 +34,7 @@ class ThreadTests(StorageFixtures):
     """Test that threads are stored, changed, listed and deleted."""
 
     def test_storage_protocol(self, storage: Storage) -> None:
-        """The storage and its suspended runs have all members of their protocols."""
+        """The storage and its suspended runs implement their protocols."""
         assert isinstance(storage, Storage)
         assert isinstance(storage.suspended_runs, SuspendedRuns)
 

@@ -21,10 +21,10 @@ __all__ = ("ClaimTests",)
 
 
 class ClaimTests(RunStoreFixtures):
-    """The claims of processes on runs that are due, or whose process has died."""
+    """Test that processes claim due runs, and the runs of dead processes."""
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: Run) -> None:
-        """A process gets the runs that are due and that have one of its fingerprints."""
+        """A process claims a due run only if it knows the fingerprint of the run."""
         row, member = begin_run(store, run), build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []

@@ -77,7 +77,7 @@ class DispatcherProvider:
         return dispatcher
 
     async def close(self) -> None:
-        """Close the store and the dispatchers of event loops, but no dispatcher of a request."""
+        """Close the store and the dispatchers of event loops; those of requests stay open."""
         dispatchers, self._dispatchers = [*self._dispatchers.values()], {}
         for dispatcher in dispatchers:
             await dispatcher.close()

@@ -159,7 +159,7 @@ class DurableEngine:
     def load(self) -> RunLoad | None:
         """The number of runs that wait for a process, as measured a few seconds ago.
 
-        The value is ``None`` if nothing is measured, because nothing runs between requests.
+        The value is ``None`` on platforms that run no code between requests.
         """
         if is_request_scoped() or freezes_between_requests():
             return None
@@ -370,7 +370,7 @@ class DurableEngine:
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run that this process has not executed yet, or leave it to others."""
+        """Execute a resumed run in this process, or leave it to other processes."""
         is_own = row.holder == dispatcher.member.id
         if is_own and row.fingerprint in self._workflows.fingerprints:
             dispatcher.execute(run, row, build_context(row.context, context))

@@ -1,4 +1,4 @@
-"""Replay the journal of a run in one execution, and wait, sleep and rest in it."""
+"""The journal of one execution of a durable run, in which the run waits and sleeps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DurableJournal:
         than this execution has read. The function raises ``CancelledError`` if the process no
         longer holds the run.
     :param read_journal: reads the journal again.
-    :param stop: called when the run was released, so that its steps can be stopped.
+    :param stop: stops the steps of the run; called after this process has released the run.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
     :param park_after: a run that sleeps for more seconds than this is released.
@@ -83,7 +83,7 @@ class DurableJournal:
 
     @property
     def parts(self) -> DurableJournal:
-        """The journal for the parts of steps."""
+        """The journal that records parts of steps, such as the model calls of an agent."""
         return self
 
     def find(self, key: str) -> Outcome | None:
@@ -101,7 +101,7 @@ class DurableJournal:
         return key in self._data.emitted
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store all recorded outcomes, before a function of the user is called.
+        """Store all recorded outcomes, so that the user code called next can rely on them.
 
         :param events: whether to also store the events so far.
         """
@@ -154,7 +154,7 @@ class DurableJournal:
             del self._sleeping[key]
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event, once for each key.
+        """Record an event, unless an event with the same key exists.
 
         :param key: the key of the event.
         :param event: the event.

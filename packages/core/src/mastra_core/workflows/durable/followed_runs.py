@@ -16,7 +16,7 @@ __all__ = ("FollowedRuns",)
 
 
 class FollowedRuns:
-    """The runs that this process executes, or whose events somebody reads here.
+    """The runs that this process executes, or whose events a caller in this process reads.
 
     :param store: the store.
     :param runs: the handles of runs that callers still use, by key.

@@ -110,7 +110,7 @@ class JournalWriter:
             return await self._commit(batch, events)
 
     def close(self) -> None:
-        """Store nothing more by itself."""
+        """Cancel the timer after which recorded outcomes and events are stored."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -36,7 +36,7 @@ _MAX_FAILED_LOOKS = 5  # failed looks in sequence, after which the request gives
 
 
 class RequestDispatcher(Dispatcher):
-    """Executes runs until each has ended or waits; follows the runs whose events somebody reads.
+    """Executes runs until each has ended or waits, and reads the events of other runs for callers.
 
     Each request counts as a process, because another request can neither wake nor stop its tasks.
     When a dispatcher first looks at the store, it takes over due runs, and runs whose request was

@@ -18,7 +18,7 @@ __all__ = ("RunClaims",)
 
 
 class RunClaims:
-    """Counts the places for runs in this process, and claims runs for the free places.
+    """Limits how many runs this process executes at a time, and claims runs up to this limit.
 
     :param store: the store.
     :param workflows: the workflows that this process knows.
@@ -64,10 +64,10 @@ class RunClaims:
     def must_wait(self, workflow: Workflow, fingerprint: str) -> bool:
         """Return whether a run, whose place is reserved, must wait in the queue.
 
-        A run must wait in each of these cases: the process has no workflow with the run's
-        fingerprint, the process executes as many runs as it may, other runs wait already, the
-        workflow has a maximum of concurrent runs, or the request leaves its runs to the background
-        function.
+        A run must wait if the process has no workflow with the run's fingerprint or already
+        executes the maximum number of runs. It also waits if other runs wait already, if the
+        workflow has a maximum of concurrent runs, or if a background function executes the runs of
+        requests.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -96,7 +96,7 @@ class RunClaims:
         )
 
     async def claim(self, member: Member, *, orphans: bool) -> list[RunRow]:
-        """Claim runs for the free places, and return them.
+        """Claim as many runs as this process may still execute, and return them.
 
         :param member: this process.
         :param orphans: whether to claim the runs of dead processes, or else due runs.
@@ -130,11 +130,11 @@ class RunClaims:
 
         Such a run exists if the store has committed the start of the run, but the response of the
         database was lost or the caller was cancelled. A run whose start is not complete yet looks
-        the same for a moment, so a run is released only if a second look finds it some time after
-        the first one.
+        the same for a moment, so this method releases a run only if an earlier call has found it at
+        least ``age`` seconds before.
 
         :param member: this process.
-        :param age: the seconds between the two looks.
+        :param age: the minimum number of seconds between the two calls that find the run.
         :raises StorageError: when the database cannot be used.
         """
         attempts = await self._store.list_held(member.id)

@@ -40,9 +40,9 @@ def build_context(text: str, context: Mapping[str, Any] | None) -> dict[str, Any
 
 
 def replace_context(present: dict[str, Any], context: Mapping[str, Any] | None) -> None:
-    """Replace the context in place, because the steps hold the same mapping.
+    """Replace the request context in place, because the steps hold a reference to the mapping.
 
-    :param present: the context of the execution.
+    :param present: the mapping that the running steps use.
     :param context: the new context; if it is empty, the present one stays.
     """
     if context:

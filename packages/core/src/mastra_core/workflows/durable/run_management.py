@@ -127,7 +127,7 @@ class RunManager:
         return None if found is None else found[0]
 
     async def list_children(self, run: StoredRun) -> Sequence[tuple[str, str, str]]:
-        """Return the workflow, the id and the status of each child run, which ``run`` has started.
+        """Return the workflow, the id and the status of each child run of ``run``.
 
         :param run: the run.
         """

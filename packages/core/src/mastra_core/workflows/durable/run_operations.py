@@ -165,8 +165,8 @@ class RunOperations:
     ) -> dict[str, Any]:
         """Let runs continue with another description of their workflow.
 
-        One call looks at 500 runs at most. If ``next`` of the result is a number, the caller
-        continues with this number as ``after``.
+        One call looks at 500 runs at most. If the result has a number in ``next``, more runs
+        follow: call again with this number as ``after``.
 
         :param run_id: the id of the run; empty with ``source``.
         :param workflow: the id of the workflow.

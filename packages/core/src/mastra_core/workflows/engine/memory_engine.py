@@ -61,8 +61,8 @@ class MemoryEngine:
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. A run with an endless loop fails
         when it reaches this number.
-    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs. A run
-        that exceeds the size fails.
+    :param max_bytes: the maximum total size of the finished runs; the same maximum applies to the
+        unfinished runs. A run that grows beyond the maximum fails.
     :raises ConfigError: for an invalid number.
     """
 
@@ -159,7 +159,7 @@ class MemoryEngine:
         :param priority: from 0 to 1,000; without effect, because no run waits for a process.
         :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
         :raises Conflict: when the run was started before.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large. The run is
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory. The run is
             removed.
         """
         run = _require_memory_run(run)
@@ -200,7 +200,7 @@ class MemoryEngine:
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
@@ -223,7 +223,7 @@ class MemoryEngine:
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit the type.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         run = _require_memory_run(run)
         paths = await check_resume_data(run.workflow, run.record, steps, data)

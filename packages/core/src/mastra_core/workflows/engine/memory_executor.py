@@ -80,7 +80,8 @@ class MemoryExecutor:
 
         :param run: the run.
         :param event: the first event of the execution.
-        :param outcomes: the outcomes, by key, whose calls are not repeated.
+        :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
+            code.
         :param start: the step in which the execution begins; ``None`` for the first one.
         :param state: the shared state.
         :param per_step: whether to pause after one node.
@@ -105,7 +106,7 @@ class MemoryExecutor:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def continue_due_runs(self) -> None:
-        """Continue the runs whose sleep or timeout has ended, because timers end with a request."""
+        """Continue the runs whose sleep or timeout has ended; timers end with their request."""
         import asyncio
 
         self.finish_lost_runs()
@@ -117,7 +118,7 @@ class MemoryExecutor:
             await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout
 
     def finish_lost_runs(self) -> None:
-        """Mark runs as failed whose request the platform has ended; such runs cannot report it."""
+        """Mark a run as failed if the platform has ended its request before the run ended."""
         if not is_request_scoped():
             return
         for run in self._runs.unfinished_runs:

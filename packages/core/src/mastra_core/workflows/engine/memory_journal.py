@@ -24,7 +24,8 @@ class MemoryJournal:
     :param run_id: the id of the run.
     :param add_event: receives each event once.
     :param count_bytes: receives the number of bytes of each outcome that no event contains.
-    :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
+    :param outcomes: outcomes of an earlier execution, by key, that this execution reuses instead of
+        calling the user code.
     :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
     """
 
@@ -72,7 +73,8 @@ class MemoryJournal:
 
         :param add_event: receives each event once.
         :param count_bytes: receives the number of bytes of each outcome that no event contains.
-        :param outcomes: the outcomes, by key, whose calls are not repeated.
+        :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
+            code.
         :param keep_wakes: whether a finished sleep ends at once when it is reached again.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
@@ -180,7 +182,7 @@ class MemoryJournal:
         return any(self._wake_times[key] <= time.time() for key in self._sleeping)
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event, once for each key.
+        """Record an event, unless an event with the same key exists.
 
         :param key: the key of the event.
         :param event: the event.

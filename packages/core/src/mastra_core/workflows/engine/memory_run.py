@@ -130,7 +130,7 @@ class MemoryRun:
         self.add_event(event)
 
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
-        """Replace the request context in place, because the steps hold the same mapping.
+        """Replace the request context in place, because the steps hold a reference to the mapping.
 
         :param context: the new request context; the previous one stays if it is empty.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.

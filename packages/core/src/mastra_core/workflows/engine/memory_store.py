@@ -26,7 +26,8 @@ class MemoryStore:
     :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
-    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs.
+    :param max_bytes: the maximum total size of the finished runs; the same maximum applies to the
+        unfinished runs.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class MemoryStore:
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
-        :raises Conflict: when the creators are confined to several resources.
+        :raises Conflict: when creators that are confined to different resources have such a run.
         """
         if run := self._get((workflow_id, run_id, "")):
             return run

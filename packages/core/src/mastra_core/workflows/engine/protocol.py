@@ -231,5 +231,5 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Stop all runs of this process. The server calls this method when the server stops.
 
-        Runs that only this process knows are canceled. Other processes continue the other runs.
+        The engine cancels runs in memory. Other processes continue durable runs.
         """

@@ -50,11 +50,11 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param updated_since: the earliest time of the last change, in milliseconds since the epoch.
     :param order: how durable engines sort the runs: by the time of creation, or by the time of the
         last change.
-    :param last_events: the number of last events to read of each durable run, in addition to the
-        first event; all events are read by default. The records then lack the events in between.
-    :param finished_steps: the steps in the records of finished durable runs: all, only those of the
-        outermost workflow without the items of a ``foreach``, or none. The events of the other
-        steps are not read.
+    :param last_events: how many of the latest events of each durable run to read, in addition to
+        its first event; all by default. The records omit the events in between.
+    :param finished_steps: which steps the records of finished durable runs contain: ``all``,
+        ``none``, or ``outer`` for the steps of the workflow without nested steps and ``foreach``
+        items. The engine does not read the events of omitted steps.
     :param after: list only the runs after this position. Unlike ``offset``, this misses no run
         if other runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.

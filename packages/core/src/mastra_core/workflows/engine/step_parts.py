@@ -46,7 +46,7 @@ class StepParts:
         return self._journal.find(self._key + name)
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store everything that is recorded so far, before a part begins.
+        """Store everything recorded so far; callers do this before a part begins.
 
         :param events: whether to store the recorded events in addition to the outcomes.
         """
@@ -100,8 +100,7 @@ def get_part_owner(key: str) -> str:
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the model answers that made a step fail, so that the model answers again.
 
-    If the answer stayed, a step that failed because of an invalid answer would fail at each
-    restart.
+    Otherwise a restarted step would read the same invalid answer from the journal and fail again.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

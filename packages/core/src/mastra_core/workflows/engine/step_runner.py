@@ -76,8 +76,8 @@ async def execute_step(
 
     :param scope: the scope of the step's workflow.
     :param step: the step.
-    :param value: its input.
-    :param address: its address in the run.
+    :param value: the input of the step.
+    :param address: the address of the step in the run.
     :param resume_data: the data that resumes the step, if the execution begins in this step.
     :returns: the output, as JSON builtins.
     :raises StepFailed: when the step fails and is not retried.

@@ -44,7 +44,7 @@ async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
 async def run_with_deadline(
     job: Coroutine[Any, Any, Any], deadline: Coroutine[Any, Any, Any]
 ) -> Any:
-    """Run ``job`` and return its result, unless ``deadline`` ends first.
+    """Run ``job`` and return its result, unless ``deadline`` passes first.
 
     :param job: the coroutine.
     :param deadline: a coroutine that ends when the time is over.
@@ -74,9 +74,7 @@ async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception of a task, because another place reports the exception.
-
-    Otherwise asyncio would log the exception.
+    """Retrieve the exception of a task, so that asyncio does not log it.
 
     :param task: the task; it has ended.
     """

@@ -43,7 +43,7 @@ class Text(TypedDict):
 
 
 def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
-    """Create a step that calls ``agent``; it is suspended while a tool call needs a decision.
+    """Create a step that calls ``agent``; the step is suspended while a tool call needs a decision.
 
     The events of the agent are sent to the readers of the run.
 

@@ -1,4 +1,4 @@
-"""Find the times of cron expressions in a time zone, also when the time zone changes its clock."""
+"""Find the times that match a cron expression in a time zone with daylight saving time."""
 
 from __future__ import annotations
 

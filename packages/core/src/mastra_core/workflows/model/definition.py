@@ -59,9 +59,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param child: the workflow of which the step starts a separate run, instead of executing
         ``call``.
     :param awaits_child: whether the step waits for the end of the run of ``child``.
-    :param kind: what the step was created from.
+    :param kind: the kind of object that the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
-    :param suspends: whether the step certainly has code, or a tool, that suspends the run.
+    :param suspends: whether the step is known to have code or a tool that suspends the run.
     """
 
     id: str
@@ -191,7 +191,7 @@ class ForEach(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that repeats on its own output.
+    """A step that is repeated, with its last output as the next input.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.

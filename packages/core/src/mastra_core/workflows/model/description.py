@@ -38,7 +38,7 @@ class StepDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The structure of a step.
 
     :param id: the id.
-    :param kind: what the step was created from; ``sleep`` for a pause.
+    :param kind: the kind of object that the step was created from; ``sleep`` for a pause.
     :param workflow: the nested workflow.
     """
 

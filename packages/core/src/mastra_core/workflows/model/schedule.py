@@ -98,7 +98,7 @@ def as_schedules(value: Any) -> tuple[Schedule, ...]:
 
 
 def build_schedule_id(workflow: str, schedule: Schedule) -> str:
-    """Return the id of a schedule among the schedules of all workflows.
+    """Return an id for a schedule that is unique among the schedules of all workflows.
 
     :param workflow: the id of the workflow.
     :param schedule: the schedule.

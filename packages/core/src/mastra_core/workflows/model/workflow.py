@@ -155,7 +155,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output while a condition is true.
+        """Append a step that is repeated with its last output as input, while a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.
@@ -163,7 +163,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output until a condition is true.
+        """Append a step that is repeated with its last output as input, until a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.

@@ -27,11 +27,10 @@ def check_fit(
     keys: Collection[str],
     start: tuple[str, ...] = (),
 ) -> None:
-    """Check that the recorded outcomes have the same meaning with a new description.
+    """Check that a run's recorded outcomes remain valid for a new description of its workflow.
 
-    Everything before the last node with a record must be the same in both descriptions. In the last
-    node with a record, the steps with a record must be the same. Everything after these steps may
-    differ.
+    Both descriptions must agree on all nodes before the last node with a record, and on the steps
+    with a record in that node. The rest of the descriptions may differ.
 
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
@@ -78,7 +77,7 @@ class _Keys:
         return {each for each in found if each}
 
     def list_instances(self, prefix: str, step: str) -> dict[str, str]:
-        """Return the address of each execution of a nested workflow, by its prefix.
+        """Return the address of each execution of a nested workflow, by the prefix of its keys.
 
         :param prefix: the prefix of the workflow that contains the step.
         :param step: the id of the step.

@@ -70,7 +70,7 @@ class KnownWorkflows:
                 self._current[child.id] = present
 
     def find(self, fingerprint: str, default: Workflow) -> Workflow:
-        """Return the workflow with which a run is executed.
+        """Return the version of a workflow that executes a run.
 
         :param fingerprint: the fingerprint of the run.
         :param default: the workflow that the caller uses. This workflow is returned if it has the

@@ -169,7 +169,7 @@ def build_run_id(schedule: str, moment: int) -> str:
 
 
 def refuse_scheduled_id(workflow: Workflow, run_id: str) -> None:
-    """Check that a run id, which a caller has chosen, is not one of a schedule.
+    """Check that a run id chosen by a caller is not an id that a schedule gives its runs.
 
     Otherwise a caller could create the next run of a schedule before its time, with another input,
     or add runs to the list of the runs that a schedule has started.

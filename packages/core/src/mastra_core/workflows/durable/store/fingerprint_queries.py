@@ -92,7 +92,8 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
     """Return the SQL conditions for runs without a living process, and the values of each.
 
-    There is one condition for each index, because with OR, SQLite would search all stored runs.
+    Each condition uses another index. If OR joined the conditions, SQLite would scan all stored
+    runs.
     """
     alive = f"lease_until > {now}"
     members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
@@ -199,7 +200,7 @@ def measure_backlog(now: str) -> Queries[Backlog]:
 def move_run(row: RunRow, fingerprint: str) -> Queries[bool]:
     """Let a run continue with another fingerprint, unless the run has changed or is executed.
 
-    :param row: the run as the caller has read it.
+    :param row: the run's row, as the caller read it before.
     :param fingerprint: the new fingerprint.
     """
     rows = yield Query(

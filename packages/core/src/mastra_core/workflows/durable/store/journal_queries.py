@@ -57,7 +57,7 @@ def build_answer_query(run: int, kind: str, answers: Sequence[tuple[str, str]]) 
 
     :param run: the key of the run.
     :param kind: ``answer`` for data, or ``wake`` for the end of a sleep.
-    :param answers: the key of each wait, and the text of its answer.
+    :param answers: pairs of the key of a wait and the text of its answer.
     """
     return Query(
         "INSERT INTO mastra_run_answers (run, key, kind, data) VALUES (?, ?, ?, ?) "

@@ -1,4 +1,4 @@
-"""Runs in a PostgreSQL database, which processes of several machines share."""
+"""Runs in a PostgreSQL database, which processes on several machines can share."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def claim_one_by_one(
 ) -> Queries[list[RunRow]]:
     """Assign runs to a process like ``claim_from_queues``, in a database without locks.
 
-    Each statement counts the held runs, and therefore exceeds no maximum.
+    Each statement counts the runs that processes hold, so that it assigns no more than the maximum.
 
     :param holder: the process.
     :param queues: the queues.

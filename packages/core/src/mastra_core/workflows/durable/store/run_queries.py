@@ -247,8 +247,9 @@ def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
 def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
     """Delete old runs, and return their number.
 
-    :param finished_before: the time before which finished runs have ended.
-    :param pending_before: the time before which pending runs were created.
+    :param finished_before: delete runs that ended before this time, in milliseconds since the
+        epoch.
+    :param pending_before: delete runs that were created before this time and never started.
     :param limit: the maximum number of runs to delete.
     :param now: an SQL expression for the present time.
     """

@@ -1,4 +1,4 @@
-"""The data that the durable engine exchanges with its store. Texts of JSON are strings."""
+"""The data that the durable engine exchanges with its store. JSON is passed as ``str``."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param status: the status of the run.
     :param sequence: the number of events.
     :param attempt: how often a process has begun to execute the run. The store refuses a commit
-        that names another attempt or another ``holder``.
+        whose attempt or ``holder`` differs from the stored one.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
     :param takeovers: how many times in a row the run was taken over from a dead process, without
@@ -206,7 +206,7 @@ class ChildStart(NamedTuple):
 class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule in the store.
 
-    :param id: the id among the schedules of all workflows.
+    :param id: the id of the schedule, unique among the schedules of all workflows.
     :param workflow: the id of the workflow.
     :param cron: the cron expression.
     :param timezone: the name of the time zone.
@@ -237,8 +237,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     :param id: a new id for each start of the process.
     :param name: the name of the process for people, such as ``web-1``.
-    :param machine: an id of the machine or container within which process ids are unique; empty if
-        it is unknown.
+    :param machine: an id of the machine or container; process ids are unique within it. Empty if
+        unknown.
     :param process: the process id.
     :param fingerprints: the fingerprints of the workflows that the process executes.
     """

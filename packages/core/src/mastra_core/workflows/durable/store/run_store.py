@@ -60,8 +60,8 @@ class RunStore(Protocol):
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the creator's existing run with this id.
 
-        :param new: the run. If the creator is confined to a resource, an existing run of that
-            resource is also returned if an unconfined creator has created it.
+        :param new: the run. A creator that is confined to a resource also finds a run that an
+            unconfined creator has created for this resource.
         :param max_unfinished: the maximum number of unfinished runs of a caller; the application
             itself has no maximum.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
@@ -112,7 +112,7 @@ class RunStore(Protocol):
 
         From then on, the store refuses commits of earlier executions.
 
-        :param row: the run as the caller has read it.
+        :param row: the run's row, as the caller read it before.
         :param holder: the process that is to execute the run; empty if any process may execute it.
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -134,7 +134,7 @@ class RunStore(Protocol):
         :param run: the key of the run.
         :param holder: the id of the process.
         :param attempt: the attempt that commits.
-        :param number: how many batches the attempt has committed before. A commit that is repeated
+        :param number: the number of earlier commits of this attempt. A commit that is repeated
             after a lost connection is stored once.
         :param batch: the batch to store.
         """
@@ -210,7 +210,8 @@ class RunStore(Protocol):
         """Release all runs of a process that stops; other processes continue the runs.
 
         :param member: the id of the process.
-        :param counts: whether the stop counts as a takeover, like the death of a process.
+        :param counts: whether to increase the number of takeovers of each run, as after the death
+            of a process.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
@@ -266,7 +267,7 @@ class RunStore(Protocol):
         """Return the time of the database, in milliseconds since the epoch, and all schedules."""
 
     async def register_schedule(self, schedule: ScheduleRow) -> None:
-        """Add a schedule, or replace the process of a stored schedule.
+        """Add a schedule; if it is stored already, record that this process has registered it.
 
         If the expression or the time zone of the stored schedule differs, the expression, the time
         zone and the next start are replaced.
@@ -298,7 +299,7 @@ class RunStore(Protocol):
 
         The start of the run and the change of the schedule are one transaction.
 
-        :param schedule: the schedule as the caller has read it.
+        :param schedule: the schedule's row, as the caller read it before.
         :param next_at: the time of the start after this start, in milliseconds since the epoch.
         :param new: the run.
         :param event: the JSON of the first event of the run.
@@ -318,10 +319,11 @@ class RunStore(Protocol):
     ) -> ChildStart:
         """Start a child run for a parent run, unless the child run was started before.
 
-        The key of the wait ends with ``!`` and the number of the attempt. A restart counts attempts
-        from 1 again, so a child run of a later attempt also counts as started, unless the child run
-        has failed. The child run is canceled together with its parent. If the parent waits, one
-        transaction stores the end of the child run and the answer of the wait.
+        The parent's wait for the child run has a key that ends with ``!`` and the number of the
+        attempt. A restart counts attempts from 1 again, so a child run of a later attempt also
+        counts as started, unless the child run has failed. The child run is canceled together with
+        its parent. If the parent waits, one transaction stores the end of the child run and the
+        answer of the wait.
 
         :param parent: the run that starts the child run, as the process that executes it has read
             it.
@@ -334,7 +336,7 @@ class RunStore(Protocol):
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
-        """Return the workflow, the id and the status of each child run, which ``run`` has started.
+        """Return the workflow, the id and the status of each child run of ``run``.
 
         :param run: the key of the run.
         """
@@ -398,7 +400,7 @@ class RunStore(Protocol):
     async def move(self, row: RunRow, fingerprint: str) -> bool:
         """Set the fingerprint of a run, unless the run has changed or a process executes it.
 
-        :param row: the run as the caller has read it.
+        :param row: the run's row, as the caller read it before.
         :param fingerprint: the new fingerprint.
         :returns: whether the run was moved.
         """
