@@ -88,7 +88,7 @@ class ToolContext:
         """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
         :param payload: the data that the person who answers needs to see; any JSON-able value.
-        :raises Conflict: in a direct call, which cannot wait.
+        :raises Conflict: when the tool was called directly, because a direct call cannot wait.
         """
         if not self.call_id:
             raise Conflict(

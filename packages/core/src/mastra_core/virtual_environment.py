@@ -10,10 +10,10 @@ libraries of its own. In this case, a shell script replaces the link. The script
 interpreter through the loader. If the console scripts of a bundle have lost their executable bits,
 the environment also contains scripts that run them.
 
-A bundle may be read-only, and its path is known only at the start. The environment is therefore in
-a directory for temporary files. Processes that run the same bundle share the environment, and the
-last process removes it. Each process holds a lock on the environment. Programs that delete old
-temporary files respect such a lock.
+A bundle may be read-only, and its path is unknown until it starts. The process therefore creates
+the environment in a directory for temporary files. Processes that run the same bundle share the
+environment, and the last process removes it. Each process holds a lock on the environment. Programs
+that delete old temporary files respect such a lock.
 
 A build contains this file as ``mastra_venv.py``. The file imports only the standard library.
 """

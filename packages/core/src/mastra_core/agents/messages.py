@@ -195,7 +195,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param stop_when: functions of the events so far; the run ends when one of them is true.
     :param timeout: seconds that the whole run may take.
     :param limits: the usage limits of the run.
-    :param caller: the caller whose limits apply to the run, if a store has bounds; empty for the
+    :param caller: the caller whose limits apply to the run, in a store with limits; empty for the
         application itself.
     :param trace: the ids of the span of a suspended run; the span of the resumed run links to it.
     :param journal: records the finished calls of a durable run; set by the framework.

@@ -1,7 +1,7 @@
 """Execute statements on Cloudflare D1.
 
-Nothing here is shared between requests, except the name of the binding. Each call fetches the
-binding of its own request, and sends its statements as one batch, which is one transaction.
+Objects of one request cannot be used in another, so each call fetches the binding of its own
+request by name. The call sends its statements as one batch, which is one transaction.
 """
 
 from __future__ import annotations

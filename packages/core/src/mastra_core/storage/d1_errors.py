@@ -62,7 +62,7 @@ def is_missing_table(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether D1 has not executed the batch, so that it may succeed a moment later.
+    """Return whether D1 refused the batch without executing it, so that a retry may succeed.
 
     :param error: the error of D1.
     """

@@ -91,7 +91,8 @@ class _ThreadEntry:
         """Return the newest messages that one run may receive, newest first.
 
         :param last: maximum number of messages.
-        :param max_bytes: maximum size of the messages, except the newest.
+        :param max_bytes: maximum size of the messages; the newest one is returned even if it is
+            larger.
         """
         newest: list[StoredMessage] = []
         size = 0

@@ -89,16 +89,16 @@ class ThreadStore(Protocol):
     ) -> bool:
         """Add messages at the end of a thread, in one transaction.
 
-        If the stored thread has no title, the title of ``thread`` is set. A message replaces the
-        message with the same id, at the same position, also if both are in one call. ``history`` is
-        stored only if the thread's position is still ``after``. The next change of any message
-        deletes the history.
+        If the stored thread has no title, the title of ``thread`` is set. A message replaces an
+        earlier message with the same id, and takes its position. Both messages may be in one call.
+        ``history`` is stored only if the thread's position still equals ``after``. When any message
+        changes later, the store deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the history of the thread in the format of the agent's framework.
-        :param after: the position of the thread for which the history was written.
+        :param after: the position of the thread when ``history`` was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
         :raises Conflict: when another thread has a message with the same id.

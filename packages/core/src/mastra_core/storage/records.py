@@ -58,8 +58,8 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. A
-        storage need not store this field.
+    :param caller: the caller whose limits apply to a new thread; if empty, the resource. A storage
+        need not store this field.
     """
 
     id: str

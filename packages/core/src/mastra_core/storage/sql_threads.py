@@ -310,7 +310,7 @@ class SqlThreads(ThreadStore):
         )
 
     async def _find_taken_id(self, condition: _AppendCondition) -> tuple[str | None, Thread | None]:
-        """Return an id that a message of another thread has, and the stored thread."""
+        """Return an id that is taken by a message of another thread, and the stored thread."""
 
         def convert(results: Sequence[Result]) -> tuple[str | None, Thread | None]:
             taken = results[0].rows
@@ -412,7 +412,7 @@ class _AppendCondition:
         self._values = (thread.id, expected, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
-        """Return the statement that finds an id which a message of another thread has."""
+        """Return the statement that finds an id taken by a message of another thread."""
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:

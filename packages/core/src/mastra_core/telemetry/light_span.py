@@ -251,7 +251,7 @@ def record_error(span: Span, error: Exception) -> None:
 
 
 def _describe_exception(error: BaseException) -> dict[str, str]:
-    """Return the attributes with the texts of an exception."""
+    """Return the span attributes with the message and the traceback of an exception."""
     lines = "".join(traceback.format_exception(error))
     return {
         "exception.message": _read_message(error),

@@ -199,7 +199,7 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
 
 
 def _list_variables(name: str) -> tuple[str, str]:
-    """Return the names of two variables: for traces, and for all signals."""
+    """Return the names of the variable for traces and of the variable for all signals."""
     return f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"
 
 

@@ -1,8 +1,7 @@
 """Encode spans as an OTLP request in protobuf, without a message object for each attribute.
 
-OpenTelemetry's own encoder creates two protobuf objects for each attribute. The encoder therefore
-takes several times as long as this module. The tests decode the result with OpenTelemetry's
-messages.
+OpenTelemetry's own encoder creates two protobuf objects for each attribute, and therefore takes
+several times as long as this module. The tests decode the result with OpenTelemetry's messages.
 """
 
 from __future__ import annotations

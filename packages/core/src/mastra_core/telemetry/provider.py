@@ -62,8 +62,8 @@ def warn_about_closed_provider(provider: Any) -> None:
 class _RecordedProvider(TracerProvider):
     """The OpenTelemetry tracer provider that this library sets.
 
-    A span processor that the application adds must see all spans. The recorder therefore creates
-    its spans with this provider as soon as such a processor is added.
+    A span processor that the application adds must see all spans. As soon as the application adds
+    one, the recorder therefore creates its spans with this provider.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:

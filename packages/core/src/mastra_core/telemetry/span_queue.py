@@ -88,7 +88,7 @@ class SpanQueue:
             os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
 
     def _reset(self) -> None:
-        """Begin with an empty queue and no thread; after a fork, the parent exports the spans."""
+        """Begin with an empty queue and no thread; a fork leaves the spans to the parent."""
         self._queue: BoundedQueue[Any] = BoundedQueue(MAX_BYTES, self._max_size)
         self._wake = Wakeup()
         self._stopping = threading.Event()

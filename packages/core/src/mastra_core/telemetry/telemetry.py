@@ -52,10 +52,9 @@ class Telemetry:
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
     :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
         where ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and the value of a header may be a
-        ``Secret``; ``{"type": "console"}`` prints;
-        ``{"type": "file", "path": PATH}`` appends lines of OTLP JSON; or an exporter of
-        OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
-        ``OTEL_TRACES_SAMPLER`` the sampling.
+        ``Secret``; ``{"type": "console"}`` prints; ``{"type": "file", "path": PATH}`` appends lines
+        of OTLP JSON; or an exporter of OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the
+        type, and ``OTEL_TRACES_SAMPLER`` overrides the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans contain the inputs and outputs of agents, models, tools and
         steps, cut at 16 KiB and without credentials; by default only under ``mastra dev``.

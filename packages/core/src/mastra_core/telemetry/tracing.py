@@ -181,7 +181,8 @@ def build_model_headers(span: Span, host: str) -> dict[str, str]:
 def enter_model_span(span: Span, hosts: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     """Make the span of a request to a model the current span, without baggage for unknown hosts.
 
-    Instrumentations of HTTP clients and some SDKs send the current span and baggage.
+    Some SDKs, and instrumentations of HTTP clients, add the ids of the current span and the baggage
+    to their requests.
 
     :param span: the span of the request, or ``None``.
     :param hosts: the hosts that may get the request.

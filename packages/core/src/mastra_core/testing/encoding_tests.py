@@ -29,7 +29,7 @@ class EncodingTests(StorageFixtures):
     """Test that two different ids never become one, and that all other texts are stored."""
 
     def test_ids_of_threads_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id of a thread, a resource or a message is refused."""
+        """The id of a thread, resource or message is refused if UTF-8 cannot encode it."""
         run(storage.threads.append(build_thread(), [build_message()]))
         for call in _use_threads(storage):
             with pytest.raises(InvalidInput, match="surrogate"):

@@ -145,7 +145,7 @@ class MessageTests(StorageFixtures):
         assert (first.id, first.parts[0].text, second.id) == ("m1", "changed", "m2")
 
     def test_text_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """U+FFFD replaces half of a surrogate pair, which a model may write."""
+        """Half of a surrogate pair, which a model may write, is stored as U+FFFD."""
         threads, half = storage.threads, "\ud800"
         thread = build_thread(title=half, metadata={"a": [half]})
         assert run(threads.append(thread, [build_message("m1", text=half, metadata={"b": half})]))

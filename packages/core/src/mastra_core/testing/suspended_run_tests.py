@@ -87,7 +87,7 @@ class SuspendedRunTests(StorageFixtures):
     def test_suspended_runs_of_one_caller_leave_room_for_others(
         self, bounded_storage: Storage, run: Run
     ) -> None:
-        """A caller cannot use up the places of other callers."""
+        """Many suspended runs of one caller do not remove the suspended runs of other callers."""
         runs = bounded_storage.suspended_runs
         run(runs.put(build_suspended_run("waits", caller="bob")))
         for number in range(4):

@@ -135,7 +135,7 @@ class ThreadTests(StorageFixtures):
         assert find_ids(resource="' OR 1=1") == ([], 0)
 
     def test_append_creates_the_thread_and_titles_it_once(self, storage: Storage, run: Run) -> None:
-        """The first title and the latest time are kept."""
+        """A thread keeps the title that was set first, and the latest ``updated_at``."""
         append, get = storage.threads.append, storage.threads.get
         assert not run(append(build_thread(), [build_message()], create=False))
         assert run(get("t1")) is None

@@ -1,8 +1,9 @@
 """Convert the statements and texts of a storage to the form that PostgreSQL expects.
 
 The statements are in SQL that SQLite and PostgreSQL both understand, except for the expressions
-that this module replaces. PostgreSQL stores no U+0000 in a text. Therefore, U+0000 is written as
-U+F8FF and ``0``, and U+F8FF is written as U+F8FF and ``1``.
+that this module replaces. PostgreSQL stores no U+0000 in a text. This module therefore escapes
+characters with U+F8FF: it replaces U+0000 by U+F8FF and ``0``, and U+F8FF itself by U+F8FF and
+``1``.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class ClaimTests(RunStoreFixtures):
         assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
 
     def test_stop_may_count_as_takeover(self, store: RunStore, run: Run) -> None:
-        """A run that makes process after process stop is recognised by its number of takeovers."""
+        """If a run makes one process after another stop, its number of takeovers grows."""
         begin_run(store, run)
         member = build_member("two")
         for counts, expected in ((True, 1), (False, 1), (True, 2)):

@@ -25,7 +25,7 @@ class ListTests(RunStoreFixtures):
     """Lists and counts of selected runs."""
 
     def test_runs_are_selected(self, store: RunStore, run: Run) -> None:
-        """Lists and counts have the same selection, and lists have pages."""
+        """A query selects the same runs for a list and for a count, and pages divide the list."""
         for number in range(4):
             owner = "ann" if number % 2 else "bob"
             new = build_run(f"r{number}", resource_id=owner)
@@ -81,7 +81,7 @@ class ListTests(RunStoreFixtures):
         assert run(store.count("w", query)) == {"pending": 4, "canceled": 3}, "of all pages"
 
     def test_lists_read_the_ends_of_runs(self, store: RunStore, run: Run) -> None:
-        """A list can read only the first and last events, and sort runs by their last change."""
+        """A query can read only the first and last events, and sort runs by their last change."""
         for number in range(3):
             new = build_run(f"r{number}")
             new = msgspec.structs.replace(new, thread=f"t{number % 2}", created_at=number)

@@ -85,8 +85,8 @@ class DurableEngine:
     :param lease: the seconds after which a process that does not report counts as dead. Other
         processes then continue its runs. On Cloudflare Workers, each request counts as a process.
     :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_takeovers: how many processes in sequence may die while they execute a run and
-        record no outcome. If one more dies, the run fails.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and record
+        no outcome. If another process dies after that, the run fails.
     :param park_after: if a run sleeps for more seconds than this, the process removes the run from
         its memory.
     :param max_age: the seconds for which a finished run is kept.
@@ -468,7 +468,7 @@ class DurableEngine:
         :param workflow: the workflow.
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, a run whose creator is not confined is preferred.
+            this id, the method prefers a run whose creator is not confined to a resource.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         :raises StorageError: when the database cannot be used.
@@ -532,8 +532,8 @@ class DurableEngine:
     async def continue_runs(self) -> None:
         """Execute the runs that are due or whose process died, until each has ended or waits.
 
-        A process that lives between requests executes such runs by itself. On other platforms, each
-        request for workflows executes such runs, and a cron trigger may call this method.
+        A process that lives between requests does this by itself. On other platforms, each request
+        for workflows does this, and so does a cron trigger that calls this method.
 
         :raises StorageError: when the database cannot be used.
         """

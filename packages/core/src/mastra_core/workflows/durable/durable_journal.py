@@ -35,7 +35,7 @@ class DurableJournal:
     :param commit: stores a batch and its events; returns ``False`` if the store has more answers
         than this execution has read. The function raises ``CancelledError`` if the process no
         longer holds the run.
-    :param read_journal: reads the journal again.
+    :param read_journal: reads the stored journal.
     :param stop: stops the steps of the run; called after this process has released the run.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
@@ -110,7 +110,7 @@ class DurableJournal:
         self._require_open()
 
     def record(self, key: str, outcome: Outcome) -> None:
-        """Record an outcome; it is stored together with the events before it.
+        """Record an outcome, which is stored in one transaction with the events before it.
 
         :param key: the key of the call.
         :param outcome: the outcome.
@@ -140,8 +140,8 @@ class DurableJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. If the method is called again with the
-            same key, also in another process, the first time applies.
+        :param until: the time in seconds since the epoch. A later call with the same key, even in
+            another process, keeps the time of the first call.
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
@@ -199,7 +199,7 @@ class DurableJournal:
         await self._wake(new)
 
     async def store_answers(self, keys: Sequence[str], data: str, answer_count: int) -> None:
-        """Continue the steps whose waits this process has resumed.
+        """Continue the steps that this process has resumed.
 
         :param keys: the keys of the waits.
         :param data: the JSON of the data that resumes the waits.
@@ -277,4 +277,4 @@ class DurableJournal:
 
 
 def _do_nothing() -> None:
-    """Do nothing, as the callback of a closed journal."""
+    """Do nothing; replaces the callback of a closed journal."""

@@ -131,12 +131,12 @@ class Execution:
             self._journal.close()
 
     async def add_answers(self) -> None:
-        """Continue the steps whose waits another process has resumed."""
+        """Continue the steps that another process has resumed."""
         if self._journal is not None and not self._journal.closed:
             await self._journal.add_answers()
 
     async def store_answers(self, keys: Sequence[str], data: str, answer_count: int) -> None:
-        """Continue the steps whose waits this process has resumed.
+        """Continue the steps that this process has resumed.
 
         :param keys: the keys of the waits.
         :param data: the JSON of the data that resumes the waits.

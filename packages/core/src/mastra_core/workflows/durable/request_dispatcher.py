@@ -45,8 +45,8 @@ class RequestDispatcher(Dispatcher):
     :param store: the store.
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
-    :param looks: the times of the next rare searches of the store, which all requests of the
-        process share.
+    :param looks: when to repeat the expensive searches of the store; shared by all requests of the
+        process.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class RequestDispatcher(Dispatcher):
         self.wake()
 
     def wake(self) -> None:
-        """Look at the store now, and again while this request executes or watches a run."""
+        """Query the store now, and repeatedly while this request executes or watches a run."""
         self._kicked.set()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="durable runs")

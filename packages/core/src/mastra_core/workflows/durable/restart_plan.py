@@ -65,6 +65,6 @@ def _list_refused_answers(outcomes: Mapping[str, Outcome]) -> set[str]:
 
 
 def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the event keys of the step calls whose finished parts are kept."""
+    """Return the keys of the emitted events that belong to step calls with kept parts."""
     owners = {get_part_owner(key) for key in outcomes} - {""}
     return {key for key in data.emitted if get_part_owner(key) in owners}

@@ -26,7 +26,7 @@ class RunClaims:
     :param max_concurrency: the maximum number of runs that the process executes at a time.
     :param max_claimed: the number of executions at which no further run is claimed; by default
         ``max_concurrency``.
-    :param on_claim: awaited before a claim, when a run to claim was found.
+    :param on_claim: awaited before the process claims a run that it has found.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RunClaims:
             self._reserved -= count
 
     def must_wait(self, workflow: Workflow, fingerprint: str) -> bool:
-        """Return whether a run, whose place is reserved, must wait in the queue.
+        """Return whether a run must wait in the queue after its place was reserved.
 
         A run must wait if the process has no workflow with the run's fingerprint or already
         executes the maximum number of runs. It also waits if other runs wait already, if the
@@ -87,7 +87,7 @@ class RunClaims:
         """Return whether the process could execute a run that is in the store.
 
         :param member: this process.
-        :param orphans: whether to look for the runs of dead processes, or else for due runs.
+        :param orphans: ``True`` to look for runs of dead processes, ``False`` to look for due runs.
         :raises StorageError: when the database cannot be used.
         """
         ids = self._list_ids()
@@ -99,7 +99,7 @@ class RunClaims:
         """Claim as many runs as this process may still execute, and return them.
 
         :param member: this process.
-        :param orphans: whether to claim the runs of dead processes, or else due runs.
+        :param orphans: ``True`` to claim runs of dead processes, ``False`` to claim due runs.
         :raises StorageError: when the database cannot be used.
         """
         # A second claim would find no free place, and miss a run that must wait for the first one.

@@ -31,7 +31,7 @@ def encode_context(
 
 
 def build_context(text: str, context: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the caller's context for an execution, or the stored one if the caller's is empty.
+    """Return the caller's context, or the stored context if the caller's context is empty.
 
     :param text: the JSON of the stored context.
     :param context: the request context of the caller.

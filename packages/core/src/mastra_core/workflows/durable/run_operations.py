@@ -209,7 +209,7 @@ class RunOperations:
         return {"to": known.fingerprint, "moved": moved, "refused": refused, "next": following}
 
     def _choose_context(self, run: StoredRun) -> Mapping[str, Any] | None:
-        """Return the new context, with the stored values that the operator does not replace."""
+        """Return the operator's context, completed with the values of the stored context."""
         if self._resource or not self._context:  # a confined caller gets no values of others
             return self._context
         return {**msgspec.json.decode(run.row.context), **self._context}

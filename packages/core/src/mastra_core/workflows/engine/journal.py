@@ -85,7 +85,7 @@ class PartJournal(Protocol):
         """
 
     def record(self, key: str, outcome: Outcome) -> None:
-        """Record an outcome; it is stored together with the events before it.
+        """Record an outcome, which is stored in one transaction with the events before it.
 
         :param key: the key of the part.
         :param outcome: the outcome.

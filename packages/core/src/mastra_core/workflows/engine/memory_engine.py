@@ -2,7 +2,7 @@
 
 The memory of the engine is limited. Finished runs are removed when they exceed a limit of number,
 bytes or age. If the engine is full of unfinished runs, new runs are refused. No caller can fill the
-engine alone. The cost of a run is independent of the number of runs.
+engine alone. The time that a run takes does not depend on the number of other runs.
 """
 
 from __future__ import annotations
@@ -314,7 +314,7 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, a run whose creator is not confined is preferred.
+            this id, the method prefers a run whose creator is not confined to a resource.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """

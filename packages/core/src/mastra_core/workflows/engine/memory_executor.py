@@ -1,8 +1,8 @@
 """Execute the runs of the memory engine in tasks.
 
-On a platform that ends the tasks of a request with the request, a suspended run is parked: its
-execution ends. The request that resumes the run, or that looks at it after a sleep, executes the
-run again from its journal.
+Some platforms end the tasks of a request together with the request. There, a suspended run is
+parked: its execution ends. A later request, which resumes the run or reads it after a sleep,
+executes the run again from its journal.
 """
 
 from __future__ import annotations

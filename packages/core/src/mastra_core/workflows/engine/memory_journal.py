@@ -23,7 +23,7 @@ class MemoryJournal:
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
-    :param count_bytes: receives the number of bytes of each outcome that no event contains.
+    :param count_bytes: called with the size in bytes of each outcome that is not part of an event.
     :param outcomes: outcomes of an earlier execution, by key, that this execution reuses instead of
         calling the user code.
     :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
@@ -72,7 +72,8 @@ class MemoryJournal:
         """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the number of bytes of each outcome that no event contains.
+        :param count_bytes: called with the size in bytes of each outcome that is not part of an
+            event.
         :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
             code.
         :param keep_wakes: whether a finished sleep ends at once when it is reached again.
@@ -93,7 +94,8 @@ class MemoryJournal:
         """Return a new journal that continues this closed one.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the number of bytes of each outcome that no event contains.
+        :param count_bytes: called with the size in bytes of each outcome that is not part of an
+            event.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
@@ -141,7 +143,7 @@ class MemoryJournal:
         self._resume_data[key] = data
 
     def wake(self, keys: Iterable[str]) -> None:
-        """Wake suspended steps whose data is stored, in batches, so that other work can run.
+        """Wake suspended steps with stored resume data, in batches so that other tasks can run.
 
         :param keys: the keys of the waits.
         """
@@ -203,4 +205,4 @@ class MemoryJournal:
 
 
 def _ignore(_: object) -> None:
-    """Ignore an event or a number of bytes; a closed journal uses this callback."""
+    """Do nothing; replaces the callbacks of a closed journal."""

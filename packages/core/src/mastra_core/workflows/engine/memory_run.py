@@ -117,9 +117,9 @@ class MemoryRun:
     ) -> None:
         """Record the beginning of an execution.
 
-        :param event: its first event.
-        :param start_point: the step it begins in; ``None`` for the first one.
-        :param state: the shared state, unless the event or the record has it.
+        :param event: the first event of the execution.
+        :param start_point: the step in which the execution begins; ``None`` for the first one.
+        :param state: the shared state; empty if ``event`` or the record of the run contains it.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if start_point is not None or state or self._start_size:

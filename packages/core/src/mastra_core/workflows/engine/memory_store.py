@@ -114,7 +114,8 @@ class MemoryStore:
         """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; they are rounded up if there is room.
+        :param size: the bytes that the run takes; the engine reserves a rounded number if it has
+            room.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if run.key in self._unfinished:

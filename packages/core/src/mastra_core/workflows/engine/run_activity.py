@@ -1,7 +1,7 @@
 """Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts is not counted in addition to these parts. When the last of
-these parts ends, the part that started them is counted again.
+While a part waits for the concurrent parts that it has started, only these are counted. When the
+last of them ends, the part itself is counted again.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param finished_steps: which steps the records of finished durable runs contain: ``all``,
         ``none``, or ``outer`` for the steps of the workflow without nested steps and ``foreach``
         items. The engine does not read the events of omitted steps.
-    :param after: list only the runs after this position. Unlike ``offset``, this misses no run
-        if other runs leave the list between two pages.
+    :param after: list only the runs after this position. If runs leave the list between two pages,
+        the next page still misses no run; with ``offset``, it would.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """

@@ -27,8 +27,8 @@ class StepParts:
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call of the step, from 1. A retry of the step repeats all
-        parts.
+    :param call_number: which call of the step this is, counted from 1. A retry of the step repeats
+        all parts.
     """
 
     __slots__ = ("_journal", "_key", "_path")
@@ -64,7 +64,8 @@ class StepParts:
         """Send a value to the readers of the run.
 
         :param chunk: JSON builtins.
-        :param name: a value with this name is sent once; a value without a name may be sent again.
+        :param name: the name of the value. A repeated step sends a named value only once, and a
+            value without a name again.
         """
         key = f"{self._key}{name}:wrote" if name else ""
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))
@@ -82,7 +83,7 @@ def open_step_parts(journal: Journal, address: StepAddress, call_number: int) ->
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call of the step, from 1.
+    :param call_number: which call of the step this is, counted from 1.
     """
     part_journal = journal.parts
     return None if part_journal is None else StepParts(part_journal, address, call_number)

@@ -116,7 +116,7 @@ async def finish(
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
     :param outcome: the outcome of the step.
-    :param cancels_steps: whether the step is a group with unfinished steps, which end too.
+    :param cancels_steps: whether the step is a group whose unfinished steps end with it.
     :returns: the output.
     :raises StepFailed: when the outcome is a failure.
     :raises WorkflowExit: when the step ended its workflow by ``bail``.
@@ -208,7 +208,7 @@ async def wait_for_retry(
     :param outcome: the outcome of the failed attempt.
     :param retry: the retry policy.
     :param attempt: the number of the failed attempt.
-    :param call_number: the number of the call of the step, from 1.
+    :param call_number: which call of the step this is, counted from 1.
     """
     if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))

@@ -1,4 +1,4 @@
-"""Prepare a run to be executed again, from a given step or from its interruption."""
+"""Prepare a run to be executed again, from a given step or from where it was interrupted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def build_start_point(
 
 
 def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
-    """Build the event with the steps that the run forgets, and the outputs that it assumes.
+    """Build the event that names the steps to forget and the outputs to assume for earlier steps.
 
     :param record: the record of the run.
     :param start: the start point of the next execution.
@@ -123,7 +123,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 def _iter_other_steps(
     workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
-    """Yield the paths of the steps that precede the step at ``names`` or run beside it."""
+    """Yield the paths of the steps before the step at ``names``, and of the others in its node."""
     for node in workflow.nodes:
         target = next((step for step in node.steps if step.id == names[0]), None)
         yield from (prefix + step.id for step in node.steps if step is not target)

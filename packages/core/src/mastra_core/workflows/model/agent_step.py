@@ -83,7 +83,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
 
 
 def _get_output_type(agent: AgentLike) -> Any:
-    """Return the type of an agent without ``output``; a function may return any object."""
+    """Return the output type of an agent step without ``output``: ``Any`` for a function agent."""
     return Any if isinstance(agent, FunctionAgent) else Text
 
 
@@ -141,7 +141,7 @@ def _build_input(
 
 
 def _build_resumed_input(context: StepContext) -> AgentInput:
-    """Build the input with the decisions; suspend again if a decision is about an unknown call."""
+    """Build the input with the decisions; suspend again if a decision names an unknown call."""
     run = msgspec.convert(context.kept, SuspendedRun)
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:

@@ -77,10 +77,10 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment.
 
-        If the clock is set forward over a time, that time is moved by the same amount: 02:30
-        becomes 03:30. If the clock is set back, a time that occurs twice counts once. An expression
-        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits a time that
-        the clock skips, and contains both occurrences of a time that the clock repeats.
+        A time that the clock skips when it is set forward moves by the same amount: 02:30 becomes
+        03:30. If the clock is set back, a time that occurs twice counts once. An expression with
+        ``*`` or ``*/n`` as minute or hour describes an interval. An interval has no run at a local
+        time that the clock skips, and two runs at a local time that occurs twice.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.
@@ -99,7 +99,7 @@ class CronExpression:
         raise AssertionError(self.text)
 
     def _find_next_interval(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-        """Search from one change of the clock to the next; between them, local time is regular."""
+        """Search each period between two changes of the UTC offset separately."""
         start = after.replace(microsecond=0) + _SECOND
         while True:
             offset = _get_offset(start, zone)

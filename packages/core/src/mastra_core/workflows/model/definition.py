@@ -56,7 +56,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, the retry policy of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
-    :param child: the workflow of which the step starts a separate run, instead of executing
+    :param child: the workflow that the step starts as a separate run, instead of executing
         ``call``.
     :param awaits_child: whether the step waits for the end of the run of ``child``.
     :param kind: the kind of object that the step was created from.

@@ -112,7 +112,7 @@ class RunMover:
             raise Conflict(f"Another process has changed the run {row.run_id!r}.", "Try again.")
 
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
-        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+        """Return the started, unfinished runs with a fingerprint, ordered by their keys.
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.

@@ -26,7 +26,7 @@ class StoredSchedule(NamedTuple):
 
     :param row: the schedule in the store.
     :param workflow: the workflow.
-    :param schedule: the schedule in the code.
+    :param schedule: the schedule as the application defines it.
     """
 
     row: ScheduleRow
@@ -135,7 +135,7 @@ class ScheduleManager:
 
         :param id: the id of the schedule.
         :param limit: the maximum number of runs to return.
-        :param with_steps: whether the records of finished runs have the steps.
+        :param with_steps: whether the records of finished runs contain their steps.
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)

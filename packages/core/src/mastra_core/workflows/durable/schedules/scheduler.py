@@ -69,11 +69,11 @@ class Scheduler:
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
     def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
-        """Let schedules be registered again if no process starts runs with their expression.
+        """Register a schedule again if no process starts its runs any more.
 
         If the process that registered a schedule has died, another process with the same cron
-        expression registers the schedule when it next reads the schedules. If no such process
-        exists, a process with another cron expression replaces the expression after a delay.
+        expression registers the schedule when it next reads the schedules. Without such a process,
+        a process with another cron expression registers the schedule after a delay.
         """
         moment = time.monotonic()
         self._orphans = {

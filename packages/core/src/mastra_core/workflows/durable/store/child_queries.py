@@ -27,7 +27,7 @@ def start_child(
     """Start a child run for a parent run, unless the child run was started before.
 
     :param parent: the run that starts the child run, as the process that executes it has read it.
-    :param wait: the key of the parent's wait, and whether the parent waits for the end.
+    :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
     :param new: the run.
     :param values: the JSON of the first event of the child run, and the JSON of its settings.
     :param max_unfinished: the maximum number of unfinished runs of a caller; the application itself

@@ -30,9 +30,9 @@ __all__ = (
 def build_due_condition(now: str) -> str:
     """Return the SQL condition for runs that wait for a process.
 
-    PostgreSQL searches an index only for a value that is constant in the query, so the time is in a
-    subquery. SQLite searches an index on an expression only for a value without a type, so 0 is
-    added to the time.
+    PostgreSQL uses an index only for a value that is constant in the query, so the time is in a
+    subquery. SQLite uses an index on an expression only for a value without type affinity; adding 0
+    removes the affinity.
 
     :param now: an SQL expression for the present time.
     """

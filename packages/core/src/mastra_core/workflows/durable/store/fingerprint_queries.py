@@ -73,7 +73,7 @@ def list_workflows(workflow: str) -> Queries[list[KnownWorkflow]]:
 
 
 def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[RunRow]]:
-    """List started runs with a fingerprint that have not ended, in the order of their keys.
+    """List the started, unfinished runs with a fingerprint, ordered by their keys.
 
     :param fingerprint: the fingerprint.
     :param after: return only runs whose key is greater.

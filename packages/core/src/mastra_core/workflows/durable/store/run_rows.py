@@ -146,7 +146,7 @@ class JournalData(msgspec.Struct, kw_only=True):
     :param answers: the JSON of the data that each resumed wait has received, by the key of the
         wait.
     :param wakes: the ends of sleeps by key, in seconds since the epoch.
-    :param answer_count: the ``answers`` of the run's row.
+    :param answer_count: the value of ``answers`` in the run's row.
     """
 
     outcomes: dict[str, str] = msgspec.field(default_factory=dict)
@@ -266,7 +266,7 @@ class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of a fingerprint that no living process can execute.
+    """The runs that wait because no living process has their fingerprint.
 
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.

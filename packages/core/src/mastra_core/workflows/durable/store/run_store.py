@@ -72,8 +72,8 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller may access; ``None`` for any. If ``None``, a run
-            whose creator is not confined is preferred.
+        :param scope: the resource that the caller may access; ``None`` for any. With ``None``, the
+            method prefers a run whose creator is not confined to a resource.
         """
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
@@ -117,8 +117,8 @@ class RunStore(Protocol):
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that are kept. ``None`` removes the whole journal of
-            the run, cancels its child runs, and separates them from the run.
+        :param keep: the keys of the outcomes to keep. With ``None``, the store deletes the run's
+            whole journal, cancels its child runs, and detaches these from the run.
         :param drop: the keys of the events that may be emitted again, and the keys of the answers
             that the run forgets; no effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
@@ -164,7 +164,7 @@ class RunStore(Protocol):
 
         :param run: the key of the run.
         :param event: the JSON of the last event of the run.
-        :returns: whether the run had not ended.
+        :returns: ``False`` if the run had already ended.
         """
 
     async def has_claimable(
@@ -327,7 +327,7 @@ class RunStore(Protocol):
 
         :param parent: the run that starts the child run, as the process that executes it has read
             it.
-        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -370,7 +370,7 @@ class RunStore(Protocol):
         """
 
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
-        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+        """Return the started, unfinished runs with a fingerprint, ordered by their keys.
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
