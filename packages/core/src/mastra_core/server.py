@@ -63,7 +63,7 @@ class RateLimit:
 
     @property
     def is_in_database(self) -> bool:
-        """Whether all processes count their requests in a database of mastra."""
+        """Whether all processes count their requests in one SQLite or PostgreSQL database."""
         return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property

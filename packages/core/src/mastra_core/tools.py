@@ -65,7 +65,7 @@ class ToolContext:
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
-    :param journal: records the calls of an agent that the tool runs, in a durable run; set by the
+    :param journal: in a durable run, records the calls of an agent that the tool runs; set by the
         framework.
     """
 
@@ -128,8 +128,8 @@ class Tool(Generic[P, R_co]):
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :param context_names: names of the parameters that receive the ``ToolContext``.
-    :param remote: attributes of the spans of a tool that another process executes; ``None`` for a
-        tool of this process.
+    :param remote: span attributes for a tool that another process executes; ``None`` for a tool of
+        this process.
     """
 
     id: str

@@ -27,7 +27,7 @@ _executor: ThreadPoolExecutor | None = None
 async def run_in_thread(function: Callable[[], T]) -> T:
     """Call a function in a worker thread, with the present context variables.
 
-    A call that was canceled before a thread was free is not made.
+    If the caller is canceled before a thread is free, the function is not called.
 
     :param function: the function, which takes no arguments.
     :returns: the result of the function.

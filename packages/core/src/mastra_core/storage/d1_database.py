@@ -104,7 +104,7 @@ class D1Database:
     ) -> Sequence[tuple[Any, ...]]:
         """Execute a statement and its dependents in one batch; return the rows of the statement.
 
-        If the first statement changes no row, nothing is executed, and no rows are returned.
+        If ``statement`` changes no row, the dependents are not executed, and no rows are returned.
 
         :param statement: the statement, which changes rows and returns these rows.
         :param dependents: statements that are executed only if ``statement`` changes a row.
@@ -189,7 +189,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 def _to_d1_value(value: Any) -> Any:
     """Convert a value to a value that D1 transports without loss.
 
-    D1 returns bytes as a list of numbers. Bytes that are UTF-8 text are therefore sent as text.
+    D1 returns bytes as a list of numbers, so bytes that are UTF-8 text are sent as text.
     """
     if isinstance(value, str):  # JavaScript would replace half of a surrogate pair
         check_encodable(value)

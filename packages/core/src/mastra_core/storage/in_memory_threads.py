@@ -342,7 +342,7 @@ class MemoryThreads(ThreadStore):
             self._notes.pop(("thread", thread.id))
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
-        """Store a thread with its present size, as the thread that was changed last."""
+        """Store a thread with its present size, and mark it as the most recently changed one."""
         thread = entry.thread
         self._threads.put(thread.id, entry, thread.caller or thread.resource, entry.size)
 

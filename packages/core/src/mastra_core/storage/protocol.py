@@ -64,9 +64,9 @@ class ThreadStore(Protocol):
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :param fields: names of the fields that are replaced, so that another caller may change the
-            others at the same time: at least one of ``resource``, ``title``, ``metadata``,
-            ``created_at`` and ``updated_at``; ``None`` for all.
+        :param fields: names of the fields to replace; ``None`` for all. The names are ``resource``,
+            ``title``, ``metadata``, ``created_at`` and ``updated_at``; at least one is required.
+            Other callers may change the remaining fields at the same time.
         :returns: ``False`` if there is no such thread.
         """
 
@@ -107,7 +107,7 @@ class ThreadStore(Protocol):
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
-        """Return a thread and its last messages; the time does not depend on the thread's length.
+        """Return a thread and its last messages, as fast for a long thread as for a short one.
 
         :param thread_id: id of the thread.
         :param last: maximum number of messages.
@@ -190,8 +190,8 @@ class ThreadStore(Protocol):
 class RecordStore(Protocol):
     """A store for records that expire, such as the responses of the Responses API.
 
-    Each caller has a maximum number of records; the oldest are removed. A call with an id that
-    UTF-8 cannot encode raises ``InvalidInput``.
+    Each caller has a maximum number of records; beyond it, the caller's oldest records are removed.
+    A call with an id that UTF-8 cannot encode raises ``InvalidInput``.
     """
 
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
@@ -224,7 +224,7 @@ class RecordStore(Protocol):
 
 @runtime_checkable
 class Storage(Protocol):
-    """A place for the data of an application that must survive a run."""
+    """Stores the data of an application that must outlive a single run."""
 
     @property
     def single_process(self) -> bool:

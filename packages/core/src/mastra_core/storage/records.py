@@ -59,7 +59,7 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
     :param caller: the caller whose limits apply to a new thread; if empty, the resource. A storage
-        need not store this field.
+        need not store ``caller``.
     """
 
     id: str
@@ -107,7 +107,7 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """The data that a run needs of its thread, read in one transaction.
+    """The data of a thread that an agent run needs, read in one transaction.
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.

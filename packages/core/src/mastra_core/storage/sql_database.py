@@ -44,7 +44,8 @@ class Lock(NamedTuple):
     A database that executes one write at a time, such as SQLite, needs no locks.
 
     :param name: name of the lock.
-    :param is_shared: whether several calls may hold the lock at once, if each of them shares it.
+    :param is_shared: whether the lock is shared: other calls may hold it at the same time if their
+        lock is shared as well.
     """
 
     name: str
@@ -73,8 +74,8 @@ class SqlDatabase(Protocol):
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
-        A database may commit before ``convert`` is called. If ``convert`` raises, the statements
-        may therefore stay committed.
+        A database may commit before ``convert`` is called. If ``convert`` raises an exception, the
+        statements may therefore remain committed.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.

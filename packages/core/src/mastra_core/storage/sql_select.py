@@ -156,7 +156,7 @@ def find_read_limit(*limits: int | None) -> int | None:
 
 
 def _limit_number(value: Any) -> Any:
-    """Limit a number to a value that every database accepts; stored numbers are smaller."""
+    """Limit a number in a condition to the range that every database accepts."""
     if isinstance(value, int):
         return min(max(value, -_MAX_NUMBER), _MAX_NUMBER)
     return value

@@ -395,7 +395,8 @@ class _AppendCondition:
 
     :param thread: the thread.
     :param messages: the messages.
-    :param position: the position that the thread must have, instead of its owner; ``None`` for any.
+    :param position: the position that the thread must have; with ``None``, the owner of the thread
+        is checked instead.
     """
 
     def __init__(

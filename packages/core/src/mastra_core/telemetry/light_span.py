@@ -179,7 +179,7 @@ class LightSpan(Span):
             self.name = name
 
     def is_recording(self) -> bool:
-        """Return whether the span has not ended."""
+        """Return ``True`` until the span has ended."""
         return self.end_time is None
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:

@@ -106,10 +106,11 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) -> OtlpSettings:
-    """Return the collector of ``OTEL_EXPORTER_OTLP_*``.
+    """Return the settings of the collector, from the arguments and ``OTEL_EXPORTER_OTLP_*``.
 
-    :param endpoint: the base URL, or the URL of the traces; overrides the variables.
-    :param headers: overrides the variables; a value may be a ``Secret``.
+    :param endpoint: the base URL or the traces URL of the collector; overrides the environment
+        variables.
+    :param headers: overrides the environment variables; a value may be a ``Secret``.
     :raises ConfigError: for an invalid value.
     """
     url = _complete_endpoint(endpoint) if endpoint else _read_endpoint()

@@ -71,7 +71,7 @@ class OtlpSender(SpanSender):
         The delay is in seconds: 0 if the collector asks for no delay, and -1 if the request must
         not be repeated.
 
-        :raises ExportFailure: when the collector accepted a part only.
+        :raises ExportFailure: when the collector accepted only some of the spans.
         """
         import requests
 

@@ -26,7 +26,7 @@ _DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # its SDK adds a span for each r
 
 
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
-    """Return the provider of this process and a new recorder that gets its spans.
+    """Return the tracer provider of this process, and a new recorder that receives its spans.
 
     :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
@@ -86,7 +86,7 @@ class _RecordedProvider(TracerProvider):
 
 
 class _DuplicateTracer(trace.NoOpTracer):
-    """Creates no spans, so that a library with this tracer sends no ids of other spans."""
+    """Creates no spans, for a library whose spans would be duplicates of the recorder's spans."""
 
     def start_span(self, *_rest: Any, **_options: Any) -> Any:
         return trace.INVALID_SPAN

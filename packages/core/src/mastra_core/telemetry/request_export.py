@@ -46,7 +46,7 @@ class RequestSpans:
         self._pending = _build_queue()  # spans without a request
 
     def add(self, span: Any) -> None:
-        """Add an ended span to the ended spans of its request.
+        """Add an ended span to those that are exported after the current request.
 
         :param span: the span.
         """

@@ -41,8 +41,8 @@ class SpanSender(Protocol):
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: an event that is set when the process stops; from then on, nothing is
-            tried again.
+        :param stopping: an event that is set when the process stops; afterwards, a failed request
+            is not retried.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """

@@ -50,11 +50,11 @@ class Telemetry:
     :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
         two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
-    :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
-        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and the value of a header may be a
-        ``Secret``; ``{"type": "console"}`` prints; ``{"type": "file", "path": PATH}`` appends lines
-        of OTLP JSON; or an exporter of OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the
-        type, and ``OTEL_TRACES_SAMPLER`` overrides the sampling.
+    :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP;
+        ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and a header may be a ``Secret``.
+        ``{"type": "console"}`` prints spans. ``{"type": "file", "path": PATH}`` appends lines of
+        OTLP JSON. An exporter of OpenTelemetry's SDK works as well. ``OTEL_TRACES_EXPORTER``
+        overrides the type, and ``OTEL_TRACES_SAMPLER`` overrides the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
     :param record_content: whether spans contain the inputs and outputs of agents, models, tools and
         steps, cut at 16 KiB and without credentials; by default only under ``mastra dev``.

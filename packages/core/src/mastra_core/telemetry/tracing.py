@@ -109,7 +109,7 @@ def open_span(
     start_time: int | None = None,
     end_time: int | None = None,
 ) -> Iterator[Span]:
-    """Open a span around a block of a generator that another context may read.
+    """Open a span around a block in a generator, which other ``contextvars`` contexts may read.
 
     The span is not the current span of the block. An exception is recorded as the span's error.
 
@@ -247,7 +247,7 @@ def annotate(
 
 
 def get_span_ids(span: Span) -> dict[str, str]:
-    """Return the ids of a span in the form that responses use.
+    """Return the ids of a span as the fields of a response.
 
     :param span: the span, or ``None``.
     :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None``, and for a span that is

@@ -26,7 +26,7 @@ _HALF = "\ud800"  # of a surrogate pair
 
 
 class EncodingTests(StorageFixtures):
-    """Test that two different ids never become one, and that all other texts are stored."""
+    """Test that invalid ids are refused, and that other invalid texts are stored with U+FFFD."""
 
     def test_ids_of_threads_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
         """The id of a thread, resource or message is refused if UTF-8 cannot encode it."""
@@ -52,12 +52,12 @@ class EncodingTests(StorageFixtures):
         assert waiting.arguments == {"note": "\ufffd"}
 
     def test_metadata_that_utf_8_cannot_encode_is_found(self, storage: Storage, run: Run) -> None:
-        """A query for metadata is changed as the stored metadata was."""
+        """A query finds metadata in which U+FFFD replaces half of a surrogate pair."""
         run(storage.threads.create(build_thread(metadata={"a": _HALF})))
         assert run(storage.threads.find(ThreadQuery(metadata={"a": _HALF}))).total == 1
 
     def test_ids_of_records_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id, owner or caller of a record is refused."""
+        """The id, owner or caller of a record is refused if UTF-8 cannot encode it."""
         records: Any = getattr(storage, "responses", None)
         if records is None:
             pytest.skip(f"{type(storage).__name__} keeps no responses.")

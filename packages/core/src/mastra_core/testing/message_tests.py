@@ -164,7 +164,7 @@ class MessageTests(StorageFixtures):
         assert notes == run(threads.get_working_memory("thread", "t1")) == "\ufffd"
 
     def test_surrounding_messages_are_bounded_by_bytes(self, storage: Storage, run: Run) -> None:
-        """Messages around another one are refused if they are too large together."""
+        """A request for surrounding messages is refused if their total size is too large."""
         messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
         run(storage.threads.append(build_thread(), messages))
         around = storage.threads.get_surrounding

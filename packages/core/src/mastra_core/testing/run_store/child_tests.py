@@ -70,7 +70,7 @@ class ChildTests(RunStoreFixtures):
         assert start("c4", "c!1") == ("started", "c4")
 
     def test_cancellation_reaches_children(self, store: RunStore, run: Run) -> None:
-        """The children of a canceled run end; a canceled child answers its parent."""
+        """Canceling a run ends its child runs; canceling a child run resumes its waiting parent."""
         parent = begin_run(store, run)
         for number in (1, 2):
             new, wait = build_run(f"c{number}"), (f"c{number}!1", number == 1)

@@ -43,7 +43,7 @@ class ClaimTests(RunStoreFixtures):
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: Run) -> None:
-        """Priority counts as minutes of waiting; runs of equal priority are claimed in order."""
+        """A greater priority counts like a longer wait; otherwise runs are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(build_run(f"r{number}"), 10))
             run(store.begin(created, "", EVENT, "{}", priority=priority, fingerprint="f1"))

@@ -19,7 +19,7 @@ __all__ = ("FingerprintTests",)
 
 
 class FingerprintTests(RunStoreFixtures):
-    """The descriptions of workflows, and the runs of descriptions without a process."""
+    """Test the stored descriptions of workflows, and runs whose workflow no process knows."""
 
     def test_descriptions_are_stored_once(self, store: RunStore, run: Run) -> None:
         """A stored description is not replaced; descriptions are listed from newest to oldest."""

@@ -125,7 +125,7 @@ class Dispatcher:
         self._role = get_background_role() if self._freezes else ""
 
     def look_soon(self) -> None:
-        """Check the store soon, because a run waits there."""
+        """Check the store soon; called when a run waits in the store."""
         if not self._settings.max_concurrency:
             return
         self._kicked.set()

@@ -40,7 +40,7 @@ class DispatcherProvider:
 
     @property
     def present(self) -> Dispatcher | None:
-        """The dispatcher of the event loop that used the store first; ``None`` if none is open."""
+        """The dispatcher that was opened first; ``None`` if no dispatcher is open."""
         return next(iter(self._dispatchers.values()), None)
 
     async def get(self) -> Dispatcher:

@@ -83,16 +83,18 @@ class DurableEngine:
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs. On Cloudflare Workers, each request counts as a process.
-    :param max_events: the maximum number of events of one run. An endless loop fails there.
+        processes continue the runs of a dead process. On Cloudflare Workers, each request counts as
+        a process.
+    :param max_events: the maximum number of events of one run. A run with an endless loop fails
+        when it reaches this number.
     :param max_takeovers: how many processes in sequence may die while they execute a run and record
         no outcome. If another process dies after that, the run fails.
     :param park_after: if a run sleeps for more seconds than this, the process removes the run from
         its memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
-    :param context_keys: the keys of the request context that are stored; all by default. Only JSON
-        values are stored.
+    :param context_keys: the keys of the request context that are stored; all by default. Values
+        that JSON cannot contain are never stored.
     :raises ConfigError: for an invalid URL or number.
     """
 
@@ -177,7 +179,7 @@ class DurableEngine:
         return RunManager(self._store, self._context_keys, self._workflows.fingerprints)
 
     async def look_soon(self) -> None:
-        """Look for runs that are due, because another part of the application has changed runs."""
+        """Look for due runs; called after another part of the application has changed runs."""
         (await self._dispatchers.get()).look_soon()
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
@@ -269,8 +271,7 @@ class DurableEngine:
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
         :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
-            process, a run with the priority 5 overtakes runs with the priority 0 that have waited
-            up to 5 minutes longer.
+            process, each point of priority counts as a further minute of waiting.
         :raises InvalidInput: when the input or the state does not fit its type, or the priority is
             out of its range. The run is removed.
         :raises Conflict: when the run was started before.
@@ -599,7 +600,7 @@ async def _load(run: DurableRun, row: RunRow) -> DurableRun:
 
 
 def _refuse_on_d1(workflow: Workflow) -> None:
-    """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
+    """Refuse schedules and child runs, because D1 has no interactive transactions."""
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, but durable schedules do not work on "

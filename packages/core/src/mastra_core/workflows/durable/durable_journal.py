@@ -39,7 +39,7 @@ class DurableJournal:
     :param stop: stops the steps of the run; called after this process has released the run.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
-    :param park_after: a run that sleeps for more seconds than this is released.
+    :param park_after: if a run sleeps for more seconds than this, the process releases it.
     """
 
     def __init__(
@@ -262,7 +262,7 @@ class DurableJournal:
             await self.add_answers()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
-        """Release the run, unless there is a resumed wait that this execution has not read."""
+        """Release the run, unless the store has answers that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)
         batch.events = [("", encode(event)) for event in events]

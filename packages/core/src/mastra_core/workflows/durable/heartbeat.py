@@ -80,8 +80,7 @@ class Heartbeat:
 def identify_machine() -> str:
     """Return an id of the machine's boot and process namespace; empty if the system has none.
 
-    Two containers on one machine number their processes separately, and therefore have different
-    ids.
+    Containers on one machine have different ids, because process ids repeat among containers.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

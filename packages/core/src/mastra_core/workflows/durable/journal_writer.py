@@ -85,7 +85,7 @@ class JournalWriter:
     def has_unstored(self, *, events: bool) -> bool:
         """Return whether there are outcomes that are not stored yet.
 
-        :param events: whether events count as well.
+        :param events: whether to check events in addition to outcomes.
         """
         batch = self._batch
         return bool(batch.outcomes) or self._flushing is not None or (events and bool(batch.events))

@@ -103,7 +103,7 @@ class RequestDispatcher(Dispatcher):
             await asyncio.wait([self._task])
 
     def look_soon(self) -> None:
-        """Look at the store now, because a run waits there."""
+        """Check the store now; called when a run waits in the store."""
         self.wake()
 
     def _follow(self) -> None:

@@ -1,4 +1,4 @@
-"""Claim runs that wait in the store, for the free places of this process."""
+"""Claim waiting runs from the store, up to the maximum that this process executes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class RunClaims:
     :param workflows: the workflows that this process knows.
     :param executions: the executions of this process, by the key of their run.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
-    :param max_claimed: the number of executions at which no further run is claimed; by default
-        ``max_concurrency``.
+    :param max_claimed: the process claims runs only while it executes fewer runs than this; by
+        default ``max_concurrency``.
     :param on_claim: awaited before the process claims a run that it has found.
     """
 
@@ -80,7 +80,7 @@ class RunClaims:
         return self._has_backlog or is_limited or get_deferral() is not None
 
     def forget_backlog(self) -> None:
-        """Let further runs start at once, although other runs wait."""
+        """Allow new runs to start without a wait in the queue."""
         self._has_backlog = False
 
     async def has_claimable(self, member: Member, *, orphans: bool) -> bool:
@@ -128,10 +128,10 @@ class RunClaims:
     async def release_lost_runs(self, member: Member, age: float) -> None:
         """Release runs that this process holds but does not execute.
 
-        Such a run exists if the store has committed the start of the run, but the response of the
-        database was lost or the caller was cancelled. A run whose start is not complete yet looks
-        the same for a moment, so this method releases a run only if an earlier call has found it at
-        least ``age`` seconds before.
+        This happens if the store has committed the start of a run, but the response of the database
+        was lost or the caller was cancelled. A run whose start is not complete yet looks the same
+        for a moment, so this method releases a run only if an earlier call has found it at least
+        ``age`` seconds before.
 
         :param member: this process.
         :param age: the minimum number of seconds between the two calls that find the run.

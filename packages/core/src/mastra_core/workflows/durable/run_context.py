@@ -1,4 +1,4 @@
-"""Convert the request context of a run for the database, and for an execution."""
+"""Encode the request context of a run for the database, and restore it for an execution."""
 
 from __future__ import annotations
 

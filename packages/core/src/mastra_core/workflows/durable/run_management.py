@@ -92,11 +92,12 @@ class RunManager:
 
         :param run_id: the id of the run.
         :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run; any by default. A run that the owner itself has
-            created is preferred, and then a run whose creator is not confined.
+        :param resource: the owner of the run; any by default. If several runs match, the method
+            prefers a run that the owner has created, and then a run whose creator is not confined
+            to a resource.
         :raises NotFound: when there is no such run.
-        :raises InvalidInput: when several workflows have such a run.
-        :raises Conflict: when several owners have such a run.
+        :raises InvalidInput: when several workflows have a run with this id.
+        :raises Conflict: when several owners have a run with this id.
         """
         found = await self.list(
             workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)

@@ -119,8 +119,8 @@ class RunOperations:
         :param data: the data that resumes the step, as JSON builtins.
         :param resource: the owner of the run, if several owners have such a run.
         :raises NotFound: when there is no such run.
-        :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of
-            an agent.
+        :raises Conflict: when the run or the step is not suspended, or when the run belongs to an
+            agent.
         """
         run = await self._find(run_id, workflow, resource)
         if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision
@@ -163,7 +163,7 @@ class RunOperations:
         after: int = 0,
         resource: str = "",
     ) -> dict[str, Any]:
-        """Let runs continue with another description of their workflow.
+        """Let runs continue with a changed version of their workflow.
 
         One call looks at 500 runs at most. If the result has a number in ``next``, more runs
         follow: call again with this number as ``after``.

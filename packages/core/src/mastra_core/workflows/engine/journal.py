@@ -64,7 +64,7 @@ class Journal(Protocol):
 
 
 class PartJournal(Protocol):
-    """A journal in which an outcome is looked up and recorded in two separate calls."""
+    """A journal with one method that finds an outcome, and another method that records it."""
 
     def find(self, key: str) -> Outcome | None:
         """Return the outcome of ``key``, or ``None`` if there is none yet.

@@ -76,7 +76,8 @@ class MemoryJournal:
             event.
         :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
             code.
-        :param keep_wakes: whether a finished sleep ends at once when it is reached again.
+        :param keep_wakes: whether a sleep that has finished before ends at once in the next
+            execution.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         for key, data in self._resume_data.items():  # of waits that the execution reaches again
@@ -165,8 +166,8 @@ class MemoryJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. If the method is called again with the
-            same key, the first time is used.
+        :param until: the time in seconds since the epoch. A later call with the same key keeps the
+            time of the first call.
         """
         import asyncio
 

@@ -55,11 +55,12 @@ class MemoryRun:
     """A run in memory, as a handle for its callers.
 
     :param workflow: the workflow.
-    :param record: the record of the run, which its events change.
+    :param record: the record of the run, which each event of the run updates.
     :param max_events: the maximum number of events.
     :param caller: the caller whose limits apply to the run; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
-    :param reserve: called with the new number of bytes of the run; raises if they are too many.
+    :param reserve: called with the new size of the run in bytes; raises an exception if the size is
+        too large.
 
     ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
     of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in
@@ -146,8 +147,8 @@ class MemoryRun:
     async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
         """Record that suspended steps are resumed, and wake them in batches.
 
-        All data is stored before the first step continues. The run is therefore not suspended again
-        between two of these steps.
+        All data is stored before the first step continues. Otherwise, the run could be suspended
+        again after the first step.
 
         :param steps: the paths of the steps.
         :param data: the data that resumes the steps, as JSON builtins.
@@ -171,7 +172,7 @@ class MemoryRun:
     def count_bytes(self, size: int) -> None:
         """Count bytes that the run takes in addition to its events.
 
-        :param size: the bytes; negative for those that the run no longer takes.
+        :param size: the number of bytes; negative if the run takes fewer bytes than before.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         size += self.size
@@ -220,7 +221,8 @@ class MemoryRun:
     def park(self) -> None:
         """End the present execution of a suspended run, so that its request can end.
 
-        The next ``resume`` executes the run again from its journal, so that no call is repeated.
+        The next ``resume`` executes the run again. The journal supplies the outcomes of earlier
+        calls, so that no call is repeated.
         """
         self.journal.close()
         task, self.task = self.task, None

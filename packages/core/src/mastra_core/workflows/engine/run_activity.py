@@ -21,7 +21,7 @@ __all__ = ("RunActivity",)
 
 
 class RunActivity:
-    """Counts the active parts of one execution, and records the waits of the other parts.
+    """Counts the active parts of one execution, and records what the inactive parts wait for.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
     """

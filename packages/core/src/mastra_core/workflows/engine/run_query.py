@@ -15,7 +15,7 @@ class RunCursor(NamedTuple):
     """The position of a run in a list; it stays valid when other runs leave the list.
 
     :param time: the time by which the list is ordered, in milliseconds since the epoch.
-    :param key: the key of the run in its store, which orders runs of the same time.
+    :param key: the key of the run in its store; runs with the same time are ordered by this key.
     """
 
     time: int

@@ -66,8 +66,8 @@ class Scope:
     ) -> StepContext:
         """Build the context for a function that is called at ``address``.
 
-        :param step: the step; for a function that is not a step, the id of the step or sleep that
-            it belongs to.
+        :param step: the step; for a condition or a duration function, the id of the step or sleep
+            that uses it.
         :param address: the address of the step.
         :param fields: further arguments of ``StepContext``.
         """

@@ -90,7 +90,7 @@ def open_step_parts(journal: Journal, address: StepAddress, call_number: int) ->
 
 
 def get_part_owner(key: str) -> str:
-    """Return the key of the step call to which the key of a part belongs; empty for other keys.
+    """Return the key of the step call that a part belongs to; empty if ``key`` is not a part's key.
 
     :param key: the key of an outcome or an event.
     """

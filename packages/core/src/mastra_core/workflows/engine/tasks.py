@@ -23,7 +23,7 @@ async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     Tasks are started in batches, and the event loop can do other work between two batches.
 
     :param jobs: the coroutines; each is created when it starts.
-    :returns: their results, in order.
+    :returns: the results of the coroutines, in the order of ``jobs``.
     """
     tasks: list[asyncio.Task[Any]] = []
     try:
@@ -48,7 +48,7 @@ async def run_with_deadline(
 
     :param job: the coroutine.
     :param deadline: a coroutine that ends when the time is over.
-    :raises DeadlineExceeded: when ``deadline`` ends first. The job is cancelled; a job that
+    :raises DeadlineExceeded: when ``deadline`` passes first. The job is cancelled; a job that
         ignores this keeps running, and its result is discarded.
     """
     work, timer = asyncio.create_task(job), asyncio.create_task(deadline)

@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure is kept if another call of the step, such as a retry, followed it.
+    If another call of the step followed a failure, such as a retry, the failure is kept.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

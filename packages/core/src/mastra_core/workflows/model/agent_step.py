@@ -92,7 +92,7 @@ async def stream_to_readers(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent, and send each event to the readers of the workflow run.
 
-    In a durable run, the finished calls of the agent are recorded.
+    In a durable run, the journal records each finished model or tool call of the agent.
 
     :param agent: the agent.
     :param run_input: the input of the agent.

@@ -75,7 +75,7 @@ class CronExpression:
             )
 
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-        """Return the first time after a moment.
+        """Return the first time after a moment that matches the expression.
 
         A time that the clock skips when it is set forward moves by the same amount: 02:30 becomes
         03:30. If the clock is set back, a time that occurs twice counts once. An expression with

@@ -109,7 +109,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         )
 
     def list_children(self) -> list[WorkflowDefinition]:
-        """Return the workflows whose runs the step, or a step nested in it, starts."""
+        """Return the workflows that the step, or a step nested in it, starts as child runs."""
         if self.child is not None:
             return [self.child]
         inner = self.workflow.iter_steps() if self.workflow is not None else ()

@@ -42,7 +42,7 @@ class Schedule:
         self.find_next(0)
 
     def find_next(self, after: int) -> int:
-        """Return the first time after a moment, in milliseconds since the epoch.
+        """Return the first scheduled time after a moment, in milliseconds since the epoch.
 
         :param after: the moment, in milliseconds since the epoch.
         """

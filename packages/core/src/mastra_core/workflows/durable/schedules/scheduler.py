@@ -88,7 +88,7 @@ class Scheduler:
                 self._registered.discard(row.id)
 
     async def _register(self, schedules: Schedules, now: int) -> None:
-        """Store schedules; the first start of each schedule is after this moment."""
+        """Store schedules; each schedule starts its first run after ``now``."""
         for id_, (workflow, schedule) in schedules.items():
             row = ScheduleRow(
                 id=id_,

@@ -26,7 +26,8 @@ def start_child(
 ) -> Queries[ChildStart]:
     """Start a child run for a parent run, unless the child run was started before.
 
-    :param parent: the run that starts the child run, as the process that executes it has read it.
+    :param parent: the row of the run that starts the child run, as the executing process has read
+        it.
     :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
     :param new: the run.
     :param values: the JSON of the first event of the child run, and the JSON of its settings.

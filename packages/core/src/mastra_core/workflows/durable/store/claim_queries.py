@@ -112,7 +112,7 @@ def claim_selected(
 
 
 def release_runs(member: str, *, counts: bool) -> Queries[None]:
-    """Give up all runs of a process, and remove the id of the process.
+    """Release all runs that a process holds, and delete the process from the store.
 
     :param member: the id of the process.
     :param counts: whether the stop of the process counts as a takeover.

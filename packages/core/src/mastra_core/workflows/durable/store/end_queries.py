@@ -29,7 +29,8 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
     :param event: the JSON of the event.
     :param now: an SQL expression for the present time.
     :param has_locks: whether the database locks rows. If the database does not lock rows, the first
-        query also looks for child runs, so that a run without child runs ends in one batch.
+        query checks in addition whether child runs exist. A run without child runs then ends in one
+        batch.
     """
     children = "SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id"
     has_children = "1" if has_locks else f"EXISTS ({children})"

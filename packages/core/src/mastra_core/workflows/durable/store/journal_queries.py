@@ -53,7 +53,7 @@ def build_event_query(run: int, events: Sequence[tuple[str, str]]) -> Query:
 
 
 def build_answer_query(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores the answers of waits which have none yet.
+    """Build the query that stores answers, except for waits that already have an answer.
 
     :param run: the key of the run.
     :param kind: ``answer`` for data, or ``wake`` for the end of a sleep.
@@ -110,7 +110,7 @@ def select_open_waits(run: int, keys: Sequence[str]) -> Queries[set[str]]:
 
 
 def _select_keys(table: str, run: int, keys: Sequence[str]) -> Queries[set[str]]:
-    """Return the given keys for which a table has a row of a run."""
+    """Return those of ``keys`` that a table contains for a run."""
     found: set[str] = set()
     for chunk in split_values(keys):
         rows = yield Query(

@@ -217,7 +217,7 @@ def _select_ends(runs: Sequence[int], last: int, condition: str, *values: str) -
 def _select_runs(
     select: str, runs: Sequence[int], *parts: object, values: Sequence[str] = ()
 ) -> Iterator[Query]:
-    """Yield a query for every few hundred runs."""
+    """Yield queries that each read at most a few hundred runs."""
     for chunk in split_values(runs):
         sql = select.format(join_placeholders(chunk), *parts)
         yield Query(sql, [*chunk, *values])

@@ -90,7 +90,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of the existing runs among the given keys.
+        """Return the states of runs by key, without runs that do not exist.
 
         :param runs: the keys of the runs.
         """
@@ -150,8 +150,8 @@ class RunStore(Protocol):
         """Resume waits; a wait that was resumed before is not resumed again.
 
         :param run: the key of the run.
-        :param holder: the process that is to execute the run, unless another process executes it
-            already; empty if any process may execute it.
+        :param holder: the process that executes the run if no process executes it yet; empty if any
+            process may do so.
         :param answers: the key of each wait, and the JSON of its event.
         :param data: the JSON of the data that resumes the waits.
         :param context: the JSON of the new request context; the previous one by default.
@@ -225,7 +225,7 @@ class RunStore(Protocol):
 
         :param run: the key of the run.
         :param member: the id of the process.
-        :param attempt: the attempt that the process holds. The method releases no other attempt.
+        :param attempt: the attempt that the process holds; the method releases only this attempt.
         """
 
     async def beat(self, member: Member, lease: float) -> None:
@@ -250,14 +250,14 @@ class RunStore(Protocol):
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with the events of their records, newest first.
 
-        The events of ``StepWrote`` are not part of a record, and may be left out.
+        A store may omit ``StepWrote`` events, because they are not part of a record.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of all selected runs by status; the page of the query has no effect.
+        """Return the number of selected runs by status, on all pages of the query.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -320,13 +320,13 @@ class RunStore(Protocol):
         """Start a child run for a parent run, unless the child run was started before.
 
         The parent's wait for the child run has a key that ends with ``!`` and the number of the
-        attempt. A restart counts attempts from 1 again, so a child run of a later attempt also
-        counts as started, unless the child run has failed. The child run is canceled together with
-        its parent. If the parent waits, one transaction stores the end of the child run and the
-        answer of the wait.
+        attempt. A restart counts attempts from 1 again. The first attempt after a restart therefore
+        also finds the child run of a later attempt, unless this child run has failed. The child run
+        is canceled together with its parent. If the parent waits, one transaction stores the end of
+        the child run and the answer of the wait.
 
-        :param parent: the run that starts the child run, as the process that executes it has read
-            it.
+        :param parent: the row of the run that starts the child run, as the executing process has
+            read it.
         :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
         :param new: the run.
         :param event: the JSON of the first event of the run.
