@@ -104,7 +104,7 @@ def _check_value(value: Any) -> None:
 
 
 def _remember(secret: Secret) -> None:
-    """Keep a weak reference to a secret, so that a log line cannot show its value."""
+    """Keep a weak reference to a secret, whose value is masked in log lines."""
     number = next(_count)
     _secrets[number] = secret
     _set_last_number(number)  # last, because a reader that sees the number expects the secret

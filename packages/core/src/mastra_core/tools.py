@@ -167,7 +167,7 @@ class Tool(Generic[P, R_co]):
         return data if self.resume is None else validate(self.resume, data)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function directly, as without the decorator.
+        """Call the function itself, without validation.
 
         :param args: positional arguments of the function.
         :param kwargs: keyword arguments of the function.

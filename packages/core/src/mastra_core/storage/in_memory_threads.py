@@ -115,7 +115,8 @@ class _ThreadEntry:
 class MemoryThreads(ThreadStore):
     """The thread store of ``MemoryStorage``.
 
-    :param max_threads: maximum number of threads, and of notes of working memory.
+    :param max_threads: maximum number of threads; the same maximum applies to the notes of working
+        memory.
     :param max_messages: maximum number of messages of one thread.
     :param max_bytes: maximum size of all threads, and of all notes. A single thread takes at most a
         quarter of this size; the thread's oldest messages are removed first.

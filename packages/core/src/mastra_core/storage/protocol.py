@@ -111,8 +111,9 @@ class ThreadStore(Protocol):
 
         :param thread_id: id of the thread.
         :param last: maximum number of messages.
-        :param max_bytes: maximum size of the messages in memory, estimated in bytes. Older
-            messages are left out. The newest message is returned even if it is larger.
+        :param max_bytes: maximum size of the messages in memory, estimated in bytes. Messages
+            beyond this size are omitted, the oldest first. The newest message is returned even if
+            it is larger.
         """
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:

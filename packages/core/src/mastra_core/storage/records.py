@@ -77,8 +77,8 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
     :param id: id of the message.
     :param thread: id of the thread.
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
-    :param parts: the content; an agent's parts are in the order of the run, tool results beside
-        their calls.
+    :param parts: the content. An agent's parts are in the order of the run; each tool result is
+        next to its call.
     :param created_at: time of creation, milliseconds since the epoch.
     :param metadata: metadata of the application, JSON builtins.
     :param content: the exact content that a client saved; ``None`` if ``parts`` express all of it.

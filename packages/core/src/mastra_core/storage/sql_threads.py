@@ -377,7 +377,7 @@ def _build_creation(query: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=64)
 def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
-    """Build the query for message ids of other threads, and the condition that uses this query."""
+    """Build the query for ids that other threads have taken, and a condition with this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_BOUND_IDS
@@ -424,7 +424,7 @@ class _AppendCondition:
         return Statement(statement.sql + self._text, (*statement.values, *self._values))
 
     def build_creation(self, row: Sequence[Any]) -> tuple[Statement, Statement]:
-        """Build the statements that create the thread, unless an id is taken.
+        """Build the statements that create the thread, unless a message id is taken.
 
         :param row: the row of the thread.
         """

@@ -36,7 +36,7 @@ class RequestSpans:
 
     :param settings: the collector.
     :param limits: the limits of each span.
-    :param counts: the counts to increase.
+    :param counts: counts the exported and lost spans.
     """
 
     def __init__(self, settings: OtlpSettings, limits: SpanLimits, counts: ExportCounts) -> None:

@@ -51,7 +51,7 @@ class DirectExport:
     """Exports each span when it ends, on platforms without threads.
 
     :param sender: the destination of the spans.
-    :param counts: the counts to increase.
+    :param counts: counts the exported and lost spans.
     """
 
     def __init__(self, sender: ExporterSender, counts: ExportCounts) -> None:

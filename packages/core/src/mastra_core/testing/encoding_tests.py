@@ -38,7 +38,7 @@ class EncodingTests(StorageFixtures):
         assert message.id == "m1"
 
     def test_ids_of_runs_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id of a run, an agent, a resource or a thread is refused."""
+        """The id of a run, agent, resource or thread is refused if UTF-8 cannot encode it."""
         for call in _use_suspended_runs(storage):
             with pytest.raises(InvalidInput, match="surrogate"):
                 run(call)

@@ -18,7 +18,7 @@ __all__ = ("SuspendedRunTests",)
 
 
 class SuspendedRunTests(StorageFixtures):
-    """Test that suspended runs are taken once, and by their owner."""
+    """Test that only the owner of a suspended run can take the run, and only once."""
 
     def test_suspended_runs(self, storage: Storage, run: Run) -> None:
         """A run is stored, read, and taken once."""

@@ -84,7 +84,7 @@ class ClaimTests(RunStoreFixtures):
         assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
 
     def test_one_run_is_released(self, store: RunStore, run: Run) -> None:
-        """A process gives up only the attempt that it holds."""
+        """A process can release a run only with the number of the attempt that it holds."""
         row, other = begin_run(store, run), begin_run(store, run, "r2")
         assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):

@@ -27,8 +27,8 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 class DurableJournal:
     """Replays the stored outcomes, and stores new outcomes and events in batches.
 
-    Before a call of a user's function, everything that the call depends on is stored. Events are
-    stored a moment later, together with those that follow.
+    Before it calls a user's function, the engine stores all data that the call depends on. It
+    stores events in batches, a moment after they were recorded.
 
     :param run_id: the id of the run.
     :param data: the stored journal.

@@ -45,7 +45,7 @@ class RunManager:
     :param context_keys: the keys of a request context that are stored; all keys by default.
     :param workflows: the workflows that this process knows, by fingerprint.
 
-    ``mover`` moves runs to another description of their workflow.
+    ``mover`` lets runs continue with a changed version of their workflow.
     """
 
     def __init__(
@@ -91,7 +91,8 @@ class RunManager:
         """Return the run with an id.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
         :param resource: the owner of the run; any by default. If several runs match, the method
             prefers a run that the owner has created, and then a run whose creator is not confined
             to a resource.
@@ -151,7 +152,9 @@ class RunManager:
         step: str = "",
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume a suspended step. The step checks the data if the workflow is unknown here.
+        """Resume a suspended step.
+
+        If this process does not know the workflow, the step checks the data.
 
         :param run: the run.
         :param data: the data that resumes the step, as JSON builtins.

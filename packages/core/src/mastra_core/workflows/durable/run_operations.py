@@ -63,8 +63,9 @@ class RunOperations:
         """Return a run, its steps, the runs that it has started, and whether it is parked.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: the owner of the run; required if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         """
         run = await self._find(run_id, workflow, resource)
@@ -94,8 +95,9 @@ class RunOperations:
         """Cancel a run, and return its new state.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: the owner of the run; required if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has ended.
         """
@@ -114,10 +116,11 @@ class RunOperations:
         """Resume a suspended step, and return the new state of the run.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param data: the data that resumes the step, as JSON builtins.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param resource: the owner of the run; required if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run or the step is not suspended, or when the run belongs to an
             agent.
@@ -137,8 +140,9 @@ class RunOperations:
         """Continue a failed run, and return its new state.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: the owner of the run; required if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has succeeded.
         """
@@ -174,7 +178,7 @@ class RunOperations:
         :param target: the new fingerprint; by default, the fingerprint that the living processes
             report.
         :param after: move only runs whose key is greater.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param resource: the owner of the run; required if several owners have a run with this id.
         :raises InvalidInput: when the selection of runs is missing or ambiguous.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """

@@ -65,8 +65,8 @@ class MemoryRun:
     ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
     of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in
     bytes. ``reserved`` is the number of bytes that the store counts for the unfinished run. A
-    parked run is suspended and has no task; ``replay_options`` are the options of the execution
-    that continues it.
+    parked run is suspended and has no task; ``replay_options`` are the options of its next
+    execution.
     """
 
     __slots__ = (

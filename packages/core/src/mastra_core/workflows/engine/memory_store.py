@@ -1,6 +1,6 @@
 """A store for runs in memory, with limits.
 
-Except for listing the runs, the cost of each operation is independent of the number of runs.
+The time of each operation does not depend on the number of runs, except when runs are listed.
 """
 
 from __future__ import annotations

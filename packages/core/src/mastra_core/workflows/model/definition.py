@@ -204,7 +204,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment, which passes on the previous output.
+    """A pause for some seconds or until a moment; its output is the output of the previous node.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.

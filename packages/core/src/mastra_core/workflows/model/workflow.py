@@ -199,7 +199,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause of some seconds, which passes on the previous output.
+        """Append a pause of some seconds; its output is the output of the previous node.
 
         :param duration: the seconds, or a function that returns them. The function has the
             parameters of a condition of ``branch``.
@@ -211,7 +211,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause until a moment, which passes on the previous output.
+        """Append a pause until a moment; its output is the output of the previous node.
 
         :param moment: a datetime with a time zone, or a function that returns one. The function has
             the parameters of a condition of ``branch``.

@@ -62,7 +62,7 @@ def move_runs(
     target: str,
     url: str,
 ) -> None:
-    """Let runs continue with a changed version of their workflow.
+    """Let runs continue with another description of their workflow.
 
     A run is moved only if both descriptions are the same before the last step with a recorded
     outcome.

@@ -68,8 +68,8 @@ class ScheduleManager:
     async def get(self, id: str) -> StoredSchedule:
         """Return the schedule with an id.
 
-        :param id: ``wf_`` and the id of the workflow; if the schedule has an id, then ``__`` and
-            this id.
+        :param id: the id of the stored schedule: ``wf_WORKFLOW``, or ``wf_WORKFLOW__ID`` if the
+            schedule itself has an id.
         :raises NotFound: when there is no such schedule.
         :raises StorageError: when the database cannot be used.
         """

@@ -88,7 +88,7 @@ class _D1Runs:
 
 
 def _build_statements(query: Query) -> Iterator[Statement]:
-    """Yield statements with few enough values: rows are inserted together, and lists are JSON."""
+    """Yield statements that bind few values: many rows per insert, and lists as JSON texts."""
     if not query.many:
         yield _bind_lists(query)
         return

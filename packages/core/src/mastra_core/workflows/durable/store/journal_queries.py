@@ -38,7 +38,9 @@ def read_journal(run: int) -> Queries[JournalData]:
 
 
 def build_event_query(run: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events. An earlier query has added their number to the run's row.
+    """Build the query that stores events.
+
+    An earlier query must have increased the run's ``sequence`` by the number of events.
 
     :param run: the key of the run.
     :param events: the key and the JSON of each event.

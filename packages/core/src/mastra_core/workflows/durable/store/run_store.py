@@ -123,7 +123,7 @@ class RunStore(Protocol):
             that the run forgets; no effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
-        :returns: the new row, or ``None`` if the run has changed since the caller has read it.
+        :returns: the new row, or ``None`` if the run has changed since the caller read it.
         """
 
     async def commit(
@@ -294,13 +294,13 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
     ) -> bool:
-        """Start the due run of a schedule, unless the schedule has changed since the caller has
-        read it.
+        """Start the due run of a schedule, unless the schedule has changed since the caller read
+        it.
 
         The start of the run and the change of the schedule are one transaction.
 
         :param schedule: the schedule's row, as the caller read it before.
-        :param next_at: the time of the start after this start, in milliseconds since the epoch.
+        :param next_at: the time of the schedule's following start, in milliseconds since the epoch.
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.

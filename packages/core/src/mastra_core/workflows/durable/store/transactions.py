@@ -1,4 +1,4 @@
-"""Transactions as generators of queries, so that one text serves every SQL database.
+"""Transactions as generators of queries, which every SQL database can execute.
 
 A transaction yields its queries, and receives the rows of each query. A database executes
 transactions: SQLite in a worker thread, PostgreSQL with an asynchronous driver.
