@@ -21,7 +21,7 @@ class Secret:
     """A credential that prints as ``****``; only ``reveal()`` returns its value.
 
     ``Secret("value")`` holds a value. ``Secret.env("NAME")`` holds the name of an environment
-    variable, which only ``reveal()`` reads. During a build, the variable may therefore be unset.
+    variable, which only ``reveal()`` reads. The variable may be unset during a build.
 
     :param value: the value.
     :raises ConfigError: for an empty value, because an empty token is always a mistake; and for a

@@ -5,15 +5,15 @@ therefore get a virtual environment: a link to the interpreter, and the paths of
 environment also works for a process that is started with other variables or with ``-I``. Child
 programs other than Python are not affected.
 
-The interpreter may have been started through a dynamic loader that was called by name, with
-libraries of its own. The environment then contains a shell script in place of the link to the
-interpreter. The script also starts the interpreter through the loader. If the console scripts of a
-bundle have lost their executable bits, the environment also contains scripts that run them.
+If a command has started the interpreter through a dynamic loader with libraries of its own, the
+environment contains a shell script in place of the link to the interpreter. This shell script
+starts the interpreter through the same loader. If the console scripts of a bundle have lost their
+executable bits, the environment also contains scripts that run them.
 
-A bundle may be read-only, and its path is unknown until it starts. The process therefore creates
-the environment in a directory for temporary files. Processes that run the same bundle share the
-environment, and the last process removes it. Each process holds a lock on the environment, so that
-programs that delete old temporary files keep the environment.
+A bundle may be read-only, and its path is known only at the start, so the process creates the
+environment in a directory for temporary files. Processes that run the same bundle share the
+environment, and the last process removes it. Each process locks the environment, because programs
+that delete old temporary files skip locked directories.
 
 A build contains this file as ``mastra_venv.py``. The file imports only the standard library.
 """

@@ -90,7 +90,7 @@ class ThreadStore(Protocol):
         """Add messages at the end of a thread, in one transaction.
 
         If the stored thread has no title, the title of ``thread`` is set. A message replaces an
-        earlier message with the same id, and takes its position. Both messages may be in one call.
+        earlier message with the same id, even one from the same call, and takes its position.
         ``history`` is stored only if the thread's position still equals ``after``. When any message
         changes later, the store deletes the history.
 

@@ -74,8 +74,8 @@ class SqlDatabase(Protocol):
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
-        A database may commit before ``convert`` is called. If ``convert`` raises an exception, the
-        statements may therefore remain committed.
+        A database may commit before it calls ``convert``, so the statements may stay committed even
+        if ``convert`` raises an exception.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.

@@ -58,7 +58,8 @@ class SqlNotes:
 
         Some databases, such as D1, cannot run code between two statements of a transaction. The
         statement that writes the new notes therefore compares the stored notes with the notes that
-        ``change`` has received. If both differ, the method calls ``change`` again.
+        ``change`` has received. If the stored notes have changed meanwhile, the method calls
+        ``change`` again.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -1,4 +1,4 @@
-"""Build the function that exports ended spans from the setting ``export``."""
+"""Build the exporter of ended spans that the setting ``export`` describes."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ class Propagation:
     """The rules that say which hosts get which trace headers.
 
     Most model providers belong to another organisation than the application. By default, a model
-    provider therefore gets only ``traceparent``, which contains random ids. The hosts in ``hosts``
-    also get ``tracestate`` and ``baggage``.
+    provider gets only ``traceparent``, which contains random ids. The hosts in ``hosts`` also get
+    ``tracestate`` and ``baggage``.
 
     :param hosts: names of hosts, with ``*`` for any characters; ``None`` for every host.
     :raises ConfigError: for a text instead of a list, and for a URL instead of a host.

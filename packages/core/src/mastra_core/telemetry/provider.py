@@ -1,8 +1,8 @@
 """Connect OpenTelemetry's tracer provider of this process with the recorder.
 
 OpenTelemetry allows one provider in a process, and cannot remove the provider or its processors
-again. If the application has set a provider, that provider creates all spans. Without one, this
-module sets a provider, which creates only the spans of other libraries.
+again. If the application has set a provider, that provider creates all spans. If the application
+has set none, this module sets a provider that creates only the spans of other libraries.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def warn_about_closed_provider(provider: Any) -> None:
 class _RecordedProvider(TracerProvider):
     """The OpenTelemetry tracer provider that this library sets.
 
-    A span processor that the application adds must see all spans. As soon as the application adds
-    one, the recorder therefore creates its spans with this provider.
+    When the application adds a span processor, the recorder starts to create its spans with this
+    provider, so that the processor receives all spans.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:

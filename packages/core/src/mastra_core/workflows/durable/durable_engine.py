@@ -86,9 +86,9 @@ class DurableEngine:
         processes continue the runs of a dead process. On Cloudflare Workers, each request counts as
         a process.
     :param max_events: the maximum number of events of one run. A run with an endless loop fails
-        when it reaches this number.
+        when it reaches ``max_events``.
     :param max_takeovers: how many processes in sequence may die while they execute a run and record
-        no outcome. If another process dies after that, the run fails.
+        no outcome. The death of one more process makes the run fail.
     :param park_after: if a run sleeps for more seconds than this, the process removes the run from
         its memory.
     :param max_age: the seconds for which a finished run is kept.
@@ -533,8 +533,8 @@ class DurableEngine:
     async def continue_runs(self) -> None:
         """Execute the runs that are due or whose process died, until each has ended or waits.
 
-        A process that lives between requests does this by itself. On other platforms, each request
-        for workflows does this, and so does a cron trigger that calls this method.
+        A process that lives between requests executes due runs by itself. On other platforms, each
+        request for workflows executes due runs, and a cron trigger can call this method.
 
         :raises StorageError: when the database cannot be used.
         """

@@ -27,8 +27,8 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 class DurableJournal:
     """Replays the stored outcomes, and stores new outcomes and events in batches.
 
-    Before it calls a user's function, the engine stores all data that the call depends on. It
-    stores events in batches, a moment after they were recorded.
+    Before the engine calls a user's function, the journal stores all data that the call depends on.
+    Events are stored in batches, a moment after they were recorded.
 
     :param run_id: the id of the run.
     :param data: the stored journal.

@@ -62,10 +62,10 @@ class RunClaims:
             self._reserved -= count
 
     def must_wait(self, workflow: Workflow, fingerprint: str) -> bool:
-        """Return whether a run must wait in the queue after its place was reserved.
+        """Return whether a run with a reserved place must wait in the queue.
 
         A run must wait if the process has no workflow with the run's fingerprint or already
-        executes the maximum number of runs. It also waits if other runs wait already, if the
+        executes the maximum number of runs. A run also must wait if other runs wait already, if its
         workflow has a maximum of concurrent runs, or if a background function executes the runs of
         requests.
 
@@ -128,10 +128,10 @@ class RunClaims:
     async def release_lost_runs(self, member: Member, age: float) -> None:
         """Release runs that this process holds but does not execute.
 
-        This happens if the store has committed the start of a run, but the response of the database
-        was lost or the caller was cancelled. A run whose start is not complete yet looks the same
-        for a moment, so this method releases a run only if an earlier call has found it at least
-        ``age`` seconds before.
+        A process holds such a run if the store has committed the start of the run, but the response
+        of the database was lost or the caller was cancelled. A run that is just being started is
+        also held but not executed, so this method releases only runs that an earlier call, at least
+        ``age`` seconds before, has found as well.
 
         :param member: this process.
         :param age: the minimum number of seconds between the two calls that find the run.

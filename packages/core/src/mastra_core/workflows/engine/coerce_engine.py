@@ -19,7 +19,7 @@ def as_engine(
     """Convert a value to an engine.
 
     :param value: an engine, ``"memory"``, ``"durable"``, or ``None`` for an engine in this process.
-    :param workflows: the workflows. Those with ``durable=True`` always get a durable engine, even
+    :param workflows: the workflows. A durable engine executes workflows with ``durable=True`` even
         if ``value`` is an engine in this process.
     :param has_durable_agents: whether agents need a durable engine.
     :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.

@@ -267,7 +267,7 @@ async def _run_nested(
 async def _find_or_run_nested(
     scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
-    """Execute a nested workflow, or return its recorded outcome if it has ended early before."""
+    """Execute a nested workflow, or return its outcome if the journal contains one."""
     parts, key = scope.journal.parts, inner.key.removesuffix(".")
     recorded = None if parts is None else parts.find(key)
     if recorded is not None:
@@ -294,8 +294,8 @@ async def _select_steps(
 ) -> list[Step[Any, Any]]:
     """Return the steps whose condition is true.
 
-    If the run begins in one of the steps, the function evaluates no condition. It returns that
-    step, and the steps whose output is known.
+    If the run begins in one of the steps, the function evaluates no condition, but returns this
+    step and the steps whose output is known.
     """
     if start is not None:
         return [step for step in node.steps if step.id in scope.outputs or step.id == start.path[0]]

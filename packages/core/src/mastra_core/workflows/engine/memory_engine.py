@@ -60,9 +60,9 @@ class MemoryEngine:
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. A run with an endless loop fails
-        when it reaches this number.
+        when it reaches ``max_events``.
     :param max_bytes: the maximum total size of the finished runs; the same maximum applies to the
-        unfinished runs. A run that grows beyond the maximum fails.
+        unfinished runs. A run that exceeds ``max_bytes`` fails.
     :raises ConfigError: for an invalid number.
     """
 

@@ -1,8 +1,8 @@
 """Execute the runs of the memory engine in tasks.
 
-Some platforms end the tasks of a request together with the request. There, a suspended run is
-parked: its execution ends. A later request, which resumes the run or reads it after a sleep,
-executes the run again from its journal.
+On platforms that end the tasks of a request together with the request, the engine parks a suspended
+run: it ends the execution of the run. The next request that resumes the run, or reads it after a
+sleep, executes the run again from its journal.
 """
 
 from __future__ import annotations

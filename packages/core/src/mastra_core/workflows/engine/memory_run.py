@@ -147,8 +147,8 @@ class MemoryRun:
     async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
         """Record that suspended steps are resumed, and wake them in batches.
 
-        All data is stored before the first step continues. Otherwise, the run could be suspended
-        again after the first step.
+        All data is stored before the first step continues, because the run could otherwise be
+        suspended again after this step.
 
         :param steps: the paths of the steps.
         :param data: the data that resumes the steps, as JSON builtins.

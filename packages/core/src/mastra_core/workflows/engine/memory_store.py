@@ -57,7 +57,8 @@ class MemoryStore:
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
-        :raises Conflict: when creators that are confined to different resources have such a run.
+        :raises Conflict: when creators that are confined to different resources have a run with
+            this id.
         """
         if run := self._get((workflow_id, run_id, "")):
             return run
@@ -114,8 +115,7 @@ class MemoryStore:
         """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; the engine reserves a rounded number if it has
-            room.
+        :param size: the bytes that the run takes; the store rounds the number up if it has room.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if run.key in self._unfinished:

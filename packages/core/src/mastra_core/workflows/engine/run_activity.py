@@ -1,7 +1,7 @@
 """Count the active parts of a run, to notice when all parts wait.
 
-While a part waits for the concurrent parts that it has started, only these are counted. When the
-last of them ends, the part itself is counted again.
+While a part waits for concurrent parts that it has started, only the concurrent parts are counted.
+After the last concurrent part has ended, the part that started them is counted again.
 """
 
 from __future__ import annotations

@@ -51,12 +51,12 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param order: how durable engines sort the runs: by the time of creation, or by the time of the
         last change.
     :param last_events: how many of the latest events of each durable run to read, in addition to
-        its first event; all by default. The records omit the events in between.
+        its first event; all by default. The records omit all other events.
     :param finished_steps: which steps the records of finished durable runs contain: ``all``,
         ``none``, or ``outer`` for the steps of the workflow without nested steps and ``foreach``
         items. The engine does not read the events of omitted steps.
-    :param after: list only the runs after this position. If runs leave the list between two pages,
-        the next page still misses no run; with ``offset``, it would.
+    :param after: list only the runs after this position. Unlike ``offset``, a position skips no run
+        if earlier runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """

@@ -64,8 +64,8 @@ class StepParts:
         """Send a value to the readers of the run.
 
         :param chunk: JSON builtins.
-        :param name: the name of the value. A repeated step sends a named value only once, and a
-            value without a name again.
+        :param name: a repeated step sends a value with a name only once, but a value without a name
+            again.
         """
         key = f"{self._key}{name}:wrote" if name else ""
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))

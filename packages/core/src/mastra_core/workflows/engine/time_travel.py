@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    If another call of the step followed a failure, such as a retry, the failure is kept.
+    A failure is kept if the step was called again after it, such as for a retry.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

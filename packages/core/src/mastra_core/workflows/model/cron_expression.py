@@ -77,10 +77,10 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment that matches the expression.
 
-        A time that the clock skips when it is set forward moves by the same amount: 02:30 becomes
-        03:30. If the clock is set back, a time that occurs twice counts once. An expression with
-        ``*`` or ``*/n`` as minute or hour describes an interval. An interval has no run at a local
-        time that the clock skips, and two runs at a local time that occurs twice.
+        If the clock is set forward by an hour, a skipped time moves by an hour: 02:30 becomes
+        03:30. If the clock is set back, a time that occurs twice matches only once. An expression
+        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits local times
+        that the clock skips, and matches a repeated local time twice.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

@@ -1,8 +1,7 @@
 """Describe the structure of a workflow as data, and compute its fingerprint.
 
 The keys in the journal of a durable run depend on the order and the kinds of the nodes, and on the
-ids of the steps. A process therefore continues a run only if it has the workflow with the same
-structure.
+ids of the steps. A process continues a run only if it knows the workflow with the same structure.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def check_fit(
     """Check that a run's recorded outcomes remain valid for a new description of its workflow.
 
     Both descriptions must agree on all nodes before the last node with a record, and on the steps
-    with a record in that node. The rest of the descriptions may differ.
+    with a record in that node. All later steps may differ.
 
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
@@ -136,7 +136,8 @@ def _check_last_node(
 
 
 def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefix: str) -> None:
-    """Check each execution of a nested workflow; if an execution has ended, nothing may differ."""
+    """Check each execution of a nested workflow; after an execution ended, no difference is
+    allowed."""
     if old.workflow is None or new.workflow is None or _is_same_step(old, new):
         return
     for inner, address in keys.list_instances(prefix, old.id).items():

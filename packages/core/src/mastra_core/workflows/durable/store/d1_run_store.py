@@ -1,7 +1,7 @@
 """Runs in a Cloudflare D1 database, which all instances of a Worker share.
 
-D1 has no interactive transactions. It executes a query and the query's dependents as one batch,
-which stores everything or nothing. It executes all other queries of a transaction one by one.
+D1 has no interactive transactions. D1 executes a query and the query's dependents as one batch,
+which stores everything or nothing, and all other queries of a transaction one by one.
 """
 
 from __future__ import annotations

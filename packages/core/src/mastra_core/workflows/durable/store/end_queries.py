@@ -29,7 +29,7 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
     :param event: the JSON of the event.
     :param now: an SQL expression for the present time.
     :param has_locks: whether the database locks rows. If the database does not lock rows, the first
-        query checks in addition whether child runs exist. A run without child runs then ends in one
+        query also checks whether child runs exist, so that a run without child runs ends in one
         batch.
     """
     children = "SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id"
@@ -54,7 +54,7 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
 
 
 def cancel_children(run: int, now: str) -> Queries[None]:
-    """End the unfinished child runs of a run, and recursively the child runs of these.
+    """End the unfinished child runs of a run, and recursively their child runs.
 
     :param run: the key of the run.
     :param now: an SQL expression for the present time.

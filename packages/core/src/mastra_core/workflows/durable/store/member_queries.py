@@ -63,7 +63,7 @@ def remove_members(ids: list[str]) -> Queries[None]:
 
 
 def remove_lost_members(now: str) -> Queries[None]:
-    """Remove processes that have not reported for an hour; a living process is added again.
+    """Remove processes that have not reported for an hour; a later report adds a process again.
 
     :param now: an SQL expression for the present time.
     """

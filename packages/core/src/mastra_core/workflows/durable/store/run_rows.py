@@ -237,7 +237,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     :param id: a new id for each start of the process.
     :param name: the name of the process for people, such as ``web-1``.
-    :param machine: an id of the machine or container; process ids are unique within it. Empty if
+    :param machine: an id of the machine or container, within which process ids are unique; empty if
         unknown.
     :param process: the process id.
     :param fingerprints: the fingerprints of the workflows that the process executes.

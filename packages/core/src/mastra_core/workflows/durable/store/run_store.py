@@ -300,7 +300,8 @@ class RunStore(Protocol):
         The start of the run and the change of the schedule are one transaction.
 
         :param schedule: the schedule's row, as the caller read it before.
-        :param next_at: the time of the schedule's following start, in milliseconds since the epoch.
+        :param next_at: when the schedule starts the run after this one, in milliseconds since the
+            epoch.
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -320,10 +321,10 @@ class RunStore(Protocol):
         """Start a child run for a parent run, unless the child run was started before.
 
         The parent's wait for the child run has a key that ends with ``!`` and the number of the
-        attempt. A restart counts attempts from 1 again. The first attempt after a restart therefore
-        also finds the child run of a later attempt, unless this child run has failed. The child run
-        is canceled together with its parent. If the parent waits, one transaction stores the end of
-        the child run and the answer of the wait.
+        attempt. After a restart, attempts are counted from 1 again. The first attempt also finds
+        the child run that a later attempt has started before the restart, unless this child run has
+        failed. The child run is canceled together with its parent. If the parent waits, one
+        transaction stores the end of the child run and the answer of the wait.
 
         :param parent: the row of the run that starts the child run, as the executing process has
             read it.

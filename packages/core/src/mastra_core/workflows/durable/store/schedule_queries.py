@@ -78,7 +78,7 @@ def fire_schedule(
     """Start the run that is due, unless the schedule has changed.
 
     :param schedule: the schedule's row, as the caller read it before.
-    :param next_at: the time of the schedule's following start.
+    :param next_at: when the schedule starts the run after this one.
     :param new: the run.
     :param values: the JSON of the first event of the run, of its settings and of its request
         context.

@@ -17,8 +17,9 @@ T = TypeVar("T")
 class Query(NamedTuple):
     """One SQL statement.
 
-    A database without interactive transactions executes a query and its dependents as one batch.
-    There, a transaction that must be atomic consists of a single query and its dependents.
+    A database without interactive transactions executes a query and its dependents as one batch. In
+    such a database, a transaction that must be atomic consists of a single query and its
+    dependents.
 
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values of the statement; if ``many`` is set, one sequence of values for each
