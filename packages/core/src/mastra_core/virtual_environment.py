@@ -1,13 +1,13 @@
 """Give an app's child Python processes the packages of the bundle, and no others.
 
-The launcher of a bundle changes only the import path of its own process. Child Python processes
-therefore get a virtual environment: a link to the interpreter, and the paths of the bundle. The
-environment also works for a process that is started with other variables or with ``-I``. Child
-programs other than Python are not affected.
+The launcher of a bundle changes only the import path of its own process. For child Python
+processes, this module creates a virtual environment: a link to the interpreter, and the paths of
+the bundle. The environment also works for a process that is started with other variables or with
+``-I``. Child programs other than Python are not affected.
 
 If a command has started the interpreter through a dynamic loader with libraries of its own, the
-environment contains a shell script in place of the link to the interpreter. This shell script
-starts the interpreter through the same loader. If the console scripts of a bundle have lost their
+environment contains a shell script in place of the link to the interpreter. The shell script starts
+the interpreter through the same loader. If the console scripts of a bundle have lost their
 executable bits, the environment also contains scripts that run them.
 
 A bundle may be read-only, and its path is known only at the start, so the process creates the

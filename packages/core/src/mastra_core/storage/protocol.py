@@ -28,7 +28,7 @@ class ThreadStore(Protocol):
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
     create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. In an
-    id, such a character raises ``InvalidInput``, because the replacement could make two ids equal.
+    id, they raise ``InvalidInput``, because U+FFFD could make two different ids equal.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -215,7 +215,7 @@ class RecordStore(Protocol):
         """
 
     async def delete(self, record_id: str, owner: str) -> bool:
-        """Delete a record of an owner, and return whether there was such a record.
+        """Delete a record of an owner, and return whether the record existed.
 
         :param record_id: the id.
         :param owner: the owner.

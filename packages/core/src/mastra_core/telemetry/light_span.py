@@ -54,7 +54,7 @@ class LightEvent:
 class LightSpan(Span):
     """A sampled span of this process.
 
-    Its public attributes are those of ``ReadableSpan`` of OpenTelemetry's SDK.
+    The span has the same public attributes as ``ReadableSpan`` of OpenTelemetry's SDK.
 
     :param name: the name.
     :param kind: the kind.

@@ -128,10 +128,10 @@ class RunClaims:
     async def release_lost_runs(self, member: Member, age: float) -> None:
         """Release runs that this process holds but does not execute.
 
-        A process holds such a run if the store has committed the start of the run, but the response
-        of the database was lost or the caller was cancelled. A run that is just being started is
-        also held but not executed, so this method releases only runs that an earlier call, at least
-        ``age`` seconds before, has found as well.
+        A run is held but not executed if the store has committed its start, but the response of the
+        database was lost or the caller was cancelled. A run that is just being started is also held
+        but not executed, so this method releases only runs that an earlier call, at least ``age``
+        seconds before, has found as well.
 
         :param member: this process.
         :param age: the minimum number of seconds between the two calls that find the run.

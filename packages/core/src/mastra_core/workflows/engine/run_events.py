@@ -46,7 +46,8 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
     """The run is executed again.
 
-    The run forgets the records of ``steps``. It assumes the ``outputs`` of earlier steps, by path.
+    The run forgets the records of ``steps``, and assumes that earlier steps had the given
+    ``outputs``, by path.
     """
 
     steps: tuple[str, ...] = ()

@@ -121,7 +121,7 @@ class Scope:
         :param workflow: the nested workflow.
         :param address: the address of the step that executes the nested workflow.
         :param key: the beginning of the journal keys of the nested workflow.
-        :param value: its input.
+        :param value: the input of the nested workflow.
         """
         inner = Scope(workflow, self.journal, self.options, self.activity, self.state)
         inner.changes = self.changes

@@ -73,8 +73,8 @@ class KnownWorkflows:
         """Return the version of a workflow that executes a run.
 
         :param fingerprint: the fingerprint of the run.
-        :param default: the workflow that the caller uses. This workflow is returned if it has the
-            fingerprint, or if this process does not know the fingerprint.
+        :param default: the workflow that the caller uses. The method returns ``default`` if it has
+            the fingerprint, or if this process does not know the fingerprint.
         """
         if default.fingerprint == fingerprint:
             return default

@@ -72,8 +72,8 @@ class Scheduler:
         """Register a schedule again if no process starts its runs any more.
 
         If the process that registered a schedule has died, another process with the same cron
-        expression registers the schedule when it next reads the schedules. Without such a process,
-        a process with another cron expression registers the schedule after a delay.
+        expression registers the schedule when it next reads the schedules. If no process has the
+        same cron expression, a process with another one registers the schedule after a delay.
         """
         moment = time.monotonic()
         self._orphans = {
@@ -171,8 +171,8 @@ def build_run_id(schedule: str, moment: int) -> str:
 def refuse_scheduled_id(workflow: Workflow, run_id: str) -> None:
     """Check that a run id chosen by a caller is not an id that a schedule gives its runs.
 
-    Otherwise a caller could create the next run of a schedule before its time, with another input,
-    or add runs to the list of the runs that a schedule has started.
+    With an id of a schedule, a caller could create the schedule's next run before its time and with
+    another input, or add runs to the list of runs that the schedule has started.
 
     :param workflow: the workflow of the run.
     :param run_id: the id of the run.

@@ -118,7 +118,7 @@ def claim_one_by_one(
 def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:
     """Lock the queue of a workflow until the end of the transaction, and count the held runs.
 
-    The count begins after the lock was acquired, and therefore includes the runs that the previous
+    The count begins after the lock was acquired, so that it includes the runs that the previous
     owner of the lock claimed.
     """
     yield Query(
