@@ -127,7 +127,7 @@ def iter_secret_values() -> Iterator[str]:
 
 
 def reveal_all(values: Mapping[str, str | Secret]) -> dict[str, str]:
-    """Return the given texts, and the values of the given secrets, by name.
+    """Return texts by name, in which each secret is replaced by its value.
 
     :param values: texts and secrets by name, such as headers.
     :raises ConfigError: when the environment variable of a secret is not set.

@@ -45,7 +45,7 @@ class ToolSuspension(BaseException):
     The class is not a subclass of ``Exception``, so a tool's own ``except Exception`` cannot catch
     it.
 
-    :param payload: what the person who provides the data needs to see, JSON builtins.
+    :param payload: what the person who provides the data needs to see, as JSON builtins.
     """
 
     def __init__(self, payload: Any) -> None:

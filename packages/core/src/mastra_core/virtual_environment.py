@@ -135,7 +135,7 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 
 
 def _find_loader() -> tuple[str, str] | None:
-    """Return the dynamic loader that was started by name and its library path, or ``None``.
+    """Return the loader that a command called by name and its library path, or ``None``.
 
     If a command calls the loader by name, ``/proc/self/exe`` is the loader, and the command line
     contains the loader's arguments. If the system starts the loader, ``/proc/self/exe`` is the

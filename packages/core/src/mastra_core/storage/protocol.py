@@ -27,8 +27,9 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. In an
-    id, they raise ``InvalidInput``, because U+FFFD could make two different ids equal.
+    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. An id
+    with such a character is refused with ``InvalidInput``, because U+FFFD could make two different
+    ids equal.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -180,8 +181,8 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits apply to the notes, and the owner that an existing
-            thread must have; ``None`` for any.
+        :param resource: the owner that an existing thread must have, and the caller whose limits
+            apply to the notes; ``None`` for any owner.
         :returns: the new notes.
         :raises Conflict: when other callers change the notes during every attempt.
         :raises Forbidden: when the thread, or its notes, belong to another resource.

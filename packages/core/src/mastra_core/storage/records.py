@@ -41,7 +41,7 @@ def build_owner_error(thread_id: str) -> Forbidden:
 
 
 def now() -> int:
-    """Return the current time in milliseconds since the epoch, as stored times are."""
+    """Return the current time in milliseconds since the epoch, the unit of stored times."""
     return time.time_ns() // 1_000_000
 
 

@@ -93,7 +93,7 @@ class RowSelect:
 
 
 class PagedSelect:
-    """A query that returns a page; all its values are bound, and only constants are in the SQL.
+    """A query that returns a page; its SQL contains only constants, and all values are bound.
 
     :param rows: the query for the rows.
     :param conditions: the conditions, each with its value, or with a tuple of its values.
@@ -148,7 +148,7 @@ class PagedSelect:
 
 
 def find_read_limit(*limits: int | None) -> int | None:
-    """Return the smallest limit for the bytes of a read; ``None`` if there is none.
+    """Return the smallest of several size limits; ``None`` if there is no limit.
 
     :param limits: the limits; ``None`` for no limit.
     """

@@ -390,8 +390,8 @@ def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
 class _AppendCondition:
     """The condition of all statements that add messages to a thread.
 
-    The condition holds if the thread belongs to its resource, and no other thread has a message
-    with one of the ids.
+    The condition holds if the stored thread belongs to the resource of ``thread``, and no other
+    thread has a message with one of the ids.
 
     :param thread: the thread.
     :param messages: the messages.

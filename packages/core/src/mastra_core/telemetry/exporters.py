@@ -31,8 +31,8 @@ def check_export(export: Any) -> None:
     """Check the setting ``export``.
 
     :param export: the setting.
-    :raises ConfigError: for anything but an exporter, or a mapping with a known type and known
-        keys.
+    :raises ConfigError: for a value that is neither an exporter nor a mapping with a known type and
+        known keys.
     """
     if _is_exporter(export):
         return

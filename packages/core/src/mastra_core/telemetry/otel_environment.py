@@ -127,7 +127,7 @@ def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) 
 
 
 def read_queue() -> dict[str, Any]:
-    """Return the arguments of ``SpanQueue`` that ``OTEL_BSP_*`` set.
+    """Return the arguments of ``SpanQueue`` from the variables ``OTEL_BSP_*``.
 
     :raises ConfigError: for an invalid value.
     """

@@ -28,7 +28,7 @@ _keys: dict[str, bytes] = {}
 
 
 class SpanLimits:
-    """The limits of the specification, from the variables of OpenTelemetry.
+    """The limits of spans in OpenTelemetry's specification, as environment variables set them.
 
     :param attributes: maximum number of attributes of a span.
     :param length: maximum characters of a text in an attribute; ``None`` for no limit.

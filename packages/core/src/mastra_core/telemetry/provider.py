@@ -2,7 +2,7 @@
 
 OpenTelemetry allows one provider in a process, and cannot remove the provider or its processors
 again. If the application has set a provider, that provider creates all spans. If the application
-has set none, this module sets a provider that creates only the spans of other libraries.
+has set no provider, this module sets one, which creates only the spans of other libraries.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ _DUPLICATE_TRACER = _DuplicateTracer()
 
 
 class _RecorderSampler(Sampler):
-    """The sampling of the recorder, for spans of other libraries."""
+    """Applies the recorder's sampling to spans of other libraries."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

@@ -169,7 +169,7 @@ class Recorder:
         return context, caller if caller.is_valid else None
 
     def _find_parent(self, context: Context | None) -> tuple[bool, LightSpan | SpanContext | None]:
-        """Return whether to sample a new span, and its parent."""
+        """Return whether to sample a new span, and the parent of the span."""
         parent = trace.get_current_span(context)
         if isinstance(parent, LightSpan):
             return True, parent

@@ -61,7 +61,7 @@ class Telemetry:
     :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
         and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
         only ``traceparent``.
-    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
+    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are not a
         list.
     """
 
@@ -80,7 +80,7 @@ class Telemetry:
         check_export(self.export)
 
     def start(self) -> None:
-        """Start to export spans, until every started ``Telemetry`` has been stopped.
+        """Start to export spans; the export ends when every started ``Telemetry`` was stopped.
 
         The first started ``Telemetry`` of a process determines the exporter.
 

@@ -179,7 +179,7 @@ def build_model_headers(span: Span, host: str) -> dict[str, str]:
 
 
 def enter_model_span(span: Span, hosts: Sequence[str]) -> contextlib.AbstractContextManager[None]:
-    """Make the span of a request to a model the current span, without baggage for unknown hosts.
+    """Make the span of a model request the current span, without baggage for unknown hosts.
 
     Some SDKs, and instrumentations of HTTP clients, add the ids of the current span and the baggage
     to their requests.

@@ -152,7 +152,7 @@ class ThreadTests(StorageFixtures):
         assert list_ids(run(storage.threads.recall("t1", 9)).messages) == ["m1"]
 
     def test_history_is_valid_until_another_write(self, storage: Storage, run: Run) -> None:
-        """A history is dropped by each later change of a message."""
+        """A stored history is deleted when a message of the thread changes later."""
         threads = storage.threads
         history = History(agent="a", data=b"[1]", messages=2)
 

@@ -94,7 +94,7 @@ class ClaimTests(RunStoreFixtures):
         assert (claimed.id, claimed.attempt) == (row.id, 2)
 
     def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: Run) -> None:
-        """The lease of a process decides whether another process takes its runs over."""
+        """A process takes over the runs of another process whose lease has ended."""
         row, member = begin_run(store, run), build_member("one")
         run(store.beat(member, 60))
         survivor = build_member("two")

@@ -157,7 +157,7 @@ class Dispatcher:
                 yield self.member.id
 
     async def _prepare_lease(self) -> None:
-        """Begin the lease of the process, before the process holds a run."""
+        """Begin the lease of the process; called before the process holds a run."""
         if self._freezes:
             await self._renew_frozen_lease()
 

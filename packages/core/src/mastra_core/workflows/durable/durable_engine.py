@@ -221,8 +221,8 @@ class DurableEngine:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
-            workflow with this id, that run is returned.
+        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
+            with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
@@ -311,8 +311,8 @@ class DurableEngine:
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
-        :raises Conflict: when the run, or the step, is not suspended. Of several callers that
-            resume the same step, one succeeds.
+        :raises Conflict: when the run, or the step, is not suspended. If several callers resume the
+            same step, only one of them succeeds.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
         :raises StorageError: when the database cannot be used.

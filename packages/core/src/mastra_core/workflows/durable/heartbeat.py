@@ -92,7 +92,7 @@ def identify_machine() -> str:
 def find_dead_members(members: Iterable[Member], machine: str) -> list[Member]:
     """Return the members of this machine whose processes no longer exist.
 
-    Another process can take over the runs of a dead process before the lease of this process ends.
+    Another process can take over the runs of a dead process before the dead process's lease ends.
 
     :param members: the processes that have reported.
     :param machine: the id of this machine.

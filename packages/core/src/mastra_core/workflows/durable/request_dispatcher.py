@@ -74,7 +74,7 @@ class RequestDispatcher(Dispatcher):
         return self.loop is asyncio.get_running_loop()
 
     async def _prepare_lease(self) -> None:
-        """Begin the lease of this request, before the request holds a run."""
+        """Begin the lease of this request; called before the request holds a run."""
         if time.monotonic() >= self._next_report:
             await self._report()
 

@@ -59,7 +59,7 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
 
 
 def _list_refused_answers(outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the waits whose data the step has refused; the step waits again."""
+    """Return the keys of the waits whose data was invalid, so that their steps wait again."""
     refused = [key.rpartition("#") for key, each in outcomes.items() if each.refused]
     return {f"{address}!{int(n) - 1}" for address, _, n in refused}
 

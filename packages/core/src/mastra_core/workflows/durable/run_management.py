@@ -121,7 +121,7 @@ class RunManager:
         return found[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
-        """Return the parent run, which has started ``run``; ``None`` if none is stored.
+        """Return the run that has started ``run``; ``None`` if the store has no such run.
 
         :param run: the run.
         """

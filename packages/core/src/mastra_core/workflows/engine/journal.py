@@ -53,7 +53,7 @@ class Journal(Protocol):
         """
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event and send it to the readers of the run, only once for each ``key``.
+        """Record an event and send it to the run's readers, unless its key was emitted before.
 
         The key of a ``RunIdle`` comes from ``build_idle_key``. A ``RunIdle`` says that all parts of
         the run wait, so it is dropped if data for one of these waits has already arrived.

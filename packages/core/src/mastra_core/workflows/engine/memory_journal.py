@@ -26,7 +26,7 @@ class MemoryJournal:
     :param count_bytes: called with the size in bytes of each outcome that is not part of an event.
     :param outcomes: outcomes of an earlier execution, by key, that this execution reuses instead of
         calling the user code.
-    :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
+    :ivar on_suspend: called when the run is suspended; ``None`` if a suspended run keeps its task.
     """
 
     parts = None  # the run ends with its process

@@ -231,7 +231,7 @@ class MemoryRun:
             cancel_task(task)
 
     def unpark(self) -> None:
-        """Open the journal of a parked run again, so that it receives the data of a resume."""
+        """Reopen the journal of a parked run, so that the journal receives the resume data."""
         if self.is_parked:
             self.is_parked = False
             self.journal = self.journal.reopen(self.add_event, self.count_bytes)

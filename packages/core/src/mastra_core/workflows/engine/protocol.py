@@ -73,8 +73,8 @@ class Engine(Protocol):
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a new one by default. If the creator has a run of the
-            workflow with this id, that run is returned.
+        :param run_id: the id of the run; a new one by default. If the creator already has a run
+            with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator is confined, which means that it may access the runs

@@ -37,7 +37,7 @@ class RunActivity:
     async def wait_for(
         self, key: str, wait: Callable[[], Awaitable[Any]], *, is_timer: bool = False
     ) -> Any:
-        """Await ``wait`` as an inactive part; emit ``RunIdle`` if no active part remains.
+        """Await ``wait`` and count this part as inactive; emit ``RunIdle`` if no part is active.
 
         :param key: the key of the wait.
         :param wait: waits.

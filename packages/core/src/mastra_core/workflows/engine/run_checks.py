@@ -126,7 +126,7 @@ async def check_resume_data(
 
 
 def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, Any]:
-    """Return the initial state, after validation and with the defaults of its type.
+    """Validate the initial state, and return it with the defaults of its type.
 
     :param workflow: the workflow.
     :param state: the fields that the caller passes.

@@ -27,7 +27,7 @@ class RunPage(NamedTuple):
 
     :param records: the records of the runs.
     :param cursor: the position of the last run of this page, after which the next page begins;
-        ``None`` if the page is not full, because no run follows then.
+        ``None`` if the page is not full, which means that it is the last page.
     """
 
     records: list[RunRecord]

@@ -101,8 +101,7 @@ def get_part_owner(key: str) -> str:
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the model answers that made a step fail, so that the model answers again.
 
-    Without this, a restarted step would read the same invalid answer from the journal and fail
-    again.
+    A restarted step would otherwise read the same invalid answer from the journal, and fail again.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

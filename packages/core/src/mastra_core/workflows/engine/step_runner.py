@@ -201,7 +201,7 @@ async def wait_for_retry(
     attempt: int,
     call_number: int,
 ) -> None:
-    """Wait before the next attempt of a step, and emit that the step is retried.
+    """Wait until the next attempt of a step, and emit a ``StepRetried`` event.
 
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.

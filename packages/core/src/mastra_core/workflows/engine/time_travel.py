@@ -104,9 +104,7 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
 
 
 def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the events that the next execution does not emit again.
-
-    The next execution does not execute the steps of these events again.
+    """Return the keys of events whose steps the next execution does not repeat.
 
     :param event_keys: the keys of all events so far.
     :param outcomes: the outcomes by key that the next execution keeps.

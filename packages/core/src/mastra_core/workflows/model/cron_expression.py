@@ -156,7 +156,7 @@ def _parse_field(text: str, name: str, first: int, last: int, part: str) -> set[
     except ValueError:
         raise ConfigError(
             f"The {name} {part!r} of the cron expression {text!r} is invalid.",
-            f"Write *, */n, numbers from {first} to {last}, or ranges of them: '1-5,10'.",
+            f"Write *, */n, or numbers and ranges from {first} to {last}, such as '1-5,10'.",
         ) from None
     return numbers
 

@@ -136,7 +136,7 @@ def _check_last_node(
 
 
 def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefix: str) -> None:
-    """Check each execution of a nested workflow; if it has ended, no difference is allowed."""
+    """Check each execution of a nested workflow; no difference is allowed in one that has ended."""
     if old.workflow is None or new.workflow is None or _is_same_step(old, new):
         return
     for inner, address in keys.list_instances(prefix, old.id).items():

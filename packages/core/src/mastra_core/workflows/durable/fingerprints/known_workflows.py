@@ -99,7 +99,7 @@ class KnownWorkflows:
         self._stored.update(new)
 
     async def park_others(self, fingerprints: Collection[str]) -> None:
-        """Park the runs that no process can execute, and unpark runs that this process can.
+        """Park runs that no process can execute, and unpark runs that this process can execute.
 
         :param fingerprints: the fingerprints that this process has reported.
         """

@@ -1,4 +1,4 @@
-"""Move runs to another fingerprint of their workflow, if the recorded outcomes fit it."""
+"""Move runs to another version of their workflow, if their recorded outcomes fit this version."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ class RunMover:
 
         :param row: the run.
         :param target: the fingerprint.
-        :raises Conflict: when the recorded outcomes do not fit the other description, or when the
-            run has ended, is being executed, or has changed.
+        :raises Conflict: when the recorded outcomes do not fit the target's description, or when
+            the run has ended, is being executed, or has changed.
         """
         _require_movable(row, target)
         journal = await self._store.read_journal(row.id)

@@ -79,7 +79,7 @@ class ScheduleManager:
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
-        """Prevent the schedule from starting runs until ``resume``; a restart does not change that.
+        """Prevent the schedule from starting runs until ``resume``, even after a restart.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.

@@ -60,7 +60,7 @@ def start_child(
 
 
 def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
-    """Return the id of the child run of a wait; ``None`` if a new child run is needed."""
+    """Return the id of the child run of a wait; ``None`` if the caller must start a new one."""
     rows: Any = yield _select_child(parent, wait)
     if not rows:
         return None

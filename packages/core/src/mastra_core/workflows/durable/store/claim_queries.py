@@ -115,7 +115,8 @@ def release_runs(member: str, *, counts: bool) -> Queries[None]:
     """Release all runs that a process holds, and delete the process from the store.
 
     :param member: the id of the process.
-    :param counts: whether the stop of the process counts as a takeover.
+    :param counts: whether to increase the number of takeovers of each run, as after the death of a
+        process.
     """
     yield Query(
         "UPDATE mastra_runs SET holder = '', due_at = 0, takeovers = takeovers + ? "

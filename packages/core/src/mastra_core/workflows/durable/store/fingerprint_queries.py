@@ -90,7 +90,7 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
 
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
-    """Return the SQL conditions for runs without a living process, and the values of each.
+    """Return the SQL conditions for runs without a living process, and the values to bind.
 
     Each condition uses another index. If OR joined the conditions, SQLite would scan all stored
     runs.

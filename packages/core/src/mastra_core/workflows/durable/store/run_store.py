@@ -108,9 +108,9 @@ class RunStore(Protocol):
         fingerprint: str = "",
         priority: int | None = None,
     ) -> RunRow | None:
-        """Begin an execution, unless another caller was faster.
+        """Begin an execution, unless another caller has begun one first.
 
-        From then on, the store refuses commits of earlier executions.
+        After this call, the store refuses commits of earlier executions.
 
         :param row: the run's row, as the caller read it before.
         :param holder: the process that is to execute the run; empty if any process may execute it.
@@ -180,8 +180,7 @@ class RunStore(Protocol):
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum numbers of concurrent runs, in the form that ``claim``
-            takes.
+        :param concurrency: the same argument as for ``claim``.
         """
 
     async def claim(
@@ -202,7 +201,7 @@ class RunStore(Protocol):
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs to assign.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+        :param concurrency: the maximum number of runs that all processes together may hold, by the
             id of the workflow. A workflow without an entry has no limit.
         """
 
