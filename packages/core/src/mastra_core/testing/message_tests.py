@@ -138,8 +138,7 @@ class MessageTests(StorageFixtures):
         assert run(storage.threads.delete_messages([*names, "n0"])) == 60
 
     def test_messages_with_one_id_in_one_call(self, storage: Storage, run: Run) -> None:
-        """If messages in one call have the same id, the last one is stored at the first
-        position."""
+        """The last of several messages with one id in a call takes the position of the first."""
         messages = [build_message("m1"), build_message("m2"), build_message("m1", text="changed")]
         assert run(storage.threads.append(build_thread(), messages))
         first, second = run(storage.threads.recall("t1", 9)).messages

@@ -48,8 +48,7 @@ class ChildTests(RunStoreFixtures):
         assert run(store.read_states([parent.id]))[parent.id].answers == 1
 
     def test_restart_finds_the_child_of_a_later_attempt(self, store: RunStore, run: Run) -> None:
-        """A restarted parent finds its unfinished child run; a rewound parent loses its child
-        runs."""
+        """A restarted run finds its unfinished child run; a rewound run loses its child runs."""
         parent = begin_run(store, run)
 
         def start(run_id: str, key: str) -> Any:
