@@ -54,7 +54,7 @@ class Secret:
         return self._name
 
     def reveal(self) -> str:
-        """Return the value itself.
+        """Return the value of the secret.
 
         :raises ConfigError: when the environment variable is not set.
         """

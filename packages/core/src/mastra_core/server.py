@@ -107,7 +107,7 @@ class ApiRoute:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Every method of the endpoint."""
+        """The HTTP methods of the endpoint."""
         return (self.method,) if isinstance(self.method, str) else tuple(self.method)
 
 

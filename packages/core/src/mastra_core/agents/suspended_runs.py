@@ -129,8 +129,8 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param page: number of the page, from 0.
     :param per_page: runs in a page.
-    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
-        refused with ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum size of a page in memory, estimated in bytes, or ``None`` for no
+        maximum; a larger page is refused with ``InvalidInput``.
     """
 
     agent: str

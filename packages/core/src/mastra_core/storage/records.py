@@ -138,8 +138,8 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
-        refused with ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum size of a page in memory, estimated in bytes, or ``None`` for no
+        maximum; a larger page is refused with ``InvalidInput``.
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
@@ -157,8 +157,8 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
-        refused with ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum size of a page in memory, estimated in bytes, or ``None`` for no
+        maximum; a larger page is refused with ``InvalidInput``.
     :param thread: id of the thread.
     :param resource: the owner that the thread must have; ``None`` for any.
     :param roles: roles of the messages; empty for any.

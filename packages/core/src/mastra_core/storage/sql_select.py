@@ -95,7 +95,7 @@ class RowSelect:
 class PagedSelect:
     """A query that returns a page; its SQL contains only constants, and all values are bound.
 
-    :param rows: the query for the rows.
+    :param rows: the query that selects the rows of a page.
     :param conditions: the conditions, each with its value, or with a tuple of its values.
     """
 
@@ -150,7 +150,7 @@ class PagedSelect:
 def find_read_limit(*limits: int | None) -> int | None:
     """Return the smallest of several size limits; ``None`` if there is no limit.
 
-    :param limits: the limits; ``None`` for no limit.
+    :param limits: sizes in bytes; ``None`` for no limit.
     """
     return min((each for each in limits if each is not None), default=None)
 

@@ -59,7 +59,7 @@ class SpanQueue:
 
     :param sender: the destination of the spans.
     :param counts: counts the exported and the lost spans.
-    :param max_size: maximum number of spans that wait. ``MAX_BYTES`` limits their memory.
+    :param max_size: maximum number of waiting spans, whose memory ``MAX_BYTES`` limits in addition.
     :param batch_size: maximum number of spans in one export.
     :param delay: seconds between exports.
     :param timeout: seconds of one export, including all retries.

@@ -10,7 +10,7 @@ __all__ = ("JournalTests",)
 
 
 class JournalTests(RunStoreFixtures):
-    """The outcomes, events, sleeps and answers of a run."""
+    """Test that the outcomes, events, sleeps and answers of a run are stored."""
 
     def test_commit_stores_everything(self, store: RunStore, run: Run) -> None:
         """Outcomes, events and the end times of sleeps are read as they were stored."""

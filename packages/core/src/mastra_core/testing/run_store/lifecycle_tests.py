@@ -22,7 +22,7 @@ __all__ = ("RunLifecycleTests",)
 
 
 class RunLifecycleTests(RunStoreFixtures):
-    """The life of a run in the store."""
+    """Test that runs are created, executed, canceled and deleted."""
 
     def test_run_is_created_once(self, store: RunStore, run: Run) -> None:
         """The id of a run is unique for its creator."""

@@ -22,7 +22,7 @@ __all__ = ("ListTests",)
 
 
 class ListTests(RunStoreFixtures):
-    """Lists and counts of selected runs."""
+    """Test that queries list and count runs."""
 
     def test_runs_are_selected(self, store: RunStore, run: Run) -> None:
         """A query selects the same runs for a list and for a count, and pages divide the list."""

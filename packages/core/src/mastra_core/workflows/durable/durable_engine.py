@@ -88,7 +88,7 @@ class DurableEngine:
     :param max_events: the maximum number of events of one run. A run with an endless loop fails
         when it reaches ``max_events``.
     :param max_takeovers: how many processes in sequence may die while they execute a run and record
-        no outcome. The death of one more process makes the run fail.
+        no outcome; the death of one more process makes the run fail.
     :param park_after: if a run sleeps for more seconds than this, the process removes the run from
         its memory.
     :param max_age: the seconds for which a finished run is kept.

@@ -65,7 +65,7 @@ class RunOperations:
         :param run_id: the id of the run.
         :param workflow: the id of the workflow; required if several workflows have a run with this
             id.
-        :param resource: the owner of the run; required if several owners have a run with this id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         """
         run = await self._find(run_id, workflow, resource)
@@ -97,7 +97,7 @@ class RunOperations:
         :param run_id: the id of the run.
         :param workflow: the id of the workflow; required if several workflows have a run with this
             id.
-        :param resource: the owner of the run; required if several owners have a run with this id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has ended.
         """
@@ -120,7 +120,7 @@ class RunOperations:
             id.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param data: the data that resumes the step, as JSON builtins.
-        :param resource: the owner of the run; required if several owners have a run with this id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run or the step is not suspended, or when the run belongs to an
             agent.
@@ -142,7 +142,7 @@ class RunOperations:
         :param run_id: the id of the run.
         :param workflow: the id of the workflow; required if several workflows have a run with this
             id.
-        :param resource: the owner of the run; required if several owners have a run with this id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has succeeded.
         """
@@ -178,8 +178,9 @@ class RunOperations:
         :param target: the new fingerprint; by default, the fingerprint that the living processes
             report.
         :param after: move only runs whose key is greater.
-        :param resource: the owner of the run; required if several owners have a run with this id.
-        :raises InvalidInput: when the selection of runs is missing or ambiguous.
+        :param resource: names the owner if several owners have a run with this id.
+        :raises InvalidInput: when neither or both of ``run_id`` and ``source`` are set, or when
+            ``source`` is set without ``workflow``.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """
         if bool(run_id) == bool(source) or (source and not workflow):

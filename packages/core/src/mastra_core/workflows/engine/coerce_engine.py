@@ -1,4 +1,4 @@
-"""Conversion of a setting to an engine."""
+"""Convert a setting to an engine."""
 
 from __future__ import annotations
 

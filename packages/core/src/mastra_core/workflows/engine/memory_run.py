@@ -221,8 +221,8 @@ class MemoryRun:
     def park(self) -> None:
         """End the present execution of a suspended run, so that its request can end.
 
-        The next ``resume`` executes the run again. The journal supplies the outcomes of earlier
-        calls, so that no call is repeated.
+        The next ``resume`` executes the run again, and takes the outcomes of earlier calls from the
+        journal, so that no call is repeated.
         """
         self.journal.close()
         task, self.task = self.task, None

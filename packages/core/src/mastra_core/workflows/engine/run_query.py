@@ -51,7 +51,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param order: how durable engines sort the runs: by the time of creation, or by the time of the
         last change.
     :param last_events: how many of the latest events of each durable run to read, in addition to
-        its first event; all by default. The records omit all other events.
+        its first event. The records omit all other events. By default, all events are read.
     :param finished_steps: which steps the records of finished durable runs contain: ``all``,
         ``none``, or ``outer`` for the steps of the workflow without nested steps and ``foreach``
         items. The engine does not read the events of omitted steps.

@@ -30,7 +30,7 @@ def check_fit(
     """Check that a run's recorded outcomes remain valid for a new description of its workflow.
 
     Both descriptions must agree on all nodes before the last node with a record, and on the steps
-    with a record in that node. All later steps may differ.
+    with a record in that node. Steps after the last recorded one may differ.
 
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
@@ -70,7 +70,7 @@ class _Keys:
     def list_steps(self, prefix: str, ids: Collection[str]) -> set[str]:
         """Return the ids of the steps that have a record.
 
-        :param prefix: the prefix of the workflow of the steps.
+        :param prefix: the key prefix of the workflow that contains the steps.
         :param ids: the ids of all steps of the workflow.
         """
         found = (_match_step(rest, ids) for rest in self.iter_rests(prefix))

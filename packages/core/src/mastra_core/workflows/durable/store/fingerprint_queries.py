@@ -92,8 +92,8 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
     """Return the SQL conditions for runs without a living process, and the values to bind.
 
-    Each condition uses another index. If OR joined the conditions, SQLite would scan all stored
-    runs.
+    Each condition uses another index, because SQLite would scan all stored runs if OR joined the
+    conditions.
     """
     alive = f"lease_until > {now}"
     members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values

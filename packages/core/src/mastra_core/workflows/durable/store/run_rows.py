@@ -127,7 +127,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a run that change when another process works on the run.
 
     :param sequence: the number of events.
-    :param attempt: the number of the attempt.
+    :param attempt: how often a process has begun to execute the run.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
     """
@@ -235,7 +235,7 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A process that executes runs.
 
-    :param id: a new id for each start of the process.
+    :param id: the id of the process; each start of the process creates a new one.
     :param name: the name of the process for people, such as ``web-1``.
     :param machine: an id of the machine or container, within which process ids are unique; empty if
         unknown.
