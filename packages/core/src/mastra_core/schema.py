@@ -176,7 +176,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def repair_struct(value: _Struct) -> _Struct:
-    """Return a struct whose texts and numbers JSON can contain.
+    """Return a copy of a struct in which texts and numbers that JSON cannot contain are replaced.
 
     :param value: the struct.
     """

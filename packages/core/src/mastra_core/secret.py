@@ -21,7 +21,7 @@ class Secret:
     """A credential that prints as ``****``; only ``reveal()`` returns its value.
 
     ``Secret("value")`` holds a value. ``Secret.env("NAME")`` holds the name of an environment
-    variable. ``reveal()`` reads the variable. A build therefore does not need the variable.
+    variable, which only ``reveal()`` reads. The variable may be unset during a build.
 
     :param value: the value.
     :raises ConfigError: for an empty value, because an empty token is always a mistake; and for a
@@ -54,7 +54,7 @@ class Secret:
         return self._name
 
     def reveal(self) -> str:
-        """Return the value itself.
+        """Return the value of the secret.
 
         :raises ConfigError: when the environment variable is not set.
         """
@@ -104,7 +104,7 @@ def _check_value(value: Any) -> None:
 
 
 def _remember(secret: Secret) -> None:
-    """Keep a weak reference to a secret, so that a log line cannot show its value."""
+    """Keep a weak reference to a secret, whose value is masked in log lines."""
     number = next(_count)
     _secrets[number] = secret
     _set_last_number(number)  # last, because a reader that sees the number expects the secret
@@ -127,7 +127,7 @@ def iter_secret_values() -> Iterator[str]:
 
 
 def reveal_all(values: Mapping[str, str | Secret]) -> dict[str, str]:
-    """Return the given texts, and the values of the given secrets, by name.
+    """Return texts by name, in which each secret is replaced by its value.
 
     :param values: texts and secrets by name, such as headers.
     :raises ConfigError: when the environment variable of a secret is not set.

@@ -63,7 +63,7 @@ class RateLimit:
 
     @property
     def is_in_database(self) -> bool:
-        """Whether all processes count their requests in a database of mastra."""
+        """Whether all processes count their requests in one SQLite or PostgreSQL database."""
         return self.storage.startswith(("sqlite:", "postgresql:", "postgres:"))
 
     @property
@@ -107,7 +107,7 @@ class ApiRoute:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Every method of the endpoint."""
+        """The HTTP methods of the endpoint."""
         return (self.method,) if isinstance(self.method, str) else tuple(self.method)
 
 
@@ -126,7 +126,8 @@ class Server:
     :param openapi: whether ``openapi.json`` and a page that shows it are served below the prefix;
         by default only under ``mastra dev``.
     :param model_settings: names of further settings of the model that a caller may pass, in
-        snake_case (``parallel_tool_calls``). With ``extra_body``, a caller can choose the model.
+        snake_case (``parallel_tool_calls``). If the names contain ``extra_body``, a caller can
+        choose the model.
     :param cors: ``False`` omits the CORS headers.
     :param rate_limit: how many requests one client may send; the server answers further requests
         with 429.
@@ -144,9 +145,11 @@ class Server:
         413.
     :param timeout: seconds until the first byte of a response; after that, the server answers with
         504.
-    :param run_timeout: seconds that a streamed agent run may take, with or without a client.
+    :param run_timeout: seconds that a streamed agent run may take, even after its client has
+        disconnected.
     :param drain_timeout: seconds in which running requests can end after SIGTERM, or under ``mastra
-        dev`` after a file is saved. The default is 5, and 300 under ``mastra dev``.
+        dev`` after a file is saved. ``drain_timeout`` is 5 seconds by default, and 300 seconds
+        under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
         name in ``model_settings``, or text in place of a list.
@@ -193,7 +196,7 @@ class Middleware:
 
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
     :param path: ``/api/*`` covers ``/api`` and everything below it; ``*`` covers every route. An
-        empty path covers the whole API, at any ``Server.api_prefix``.
+        empty path covers all routes below ``Server.api_prefix``.
     :raises ConfigError: for an invalid path or handler.
     """
 

@@ -45,7 +45,7 @@ class ToolSuspension(BaseException):
     The class is not a subclass of ``Exception``, so a tool's own ``except Exception`` cannot catch
     it.
 
-    :param payload: what the person who provides the data needs to see, JSON builtins.
+    :param payload: what the person who provides the data needs to see, as JSON builtins.
     """
 
     def __init__(self, payload: Any) -> None:
@@ -65,7 +65,7 @@ class ToolContext:
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
-    :param journal: records the calls of an agent that the tool runs, in a durable run; set by the
+    :param journal: in a durable run, records the calls of an agent that the tool runs; set by the
         framework.
     """
 
@@ -88,7 +88,7 @@ class ToolContext:
         """Stop the tool here; when somebody provides data, the tool runs again from its start.
 
         :param payload: the data that the person who answers needs to see; any JSON-able value.
-        :raises Conflict: in a direct call, which cannot wait.
+        :raises Conflict: when the tool was called directly, because a direct call cannot wait.
         """
         if not self.call_id:
             raise Conflict(
@@ -128,8 +128,8 @@ class Tool(Generic[P, R_co]):
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
     :param context_names: names of the parameters that receive the ``ToolContext``.
-    :param remote: attributes of the spans of a tool that another process executes; ``None`` for a
-        tool of this process.
+    :param remote: span attributes for a tool that another process executes; ``None`` for a tool of
+        this process.
     """
 
     id: str
@@ -167,7 +167,7 @@ class Tool(Generic[P, R_co]):
         return data if self.resume is None else validate(self.resume, data)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function directly, as without the decorator.
+        """Call the function itself, without validation.
 
         :param args: positional arguments of the function.
         :param kwargs: keyword arguments of the function.

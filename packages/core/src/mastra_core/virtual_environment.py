@@ -1,21 +1,21 @@
 """Give an app's child Python processes the packages of the bundle, and no others.
 
-The launcher of a bundle changes only the import path of its own process. Child Python processes
-therefore get a virtual environment: a link to the interpreter, and the paths of the bundle. The
-environment also works for a process that is started with other variables or with ``-I``. Child
-programs other than Python are not affected.
+The launcher of a bundle changes only the import path of its own process. For child Python
+processes, this module creates a virtual environment: a link to the interpreter, and the paths of
+the bundle. The environment also works for a process that is started with other variables or with
+``-I``. Child programs other than Python are not affected.
 
-The interpreter may have been started through a dynamic loader that was called by name, with
-libraries of its own. In this case, a shell script replaces the link. The script also starts the
-interpreter through the loader. If the console scripts of a bundle have lost their executable bits,
-the environment also contains scripts that run them.
+If a command has started the interpreter through a dynamic loader with libraries of its own, the
+environment contains a shell script in place of the link to the interpreter. The shell script starts
+the interpreter through the same loader. If the console scripts of a bundle have lost their
+executable bits, the environment also contains scripts that run them.
 
-A bundle may be read-only, and its path is known only at the start. The environment is therefore in
-a directory for temporary files. Processes that run the same bundle share the environment, and the
-last process removes it. Each process holds a lock on the environment. Programs that delete old
-temporary files respect such a lock.
+A bundle may be read-only, and its path is known only at the start, so the process creates the
+environment in a directory for temporary files. Processes that run the same bundle share the
+environment, and the last process removes it. Each process locks the environment, because programs
+that delete old temporary files skip locked directories.
 
-A build contains this file as ``mastra_venv.py``. The file needs only the standard library.
+A build contains this file as ``mastra_venv.py``. The file imports only the standard library.
 """
 
 from __future__ import annotations
@@ -135,11 +135,11 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 
 
 def _find_loader() -> tuple[str, str] | None:
-    """Return the dynamic loader that was started by name and its library path, or ``None``.
+    """Return the loader that a command called by name and its library path, or ``None``.
 
-    A loader that was started by name is itself the program of the process, and the command line
-    contains the loader's arguments. A loader that the system itself loads is never the program of a
-    process.
+    If a command calls the loader by name, ``/proc/self/exe`` is the loader, and the command line
+    contains the loader's arguments. If the system starts the loader, ``/proc/self/exe`` is the
+    interpreter.
     """
     try:
         loader = os.readlink("/proc/self/exe")
@@ -232,7 +232,7 @@ def _check_owner(status: os.stat_result, root: str) -> None:
 
 
 def _lock(descriptor: int, *, exclusive: bool) -> None:
-    """Take a shared lock on a directory; or an exclusive lock, if nobody else has a lock."""
+    """Take a lock on a directory; an exclusive lock fails if another process has any lock."""
     import fcntl
 
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
@@ -246,7 +246,7 @@ def _is_same_directory(path: str, other: str | int) -> bool:
 
 
 def _write_environment(root: str, files: Mapping[str, str], python: str) -> None:
-    """Write missing and different files, each in one step, because processes share them."""
+    """Write missing and different files, each atomically, because several processes use them."""
     links = {name: python if name == _LINKS[0] else "python" for name in _LINKS}
     links = {name: target for name, target in links.items() if name not in files}
     for name in (*files, *links):

@@ -17,7 +17,7 @@ class Parts(Protocol):
         """
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store everything that is recorded so far, before a part begins.
+        """Store everything recorded so far; callers do this before a part begins.
 
         :param events: whether to also store the events so far.
         """
@@ -75,7 +75,7 @@ class RunJournal:
         return None if outcome is None else outcome.value
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store everything that is recorded so far, before a call begins.
+        """Store everything recorded so far; callers do this before a call begins.
 
         :param events: whether to also store the events so far.
         """

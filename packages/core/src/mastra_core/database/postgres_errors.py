@@ -1,4 +1,4 @@
-"""Convert errors of PostgreSQL and of its driver to errors with a cure."""
+"""Convert errors of PostgreSQL and of its driver to errors with a hint."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _UNREACHABLE_HINT = (
 
 
 def to_storage_error(error: Error, source: str) -> StorageError:
-    """Convert an error of the driver to a ``StorageError`` with a cure.
+    """Convert an error of the driver to a ``StorageError`` with a hint.
 
     :param error: the error.
     :param source: the URL of the database without its password.

@@ -101,7 +101,7 @@ class Memory:
         :param id: id of the thread; generated if empty.
         :param title: title of the thread.
         :param metadata: metadata of the thread, JSON builtins.
-        :param caller: the caller whose limits the thread counts toward; by default, the resource.
+        :param caller: the caller whose limits apply to the thread; by default, the resource.
         :raises Conflict: when the id is taken.
         """
         thread = Thread(

@@ -71,7 +71,7 @@ def _from_url(url: str) -> Storage:
 
 
 def _find_factories(scheme: str) -> list[str]:
-    """Return references to the functions that create storages with a scheme."""
+    """Return references to the functions that create storages for URLs with a scheme."""
     from importlib.metadata import entry_points
 
     return [entry.value for entry in entry_points(group=_GROUP, name=scheme)]

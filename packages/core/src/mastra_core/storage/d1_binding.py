@@ -49,8 +49,8 @@ def set_environment(environment: Any) -> None:
     """Set the Worker's environment for the current request.
 
     The entry of a Worker calls this function in each request, because objects of one request cannot
-    be used in another one. If the function is not called, the environment of the current request is
-    used, which the module ``cloudflare:workers`` provides.
+    be used in another one. If nobody calls this function, bindings come from the environment that
+    the module ``cloudflare:workers`` provides for the current request.
 
     :param environment: the Worker's environment, an object or a mapping that contains the bindings
         by name. Prefer the JavaScript object to the wrapper from Cloudflare's SDK, because the

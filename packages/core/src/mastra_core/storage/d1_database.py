@@ -1,7 +1,7 @@
 """Execute statements on Cloudflare D1.
 
-Nothing here is shared between requests, except the name of the binding. Each call fetches the
-binding of its own request, and sends its statements as one batch, which is one transaction.
+Objects of one request cannot be used in another, so each call fetches the binding of its own
+request by name. The call sends its statements as one batch, which is one transaction.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class D1Database:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: ignored, because there is one writer at a time.
-        :param is_conditional: ignored, because all conditions of a batch have the same result.
+        :param is_conditional: ignored, because all statements of a batch see the same rows.
         :raises StorageError: when the database cannot be used.
         """
         traced = TracedDatabase("sqlite", self.name)
@@ -104,7 +104,7 @@ class D1Database:
     ) -> Sequence[tuple[Any, ...]]:
         """Execute a statement and its dependents in one batch; return the rows of the statement.
 
-        If the first statement changes no row, nothing is executed, and no rows are returned.
+        If ``statement`` changes no row, the dependents are not executed, and no rows are returned.
 
         :param statement: the statement, which changes rows and returns these rows.
         :param dependents: statements that are executed only if ``statement`` changes a row.
@@ -189,7 +189,7 @@ def _prepare(binding: D1Binding, statement: Statement, convert: Callable[[Any], 
 def _to_d1_value(value: Any) -> Any:
     """Convert a value to a value that D1 transports without loss.
 
-    D1 returns bytes as a list of numbers. Bytes that are UTF-8 text are therefore sent as text.
+    D1 returns bytes as a list of numbers, so bytes that are UTF-8 text are sent as text.
     """
     if isinstance(value, str):  # JavaScript would replace half of a surrogate pair
         check_encodable(value)
@@ -222,8 +222,8 @@ def _get_converters(
 ) -> tuple[Callable[[Any], Any], Callable[[list[Any]], Any]]:
     """Return the functions that convert values and lists of statements for a binding.
 
-    A binding that is a JavaScript object takes JavaScript values. A Python wrapper of a binding
-    converts the values itself.
+    A JavaScript binding accepts only JavaScript values. A Python wrapper of a binding converts
+    Python values itself.
     """
     if sys.platform == "emscripten":
         from pyodide.ffi import (  # type: ignore[import-not-found,unused-ignore]  # in Pyodide only

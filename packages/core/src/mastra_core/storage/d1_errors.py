@@ -1,4 +1,4 @@
-"""Convert errors of Cloudflare D1 to errors with a cure."""
+"""Convert errors of Cloudflare D1 to errors with a hint."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def is_missing_table(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether D1 has not executed the batch, so that it may succeed a moment later.
+    """Return whether D1 refused the batch without executing it, so that a retry may succeed.
 
     :param error: the error of D1.
     """
@@ -71,7 +71,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def to_storage_error(error: Exception, name: str) -> StorageError:
-    """Convert an error of D1 to a ``StorageError`` with a cure.
+    """Convert an error of D1 to a ``StorageError`` with a hint.
 
     :param error: the error of D1.
     :param name: name of the binding.

@@ -12,9 +12,10 @@ __all__ = ("MemoryStorage",)
 class MemoryStorage:
     """Stores everything in this process; the data is lost when the process ends.
 
-    :param max_threads: maximum number of threads, and of notes of working memory. The threads
-        and notes that were changed least recently are removed first.
-    :param max_messages: maximum number of messages of one thread. The oldest are removed first.
+    :param max_threads: maximum number of threads; the same maximum applies to the notes of working
+        memory. The threads and notes that were changed least recently are removed first.
+    :param max_messages: maximum number of messages of one thread. The oldest messages are removed
+        first.
     :param max_bytes: maximum size of all threads together, and of all notes together.
     """
 

@@ -91,7 +91,8 @@ class _ThreadEntry:
         """Return the newest messages that one run may receive, newest first.
 
         :param last: maximum number of messages.
-        :param max_bytes: maximum size of the messages, except the newest.
+        :param max_bytes: maximum size of the messages; the newest one is returned even if it is
+            larger.
         """
         newest: list[StoredMessage] = []
         size = 0
@@ -114,7 +115,8 @@ class _ThreadEntry:
 class MemoryThreads(ThreadStore):
     """The thread store of ``MemoryStorage``.
 
-    :param max_threads: maximum number of threads, and of notes of working memory.
+    :param max_threads: maximum number of threads; the same maximum applies to the notes of working
+        memory.
     :param max_messages: maximum number of messages of one thread.
     :param max_bytes: maximum size of all threads, and of all notes. A single thread takes at most a
         quarter of this size; the thread's oldest messages are removed first.
@@ -335,13 +337,13 @@ class MemoryThreads(ThreadStore):
         return (notes.resource if notes else "") or resource or ""
 
     def _delete_other_notes(self, thread: Thread) -> None:
-        """Delete the notes that another resource has written before the thread is created."""
+        """Delete notes that another resource wrote before the thread was created."""
         notes = self._notes.get(("thread", thread.id))
         if notes is not None and notes.resource not in ("", thread.resource):
             self._notes.pop(("thread", thread.id))
 
     def _put_thread(self, entry: _ThreadEntry) -> None:
-        """Store a thread with its present size, as the thread that was changed last."""
+        """Store a thread with its present size, and mark it as the most recently changed one."""
         thread = entry.thread
         self._threads.put(thread.id, entry, thread.caller or thread.resource, entry.size)
 
@@ -374,7 +376,7 @@ class MemoryThreads(ThreadStore):
 def _repair_records(
     thread: Thread, messages: Sequence[StoredMessage] = ()
 ) -> tuple[Thread, Sequence[StoredMessage]]:
-    """Return records whose texts and numbers JSON can contain, as other storages store them."""
+    """Replace texts and numbers that JSON cannot contain, as the other storages do."""
     check_encodable(thread.id, thread.resource)
     for message in messages:
         check_encodable(message.id, message.thread, message.role)

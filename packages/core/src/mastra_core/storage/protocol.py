@@ -27,8 +27,9 @@ class ThreadStore(Protocol):
     Each call is one transaction: it stores everything or nothing. Messages keep the order in which
     they were added. A call with a ``resource`` has no effect on threads of other resources. The
     store checks the owner in the transaction of the change, because another caller may delete and
-    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. A call
-    with such a character in an id raises ``InvalidInput``, because two ids could become one.
+    create the thread at any time. Characters that UTF-8 cannot encode are stored as U+FFFD. An id
+    with such a character is refused with ``InvalidInput``, because U+FFFD could make two different
+    ids equal.
     """
 
     async def get(self, thread_id: str) -> Thread | None:
@@ -64,9 +65,9 @@ class ThreadStore(Protocol):
 
         :param thread: the thread.
         :param resource: the owner that the stored thread must have; ``None`` for any.
-        :param fields: names of the fields that are replaced, so that another caller may change the
-            others at the same time: at least one of ``resource``, ``title``, ``metadata``,
-            ``created_at`` and ``updated_at``; ``None`` for all.
+        :param fields: names of the fields to replace; ``None`` for all. The names are ``resource``,
+            ``title``, ``metadata``, ``created_at`` and ``updated_at``; at least one is required.
+            Other callers may change the remaining fields at the same time.
         :returns: ``False`` if there is no such thread.
         """
 
@@ -89,16 +90,16 @@ class ThreadStore(Protocol):
     ) -> bool:
         """Add messages at the end of a thread, in one transaction.
 
-        If the stored thread has no title, the title of ``thread`` is set. A message replaces the
-        message with the same id, at the same position, also if both are in one call. ``history`` is
-        stored only if the thread's position is still ``after``. The next change of any message
-        deletes the history.
+        If the stored thread has no title, the title of ``thread`` is set. A message replaces an
+        earlier message with the same id, even one from the same call, and takes its position.
+        ``history`` is stored only if the thread's position still equals ``after``. When any message
+        changes later, the store deletes the history.
 
         :param thread: the thread.
         :param messages: the messages.
         :param create: whether to create a missing thread.
         :param history: the history of the thread in the format of the agent's framework.
-        :param after: the position of the thread for which the history was written.
+        :param after: the position of the thread when ``history`` was written.
         :returns: ``False`` if nothing was stored, because there is no such thread or it belongs
             to another resource.
         :raises Conflict: when another thread has a message with the same id.
@@ -107,12 +108,13 @@ class ThreadStore(Protocol):
     async def recall(
         self, thread_id: str, last: int, *, max_bytes: int = MAX_RECALL_BYTES
     ) -> Recall:
-        """Return a thread and its last messages; the time does not depend on the thread's length.
+        """Return a thread and its last messages, as fast for a long thread as for a short one.
 
         :param thread_id: id of the thread.
         :param last: maximum number of messages.
-        :param max_bytes: maximum size of the messages in memory, estimated in bytes. Older
-            messages are left out. The newest message is returned even if it is larger.
+        :param max_bytes: maximum size of the messages in memory, estimated in bytes. Messages
+            beyond this size are omitted, the oldest first. The newest message is returned even if
+            it is larger.
         """
 
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
@@ -179,8 +181,8 @@ class ThreadStore(Protocol):
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.
         :param change: returns the new notes for the old ones.
-        :param resource: the caller whose limits apply to the notes, and the owner that an existing
-            thread must have; ``None`` for any.
+        :param resource: the owner that an existing thread must have, and the caller whose limits
+            apply to the notes; ``None`` for any owner.
         :returns: the new notes.
         :raises Conflict: when other callers change the notes during every attempt.
         :raises Forbidden: when the thread, or its notes, belong to another resource.
@@ -190,8 +192,8 @@ class ThreadStore(Protocol):
 class RecordStore(Protocol):
     """A store for records that expire, such as the responses of the Responses API.
 
-    Each caller has a maximum number of records; the oldest are removed. A call with an id that
-    UTF-8 cannot encode raises ``InvalidInput``.
+    Each caller has a maximum number of records; beyond it, the caller's oldest records are removed.
+    A call with an id that UTF-8 cannot encode raises ``InvalidInput``.
     """
 
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
@@ -214,7 +216,7 @@ class RecordStore(Protocol):
         """
 
     async def delete(self, record_id: str, owner: str) -> bool:
-        """Delete a record of an owner, and return whether there was such a record.
+        """Delete a record of an owner, and return whether the record existed.
 
         :param record_id: the id.
         :param owner: the owner.
@@ -224,7 +226,7 @@ class RecordStore(Protocol):
 
 @runtime_checkable
 class Storage(Protocol):
-    """A place for the data of an application that must survive a run."""
+    """Stores the data of an application that must outlive a single run."""
 
     @property
     def single_process(self) -> bool:

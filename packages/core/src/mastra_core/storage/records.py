@@ -41,7 +41,7 @@ def build_owner_error(thread_id: str) -> Forbidden:
 
 
 def now() -> int:
-    """Return the current time in milliseconds since the epoch, as stored times are."""
+    """Return the current time in milliseconds since the epoch, the unit of stored times."""
     return time.time_ns() // 1_000_000
 
 
@@ -58,8 +58,8 @@ class Thread(_Record, frozen=True, kw_only=True):
     :param metadata: metadata of the application, JSON builtins.
     :param created_at: time of creation, milliseconds since the epoch.
     :param updated_at: time of the last change, milliseconds since the epoch.
-    :param caller: the caller whose limits a new thread counts toward; if empty, the resource. A
-        storage need not store this field.
+    :param caller: the caller whose limits apply to a new thread; if empty, the resource. A storage
+        need not store ``caller``.
     """
 
     id: str
@@ -77,8 +77,8 @@ class StoredMessage(_Record, frozen=True, kw_only=True):
     :param id: id of the message.
     :param thread: id of the thread.
     :param role: ``system``, ``user``, ``assistant`` or ``tool``.
-    :param parts: the content; an agent's parts are in the order of the run, tool results beside
-        their calls.
+    :param parts: the content. An agent's parts are in the order of the run; each tool result is
+        next to its call.
     :param created_at: time of creation, milliseconds since the epoch.
     :param metadata: metadata of the application, JSON builtins.
     :param content: the exact content that a client saved; ``None`` if ``parts`` express all of it.
@@ -107,7 +107,7 @@ class History(_Record, frozen=True, kw_only=True):
 
 
 class Recall(_Record, frozen=True, kw_only=True):
-    """The data that a run needs of its thread, read in one transaction.
+    """The data of a thread that an agent run needs, read in one transaction.
 
     :param thread: the thread, ``None`` if there is none yet.
     :param messages: the last messages, oldest first.
@@ -138,8 +138,8 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
-        refused with ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum size of a page in memory, estimated in bytes, or ``None`` for no
+        maximum; a larger page is refused with ``InvalidInput``.
     :param resource: owner of the threads; ``None`` for any.
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
@@ -157,8 +157,8 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
 
     :param page: number of the page, from 0.
     :param per_page: records in a page; ``None`` for all.
-    :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
-        refused with ``InvalidInput``. ``None`` for no maximum.
+    :param max_bytes: maximum size of a page in memory, estimated in bytes, or ``None`` for no
+        maximum; a larger page is refused with ``InvalidInput``.
     :param thread: id of the thread.
     :param resource: the owner that the thread must have; ``None`` for any.
     :param roles: roles of the messages; empty for any.

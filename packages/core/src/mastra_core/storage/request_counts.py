@@ -43,7 +43,8 @@ class RequestUsage(NamedTuple):
 class RequestCounts:
     """The numbers of requests, in windows of fixed length.
 
-    A moving window is estimated from the present window and a part of the one before it.
+    The number in a moving window is estimated: the requests of the present window, plus a share of
+    the requests of the previous window.
 
     :param url: the database.
     :raises ConfigError: when the URL is invalid.

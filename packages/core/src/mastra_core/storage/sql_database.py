@@ -15,8 +15,8 @@ class Statement(NamedTuple):
 
     :param sql: the text, with ``?`` in place of each value.
     :param values: the values.
-    :param max_bytes: maximum size of the returned rows; ``None`` for no maximum. The result
-        includes the first row beyond this maximum.
+    :param max_bytes: maximum total size of the returned rows; ``None`` for no maximum. The row that
+        exceeds this size is returned as the last one.
     :param limited_sql: the same query, which takes ``max_bytes`` as its last value, for a database
         that cannot stop reading in the middle of a result.
     """
@@ -44,7 +44,8 @@ class Lock(NamedTuple):
     A database that executes one write at a time, such as SQLite, needs no locks.
 
     :param name: name of the lock.
-    :param is_shared: whether several calls may hold the lock at once, if each of them shares it.
+    :param is_shared: whether the lock is shared: other calls may hold it at the same time if their
+        lock is shared as well.
     """
 
     name: str
@@ -73,8 +74,8 @@ class SqlDatabase(Protocol):
     ) -> T:
         """Execute statements in order, in one transaction, and convert their results.
 
-        A database may commit before ``convert`` is called. If ``convert`` raises, the statements
-        may therefore stay committed.
+        A database may commit before it calls ``convert``, so the statements may stay committed even
+        if ``convert`` raises an exception.
 
         :param statements: the statements.
         :param convert: converts the results, one for each statement.

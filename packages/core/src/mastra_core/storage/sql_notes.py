@@ -54,11 +54,11 @@ class SqlNotes:
     async def change(
         self, scope: Scope, owner: str, change: Callable[[str], str], resource: str | None
     ) -> str:
-        """Replace the notes with ``change(notes)``, unless somebody else has changed them.
+        """Replace the notes with ``change(notes)``, even if other callers change them meanwhile.
 
-        Some databases, such as D1, cannot run code between two statements of a transaction. The
-        statement that writes the new notes therefore compares the stored notes with the notes that
-        ``change`` has received. If the notes differ, ``change`` is called again.
+        Some databases, such as D1, cannot run code between two statements of a transaction, so the
+        statement that writes the new notes compares the stored notes with the notes that ``change``
+        has received. If the stored notes have changed meanwhile, the method calls ``change`` again.
 
         :param scope: ``thread`` or ``resource``.
         :param owner: id of the thread or resource.

@@ -31,10 +31,11 @@ class SqlRecords(RecordStore):
     """The records of one kind; each caller has a maximum number of them.
 
     :param database: the database.
-    :param kind: name of the kind of records.
+    :param kind: name of this kind of record, such as ``response``.
     :param max_age: seconds after which a record is removed.
-    :param max_per_caller: maximum number of records of a caller; the oldest are removed.
-    :param max_bytes_per_caller: maximum size of the records of a caller; the oldest are removed.
+    :param max_per_caller: maximum number of records of a caller; the oldest records are removed.
+    :param max_bytes_per_caller: maximum size of the records of a caller; the oldest records are
+        removed.
     """
 
     def __init__(

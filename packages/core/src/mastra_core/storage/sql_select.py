@@ -69,8 +69,8 @@ class RowSelect:
         :param limit: maximum number of rows; ``None`` for all.
         :param offset: number of rows to skip.
         :param descending: whether the greatest row is first.
-        :param max_bytes: maximum size of the rows; the result includes the first row beyond this
-            maximum.
+        :param max_bytes: maximum total size of the rows; the row that exceeds this size is returned
+            as the last one.
         """
         sql, limited_sql = self._build_sql(where, descending)
         bounds = (_MAX_NUMBER if limit is None else limit, offset)
@@ -93,9 +93,9 @@ class RowSelect:
 
 
 class PagedSelect:
-    """A query that returns a page; all its values are bound, and only constants are in the SQL.
+    """A query that returns a page; its SQL contains only constants, and all values are bound.
 
-    :param rows: the query for the rows.
+    :param rows: the query that selects the rows of a page.
     :param conditions: the conditions, each with its value, or with a tuple of its values.
     """
 
@@ -148,15 +148,15 @@ class PagedSelect:
 
 
 def find_read_limit(*limits: int | None) -> int | None:
-    """Return the smallest limit for the bytes of a read; ``None`` if there is none.
+    """Return the smallest of several size limits; ``None`` if there is no limit.
 
-    :param limits: the limits; ``None`` for no limit.
+    :param limits: sizes in bytes; ``None`` for no limit.
     """
     return min((each for each in limits if each is not None), default=None)
 
 
 def _limit_number(value: Any) -> Any:
-    """Limit a number to a value that every database accepts; stored numbers are smaller."""
+    """Limit a number in a condition to the range that every database accepts."""
     if isinstance(value, int):
         return min(max(value, -_MAX_NUMBER), _MAX_NUMBER)
     return value

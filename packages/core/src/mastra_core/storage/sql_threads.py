@@ -310,7 +310,7 @@ class SqlThreads(ThreadStore):
         )
 
     async def _find_taken_id(self, condition: _AppendCondition) -> tuple[str | None, Thread | None]:
-        """Return an id that a message of another thread has, and the stored thread."""
+        """Return an id that is taken by a message of another thread, and the stored thread."""
 
         def convert(results: Sequence[Result]) -> tuple[str | None, Thread | None]:
             taken = results[0].rows
@@ -377,7 +377,7 @@ def _build_creation(query: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=64)
 def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
-    """Build the query for message ids of other threads, and the condition that uses this query."""
+    """Build the query for ids that other threads have taken, and a condition with this query."""
     listed = (
         ", ".join("?" * count) or "NULL"
         if count <= _MAX_BOUND_IDS
@@ -390,12 +390,13 @@ def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
 class _AppendCondition:
     """The condition of all statements that add messages to a thread.
 
-    The condition holds if the thread belongs to its resource, and no other thread has a message
-    with one of the ids.
+    The condition holds if the stored thread belongs to the resource of ``thread``, and no other
+    thread has a message with one of the ids.
 
     :param thread: the thread.
     :param messages: the messages.
-    :param position: the position that the thread must have, instead of its owner; ``None`` for any.
+    :param position: the position that the thread must have; with ``None``, the owner of the thread
+        is checked instead.
     """
 
     def __init__(
@@ -412,7 +413,7 @@ class _AppendCondition:
         self._values = (thread.id, expected, *self._taken_values)
 
     def find_taken_id(self) -> Statement:
-        """Return the statement that finds an id which a message of another thread has."""
+        """Return the statement that finds an id taken by a message of another thread."""
         return Statement(f"{self._taken} LIMIT 1", self._taken_values)
 
     def add_to(self, statement: Statement) -> Statement:
@@ -423,7 +424,7 @@ class _AppendCondition:
         return Statement(statement.sql + self._text, (*statement.values, *self._values))
 
     def build_creation(self, row: Sequence[Any]) -> tuple[Statement, Statement]:
-        """Build the statements that create the thread, unless an id is taken.
+        """Build the statements that create the thread, unless a message id is taken.
 
         :param row: the row of the thread.
         """

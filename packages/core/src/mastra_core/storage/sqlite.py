@@ -50,7 +50,7 @@ class SqliteStorage:
     async def open(self) -> None:
         """Open the file, and create or migrate its tables.
 
-        :raises StorageError: when the file cannot be opened, is no database, or was written by a
+        :raises StorageError: when the file cannot be opened, is not a database, or was written by a
             newer version of mastra.
         """
         await self._file.write(lambda _: None)

@@ -1,4 +1,4 @@
-"""Convert SQLite errors to errors with a cure."""
+"""Convert SQLite errors to errors with a hint."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MESSAGES = {  # by the prefix of SQLite's error name
 
 
 def to_storage_error(error: Error, path: str) -> StorageError:
-    """Convert an error of SQLite to a ``StorageError`` with the absolute path and a cure.
+    """Convert an error of SQLite to a ``StorageError`` with the absolute path and a hint.
 
     :param error: the error of SQLite.
     :param path: path of the file.

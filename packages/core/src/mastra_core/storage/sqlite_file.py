@@ -64,8 +64,7 @@ class SqliteFile:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: ignored, because there is one writer at a time.
-        :param is_conditional: ignored, because all conditions of a transaction have the same
-            result.
+        :param is_conditional: ignored, because all statements of a transaction see the same rows.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: when the file cannot be used.
         """

@@ -12,7 +12,7 @@ _FIRST_ERROR = 400
 
 
 def start_client_span(method: str, url: str) -> contextlib.AbstractContextManager[Span]:
-    """Start the span of an outgoing request, if it is sent within the span of a request or run.
+    """Start a span for an outgoing request, if a span of a received request or a run is active.
 
     The span has only the host and the port of the URL, because the rest may contain credentials.
 

@@ -1,4 +1,4 @@
-"""Build the function that receives ended spans, as the setting ``export`` describes it."""
+"""Build the exporter of ended spans that the setting ``export`` describes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def check_export(export: Any) -> None:
     """Check the setting ``export``.
 
     :param export: the setting.
-    :raises ConfigError: for anything but an exporter, or a mapping with a known type and known
-        keys.
+    :raises ConfigError: for a value that is neither an exporter nor a mapping with a known type and
+        known keys.
     """
     if _is_exporter(export):
         return
@@ -57,7 +57,7 @@ def build_export(
     """Return the function that receives each ended span, and the queue of spans.
 
     :param export: the setting.
-    :param counts: the counts of the process.
+    :param counts: counts the exported and lost spans of this process.
     :returns: the function and the queue; both are ``None`` if nothing is exported. The queue is
         also ``None`` where threads do not exist.
     :raises ConfigError: for an invalid variable of OpenTelemetry.

@@ -54,7 +54,7 @@ class LightEvent:
 class LightSpan(Span):
     """A sampled span of this process.
 
-    Its public attributes are those of ``ReadableSpan`` of OpenTelemetry's SDK.
+    The span has the same public attributes as ``ReadableSpan`` of OpenTelemetry's SDK.
 
     :param name: the name.
     :param kind: the kind.
@@ -179,7 +179,7 @@ class LightSpan(Span):
             self.name = name
 
     def is_recording(self) -> bool:
-        """Return whether the span has not ended."""
+        """Return ``True`` until the span has ended."""
         return self.end_time is None
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
@@ -251,7 +251,7 @@ def record_error(span: Span, error: Exception) -> None:
 
 
 def _describe_exception(error: BaseException) -> dict[str, str]:
-    """Return the attributes with the texts of an exception."""
+    """Return the span attributes with the message and the traceback of an exception."""
     lines = "".join(traceback.format_exception(error))
     return {
         "exception.message": _read_message(error),

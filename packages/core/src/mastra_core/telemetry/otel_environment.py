@@ -106,10 +106,11 @@ def read_sampling(default: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) -> OtlpSettings:
-    """Return the collector of ``OTEL_EXPORTER_OTLP_*``.
+    """Return the settings of the collector, from the arguments and ``OTEL_EXPORTER_OTLP_*``.
 
-    :param endpoint: the base URL, or the URL of the traces; overrides the variables.
-    :param headers: overrides the variables; a value may be a ``Secret``.
+    :param endpoint: the base URL or the traces URL of the collector; overrides the environment
+        variables.
+    :param headers: overrides the environment variables; a value may be a ``Secret``.
     :raises ConfigError: for an invalid value.
     """
     url = _complete_endpoint(endpoint) if endpoint else _read_endpoint()
@@ -126,7 +127,7 @@ def read_otlp(endpoint: str | None, headers: Mapping[str, str | Secret] | None) 
 
 
 def read_queue() -> dict[str, Any]:
-    """Return the arguments of ``SpanQueue`` that ``OTEL_BSP_*`` set.
+    """Return the arguments of ``SpanQueue`` from the variables ``OTEL_BSP_*``.
 
     :raises ConfigError: for an invalid value.
     """
@@ -199,7 +200,7 @@ def _read_number(variable: str, smallest: float = 1) -> float | None:
 
 
 def _list_variables(name: str) -> tuple[str, str]:
-    """Return the names of two variables: for traces, and for all signals."""
+    """Return the names of the variable for traces and of the variable for all signals."""
     return f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}"
 
 

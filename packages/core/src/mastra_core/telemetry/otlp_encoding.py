@@ -1,8 +1,7 @@
 """Encode spans as an OTLP request in protobuf, without a message object for each attribute.
 
-OpenTelemetry's own encoder creates two protobuf objects for each attribute. The encoder therefore
-takes several times as long as this module. The tests decode the result with OpenTelemetry's
-messages.
+OpenTelemetry's own encoder creates two protobuf objects for each attribute, and therefore takes
+several times as long as this module. The tests decode the result with OpenTelemetry's messages.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _keys: dict[str, bytes] = {}
 
 
 class SpanLimits:
-    """The limits of the specification, from the variables of OpenTelemetry.
+    """The limits of spans in OpenTelemetry's specification, as environment variables set them.
 
     :param attributes: maximum number of attributes of a span.
     :param length: maximum characters of a text in an attribute; ``None`` for no limit.

@@ -71,7 +71,7 @@ class OtlpSender(SpanSender):
         The delay is in seconds: 0 if the collector asks for no delay, and -1 if the request must
         not be repeated.
 
-        :raises ExportFailure: when the collector accepted a part only.
+        :raises ExportFailure: when the collector accepted only some of the spans.
         """
         import requests
 
@@ -128,6 +128,6 @@ def _check_answer(answer: bytes, headers: Mapping[str, str]) -> None:
 
 
 def _read_retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds of the header ``retry-after``; 0 for a date or without the header."""
+    """Return the number of seconds in ``retry-after``; 0 for a date or a missing header."""
     text = headers.get("retry-after", "").strip()
     return float(text) if text.isdecimal() else 0

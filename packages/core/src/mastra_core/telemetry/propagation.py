@@ -14,9 +14,9 @@ __all__ = ("Propagation",)
 class Propagation:
     """The rules that say which hosts get which trace headers.
 
-    The provider of a model usually belongs to another organisation than the application. If no list
-    of hosts is set, a provider therefore gets only ``traceparent``, which contains random ids.
-    Listed hosts also get ``tracestate`` and ``baggage``.
+    Most model providers belong to another organisation than the application. By default, a model
+    provider gets only ``traceparent``, which contains random ids. The hosts in ``hosts`` also get
+    ``tracestate`` and ``baggage``.
 
     :param hosts: names of hosts, with ``*`` for any characters; ``None`` for every host.
     :raises ConfigError: for a text instead of a list, and for a URL instead of a host.

@@ -1,8 +1,8 @@
 """Connect OpenTelemetry's tracer provider of this process with the recorder.
 
-OpenTelemetry allows one provider in a process, and cannot remove it or its processors again. If the
-application has set a provider, that provider creates all spans. Otherwise, this module sets a
-provider that creates only the spans of other libraries.
+OpenTelemetry allows one provider in a process, and cannot remove the provider or its processors
+again. If the application has set a provider, that provider creates all spans. If the application
+has set no provider, this module sets one, which creates only the spans of other libraries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DUPLICATE_SCOPES = "com.anthropic.sdk.python"  # its SDK adds a span for each r
 
 
 def connect_recorder(resource: Resource, sampling: Sampling) -> tuple[Any, Recorder]:
-    """Return the provider of this process and a new recorder that gets its spans.
+    """Return the tracer provider of this process, and a new recorder that receives its spans.
 
     :param resource: the OpenTelemetry resource of the process.
     :param sampling: which requests and runs are traced.
@@ -62,8 +62,8 @@ def warn_about_closed_provider(provider: Any) -> None:
 class _RecordedProvider(TracerProvider):
     """The OpenTelemetry tracer provider that this library sets.
 
-    A span processor that the application adds must see all spans. The recorder therefore creates
-    its spans with this provider as soon as such a processor is added.
+    When the application adds a span processor, the recorder starts to create its spans with this
+    provider, so that the processor receives all spans.
     """
 
     def __init__(self, resource: Resource, recorder: Recorder) -> None:
@@ -86,7 +86,7 @@ class _RecordedProvider(TracerProvider):
 
 
 class _DuplicateTracer(trace.NoOpTracer):
-    """Creates no spans, so that a library with this tracer sends no ids of other spans."""
+    """Creates no spans, for a library whose spans would be duplicates of the recorder's spans."""
 
     def start_span(self, *_rest: Any, **_options: Any) -> Any:
         return trace.INVALID_SPAN
@@ -96,7 +96,7 @@ _DUPLICATE_TRACER = _DuplicateTracer()
 
 
 class _RecorderSampler(Sampler):
-    """The sampling of the recorder, for spans of other libraries."""
+    """Applies the recorder's sampling to spans of other libraries."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

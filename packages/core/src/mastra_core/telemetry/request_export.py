@@ -36,7 +36,7 @@ class RequestSpans:
 
     :param settings: the collector.
     :param limits: the limits of each span.
-    :param counts: the counts to increase.
+    :param counts: counts the exported and lost spans.
     """
 
     def __init__(self, settings: OtlpSettings, limits: SpanLimits, counts: ExportCounts) -> None:
@@ -46,7 +46,7 @@ class RequestSpans:
         self._pending = _build_queue()  # spans without a request
 
     def add(self, span: Any) -> None:
-        """Add an ended span to the ended spans of its request.
+        """Add an ended span to those that are exported after the current request.
 
         :param span: the span.
         """

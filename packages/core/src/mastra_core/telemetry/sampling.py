@@ -50,7 +50,7 @@ class Sampling:
 
     @property
     def is_off(self) -> bool:
-        """Whether no trace is ever sampled."""
+        """Whether the sampling excludes every trace."""
         return self.probability == 0 and not self.trusts_callers
 
     def decide(self) -> bool:

@@ -51,7 +51,7 @@ class DirectExport:
     """Exports each span when it ends, on platforms without threads.
 
     :param sender: the destination of the spans.
-    :param counts: the counts to increase.
+    :param counts: counts the exported and lost spans.
     """
 
     def __init__(self, sender: ExporterSender, counts: ExportCounts) -> None:
@@ -106,7 +106,7 @@ class FileSender(SpanSender):
 
 
 def _open_privately(path: str, flags: int) -> int:
-    """Open a file that only its owner and its group can read, because spans may have inputs."""
+    """Open a file for its owner and group only, because spans may contain private data."""
     return os.open(path, flags, 0o640)
 
 

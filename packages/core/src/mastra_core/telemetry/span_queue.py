@@ -41,8 +41,8 @@ class SpanSender(Protocol):
         """Send spans; block until they are accepted or lost.
 
         :param spans: ended spans.
-        :param stopping: an event that is set when the process stops; from then on, nothing is
-            tried again.
+        :param stopping: an event that is set when the process stops; afterwards, a failed request
+            is not retried.
         :param deadline: the value of ``time.monotonic()`` at which to give up.
         :raises ExportFailure: when spans are lost.
         """
@@ -59,7 +59,7 @@ class SpanQueue:
 
     :param sender: the destination of the spans.
     :param counts: counts the exported and the lost spans.
-    :param max_size: maximum number of spans that wait. ``MAX_BYTES`` limits their memory.
+    :param max_size: maximum number of waiting spans, whose memory ``MAX_BYTES`` limits in addition.
     :param batch_size: maximum number of spans in one export.
     :param delay: seconds between exports.
     :param timeout: seconds of one export, including all retries.
@@ -88,7 +88,7 @@ class SpanQueue:
             os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
 
     def _reset(self) -> None:
-        """Begin with an empty queue and no thread; after a fork, the parent exports the spans."""
+        """Begin with an empty queue and no thread; a fork leaves the spans to the parent."""
         self._queue: BoundedQueue[Any] = BoundedQueue(MAX_BYTES, self._max_size)
         self._wake = Wakeup()
         self._stopping = threading.Event()

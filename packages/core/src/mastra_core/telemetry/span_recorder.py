@@ -169,7 +169,7 @@ class Recorder:
         return context, caller if caller.is_valid else None
 
     def _find_parent(self, context: Context | None) -> tuple[bool, LightSpan | SpanContext | None]:
-        """Return whether to sample a new span, and its parent."""
+        """Return whether to sample a new span, and the parent of the span."""
         parent = trace.get_current_span(context)
         if isinstance(parent, LightSpan):
             return True, parent
@@ -261,7 +261,7 @@ class _UnsampledBlock:
 
 
 def _reset_mark(mark: Token[Headers | None]) -> None:
-    """Reset ``unsampled_headers``; do nothing if a generator was closed in another context."""
+    """Reset ``unsampled_headers``; ignore a mark from another context, as of a closed generator."""
     with contextlib.suppress(ValueError):
         unsampled_headers.reset(mark)
 

@@ -17,7 +17,7 @@ _MAX_BAGGAGE = 8192  # bytes, as the specification of the header has it
 def save_context(earlier: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the ids of the current span and the baggage, in a form that can be stored.
 
-    :param earlier: what an earlier call has returned; its baggage is kept.
+    :param earlier: the result of an earlier call, whose baggage is kept.
     """
     if get_recorder() is None:
         return {}
@@ -33,7 +33,7 @@ def save_context(earlier: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def continue_trace(carrier: Mapping[str, str]) -> Any:
-    """Return the context of an earlier span, as the parent of a span that continues its trace.
+    """Return the context of an earlier span, for a new span that continues the same trace.
 
     :param carrier: what ``save_context`` or ``get_span_ids`` has returned; empty for a new trace.
     :returns: OpenTelemetry's context, or ``None`` for the current one.
@@ -65,7 +65,7 @@ def link_trace(carrier: Mapping[str, str]) -> tuple[Any, ...]:
 def restore_baggage(carrier: Mapping[str, str]) -> contextlib.AbstractContextManager[None]:
     """Restore the baggage of an earlier request within a block.
 
-    Entries of the present request have priority.
+    If the present request has an entry with the same name, that entry wins.
 
     :param carrier: what ``save_context`` has returned.
     """
@@ -76,7 +76,7 @@ def restore_baggage(carrier: Mapping[str, str]) -> contextlib.AbstractContextMan
 
 @contextlib.contextmanager
 def leave_request() -> Iterator[None]:
-    """Leave the span and the baggage of the request, to start runs of other callers in a block."""
+    """Detach the request's span and baggage within a block, which starts runs of other callers."""
     if get_recorder() is None:
         yield
         return

@@ -50,20 +50,18 @@ class Telemetry:
     :param sampling: ``{"type": "always_on" | "always_off" | "ratio" | "parent_based"}``; the last
         two take ``"probability"`` (0 to 1), default 1. Only ``parent_based`` with
         ``"trust_callers": True`` follows the decision in a caller's ``traceparent``.
-    :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP,
-        where ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and the value of a header may be a
-        ``Secret``; ``{"type": "console"}`` prints;
-        ``{"type": "file", "path": PATH}`` appends lines of OTLP JSON; or an exporter of
-        OpenTelemetry's SDK. ``OTEL_TRACES_EXPORTER`` overrides the type, and
-        ``OTEL_TRACES_SAMPLER`` the sampling.
+    :param export: ``{"type": "otlp", "endpoint": URL, "headers": {...}}`` sends OTLP over HTTP;
+        ``OTEL_EXPORTER_OTLP_*`` supplies missing values, and a header may be a ``Secret``.
+        ``{"type": "console"}`` prints spans. ``{"type": "file", "path": PATH}`` appends lines of
+        OTLP JSON. An exporter of OpenTelemetry's SDK works as well. ``OTEL_TRACES_EXPORTER``
+        overrides the type, and ``OTEL_TRACES_SAMPLER`` overrides the sampling.
     :param enabled: ``False`` keeps the settings and exports nothing.
-    :param record_content: whether spans have the inputs and outputs of agents, models, tools and
-        steps, cut at 16 KiB and without credentials. By default, spans have this content only under
-        ``mastra dev``.
+    :param record_content: whether spans contain the inputs and outputs of agents, models, tools and
+        steps, cut at 16 KiB and without credentials; by default only under ``mastra dev``.
     :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
         and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
         only ``traceparent``.
-    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are no
+    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are not a
         list.
     """
 
@@ -82,7 +80,7 @@ class Telemetry:
         check_export(self.export)
 
     def start(self) -> None:
-        """Start to export spans, until every started ``Telemetry`` has been stopped.
+        """Start to export spans; the export ends when every started ``Telemetry`` was stopped.
 
         The first started ``Telemetry`` of a process determines the exporter.
 
@@ -143,7 +141,7 @@ class _Process:
         return self.recorder
 
     def start_export(self, settings: Telemetry) -> None:
-        """Start the export; the steps that may fail come first.
+        """Start the export of spans.
 
         :param settings: the exporter.
         """

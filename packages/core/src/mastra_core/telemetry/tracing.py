@@ -109,7 +109,7 @@ def open_span(
     start_time: int | None = None,
     end_time: int | None = None,
 ) -> Iterator[Span]:
-    """Open a span around a block of a generator that another context may read.
+    """Open a span around a block in a generator, which other ``contextvars`` contexts may read.
 
     The span is not the current span of the block. An exception is recorded as the span's error.
 
@@ -141,8 +141,8 @@ def open_span(
 def extract_parent(headers: Mapping[str, str]) -> Any:
     """Return a caller's ``traceparent`` as the parent context for the request's span.
 
-    The header of the caller sets the trace id. This process decides whether to sample the trace, as
-    for a trace of its own. A caller can therefore neither hide its trace nor force its export.
+    The request's span continues the caller's trace id. Only this process decides whether to sample
+    the trace, so a caller can neither prevent nor force the export.
 
     :param headers: the headers of the request.
     :returns: OpenTelemetry's context; ``None`` if nothing is recorded.
@@ -156,7 +156,7 @@ def inject_context(headers: dict[str, str]) -> None:
     Inside of a request that is not sampled, the caller's ``traceparent`` is passed on with a
     cleared sampling flag.
 
-    :param headers: the headers, which are changed.
+    :param headers: the headers of the outgoing request; the function adds to this mapping.
     """
     if _recorder is None:
         return
@@ -179,9 +179,10 @@ def build_model_headers(span: Span, host: str) -> dict[str, str]:
 
 
 def enter_model_span(span: Span, hosts: Sequence[str]) -> contextlib.AbstractContextManager[None]:
-    """Make the span of a request to a model the current span, without baggage for unknown hosts.
+    """Make the span of a model request the current span, without baggage for unknown hosts.
 
-    Instrumentations of HTTP clients and some SDKs send the current span and baggage.
+    Some SDKs, and instrumentations of HTTP clients, add the ids of the current span and the baggage
+    to their requests.
 
     :param span: the span of the request, or ``None``.
     :param hosts: the hosts that may get the request.
@@ -223,7 +224,7 @@ def get_current_span() -> Span:
 def annotate(
     span: Span, *, build_content: Callable[[], Mapping[str, Any]] | None = None, **attributes: Any
 ) -> None:
-    """Describe a span to the listeners of this process.
+    """Pass attributes of a span to the listeners in this process.
 
     The input and the output are exported only with ``Telemetry(record_content=True)``.
 
@@ -246,7 +247,7 @@ def annotate(
 
 
 def get_span_ids(span: Span) -> dict[str, str]:
-    """Return the ids of a span in the form that responses use.
+    """Return the ids of a span as the fields of a response.
 
     :param span: the span, or ``None``.
     :returns: ``traceId`` and ``spanId`` in hexadecimal; empty for ``None``, and for a span that is

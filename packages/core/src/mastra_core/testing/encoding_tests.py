@@ -26,10 +26,10 @@ _HALF = "\ud800"  # of a surrogate pair
 
 
 class EncodingTests(StorageFixtures):
-    """Test that two different ids never become one, and that all other texts are stored."""
+    """Test that invalid ids are refused, and that other invalid texts are stored with U+FFFD."""
 
     def test_ids_of_threads_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id of a thread, a resource or a message is refused."""
+        """The id of a thread, resource or message is refused if UTF-8 cannot encode it."""
         run(storage.threads.append(build_thread(), [build_message()]))
         for call in _use_threads(storage):
             with pytest.raises(InvalidInput, match="surrogate"):
@@ -38,7 +38,7 @@ class EncodingTests(StorageFixtures):
         assert message.id == "m1"
 
     def test_ids_of_runs_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id of a run, an agent, a resource or a thread is refused."""
+        """The id of a run, agent, resource or thread is refused if UTF-8 cannot encode it."""
         for call in _use_suspended_runs(storage):
             with pytest.raises(InvalidInput, match="surrogate"):
                 run(call)
@@ -52,12 +52,12 @@ class EncodingTests(StorageFixtures):
         assert waiting.arguments == {"note": "\ufffd"}
 
     def test_metadata_that_utf_8_cannot_encode_is_found(self, storage: Storage, run: Run) -> None:
-        """A query for metadata is changed as the stored metadata was."""
+        """A query finds metadata in which U+FFFD replaces half of a surrogate pair."""
         run(storage.threads.create(build_thread(metadata={"a": _HALF})))
         assert run(storage.threads.find(ThreadQuery(metadata={"a": _HALF}))).total == 1
 
     def test_ids_of_records_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """A call with such an id, owner or caller of a record is refused."""
+        """The id, owner or caller of a record is refused if UTF-8 cannot encode it."""
         records: Any = getattr(storage, "responses", None)
         if records is None:
             pytest.skip(f"{type(storage).__name__} keeps no responses.")

@@ -138,14 +138,14 @@ class MessageTests(StorageFixtures):
         assert run(storage.threads.delete_messages([*names, "n0"])) == 60
 
     def test_messages_with_one_id_in_one_call(self, storage: Storage, run: Run) -> None:
-        """If messages in one call have the same id, the last is stored at the first's position."""
+        """The last of several messages with one id in a call takes the position of the first."""
         messages = [build_message("m1"), build_message("m2"), build_message("m1", text="changed")]
         assert run(storage.threads.append(build_thread(), messages))
         first, second = run(storage.threads.recall("t1", 9)).messages
         assert (first.id, first.parts[0].text, second.id) == ("m1", "changed", "m2")
 
     def test_text_that_utf_8_cannot_encode(self, storage: Storage, run: Run) -> None:
-        """U+FFFD replaces half of a surrogate pair, which a model may write."""
+        """Half of a surrogate pair, which a model may write, is stored as U+FFFD."""
         threads, half = storage.threads, "\ud800"
         thread = build_thread(title=half, metadata={"a": [half]})
         assert run(threads.append(thread, [build_message("m1", text=half, metadata={"b": half})]))
@@ -164,7 +164,7 @@ class MessageTests(StorageFixtures):
         assert notes == run(threads.get_working_memory("thread", "t1")) == "\ufffd"
 
     def test_surrounding_messages_are_bounded_by_bytes(self, storage: Storage, run: Run) -> None:
-        """Messages around another one are refused if they are too large together."""
+        """A request for surrounding messages is refused if their total size is too large."""
         messages = [build_message(f"m{number}", text="x" * 1000) for number in range(20)]
         run(storage.threads.append(build_thread(), messages))
         around = storage.threads.get_surrounding

@@ -143,7 +143,7 @@ async def _delete_all(threads: ThreadStore) -> None:
 
 
 async def _call_store(threads: ThreadStore, call: _Call, *, is_current: bool) -> Any:
-    """Return the result of a call; a stored history is current only if ``is_current`` is set."""
+    """Return the result of a call; ``append`` gets an outdated position unless ``is_current``."""
     name, arguments, options = call
     if name == "append":
         recall = await threads.recall(arguments[0].id, 0)

@@ -45,7 +45,7 @@ class RecordTests(StorageFixtures):
         assert run(responses.get("r1", "ann")) is None
 
     def test_responses_of_a_caller_are_bounded(self, responses: RecordStore, run: Run) -> None:
-        """The oldest records of a caller are removed, and those of other callers stay."""
+        """If a caller has too many records, only this caller's oldest records are removed."""
         run(responses.put("other", "", "bob", b"{}"))
         data = b'"' + b"x" * 1_900_000 + b'"'
         run(responses.put("r0", "", "ann", data))

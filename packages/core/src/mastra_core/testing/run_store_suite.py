@@ -22,7 +22,7 @@ class RunStoreSuite(
     ScheduleTests,
     ChildTests,
 ):
-    """The base class for tests of a store for durable runs; it needs one fixture.
+    """The base class for tests of a run store; a subclass defines the fixture ``store``.
 
     class TestAcmeRunStore(RunStoreSuite):
         @pytest.fixture

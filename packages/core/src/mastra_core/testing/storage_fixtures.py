@@ -103,7 +103,7 @@ def build_suspended_run(
     :param resource: owner of the run.
     :param thread: id of the thread.
     :param call: id of the call that waits.
-    :param caller: the caller for whom the run is counted.
+    :param caller: the caller whose limits apply to the run.
     :param is_resumed: whether the run was stored before.
     """
     run_input = AgentInput(thread=thread, resource=resource, run_id=id)

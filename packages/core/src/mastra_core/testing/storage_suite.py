@@ -22,7 +22,7 @@ class StorageSuite(
     EncodingTests,
     RandomCallTests,
 ):
-    """The base class for tests of a storage; it needs one fixture.
+    """The base class for tests of a storage; a subclass defines the fixture ``storage``.
 
     class TestAcmeStorage(StorageSuite):
         @pytest.fixture

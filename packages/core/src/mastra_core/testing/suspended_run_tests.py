@@ -18,7 +18,7 @@ __all__ = ("SuspendedRunTests",)
 
 
 class SuspendedRunTests(StorageFixtures):
-    """Test that suspended runs are taken once, and by their owner."""
+    """Test that only the owner of a suspended run can take the run, and only once."""
 
     def test_suspended_runs(self, storage: Storage, run: Run) -> None:
         """A run is stored, read, and taken once."""
@@ -87,7 +87,7 @@ class SuspendedRunTests(StorageFixtures):
     def test_suspended_runs_of_one_caller_leave_room_for_others(
         self, bounded_storage: Storage, run: Run
     ) -> None:
-        """A caller cannot use up the places of other callers."""
+        """Many suspended runs of one caller do not remove the suspended runs of other callers."""
         runs = bounded_storage.suspended_runs
         run(runs.put(build_suspended_run("waits", caller="bob")))
         for number in range(4):

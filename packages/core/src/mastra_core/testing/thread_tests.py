@@ -34,7 +34,7 @@ class ThreadTests(StorageFixtures):
     """Test that threads are stored, changed, listed and deleted."""
 
     def test_storage_protocol(self, storage: Storage) -> None:
-        """The storage and its suspended runs have all members of their protocols."""
+        """The storage and its suspended runs implement their protocols."""
         assert isinstance(storage, Storage)
         assert isinstance(storage.suspended_runs, SuspendedRuns)
 
@@ -135,7 +135,7 @@ class ThreadTests(StorageFixtures):
         assert find_ids(resource="' OR 1=1") == ([], 0)
 
     def test_append_creates_the_thread_and_titles_it_once(self, storage: Storage, run: Run) -> None:
-        """The first title and the latest time are kept."""
+        """A thread keeps the title that was set first, and the latest ``updated_at``."""
         append, get = storage.threads.append, storage.threads.get
         assert not run(append(build_thread(), [build_message()], create=False))
         assert run(get("t1")) is None
@@ -152,7 +152,7 @@ class ThreadTests(StorageFixtures):
         assert list_ids(run(storage.threads.recall("t1", 9)).messages) == ["m1"]
 
     def test_history_is_valid_until_another_write(self, storage: Storage, run: Run) -> None:
-        """A history is dropped by each later change of a message."""
+        """A stored history is deleted when a message of the thread changes later."""
         threads = storage.threads
         history = History(agent="a", data=b"[1]", messages=2)
 

@@ -51,7 +51,7 @@ class WorkingMemoryTests(StorageFixtures):
     def test_notes_belong_to_their_writer_until_the_thread_exists(
         self, storage: Storage, run: Run
     ) -> None:
-        """A run writes notes before its thread is created; no other resource can read them."""
+        """No other resource can read notes that a run writes before its thread is created."""
         threads = storage.threads
 
         def write(thread_id: str, resource: str | None, text: str) -> None:

@@ -2,7 +2,7 @@
 
 PYTHON python_side_child.py DIRECTORY PORT-FILE
 
-The function's own Python runs this file. The file needs only the standard library.
+The function's own Python runs this file. The file imports only the standard library.
 """
 
 import socket

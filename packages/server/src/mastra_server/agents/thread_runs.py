@@ -196,7 +196,7 @@ class ThreadRuns:
             self._running.pop(key, None)
 
     def _remove_lost_runs(self) -> None:
-        """Remove runs whose request the platform has ended, because nothing reports their end."""
+        """Remove runs whose request the platform has ended; these runs do not report their end."""
         for key, runs in list(self._running.items()):
             for run in [each for each in runs if not each.is_running]:
                 self._remove_run(key, run)

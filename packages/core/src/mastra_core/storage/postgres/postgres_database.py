@@ -61,8 +61,8 @@ class PostgresDatabase:
         :param writes: whether a statement changes data.
         :param locks: the locks that the call acquires first, in this order.
         :param is_conditional: whether the transaction is rolled back if the last statement changes
-            no row. The option is necessary because each statement sees what other transactions have
-            committed before the statement.
+            no row. The rollback is necessary because another transaction may commit between two
+            statements, and change whether their condition holds.
         :raises StorageError: when the database cannot be used.
         """
 

@@ -1,7 +1,7 @@
 """The tables of a PostgreSQL database, with the same columns as the tables of SQLite.
 
-Names sort by bytes, as in SQLite. JSON is stored as bytes, because ``jsonb`` accepts no U+0000 and
-changes the order of keys.
+PostgreSQL sorts the names byte by byte, as SQLite does. JSON is stored as bytes, because ``jsonb``
+accepts no U+0000 and changes the order of keys.
 """
 
 from __future__ import annotations

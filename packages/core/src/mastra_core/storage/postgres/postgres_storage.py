@@ -19,7 +19,8 @@ _WEEK = 7 * 24 * 3600
 class PostgresStorage:
     """Stores everything in a PostgreSQL database, which servers on several machines share.
 
-    The storage needs the extra ``mastra-core[postgres]``, which the first use imports.
+    The storage needs the extra ``mastra-core[postgres]``, whose packages are imported at the first
+    use.
 
     :param url: ``postgresql://user:password@host:5432/name``, with options of libpq in its query.
     :param max_connections: maximum number of connections that each event loop of this process may

@@ -1,8 +1,8 @@
 """Convert the statements and texts of a storage to the form that PostgreSQL expects.
 
 The statements are in SQL that SQLite and PostgreSQL both understand, except for the expressions
-that this module replaces. PostgreSQL stores no U+0000 in a text. Therefore, U+0000 is written as
-U+F8FF and ``0``, and U+F8FF is written as U+F8FF and ``1``.
+that this module replaces. PostgreSQL stores no U+0000 in a text, so this module escapes the
+character: U+0000 becomes U+F8FF and ``0``, and U+F8FF itself becomes U+F8FF and ``1``.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class ChildTests(RunStoreFixtures):
         assert run(store.read_states([parent.id]))[parent.id].answers == 1
 
     def test_restart_finds_the_child_of_a_later_attempt(self, store: RunStore, run: Run) -> None:
-        """A restarted parent finds its unfinished child; a rewound parent releases its children."""
+        """A restarted run finds its unfinished child run; a rewound run loses its child runs."""
         parent = begin_run(store, run)
 
         def start(run_id: str, key: str) -> Any:
@@ -70,7 +70,7 @@ class ChildTests(RunStoreFixtures):
         assert start("c4", "c!1") == ("started", "c4")
 
     def test_cancellation_reaches_children(self, store: RunStore, run: Run) -> None:
-        """The children of a canceled run end; a canceled child answers its parent."""
+        """Canceling a run ends its child runs; canceling a child run resumes its waiting parent."""
         parent = begin_run(store, run)
         for number in (1, 2):
             new, wait = build_run(f"c{number}"), (f"c{number}!1", number == 1)

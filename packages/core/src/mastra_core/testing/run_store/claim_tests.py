@@ -21,10 +21,10 @@ __all__ = ("ClaimTests",)
 
 
 class ClaimTests(RunStoreFixtures):
-    """The claims of processes on runs that are due, or whose process has died."""
+    """Test that processes claim due runs, and the runs of dead processes."""
 
     def test_due_runs_are_claimed_once(self, store: RunStore, run: Run) -> None:
-        """A process gets the runs that are due and that have one of its fingerprints."""
+        """A process claims a due run only if it knows the fingerprint of the run."""
         row, member = begin_run(store, run), build_member("two")
         run(store.commit(row.id, "one", 1, 0, Batch(releases=True, due_in=3_600_000)))
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
@@ -43,7 +43,7 @@ class ClaimTests(RunStoreFixtures):
         assert run(store.claim(member, {"f1": "w"}, 10, orphans=False)) == []
 
     def test_waiting_runs_are_claimed_in_order(self, store: RunStore, run: Run) -> None:
-        """Priority counts as minutes of waiting; runs of equal priority are claimed in order."""
+        """A greater priority counts like a longer wait; otherwise runs are claimed in order."""
         for number, priority in enumerate((0, 0, 2, None)):
             created = run(store.create(build_run(f"r{number}"), 10))
             run(store.begin(created, "", EVENT, "{}", priority=priority, fingerprint="f1"))
@@ -84,7 +84,7 @@ class ClaimTests(RunStoreFixtures):
         assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
 
     def test_one_run_is_released(self, store: RunStore, run: Run) -> None:
-        """A process gives up only the attempt that it holds."""
+        """A process can release a run only with the number of the attempt that it holds."""
         row, other = begin_run(store, run), begin_run(store, run, "r2")
         assert run(store.list_held("one")) == {row.id: 1, other.id: 1}
         for member, attempt in (("one", 2), ("two", 1), ("one", 1)):
@@ -94,7 +94,7 @@ class ClaimTests(RunStoreFixtures):
         assert (claimed.id, claimed.attempt) == (row.id, 2)
 
     def test_runs_of_dead_processes_are_claimed(self, store: RunStore, run: Run) -> None:
-        """The lease of a process decides whether another process takes its runs over."""
+        """A process takes over the runs of another process whose lease has ended."""
         row, member = begin_run(store, run), build_member("one")
         run(store.beat(member, 60))
         survivor = build_member("two")
@@ -110,7 +110,7 @@ class ClaimTests(RunStoreFixtures):
         assert len(run(store.claim(member, {"f1": "w"}, 10, orphans=True))) == 1
 
     def test_stop_may_count_as_takeover(self, store: RunStore, run: Run) -> None:
-        """A run that makes process after process stop is recognised by its number of takeovers."""
+        """If a run makes one process after another stop, its number of takeovers grows."""
         begin_run(store, run)
         member = build_member("two")
         for counts, expected in ((True, 1), (False, 1), (True, 2)):

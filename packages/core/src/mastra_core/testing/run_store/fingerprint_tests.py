@@ -19,7 +19,7 @@ __all__ = ("FingerprintTests",)
 
 
 class FingerprintTests(RunStoreFixtures):
-    """The descriptions of workflows, and the runs of descriptions without a process."""
+    """Test the stored descriptions of workflows, and runs whose workflow no process knows."""
 
     def test_descriptions_are_stored_once(self, store: RunStore, run: Run) -> None:
         """A stored description is not replaced; descriptions are listed from newest to oldest."""
@@ -33,7 +33,7 @@ class FingerprintTests(RunStoreFixtures):
         assert not run(store.list_workflows("other"))
 
     def test_runs_without_a_process_are_parked(self, store: RunStore, run: Run) -> None:
-        """A run waits for a process with its fingerprint, even if its own process has died."""
+        """A run waits for a process that knows its fingerprint, even if its own process died."""
         member, other = build_member("one", "f1"), build_member("two", "f2")
         rows = [begin_run(store, run, f"r{number}") for number in range(3)]
         run(store.beat(member, 60))

@@ -10,10 +10,10 @@ __all__ = ("JournalTests",)
 
 
 class JournalTests(RunStoreFixtures):
-    """The outcomes, events, sleeps and answers of a run."""
+    """Test that the outcomes, events, sleeps and answers of a run are stored."""
 
     def test_commit_stores_everything(self, store: RunStore, run: Run) -> None:
-        """Outcomes, events and ends of sleeps are read as they were stored."""
+        """Outcomes, events and the end times of sleeps are read as they were stored."""
         row = begin_run(store, run)
         batch = Batch(
             outcomes=[("b#1", '"ü\\u0000"'), ("a#1", "2")],
@@ -75,7 +75,7 @@ class JournalTests(RunStoreFixtures):
         assert (answered.holder, answered.attempt) == ("two", 2)
 
     def test_rewound_run_forgets_outcomes(self, store: RunStore, run: Run) -> None:
-        """A second execution keeps outcomes in ``keep``, and may repeat the events in ``drop``."""
+        """A second execution keeps outcomes in ``keep``, and may emit events in ``drop`` again."""
         row = begin_run(store, run)
         batch = Batch(
             outcomes=[("a#1", "1"), ("b#1", "2")], events=[("a:ended", EVENT), ("b:ended", EVENT)]
@@ -88,7 +88,7 @@ class JournalTests(RunStoreFixtures):
         assert (again.attempt, again.sequence) == (2, 4)
 
     def test_run_forgets_its_whole_journal(self, store: RunStore, run: Run) -> None:
-        """The run also forgets an answer that has arrived after the caller read the run."""
+        """The run forgets even an answer that arrived after the caller had read the run."""
         row = begin_run(store, run)
         events = [("a:started", EVENT)]
         batch = Batch(outcomes=[("a#1", "1")], events=events, wakes=[("b~", 2.5)])

@@ -22,7 +22,7 @@ __all__ = ("RunLifecycleTests",)
 
 
 class RunLifecycleTests(RunStoreFixtures):
-    """The life of a run in the store."""
+    """Test that runs are created, executed, canceled and deleted."""
 
     def test_run_is_created_once(self, store: RunStore, run: Run) -> None:
         """The id of a run is unique for its creator."""
@@ -63,7 +63,7 @@ class RunLifecycleTests(RunStoreFixtures):
         assert run(store.read(row.id))[0].status == "canceled"
 
     def test_only_a_pending_run_is_discarded(self, store: RunStore, run: Run) -> None:
-        """A caller whose input is invalid does not delete a run that others have started."""
+        """After an invalid input, only a run that nobody has started is deleted."""
         row, created = begin_run(store, run), run(store.create(build_run("r2"), 10))
         for each in (row, created):
             run(store.delete(each.id, only_pending=True))

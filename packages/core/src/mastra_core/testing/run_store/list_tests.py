@@ -22,10 +22,10 @@ __all__ = ("ListTests",)
 
 
 class ListTests(RunStoreFixtures):
-    """Lists and counts of selected runs."""
+    """Test that queries list and count runs."""
 
     def test_runs_are_selected(self, store: RunStore, run: Run) -> None:
-        """Lists and counts have the same selection, and lists have pages."""
+        """A query selects the same runs for a list and for a count, and pages divide the list."""
         for number in range(4):
             owner = "ann" if number % 2 else "bob"
             new = build_run(f"r{number}", resource_id=owner)
@@ -81,7 +81,7 @@ class ListTests(RunStoreFixtures):
         assert run(store.count("w", query)) == {"pending": 4, "canceled": 3}, "of all pages"
 
     def test_lists_read_the_ends_of_runs(self, store: RunStore, run: Run) -> None:
-        """A list can read only the first and last events, and sort runs by their last change."""
+        """A query can read only the first and last events, and sort runs by their last change."""
         for number in range(3):
             new = build_run(f"r{number}")
             new = msgspec.structs.replace(new, thread=f"t{number % 2}", created_at=number)
@@ -106,7 +106,7 @@ class ListTests(RunStoreFixtures):
         assert read(updated_since=2**52) == []
 
     def test_lists_read_the_outer_steps_of_finished_runs(self, store: RunStore, run: Run) -> None:
-        """A list may leave out inner steps, items or all steps of finished runs, never writes."""
+        """A list may omit the inner or all steps of finished runs, but no written value."""
         outer = [("each:started", '"outer start"'), ("each:ended", '"outer end"')]
         inner = [("each[0]:started", '"item"'), ("each#1.s:started", '"inner"')]
         write = [("each:wrote1.1", '{"type":"step-wrote","step":"each","chunk":1}')]

@@ -50,7 +50,7 @@ class ScheduleTests(RunStoreFixtures):
         assert (changed.next_at, changed.last_at, changed.last_run) == (6000, 5000, "sched_5000")
 
     def test_schedule_is_changed(self, store: RunStore, run: Run) -> None:
-        """Registering a paused schedule keeps the pause; a new expression sets the next start."""
+        """A schedule that is registered again stays paused; a new expression moves its start."""
         row = build_schedule()
         run(store.register_schedule(row))
         run(store.set_schedule_status("wf_w", "paused", 5000))

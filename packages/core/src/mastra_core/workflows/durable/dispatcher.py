@@ -71,7 +71,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookTimes(msgspec.Struct):
-    """The times of the next queries that run rarely, by the monotonic clock.
+    """When to repeat expensive queries, as values of ``time.monotonic()``.
 
     :param next_orphans: the time of the next search for the runs of dead processes.
     :param next_purge: the time of the next search for old runs.
@@ -88,8 +88,8 @@ class Dispatcher:
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
     :param runs: the handles of runs that callers still use, by key.
-    :param looks: the times of the next rare searches of the store; by default not shared with other
-        dispatchers.
+    :param looks: when to repeat the expensive searches of the store; by default not shared with
+        other dispatchers.
     """
 
     def __init__(
@@ -125,14 +125,14 @@ class Dispatcher:
         self._role = get_background_role() if self._freezes else ""
 
     def look_soon(self) -> None:
-        """Check the store soon, because a run waits there."""
+        """Check the store soon; called when a run waits in the store."""
         if not self._settings.max_concurrency:
             return
         self._kicked.set()
         self._claim_before_freeze()
 
     def _claim_before_freeze(self) -> None:
-        """Claim runs before the current response is complete, if the process freezes afterwards."""
+        """Claim runs before the response ends, on platforms that freeze the process after it."""
         if (deferral := get_deferral()) is not None:
             deferral.has_runs = True
         elif self._freezes and not self._is_closing:
@@ -157,7 +157,7 @@ class Dispatcher:
                 yield self.member.id
 
     async def _prepare_lease(self) -> None:
-        """Begin the lease of the process, before the process holds a run."""
+        """Begin the lease of the process; called before the process holds a run."""
         if self._freezes:
             await self._renew_frozen_lease()
 
@@ -178,7 +178,7 @@ class Dispatcher:
         return run
 
     def _follow(self) -> None:
-        """Do nothing, because the next look at the store includes each run that is watched."""
+        """Do nothing, because this dispatcher reads all watched runs from the store regularly."""
 
     async def announce(self) -> None:
         """Notify other processes of the workflows that this process executes.

@@ -40,7 +40,7 @@ class DispatcherProvider:
 
     @property
     def present(self) -> Dispatcher | None:
-        """The dispatcher of the event loop that used the store first; ``None`` if none is open."""
+        """The dispatcher that was opened first; ``None`` if no dispatcher is open."""
         return next(iter(self._dispatchers.values()), None)
 
     async def get(self) -> Dispatcher:
@@ -77,7 +77,7 @@ class DispatcherProvider:
         return dispatcher
 
     async def close(self) -> None:
-        """Close the store and the dispatchers of event loops, but no dispatcher of a request."""
+        """Close the store and the dispatchers of event loops; those of requests stay open."""
         dispatchers, self._dispatchers = [*self._dispatchers.values()], {}
         for dispatcher in dispatchers:
             await dispatcher.close()

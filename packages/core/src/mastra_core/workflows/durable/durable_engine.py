@@ -83,16 +83,18 @@ class DurableEngine:
     :param max_concurrency: the maximum number of runs that this process executes at a time. Further
         runs wait in the database until a process is free.
     :param lease: the seconds after which a process that does not report counts as dead. Other
-        processes then continue its runs. On Cloudflare Workers, each request counts as a process.
-    :param max_events: the maximum number of events of one run. An endless loop fails there.
-    :param max_takeovers: how many processes in sequence may die while they execute a run and
-        record no outcome. If one more dies, the run fails.
+        processes continue the runs of a dead process. On Cloudflare Workers, each request counts as
+        a process.
+    :param max_events: the maximum number of events of one run. A run with an endless loop fails
+        when it reaches ``max_events``.
+    :param max_takeovers: how many processes in sequence may die while they execute a run and record
+        no outcome; the death of one more process makes the run fail.
     :param park_after: if a run sleeps for more seconds than this, the process removes the run from
         its memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
-    :param context_keys: the keys of the request context that are stored; all by default. Only JSON
-        values are stored.
+    :param context_keys: the keys of the request context that are stored; all by default. Values
+        that JSON cannot contain are never stored.
     :raises ConfigError: for an invalid URL or number.
     """
 
@@ -159,7 +161,7 @@ class DurableEngine:
     def load(self) -> RunLoad | None:
         """The number of runs that wait for a process, as measured a few seconds ago.
 
-        The value is ``None`` if nothing is measured, because nothing runs between requests.
+        The value is ``None`` on platforms that run no code between requests.
         """
         if is_request_scoped() or freezes_between_requests():
             return None
@@ -177,7 +179,7 @@ class DurableEngine:
         return RunManager(self._store, self._context_keys, self._workflows.fingerprints)
 
     async def look_soon(self) -> None:
-        """Look for runs that are due, because another part of the application has changed runs."""
+        """Look for due runs; called after another part of the application has changed runs."""
         (await self._dispatchers.get()).look_soon()
 
     async def open(self, workflows: Iterable[Workflow]) -> None:
@@ -219,8 +221,8 @@ class DurableEngine:
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the creator has a run of the
-            workflow with this id, that run is returned.
+        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
+            with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
         :param caller: the caller that creates the run; empty for the application itself.
         :param thread: the thread of an agent's run.
@@ -269,8 +271,7 @@ class DurableEngine:
         :param state: the initial shared state.
         :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
         :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
-            process, a run with the priority 5 overtakes runs with the priority 0 that have waited
-            up to 5 minutes longer.
+            process, each point of priority counts as a further minute of waiting.
         :raises InvalidInput: when the input or the state does not fit its type, or the priority is
             out of its range. The run is removed.
         :raises Conflict: when the run was started before.
@@ -310,8 +311,8 @@ class DurableEngine:
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param context: the new request context; the previous one by default.
         :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
-        :raises Conflict: when the run, or the step, is not suspended. Of several callers that
-            resume the same step, one succeeds.
+        :raises Conflict: when the run, or the step, is not suspended. If several callers resume the
+            same step, only one of them succeeds.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
         :raises StorageError: when the database cannot be used.
@@ -370,7 +371,7 @@ class DurableEngine:
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run that this process has not executed yet, or leave it to others."""
+        """Execute a resumed run in this process, or leave it to other processes."""
         is_own = row.holder == dispatcher.member.id
         if is_own and row.fingerprint in self._workflows.fingerprints:
             dispatcher.execute(run, row, build_context(row.context, context))
@@ -468,7 +469,7 @@ class DurableEngine:
         :param workflow: the workflow.
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, a run whose creator is not confined is preferred.
+            this id, the method prefers a run whose creator is not confined to a resource.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         :raises StorageError: when the database cannot be used.
@@ -532,8 +533,8 @@ class DurableEngine:
     async def continue_runs(self) -> None:
         """Execute the runs that are due or whose process died, until each has ended or waits.
 
-        A process that lives between requests executes such runs by itself. On other platforms, each
-        request for workflows executes such runs, and a cron trigger may call this method.
+        A process that lives between requests executes due runs by itself. On other platforms, each
+        request for workflows executes due runs, and a cron trigger can call this method.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -599,7 +600,7 @@ async def _load(run: DurableRun, row: RunRow) -> DurableRun:
 
 
 def _refuse_on_d1(workflow: Workflow) -> None:
-    """Refuse schedules and child runs, whose transactions depend on rows that they have read."""
+    """Refuse schedules and child runs, because D1 has no interactive transactions."""
     if workflow.schedules:
         raise ConfigError(
             f"The workflow {workflow.id!r} has a schedule, but durable schedules do not work on "

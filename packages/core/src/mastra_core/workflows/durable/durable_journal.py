@@ -1,4 +1,4 @@
-"""Replay the journal of a run in one execution, and wait, sleep and rest in it."""
+"""The journal of one execution of a durable run, in which the run waits and sleeps."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _OUTCOME = msgspec.json.Decoder(Outcome)
 class DurableJournal:
     """Replays the stored outcomes, and stores new outcomes and events in batches.
 
-    Before a call of a user's function, everything that the call depends on is stored. Events are
-    stored a moment later, together with those that follow.
+    Before the engine calls a user's function, the journal stores all data that the call depends on.
+    Events are stored in batches, a moment after they were recorded.
 
     :param run_id: the id of the run.
     :param data: the stored journal.
     :param commit: stores a batch and its events; returns ``False`` if the store has more answers
         than this execution has read. The function raises ``CancelledError`` if the process no
         longer holds the run.
-    :param read_journal: reads the journal again.
-    :param stop: called when the run was released, so that its steps can be stopped.
+    :param read_journal: reads the stored journal.
+    :param stop: stops the steps of the run; called after this process has released the run.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
-    :param park_after: a run that sleeps for more seconds than this is released.
+    :param park_after: if a run sleeps for more seconds than this, the process releases it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class DurableJournal:
 
     @property
     def parts(self) -> DurableJournal:
-        """The journal for the parts of steps."""
+        """The journal that records parts of steps, such as the model calls of an agent."""
         return self
 
     def find(self, key: str) -> Outcome | None:
@@ -101,7 +101,7 @@ class DurableJournal:
         return key in self._data.emitted
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store all recorded outcomes, before a function of the user is called.
+        """Store all recorded outcomes, so that the user code called next can rely on them.
 
         :param events: whether to also store the events so far.
         """
@@ -110,7 +110,7 @@ class DurableJournal:
         self._require_open()
 
     def record(self, key: str, outcome: Outcome) -> None:
-        """Record an outcome; it is stored together with the events before it.
+        """Record an outcome, which is stored in one transaction with the events before it.
 
         :param key: the key of the call.
         :param outcome: the outcome.
@@ -140,8 +140,8 @@ class DurableJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. If the method is called again with the
-            same key, also in another process, the first time applies.
+        :param until: the time in seconds since the epoch. A later call with the same key, even in
+            another process, keeps the time of the first call.
         """
         if key not in self._data.wakes and not self.closed:
             self._data.wakes[key] = until
@@ -154,7 +154,7 @@ class DurableJournal:
             del self._sleeping[key]
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event, once for each key.
+        """Record an event, unless an event with the same key exists.
 
         :param key: the key of the event.
         :param event: the event.
@@ -199,7 +199,7 @@ class DurableJournal:
         await self._wake(new)
 
     async def store_answers(self, keys: Sequence[str], data: str, answer_count: int) -> None:
-        """Continue the steps whose waits this process has resumed.
+        """Continue the steps that this process has resumed.
 
         :param keys: the keys of the waits.
         :param data: the JSON of the data that resumes the waits.
@@ -262,7 +262,7 @@ class DurableJournal:
             await self.add_answers()
 
     async def _try_park(self, events: list[RunEvent]) -> bool:
-        """Release the run, unless there is a resumed wait that this execution has not read."""
+        """Release the run, unless the store has answers that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)
         batch.events = [("", encode(event)) for event in events]
@@ -277,4 +277,4 @@ class DurableJournal:
 
 
 def _do_nothing() -> None:
-    """Do nothing, as the callback of a closed journal."""
+    """Do nothing; replaces the callback of a closed journal."""

@@ -31,8 +31,8 @@ class DurableRun:
     :param store: the store.
     :param on_watch: called when somebody begins to wait for events.
 
-    ``is_executed`` says whether this process executes the run. ``trace`` holds the ids of the span
-    of this execution.
+    ``is_executed`` says whether this process executes the run. ``trace`` holds the span ids of the
+    execution in this process.
     """
 
     __slots__ = (
@@ -128,7 +128,7 @@ class DurableRun:
     def fail(self, error: Exception) -> None:
         """Raise an error in all calls that wait for the run.
 
-        :param error: the error, such as one that prevents reading the changes of the run.
+        :param error: the error, such as a failure to read the changes of the run.
         """
         self._failure = error
         self._notify()

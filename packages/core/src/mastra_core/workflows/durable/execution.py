@@ -57,7 +57,7 @@ class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     :param max_events: the maximum number of events of a run.
     :param max_takeovers: how many processes in sequence may die while they execute a run and
         record no outcome.
-    :param park_after: a run that sleeps for more seconds than this is released.
+    :param park_after: if a run sleeps for more seconds than this, the process releases it.
     :param max_unfinished: the maximum number of unfinished runs of each caller.
     """
 
@@ -131,12 +131,12 @@ class Execution:
             self._journal.close()
 
     async def add_answers(self) -> None:
-        """Continue the steps whose waits another process has resumed."""
+        """Continue the steps that another process has resumed."""
         if self._journal is not None and not self._journal.closed:
             await self._journal.add_answers()
 
     async def store_answers(self, keys: Sequence[str], data: str, answer_count: int) -> None:
-        """Continue the steps whose waits this process has resumed.
+        """Continue the steps that this process has resumed.
 
         :param keys: the keys of the waits.
         :param data: the JSON of the data that resumes the waits.
@@ -252,7 +252,7 @@ class Execution:
         return await self._retry(lambda: self._store.read_journal(self.row.id))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call the store again until the database works; the store refuses a batch that is late."""
+        """Retry a call until the database works; the store refuses a batch that comes too late."""
         delay = _MIN_DELAY
         while True:
             try:

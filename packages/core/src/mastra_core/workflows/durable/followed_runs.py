@@ -16,7 +16,7 @@ __all__ = ("FollowedRuns",)
 
 
 class FollowedRuns:
-    """The runs that this process executes, or whose events somebody reads here.
+    """The runs that this process executes, or whose events a caller in this process reads.
 
     :param store: the store.
     :param runs: the handles of runs that callers still use, by key.
@@ -33,23 +33,23 @@ class FollowedRuns:
         self._executed: WeakSet[DurableRun] = WeakSet()  # also the runs that are parked now
 
     def mark_executed(self, run: DurableRun) -> None:
-        """Record that this process has executed a run, until nobody uses the run any more.
+        """Remember that this process has executed a run, as long as the run's handle is in use.
 
         :param run: the run.
         """
         self._executed.add(run)
 
     def has_watched_parked_run(self) -> bool:
-        """Return whether a client waits for a run that was executed here until it was parked."""
+        """Return whether a client waits for a run that this process has executed and parked."""
         return any(run.is_watched and not run.is_executed for run in [*self._executed])
 
     def list(self) -> dict[int, DurableRun]:
-        """Return the followed runs, by key."""
+        """Return the runs that this process executes, or whose events a caller reads, by key."""
         runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def refresh(self) -> None:
-        """Read the changes of all followed runs.
+        """Read the changes of the runs in ``list()``.
 
         :raises StorageError: when the database cannot be used.
         """
@@ -79,7 +79,7 @@ class FollowedRuns:
 
 
 async def _update_execution(execution: Execution, state: RunState | None) -> None:
-    """Stop an execution that no longer holds its run, or else read the answers to its waits."""
+    """Stop an execution that has lost its run, or read the new answers to its waits."""
     fence = (execution.row.holder, execution.row.attempt)
     if state is None or (state.holder, state.attempt) != fence:
         execution.abandon()

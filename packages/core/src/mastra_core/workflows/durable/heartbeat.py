@@ -80,8 +80,7 @@ class Heartbeat:
 def identify_machine() -> str:
     """Return an id of the machine's boot and process namespace; empty if the system has none.
 
-    Two containers on one machine number their processes separately, and therefore have different
-    ids.
+    Containers on one machine have different ids, because process ids repeat among containers.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -93,7 +92,7 @@ def identify_machine() -> str:
 def find_dead_members(members: Iterable[Member], machine: str) -> list[Member]:
     """Return the members of this machine whose processes no longer exist.
 
-    The runs of such a process can be taken over before its lease ends.
+    Another process can take over the runs of a dead process before the dead process's lease ends.
 
     :param members: the processes that have reported.
     :param machine: the id of this machine.

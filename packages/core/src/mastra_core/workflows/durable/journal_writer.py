@@ -26,7 +26,7 @@ Commit = Callable[[Batch, list[RunEvent]], Awaitable[bool]]
 
 
 class JournalWriter:
-    """Collects outcomes, events and wakes, and stores those of a moment together.
+    """Collects outcomes, events and wakes for a moment, and stores them in one batch.
 
     :param run_id: the id of the run.
     :param commit: stores a batch and its events.
@@ -45,7 +45,7 @@ class JournalWriter:
         self._timer: asyncio.TimerHandle | None = None
 
     def add_outcome(self, key: str, outcome: Outcome) -> None:
-        """Add an outcome; it is stored together with the events before it.
+        """Add an outcome, which is stored in one transaction with the events before it.
 
         :param key: the key of the call.
         :param outcome: the outcome.
@@ -73,9 +73,9 @@ class JournalWriter:
         self._schedule_flush()
 
     async def finish(self, event: RunFinished | RunPaused) -> None:
-        """Store everything, and as the last event the end of the execution.
+        """Store everything that is not stored yet, followed by the last event of the execution.
 
-        :param event: the last event; the process no longer holds the run after it.
+        :param event: the last event; afterwards, this process no longer holds the run.
         """
         self._free_events += 1  # the end is always recorded
         self._append_event("", event)
@@ -85,7 +85,7 @@ class JournalWriter:
     def has_unstored(self, *, events: bool) -> bool:
         """Return whether there are outcomes that are not stored yet.
 
-        :param events: whether events count as well.
+        :param events: whether to check events in addition to outcomes.
         """
         batch = self._batch
         return bool(batch.outcomes) or self._flushing is not None or (events and bool(batch.events))
@@ -100,7 +100,7 @@ class JournalWriter:
             raise self._failure
 
     async def commit(self, batch: Batch, events: list[RunEvent]) -> bool:
-        """Store a batch that only the caller fills, after the batch that is stored now.
+        """Store a batch that the caller has filled, after the batch that is being stored.
 
         :param batch: the batch.
         :param events: the events of the batch.
@@ -110,7 +110,7 @@ class JournalWriter:
             return await self._commit(batch, events)
 
     def close(self) -> None:
-        """Store nothing more by itself."""
+        """Cancel the timer after which recorded outcomes and events are stored."""
         if self._timer is not None:
             self._timer.cancel()
 

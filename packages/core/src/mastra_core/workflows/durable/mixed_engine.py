@@ -176,7 +176,7 @@ class MixedEngine(Engine):
         await self.durable.continue_runs()
 
     async def has_waiting_runs(self) -> bool:
-        """Return whether a durable run waits that this process could execute."""
+        """Return whether this process could execute a durable run that waits."""
         return await self.durable.has_waiting_runs()
 
     async def close(self) -> None:

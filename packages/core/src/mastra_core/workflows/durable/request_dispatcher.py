@@ -36,7 +36,7 @@ _MAX_FAILED_LOOKS = 5  # failed looks in sequence, after which the request gives
 
 
 class RequestDispatcher(Dispatcher):
-    """Executes runs until each has ended or waits; follows the runs whose events somebody reads.
+    """Executes runs until each has ended or waits, and reads the events of other runs for callers.
 
     Each request counts as a process, because another request can neither wake nor stop its tasks.
     When a dispatcher first looks at the store, it takes over due runs, and runs whose request was
@@ -45,8 +45,8 @@ class RequestDispatcher(Dispatcher):
     :param store: the store.
     :param settings: the settings.
     :param workflows: the workflows that this process knows.
-    :param looks: the times of the next rare searches of the store, which all requests of the
-        process share.
+    :param looks: when to repeat the expensive searches of the store; shared by all requests of the
+        process.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class RequestDispatcher(Dispatcher):
         return self.loop is asyncio.get_running_loop()
 
     async def _prepare_lease(self) -> None:
-        """Begin the lease of this request, before the request holds a run."""
+        """Begin the lease of this request; called before the request holds a run."""
         if time.monotonic() >= self._next_report:
             await self._report()
 
@@ -89,7 +89,7 @@ class RequestDispatcher(Dispatcher):
         self.wake()
 
     def wake(self) -> None:
-        """Look at the store now, and again while this request executes or watches a run."""
+        """Query the store now, and repeatedly while this request executes or watches a run."""
         self._kicked.set()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="durable runs")
@@ -103,7 +103,7 @@ class RequestDispatcher(Dispatcher):
             await asyncio.wait([self._task])
 
     def look_soon(self) -> None:
-        """Look at the store now, because a run waits there."""
+        """Check the store now; called when a run waits in the store."""
         self.wake()
 
     def _follow(self) -> None:

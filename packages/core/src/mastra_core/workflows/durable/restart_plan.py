@@ -59,12 +59,12 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
 
 
 def _list_refused_answers(outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the waits whose data the step has refused; the step waits again."""
+    """Return the keys of the waits whose data was invalid, so that their steps wait again."""
     refused = [key.rpartition("#") for key, each in outcomes.items() if each.refused]
     return {f"{address}!{int(n) - 1}" for address, _, n in refused}
 
 
 def _select_parts(data: JournalData, outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the event keys of the step calls whose finished parts are kept."""
+    """Return the keys of the emitted events that belong to step calls with kept parts."""
     owners = {get_part_owner(key) for key in outcomes} - {""}
     return {key for key in data.emitted if get_part_owner(key) in owners}

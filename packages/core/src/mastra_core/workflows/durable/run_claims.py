@@ -1,4 +1,4 @@
-"""Claim runs that wait in the store, for the free places of this process."""
+"""Claim waiting runs from the store, up to the maximum that this process executes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ("RunClaims",)
 
 
 class RunClaims:
-    """Counts the places for runs in this process, and claims runs for the free places.
+    """Limits how many runs this process executes at a time, and claims runs up to this limit.
 
     :param store: the store.
     :param workflows: the workflows that this process knows.
     :param executions: the executions of this process, by the key of their run.
     :param max_concurrency: the maximum number of runs that the process executes at a time.
-    :param max_claimed: the number of executions at which no further run is claimed; by default
-        ``max_concurrency``.
-    :param on_claim: awaited before a claim, when a run to claim was found.
+    :param max_claimed: the process claims runs only while it executes fewer runs than this; by
+        default ``max_concurrency``.
+    :param on_claim: awaited before the process claims a run that it has found.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class RunClaims:
             self._reserved -= count
 
     def must_wait(self, workflow: Workflow, fingerprint: str) -> bool:
-        """Return whether a run, whose place is reserved, must wait in the queue.
+        """Return whether a run with a reserved place must wait in the queue.
 
-        A run must wait in each of these cases: the process has no workflow with the run's
-        fingerprint, the process executes as many runs as it may, other runs wait already, the
-        workflow has a maximum of concurrent runs, or the request leaves its runs to the background
-        function.
+        A run must wait if the process has no workflow with the run's fingerprint or already
+        executes the maximum number of runs. A run also must wait if other runs wait already, if its
+        workflow has a maximum of concurrent runs, or if a background function executes the runs of
+        requests.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.
@@ -80,14 +80,14 @@ class RunClaims:
         return self._has_backlog or is_limited or get_deferral() is not None
 
     def forget_backlog(self) -> None:
-        """Let further runs start at once, although other runs wait."""
+        """Allow new runs to start without a wait in the queue."""
         self._has_backlog = False
 
     async def has_claimable(self, member: Member, *, orphans: bool) -> bool:
         """Return whether the process could execute a run that is in the store.
 
         :param member: this process.
-        :param orphans: whether to look for the runs of dead processes, or else for due runs.
+        :param orphans: ``True`` to look for runs of dead processes, ``False`` to look for due runs.
         :raises StorageError: when the database cannot be used.
         """
         ids = self._list_ids()
@@ -96,10 +96,10 @@ class RunClaims:
         )
 
     async def claim(self, member: Member, *, orphans: bool) -> list[RunRow]:
-        """Claim runs for the free places, and return them.
+        """Claim as many runs as this process may still execute, and return them.
 
         :param member: this process.
-        :param orphans: whether to claim the runs of dead processes, or else due runs.
+        :param orphans: ``True`` to claim runs of dead processes, ``False`` to claim due runs.
         :raises StorageError: when the database cannot be used.
         """
         # A second claim would find no free place, and miss a run that must wait for the first one.
@@ -128,13 +128,13 @@ class RunClaims:
     async def release_lost_runs(self, member: Member, age: float) -> None:
         """Release runs that this process holds but does not execute.
 
-        Such a run exists if the store has committed the start of the run, but the response of the
-        database was lost or the caller was cancelled. A run whose start is not complete yet looks
-        the same for a moment, so a run is released only if a second look finds it some time after
-        the first one.
+        A run is held but not executed if the store has committed its start, but the response of the
+        database was lost or the caller was cancelled. A run that is just being started is also held
+        but not executed, so this method releases only runs that an earlier call, at least ``age``
+        seconds before, has found as well.
 
         :param member: this process.
-        :param age: the seconds between the two looks.
+        :param age: the minimum number of seconds between the two calls that find the run.
         :raises StorageError: when the database cannot be used.
         """
         attempts = await self._store.list_held(member.id)

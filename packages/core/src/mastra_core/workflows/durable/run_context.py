@@ -1,4 +1,4 @@
-"""Convert the request context of a run for the database, and for an execution."""
+"""Encode the request context of a run for the database, and restore it for an execution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def encode_context(
 
 
 def build_context(text: str, context: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the caller's context for an execution, or the stored one if the caller's is empty.
+    """Return the caller's context, or the stored context if the caller's context is empty.
 
     :param text: the JSON of the stored context.
     :param context: the request context of the caller.
@@ -40,9 +40,9 @@ def build_context(text: str, context: Mapping[str, Any] | None) -> dict[str, Any
 
 
 def replace_context(present: dict[str, Any], context: Mapping[str, Any] | None) -> None:
-    """Replace the context in place, because the steps hold the same mapping.
+    """Replace the request context in place, because the steps hold a reference to the mapping.
 
-    :param present: the context of the execution.
+    :param present: the mapping that the running steps use.
     :param context: the new context; if it is empty, the present one stays.
     """
     if context:

@@ -45,7 +45,7 @@ class RunManager:
     :param context_keys: the keys of a request context that are stored; all keys by default.
     :param workflows: the workflows that this process knows, by fingerprint.
 
-    ``mover`` moves runs to another description of their workflow.
+    ``mover`` lets runs continue with a changed version of their workflow.
     """
 
     def __init__(
@@ -91,12 +91,14 @@ class RunManager:
         """Return the run with an id.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run; any by default. A run that the owner itself has
-            created is preferred, and then a run whose creator is not confined.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: the owner of the run; any by default. If several runs match, the method
+            prefers a run that the owner has created, and then a run whose creator is not confined
+            to a resource.
         :raises NotFound: when there is no such run.
-        :raises InvalidInput: when several workflows have such a run.
-        :raises Conflict: when several owners have such a run.
+        :raises InvalidInput: when several workflows have a run with this id.
+        :raises Conflict: when several owners have a run with this id.
         """
         found = await self.list(
             workflow, RunQuery(run_id=run_id, resource_id=resource, limit=_MAX_NAMED)
@@ -119,7 +121,7 @@ class RunManager:
         return found[0]
 
     async def find_parent(self, run: StoredRun) -> RunRow | None:
-        """Return the parent run, which has started ``run``; ``None`` if none is stored.
+        """Return the run that has started ``run``; ``None`` if the store has no such run.
 
         :param run: the run.
         """
@@ -127,7 +129,7 @@ class RunManager:
         return None if found is None else found[0]
 
     async def list_children(self, run: StoredRun) -> Sequence[tuple[str, str, str]]:
-        """Return the workflow, the id and the status of each child run, which ``run`` has started.
+        """Return the workflow, the id and the status of each child run of ``run``.
 
         :param run: the run.
         """
@@ -150,7 +152,9 @@ class RunManager:
         step: str = "",
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume a suspended step. The step checks the data if the workflow is unknown here.
+        """Resume a suspended step.
+
+        If this process does not know the workflow, the step checks the data.
 
         :param run: the run.
         :param data: the data that resumes the step, as JSON builtins.

@@ -63,8 +63,9 @@ class RunOperations:
         """Return a run, its steps, the runs that it has started, and whether it is parked.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         """
         run = await self._find(run_id, workflow, resource)
@@ -94,8 +95,9 @@ class RunOperations:
         """Cancel a run, and return its new state.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has ended.
         """
@@ -114,13 +116,14 @@ class RunOperations:
         """Resume a suspended step, and return the new state of the run.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
         :param step: the path of the step; may be empty if exactly one step is suspended.
         :param data: the data that resumes the step, as JSON builtins.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
-        :raises Conflict: when the run, or the step, is not suspended, or when the run is the run of
-            an agent.
+        :raises Conflict: when the run or the step is not suspended, or when the run belongs to an
+            agent.
         """
         run = await self._find(run_id, workflow, resource)
         if run.row.workflow.startswith(AGENT_PREFIX):  # only its routes check a decision
@@ -137,8 +140,9 @@ class RunOperations:
         """Continue a failed run, and return its new state.
 
         :param run_id: the id of the run.
-        :param workflow: the id of the workflow, if several workflows have such a run.
-        :param resource: the owner of the run, if several owners have such a run.
+        :param workflow: the id of the workflow; required if several workflows have a run with this
+            id.
+        :param resource: names the owner if several owners have a run with this id.
         :raises NotFound: when there is no such run.
         :raises Conflict: when the run has succeeded.
         """
@@ -163,10 +167,10 @@ class RunOperations:
         after: int = 0,
         resource: str = "",
     ) -> dict[str, Any]:
-        """Let runs continue with another description of their workflow.
+        """Let runs continue with a changed version of their workflow.
 
-        One call looks at 500 runs at most. If ``next`` of the result is a number, the caller
-        continues with this number as ``after``.
+        One call looks at 500 runs at most. If the result has a number in ``next``, more runs
+        follow: call again with this number as ``after``.
 
         :param run_id: the id of the run; empty with ``source``.
         :param workflow: the id of the workflow.
@@ -174,8 +178,9 @@ class RunOperations:
         :param target: the new fingerprint; by default, the fingerprint that the living processes
             report.
         :param after: move only runs whose key is greater.
-        :param resource: the owner of the run, if several owners have such a run.
-        :raises InvalidInput: when the selection of runs is missing or ambiguous.
+        :param resource: names the owner if several owners have a run with this id.
+        :raises InvalidInput: when neither or both of ``run_id`` and ``source`` are set, or when
+            ``source`` is set without ``workflow``.
         :raises Conflict: when the run cannot be moved, or no target can be selected.
         """
         if bool(run_id) == bool(source) or (source and not workflow):
@@ -209,7 +214,7 @@ class RunOperations:
         return {"to": known.fingerprint, "moved": moved, "refused": refused, "next": following}
 
     def _choose_context(self, run: StoredRun) -> Mapping[str, Any] | None:
-        """Return the new context, with the stored values that the operator does not replace."""
+        """Return the operator's context, completed with the values of the stored context."""
         if self._resource or not self._context:  # a confined caller gets no values of others
             return self._context
         return {**msgspec.json.decode(run.row.context), **self._context}

@@ -23,8 +23,8 @@ async def execute_child_step(
 ) -> Any:
     """Start a run, wait for its end if the step waits, and return the output of the step.
 
-    Each attempt starts a run. If an attempt is repeated after a crash, it finds the run that it has
-    started before.
+    Each attempt of the step starts a run of its own. An attempt that is repeated after a crash
+    finds the run that it started before the crash.
 
     :param scope: the scope of the step's workflow.
     :param step: the step.

@@ -1,4 +1,4 @@
-"""Conversion of a setting to an engine."""
+"""Convert a setting to an engine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def as_engine(
     """Convert a value to an engine.
 
     :param value: an engine, ``"memory"``, ``"durable"``, or ``None`` for an engine in this process.
-    :param workflows: the workflows. If ``value`` is an engine in this process, a durable engine
-        executes the workflows with ``durable=True``.
+    :param workflows: the workflows. A durable engine executes workflows with ``durable=True`` even
+        if ``value`` is an engine in this process.
     :param has_durable_agents: whether agents need a durable engine.
     :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
@@ -50,7 +50,7 @@ def as_engine(
 
 
 def _check_children(workflows: Iterable[Workflow]) -> None:
-    """Check that no workflow starts runs of a workflow whose runs are kept in memory."""
+    """Check that workflows start runs of durable workflows only."""
     durable = {workflow.id: workflow.durable for workflow in workflows}
     for workflow in workflows:
         for child in (each for step in workflow.iter_steps() for each in step.list_children()):

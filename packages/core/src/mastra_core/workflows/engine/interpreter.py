@@ -73,7 +73,7 @@ _NODE_KINDS: dict[type, str] = {
 
 
 class PerStepPause(BaseException):
-    """The requested node of a run with ``per_step`` has ended, but more nodes follow.
+    """A run with ``per_step`` has executed one node, but more nodes follow.
 
     The class is a ``BaseException``, because an ``Exception`` would mark the run's span as failed.
     """
@@ -267,7 +267,7 @@ async def _run_nested(
 async def _find_or_run_nested(
     scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
-    """Execute a nested workflow; record that it ended early, so that its canceled steps stay so."""
+    """Execute a nested workflow, or return its outcome if the journal contains one."""
     parts, key = scope.journal.parts, inner.key.removesuffix(".")
     recorded = None if parts is None else parts.find(key)
     if recorded is not None:
@@ -294,8 +294,8 @@ async def _select_steps(
 ) -> list[Step[Any, Any]]:
     """Return the steps whose condition is true.
 
-    If the run begins in one of the steps, no condition is evaluated, and that step is executed. The
-    other steps count as executed if their output is known.
+    If the run begins in one of the steps, the function evaluates no condition, but returns this
+    step and the steps whose output is known.
     """
     if start is not None:
         return [step for step in node.steps if step.id in scope.outputs or step.id == start.path[0]]

@@ -29,7 +29,7 @@ class Journal(Protocol):
 
     @property
     def parts(self) -> PartJournal | None:
-        """The journal for the parts of steps; ``None`` if no process continues this run."""
+        """The journal that records parts of steps; ``None`` if the run ends with its process."""
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
@@ -53,10 +53,10 @@ class Journal(Protocol):
         """
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event and send it to the readers of the run, only once for each ``key``.
+        """Record an event and send it to the run's readers, unless its key was emitted before.
 
-        The key of a ``RunIdle`` comes from ``build_idle_key``. A ``RunIdle`` is dropped if the data
-        for one of its waits has already arrived.
+        The key of a ``RunIdle`` comes from ``build_idle_key``. A ``RunIdle`` says that all parts of
+        the run wait, so it is dropped if data for one of these waits has already arrived.
 
         :param key: the key of the event.
         :param event: the event.
@@ -64,7 +64,7 @@ class Journal(Protocol):
 
 
 class PartJournal(Protocol):
-    """A journal in which an outcome is looked up and recorded in two separate calls."""
+    """A journal with one method that finds an outcome, and another method that records it."""
 
     def find(self, key: str) -> Outcome | None:
         """Return the outcome of ``key``, or ``None`` if there is none yet.
@@ -79,20 +79,22 @@ class PartJournal(Protocol):
         """
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store all recorded outcomes, before user code is called that depends on them.
+        """Store all recorded outcomes, so that the user code called next can rely on them.
 
         :param events: whether to store the recorded events in addition to the outcomes.
         """
 
     def record(self, key: str, outcome: Outcome) -> None:
-        """Record an outcome; it is stored together with the events before it.
+        """Record an outcome, which is stored in one transaction with the events before it.
 
         :param key: the key of the part.
         :param outcome: the outcome.
         """
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event, once for each key. Events with an empty key may repeat.
+        """Record an event, unless an event with the same key exists.
+
+        Events with an empty key may repeat.
 
         :param key: the key of the event.
         :param event: the event.

@@ -2,7 +2,7 @@
 
 The memory of the engine is limited. Finished runs are removed when they exceed a limit of number,
 bytes or age. If the engine is full of unfinished runs, new runs are refused. No caller can fill the
-engine alone. The cost of a run is independent of the number of runs.
+engine alone. The time that a run takes does not depend on the number of other runs.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class MemoryEngine:
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
     :param max_events: the maximum number of events of one run. A run with an endless loop fails
-        when it reaches this number.
-    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs. A run
-        that exceeds the size fails.
+        when it reaches ``max_events``.
+    :param max_bytes: the maximum total size of the finished runs; the same maximum applies to the
+        unfinished runs. A run that exceeds ``max_bytes`` fails.
     :raises ConfigError: for an invalid number.
     """
 
@@ -159,7 +159,7 @@ class MemoryEngine:
         :param priority: from 0 to 1,000; without effect, because no run waits for a process.
         :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
         :raises Conflict: when the run was started before.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large. The run is
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory. The run is
             removed.
         """
         run = _require_memory_run(run)
@@ -200,7 +200,7 @@ class MemoryEngine:
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         run = _require_memory_run(run)
         path = find_suspended_step(run.record, step, label)
@@ -223,7 +223,7 @@ class MemoryEngine:
         :param context: the new request context; the previous one by default.
         :raises Conflict: when a step is not suspended.
         :raises InvalidInput: when the data does not fit the type.
-        :raises TooManyRuns: when the unfinished runs of the caller are too large.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         run = _require_memory_run(run)
         paths = await check_resume_data(run.workflow, run.record, steps, data)
@@ -314,7 +314,7 @@ class MemoryEngine:
         :param workflow: the workflow.
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, a run whose creator is not confined is preferred.
+            this id, the method prefers a run whose creator is not confined to a resource.
         :raises NotFound: when there is no such run, or it has been removed.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """

@@ -1,8 +1,8 @@
 """Execute the runs of the memory engine in tasks.
 
-On a platform that ends the tasks of a request with the request, a suspended run is parked: its
-execution ends. The request that resumes the run, or that looks at it after a sleep, executes the
-run again from its journal.
+On platforms that end the tasks of a request together with the request, the engine parks a suspended
+run: it ends the execution of the run. The next request that resumes the run, or reads it after a
+sleep, executes the run again from its journal.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class MemoryExecutor:
 
         :param run: the run.
         :param event: the first event of the execution.
-        :param outcomes: the outcomes, by key, whose calls are not repeated.
+        :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
+            code.
         :param start: the step in which the execution begins; ``None`` for the first one.
         :param state: the shared state.
         :param per_step: whether to pause after one node.
@@ -105,7 +106,7 @@ class MemoryExecutor:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def continue_due_runs(self) -> None:
-        """Continue the runs whose sleep or timeout has ended, because timers end with a request."""
+        """Continue the runs whose sleep or timeout has ended; timers end with their request."""
         import asyncio
 
         self.finish_lost_runs()
@@ -117,7 +118,7 @@ class MemoryExecutor:
             await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout
 
     def finish_lost_runs(self) -> None:
-        """Mark runs as failed whose request the platform has ended; such runs cannot report it."""
+        """Mark a run as failed if the platform has ended its request before the run ended."""
         if not is_request_scoped():
             return
         for run in self._runs.unfinished_runs:

@@ -23,9 +23,10 @@ class MemoryJournal:
 
     :param run_id: the id of the run.
     :param add_event: receives each event once.
-    :param count_bytes: receives the number of bytes of each outcome that no event contains.
-    :param outcomes: the outcomes of an earlier execution, by key, whose calls are not repeated.
-    :ivar on_suspend: called when the run is suspended; ``None`` if the task of the run waits.
+    :param count_bytes: called with the size in bytes of each outcome that is not part of an event.
+    :param outcomes: outcomes of an earlier execution, by key, that this execution reuses instead of
+        calling the user code.
+    :ivar on_suspend: called when the run is suspended; ``None`` if a suspended run keeps its task.
     """
 
     parts = None  # the run ends with its process
@@ -71,9 +72,12 @@ class MemoryJournal:
         """Return a new journal for the next execution of the run.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the number of bytes of each outcome that no event contains.
-        :param outcomes: the outcomes, by key, whose calls are not repeated.
-        :param keep_wakes: whether a finished sleep ends at once when it is reached again.
+        :param count_bytes: called with the size in bytes of each outcome that is not part of an
+            event.
+        :param outcomes: outcomes, by key, that the execution reuses instead of calling the user
+            code.
+        :param keep_wakes: whether a sleep that has finished before ends at once in the next
+            execution.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, outcomes)
         for key, data in self._resume_data.items():  # of waits that the execution reaches again
@@ -91,7 +95,8 @@ class MemoryJournal:
         """Return a new journal that continues this closed one.
 
         :param add_event: receives each event once.
-        :param count_bytes: receives the number of bytes of each outcome that no event contains.
+        :param count_bytes: called with the size in bytes of each outcome that is not part of an
+            event.
         """
         journal = MemoryJournal(self.run_id, add_event, count_bytes, self.outcomes)
         journal._resume_data, journal._wake_times = self._resume_data, self._wake_times
@@ -139,7 +144,7 @@ class MemoryJournal:
         self._resume_data[key] = data
 
     def wake(self, keys: Iterable[str]) -> None:
-        """Wake suspended steps whose data is stored, in batches, so that other work can run.
+        """Wake suspended steps with stored resume data, in batches so that other tasks can run.
 
         :param keys: the keys of the waits.
         """
@@ -161,8 +166,8 @@ class MemoryJournal:
         """Sleep until a time.
 
         :param key: the key of the wait.
-        :param until: the time in seconds since the epoch. If the method is called again with the
-            same key, the first time is used.
+        :param until: the time in seconds since the epoch. A later call with the same key keeps the
+            time of the first call.
         """
         import asyncio
 
@@ -180,7 +185,7 @@ class MemoryJournal:
         return any(self._wake_times[key] <= time.time() for key in self._sleeping)
 
     async def emit(self, key: str, event: RunEvent) -> None:
-        """Record an event, once for each key.
+        """Record an event, unless an event with the same key exists.
 
         :param key: the key of the event.
         :param event: the event.
@@ -201,4 +206,4 @@ class MemoryJournal:
 
 
 def _ignore(_: object) -> None:
-    """Ignore an event or a number of bytes; a closed journal uses this callback."""
+    """Do nothing; replaces the callbacks of a closed journal."""

@@ -55,17 +55,18 @@ class MemoryRun:
     """A run in memory, as a handle for its callers.
 
     :param workflow: the workflow.
-    :param record: the record of the run, which its events change.
+    :param record: the record of the run, which each event of the run updates.
     :param max_events: the maximum number of events.
     :param caller: the caller whose limits apply to the run; empty for the application itself.
     :param scope: the resource that the creator is confined to; empty if it is not confined.
-    :param reserve: called with the new number of bytes of the run; raises if they are too many.
+    :param reserve: called with the new size of the run in bytes; raises an exception if the size is
+        too large.
 
     ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
     of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in
     bytes. ``reserved`` is the number of bytes that the store counts for the unfinished run. A
-    parked run is suspended and has no task; ``replay_options`` are the options of the execution
-    that continues it.
+    parked run is suspended and has no task; ``replay_options`` are the options of its next
+    execution.
     """
 
     __slots__ = (
@@ -117,9 +118,9 @@ class MemoryRun:
     ) -> None:
         """Record the beginning of an execution.
 
-        :param event: its first event.
-        :param start_point: the step it begins in; ``None`` for the first one.
-        :param state: the shared state, unless the event or the record has it.
+        :param event: the first event of the execution.
+        :param start_point: the step in which the execution begins; ``None`` for the first one.
+        :param state: the shared state; empty if ``event`` or the record of the run contains it.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if start_point is not None or state or self._start_size:
@@ -130,7 +131,7 @@ class MemoryRun:
         self.add_event(event)
 
     def replace_context(self, context: Mapping[str, Any] | None) -> None:
-        """Replace the request context in place, because the steps hold the same mapping.
+        """Replace the request context in place, because the steps hold a reference to the mapping.
 
         :param context: the new request context; the previous one stays if it is empty.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
@@ -146,8 +147,8 @@ class MemoryRun:
     async def resume_steps(self, steps: Sequence[str], data: Any) -> None:
         """Record that suspended steps are resumed, and wake them in batches.
 
-        All data is stored before the first step continues. The run is therefore not suspended again
-        between two of these steps.
+        All data is stored before the first step continues, because the run could otherwise be
+        suspended again after this step.
 
         :param steps: the paths of the steps.
         :param data: the data that resumes the steps, as JSON builtins.
@@ -171,7 +172,7 @@ class MemoryRun:
     def count_bytes(self, size: int) -> None:
         """Count bytes that the run takes in addition to its events.
 
-        :param size: the bytes; negative for those that the run no longer takes.
+        :param size: the number of bytes; negative if the run takes fewer bytes than before.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         size += self.size
@@ -220,7 +221,8 @@ class MemoryRun:
     def park(self) -> None:
         """End the present execution of a suspended run, so that its request can end.
 
-        The next ``resume`` executes the run again from its journal, so that no call is repeated.
+        The next ``resume`` executes the run again, and takes the outcomes of earlier calls from the
+        journal, so that no call is repeated.
         """
         self.journal.close()
         task, self.task = self.task, None
@@ -229,7 +231,7 @@ class MemoryRun:
             cancel_task(task)
 
     def unpark(self) -> None:
-        """Open the journal of a parked run again, so that it receives the data of a resume."""
+        """Reopen the journal of a parked run, so that the journal receives the resume data."""
         if self.is_parked:
             self.is_parked = False
             self.journal = self.journal.reopen(self.add_event, self.count_bytes)

@@ -1,6 +1,6 @@
 """A store for runs in memory, with limits.
 
-Except for listing the runs, the cost of each operation is independent of the number of runs.
+The time of each operation does not depend on the number of runs, except when runs are listed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class MemoryStore:
     :param max_finished: the maximum number of finished runs that are kept.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of pending, running and suspended runs.
-    :param max_bytes: the maximum size of all finished runs, and also of all unfinished runs.
+    :param max_bytes: the maximum total size of the finished runs; the same maximum applies to the
+        unfinished runs.
     """
 
     def __init__(
@@ -56,7 +57,8 @@ class MemoryStore:
 
         :param workflow_id: the id of the workflow.
         :param run_id: the id of the run.
-        :raises Conflict: when the creators are confined to several resources.
+        :raises Conflict: when creators that are confined to different resources have a run with
+            this id.
         """
         if run := self._get((workflow_id, run_id, "")):
             return run
@@ -113,7 +115,7 @@ class MemoryStore:
         """Change the number of bytes that are counted for an unfinished run.
 
         :param run: the run.
-        :param size: the bytes that the run takes; they are rounded up if there is room.
+        :param size: the bytes that the run takes; the store rounds the number up if it has room.
         :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
         if run.key in self._unfinished:

@@ -1,7 +1,7 @@
 """The outcomes of calls of a user's functions, as plain data that any journal can store.
 
-These structs, and the structs of events and records, contain JSON builtins without cycles. All of
-these structs are created often, so the garbage collector does not track them (``gc=False``).
+Outcomes, events and records are created often, and contain only JSON builtins without cycles, so
+the garbage collector does not track these structs (``gc=False``).
 """
 
 from __future__ import annotations

@@ -73,15 +73,15 @@ class Engine(Protocol):
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a new one by default. If the creator has a run of the
-            workflow with this id, that run is returned.
+        :param run_id: the id of the run; a new one by default. If the creator already has a run
+            with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
         :param is_confined: whether the creator is confined, which means that it may access the runs
             of ``resource_id`` only. A confined creator may use a run id that other creators use for
             other runs.
-        :param caller: the caller whose limits the run counts toward, if the engine has bounds;
-            empty for the application itself.
+        :param caller: the caller whose limits apply to the run, in an engine with limits; empty for
+            the application itself.
         :raises InvalidInput: when a text contains a character that no database can store.
         :raises TooManyRuns: when this caller has too many unfinished runs.
         """
@@ -195,7 +195,7 @@ class Engine(Protocol):
         :param workflow: the workflow.
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, a run whose creator is not confined is preferred.
+            this id, the method prefers a run whose creator is not confined to a resource.
         :raises NotFound: when there is no such run.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
@@ -231,5 +231,5 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Stop all runs of this process. The server calls this method when the server stops.
 
-        Runs that only this process knows are canceled. Other processes continue the other runs.
+        The engine cancels runs in memory. Other processes continue durable runs.
         """

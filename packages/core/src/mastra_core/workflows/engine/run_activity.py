@@ -1,7 +1,7 @@
 """Count the active parts of a run, to notice when all parts wait.
 
-A part that starts concurrent parts is not counted in addition to these parts. When the last of
-these parts ends, the part that started them is counted again.
+While a part waits for concurrent parts that it has started, only the concurrent parts are counted.
+After the last concurrent part has ended, the part that started them is counted again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ("RunActivity",)
 
 
 class RunActivity:
-    """Counts the active parts of one execution, and records the waits of the other parts.
+    """Counts the active parts of one execution, and records what the inactive parts wait for.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
     """
@@ -37,7 +37,7 @@ class RunActivity:
     async def wait_for(
         self, key: str, wait: Callable[[], Awaitable[Any]], *, is_timer: bool = False
     ) -> Any:
-        """Await ``wait`` as an inactive part; emit ``RunIdle`` if no active part remains.
+        """Await ``wait`` and count this part as inactive; emit ``RunIdle`` if no part is active.
 
         :param key: the key of the wait.
         :param wait: waits.

@@ -94,9 +94,10 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
 async def check_resume_data(
     workflow: WorkflowDefinition | None, record: RunRecord, steps: Sequence[str], data: Any
 ) -> list[str]:
-    """Check that all steps are suspended, and validate the data once for each type.
+    """Check that all steps are suspended, and that the data fits each of their ``resume`` types.
 
-    :param workflow: the workflow; ``None`` to leave the check of the data to the steps.
+    :param workflow: the workflow whose types validate ``data``; ``None`` to let the steps validate
+        it.
     :param record: the record of the run.
     :param steps: the paths of the steps, or of groups in which one step is suspended.
     :param data: the data with which the steps are resumed.
@@ -125,7 +126,7 @@ async def check_resume_data(
 
 
 def build_initial_state(workflow: WorkflowDefinition, state: Any) -> dict[str, Any]:
-    """Return the initial state, after validation and with the defaults of its type.
+    """Validate the initial state, and return it with the defaults of its type.
 
     :param workflow: the workflow.
     :param state: the fields that the caller passes.

@@ -28,7 +28,7 @@ __all__ = (
 
 
 def get_timestamp_ms() -> int:
-    """Return the present time in milliseconds since the epoch, as the HTTP API does."""
+    """Return the present time in milliseconds since the epoch, the unit of the HTTP API."""
     return time.time_ns() // 1_000_000
 
 
@@ -46,7 +46,8 @@ class RunStarted(_Event, frozen=True, kw_only=True, gc=False, tag="run-started")
 class RunRewound(_Event, frozen=True, kw_only=True, gc=False, tag="run-rewound"):
     """The run is executed again.
 
-    The run forgets the records of ``steps``. It assumes the ``outputs`` of earlier steps, by path.
+    The run forgets the records of ``steps``, and assumes that earlier steps had the given
+    ``outputs``, by path.
     """
 
     steps: tuple[str, ...] = ()
@@ -134,7 +135,7 @@ class RunIdle(_Event, frozen=True, kw_only=True, gc=False, tag="run-idle"):
 
 
 class RunPaused(_Event, frozen=True, kw_only=True, gc=False, tag="run-paused"):
-    """The requested node of a run with ``per_step`` has ended."""
+    """A run with ``per_step`` has executed one node, and pauses."""
 
     state: dict[str, Any] = {}
 

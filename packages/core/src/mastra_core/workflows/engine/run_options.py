@@ -30,7 +30,7 @@ class StartPoint(msgspec.Struct, frozen=True, kw_only=True):
     resume_data: Any = None
 
     def descend(self) -> StartPoint | None:
-        """Return the start point for the nested workflow that is first in ``path``.
+        """Return the start point inside the nested workflow whose step is first in ``path``.
 
         :returns: the start point; ``None`` if the path ends at the nested workflow, which then
             begins at its first step.
@@ -49,9 +49,9 @@ class RunOptions(msgspec.Struct, kw_only=True):
     :param trace: a mapping to which the ids of the execution's span are added, if there is a span.
     :param resumed_by: the ids of the span of the request that resumed the run last.
     :param start_child: starts another run, once for each wait, and returns the id of that run;
-        ``None`` if the engine cannot. The arguments are a pair (the key of the wait, and whether
-        this run waits for the end of the started run), the workflow to start, and the input of that
-        workflow.
+        ``None`` if the engine cannot start child runs. The arguments are a pair (the key of the
+        wait, and whether this run waits for the end of the started run), the workflow to start, and
+        the input of that workflow.
     """
 
     context: Mapping[str, Any] = {}

@@ -15,7 +15,7 @@ class RunCursor(NamedTuple):
     """The position of a run in a list; it stays valid when other runs leave the list.
 
     :param time: the time by which the list is ordered, in milliseconds since the epoch.
-    :param key: the key of the run in its store, which orders runs of the same time.
+    :param key: the key of the run in its store; runs with the same time are ordered by this key.
     """
 
     time: int
@@ -27,7 +27,7 @@ class RunPage(NamedTuple):
 
     :param records: the records of the runs.
     :param cursor: the position of the last run of this page, after which the next page begins;
-        ``None`` if the page is not full, because no run follows then.
+        ``None`` if the page is not full, which means that it is the last page.
     """
 
     records: list[RunRecord]
@@ -50,13 +50,13 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param updated_since: the earliest time of the last change, in milliseconds since the epoch.
     :param order: how durable engines sort the runs: by the time of creation, or by the time of the
         last change.
-    :param last_events: the number of last events to read of each durable run, in addition to the
-        first event; all events are read by default. The records then lack the events in between.
-    :param finished_steps: the steps in the records of finished durable runs: all, only those of the
-        outermost workflow without the items of a ``foreach``, or none. The events of the other
-        steps are not read.
-    :param after: list only the runs after this position. Unlike ``offset``, this misses no run
-        if other runs leave the list between two pages.
+    :param last_events: how many of the latest events of each durable run to read, in addition to
+        its first event. The records omit all other events. By default, all events are read.
+    :param finished_steps: which steps the records of finished durable runs contain: ``all``,
+        ``none``, or ``outer`` for the steps of the workflow without nested steps and ``foreach``
+        items. The engine does not read the events of omitted steps.
+    :param after: list only the runs after this position. Unlike ``offset``, a position skips no run
+        if earlier runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
     """

@@ -90,7 +90,7 @@ class RunRecord(msgspec.Struct, kw_only=True, gc=False):
     :param error: the error of a failed run.
     :param steps: the records of the steps, by path.
     :param path: the paths of the steps in the order of their starts, once for each start.
-    :param open: the status of each unfinished step, by path; groups are left out.
+    :param open: the status of each unfinished step, by path, without groups.
     :param open_groups: the paths of the unfinished groups, in the order of their starts.
     :param created_at: the time of creation, in milliseconds since the epoch.
     :param updated_at: the time of the last event, in milliseconds since the epoch.

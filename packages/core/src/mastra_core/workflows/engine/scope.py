@@ -66,8 +66,8 @@ class Scope:
     ) -> StepContext:
         """Build the context for a function that is called at ``address``.
 
-        :param step: the step; for a function that is not a step, the id of the step or sleep that
-            it belongs to.
+        :param step: the step; for a condition or a duration function, the id of the step or sleep
+            that uses it.
         :param address: the address of the step.
         :param fields: further arguments of ``StepContext``.
         """
@@ -121,7 +121,7 @@ class Scope:
         :param workflow: the nested workflow.
         :param address: the address of the step that executes the nested workflow.
         :param key: the beginning of the journal keys of the nested workflow.
-        :param value: its input.
+        :param value: the input of the nested workflow.
         """
         inner = Scope(workflow, self.journal, self.options, self.activity, self.state)
         inner.changes = self.changes

@@ -27,8 +27,8 @@ class StepParts:
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call of the step, from 1. A retry of the step repeats all
-        parts.
+    :param call_number: which call of the step this is, counted from 1. A retry of the step repeats
+        all parts.
     """
 
     __slots__ = ("_journal", "_key", "_path")
@@ -46,7 +46,7 @@ class StepParts:
         return self._journal.find(self._key + name)
 
     async def prepare(self, *, events: bool = False) -> None:
-        """Store everything that is recorded so far, before a part begins.
+        """Store everything recorded so far; callers do this before a part begins.
 
         :param events: whether to store the recorded events in addition to the outcomes.
         """
@@ -64,7 +64,8 @@ class StepParts:
         """Send a value to the readers of the run.
 
         :param chunk: JSON builtins.
-        :param name: a value with this name is sent once; a value without a name may be sent again.
+        :param name: a repeated step sends a value with a name only once, but a value without a name
+            again.
         """
         key = f"{self._key}{name}:wrote" if name else ""
         await self._journal.emit(key, StepWrote(step=self._path, chunk=chunk))
@@ -82,14 +83,14 @@ def open_step_parts(journal: Journal, address: StepAddress, call_number: int) ->
 
     :param journal: the journal of the run.
     :param address: the address of the step.
-    :param call_number: the number of the call of the step, from 1.
+    :param call_number: which call of the step this is, counted from 1.
     """
     part_journal = journal.parts
     return None if part_journal is None else StepParts(part_journal, address, call_number)
 
 
 def get_part_owner(key: str) -> str:
-    """Return the key of the step call to which the key of a part belongs; empty for other keys.
+    """Return the key of the step call that a part belongs to; empty if ``key`` is not a part's key.
 
     :param key: the key of an outcome or an event.
     """
@@ -100,8 +101,7 @@ def get_part_owner(key: str) -> str:
 def drop_last_answers(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the model answers that made a step fail, so that the model answers again.
 
-    If the answer stayed, a step that failed because of an invalid answer would fail at each
-    restart.
+    A restarted step would otherwise read the same invalid answer from the journal, and fail again.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """

@@ -76,8 +76,8 @@ async def execute_step(
 
     :param scope: the scope of the step's workflow.
     :param step: the step.
-    :param value: its input.
-    :param address: its address in the run.
+    :param value: the input of the step.
+    :param address: the address of the step in the run.
     :param resume_data: the data that resumes the step, if the execution begins in this step.
     :returns: the output, as JSON builtins.
     :raises StepFailed: when the step fails and is not retried.
@@ -116,7 +116,7 @@ async def finish(
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
     :param outcome: the outcome of the step.
-    :param cancels_steps: whether the step is a group with unfinished steps, which end too.
+    :param cancels_steps: whether the step is a group whose unfinished steps end with it.
     :returns: the output.
     :raises StepFailed: when the outcome is a failure.
     :raises WorkflowExit: when the step ended its workflow by ``bail``.
@@ -201,14 +201,14 @@ async def wait_for_retry(
     attempt: int,
     call_number: int,
 ) -> None:
-    """Wait before the next attempt of a step, and emit that the step is retried.
+    """Wait until the next attempt of a step, and emit a ``StepRetried`` event.
 
     :param scope: the scope of the step's workflow.
     :param address: the address of the step.
     :param outcome: the outcome of the failed attempt.
     :param retry: the retry policy.
     :param attempt: the number of the failed attempt.
-    :param call_number: the number of the call of the step, from 1.
+    :param call_number: which call of the step this is, counted from 1.
     """
     if seconds := retry.get_delay(attempt):
         await wait(scope, address, seconds, str(call_number))

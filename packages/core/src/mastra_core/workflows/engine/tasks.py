@@ -23,7 +23,7 @@ async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
     Tasks are started in batches, and the event loop can do other work between two batches.
 
     :param jobs: the coroutines; each is created when it starts.
-    :returns: their results, in order.
+    :returns: the results of the coroutines, in the order of ``jobs``.
     """
     tasks: list[asyncio.Task[Any]] = []
     try:
@@ -44,11 +44,11 @@ async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
 async def run_with_deadline(
     job: Coroutine[Any, Any, Any], deadline: Coroutine[Any, Any, Any]
 ) -> Any:
-    """Run ``job`` and return its result, unless ``deadline`` ends first.
+    """Run ``job`` and return its result, unless ``deadline`` passes first.
 
     :param job: the coroutine.
     :param deadline: a coroutine that ends when the time is over.
-    :raises DeadlineExceeded: when ``deadline`` ends first. The job is cancelled; a job that
+    :raises DeadlineExceeded: when ``deadline`` passes first. The job is cancelled; a job that
         ignores this keeps running, and its result is discarded.
     """
     work, timer = asyncio.create_task(job), asyncio.create_task(deadline)
@@ -74,9 +74,7 @@ async def _cancel_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Retrieve the exception of a task, because another place reports the exception.
-
-    Otherwise asyncio would log the exception.
+    """Retrieve the exception of a task, so that asyncio does not log it.
 
     :param task: the task; it has ended.
     """

@@ -1,4 +1,4 @@
-"""Prepare a run to be executed again, from a given step or from its interruption."""
+"""Prepare a run to be executed again, from a given step or from where it was interrupted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def build_start_point(
 
 
 def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
-    """Build the event with the steps that the run forgets, and the outputs that it assumes.
+    """Build the event that names the steps to forget and the outputs to assume for earlier steps.
 
     :param record: the record of the run.
     :param start: the start point of the next execution.
@@ -90,7 +90,7 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure is kept if another call of the step, such as a retry, followed it.
+    A failure is kept if the step was called again after it, such as for a retry.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
@@ -104,9 +104,7 @@ def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
 
 
 def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome]) -> set[str]:
-    """Return the keys of the events that the next execution does not emit again.
-
-    The next execution does not execute the steps of these events again.
+    """Return the keys of events whose steps the next execution does not repeat.
 
     :param event_keys: the keys of all events so far.
     :param outcomes: the outcomes by key that the next execution keeps.
@@ -123,7 +121,7 @@ def _collect_outputs(record: RunRecord) -> dict[str, Any]:
 def _iter_other_steps(
     workflow: WorkflowDefinition, names: tuple[str, ...], prefix: str = ""
 ) -> Iterator[str]:
-    """Yield the paths of the steps that precede the step at ``names`` or run beside it."""
+    """Yield the paths of the steps before the step at ``names``, and of the others in its node."""
     for node in workflow.nodes:
         target = next((step for step in node.steps if step.id == names[0]), None)
         yield from (prefix + step.id for step in node.steps if step is not target)

@@ -43,7 +43,7 @@ class Text(TypedDict):
 
 
 def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
-    """Create a step that calls ``agent``; it is suspended while a tool call needs a decision.
+    """Create a step that calls ``agent``; the step is suspended while a tool call needs a decision.
 
     The events of the agent are sent to the readers of the run.
 
@@ -83,7 +83,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
 
 
 def _get_output_type(agent: AgentLike) -> Any:
-    """Return the type of an agent without ``output``; a function may return any object."""
+    """Return the output type of an agent step without ``output``: ``Any`` for a function agent."""
     return Any if isinstance(agent, FunctionAgent) else Text
 
 
@@ -92,7 +92,7 @@ async def stream_to_readers(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent, and send each event to the readers of the workflow run.
 
-    In a durable run, the finished calls of the agent are recorded.
+    In a durable run, the journal records each finished model or tool call of the agent.
 
     :param agent: the agent.
     :param run_input: the input of the agent.
@@ -141,7 +141,7 @@ def _build_input(
 
 
 def _build_resumed_input(context: StepContext) -> AgentInput:
-    """Build the input with the decisions; suspend again if a decision is about an unknown call."""
+    """Build the input with the decisions; suspend again if a decision names an unknown call."""
     run = msgspec.convert(context.kept, SuspendedRun)
     decisions: dict[str, Decision] = context.resume_data or {}
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:

@@ -27,9 +27,9 @@ def as_child(
 def as_child(workflow: Any, *, id: str = "", wait: bool = True) -> Step[Any, Any]:
     """Convert a workflow to a step that starts a separate run of the workflow.
 
-    The started run has its own id, status and queue. The run that contains the step must be
-    durable; it takes no memory while it waits. If that run is canceled, the started run is canceled
-    too.
+    The started run has its own id, status and queue. The parent run, which contains the step, must
+    be durable, and takes no memory while it waits. Canceling the parent run cancels the started
+    run.
 
     :param workflow: the workflow, which must also be registered with the application.
     :param id: the id of the step; by default, the id of the workflow.

@@ -66,7 +66,8 @@ def as_step(
     :param retry: the retry policy, or the number of retries; by default, the retry policy of the
         workflow.
     :param timeout: the seconds that one attempt may take.
-    :raises ConfigError: for any other value, or an ``output`` for a value that is not an agent.
+    :raises ConfigError: for any other value, or if ``output`` is set for a value other than an
+        agent.
     """
     step_ = _coerce_step(value, output)
     changes: dict[str, Any] = {"id": id, "retry": as_retry(retry), "timeout": timeout}

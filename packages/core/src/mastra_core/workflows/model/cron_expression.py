@@ -1,4 +1,4 @@
-"""Find the times of cron expressions in a time zone, also when the time zone changes its clock."""
+"""Find the times that match a cron expression in a time zone with daylight saving time."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ class CronExpression:
             )
 
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-        """Return the first time after a moment.
+        """Return the first time after a moment that matches the expression.
 
-        If the clock is set forward over a time, that time is moved by the same amount: 02:30
-        becomes 03:30. If the clock is set back, a time that occurs twice counts once. An expression
-        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits a time that
-        the clock skips, and contains both occurrences of a time that the clock repeats.
+        If the clock is set forward by an hour, a skipped time moves by an hour: 02:30 becomes
+        03:30. If the clock is set back, a time that occurs twice matches only once. An expression
+        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits local times
+        that the clock skips, and matches a repeated local time twice.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.
@@ -99,7 +99,7 @@ class CronExpression:
         raise AssertionError(self.text)
 
     def _find_next_interval(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-        """Search from one change of the clock to the next; between them, local time is regular."""
+        """Search each period between two changes of the UTC offset separately."""
         start = after.replace(microsecond=0) + _SECOND
         while True:
             offset = _get_offset(start, zone)
@@ -156,7 +156,7 @@ def _parse_field(text: str, name: str, first: int, last: int, part: str) -> set[
     except ValueError:
         raise ConfigError(
             f"The {name} {part!r} of the cron expression {text!r} is invalid.",
-            f"Write *, */n, numbers from {first} to {last}, or ranges of them: '1-5,10'.",
+            f"Write *, */n, or numbers and ranges from {first} to {last}, such as '1-5,10'.",
         ) from None
     return numbers
 

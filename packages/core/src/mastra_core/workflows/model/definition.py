@@ -56,12 +56,12 @@ class Step(TypedOutput[Out], Generic[In, Out]):
     :param retry: the retry policy; by default, the retry policy of the workflow.
     :param timeout: the seconds that one attempt may take.
     :param workflow: the nested workflow that is executed instead of ``call``.
-    :param child: the workflow of which the step starts a separate run, instead of executing
+    :param child: the workflow that the step starts as a separate run, instead of executing
         ``call``.
     :param awaits_child: whether the step waits for the end of the run of ``child``.
-    :param kind: what the step was created from.
+    :param kind: the kind of object that the step was created from.
     :param source_id: the id of the agent, tool or workflow that the step was created from.
-    :param suspends: whether the step certainly has code, or a tool, that suspends the run.
+    :param suspends: whether the step is known to have code or a tool that suspends the run.
     """
 
     id: str
@@ -109,7 +109,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         )
 
     def list_children(self) -> list[WorkflowDefinition]:
-        """Return the workflows whose runs the step, or a step nested in it, starts."""
+        """Return the workflows that the step, or a step nested in it, starts as child runs."""
         if self.child is not None:
             return [self.child]
         inner = self.workflow.iter_steps() if self.workflow is not None else ()
@@ -191,7 +191,7 @@ class ForEach(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that repeats on its own output.
+    """A step that is repeated, with its last output as the next input.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.
@@ -204,7 +204,7 @@ class Loop(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Sleep:
-    """A pause for some seconds or until a moment, which passes on the previous output.
+    """A pause for some seconds or until a moment; its output is the output of the previous node.
 
     :param id: the id.
     :param duration: the seconds, unless ``function`` or ``moment`` is set.

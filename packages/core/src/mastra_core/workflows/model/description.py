@@ -1,8 +1,7 @@
 """Describe the structure of a workflow as data, and compute its fingerprint.
 
-The journal of a durable run has keys that come from this structure: the order and the kinds of the
-nodes, and the ids of the steps. A process continues a run only if the process has the workflow with
-the same structure.
+The keys in the journal of a durable run depend on the order and the kinds of the nodes, and on the
+ids of the steps. A process continues a run only if it knows the workflow with the same structure.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class StepDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The structure of a step.
 
     :param id: the id.
-    :param kind: what the step was created from; ``sleep`` for a pause.
+    :param kind: the kind of object that the step was created from; ``sleep`` for a pause.
     :param workflow: the nested workflow.
     """
 

@@ -42,7 +42,7 @@ class Schedule:
         self.find_next(0)
 
     def find_next(self, after: int) -> int:
-        """Return the first time after a moment, in milliseconds since the epoch.
+        """Return the first scheduled time after a moment, in milliseconds since the epoch.
 
         :param after: the moment, in milliseconds since the epoch.
         """
@@ -98,7 +98,7 @@ def as_schedules(value: Any) -> tuple[Schedule, ...]:
 
 
 def build_schedule_id(workflow: str, schedule: Schedule) -> str:
-    """Return the id of a schedule among the schedules of all workflows.
+    """Return an id for a schedule that is unique among the schedules of all workflows.
 
     :param workflow: the id of the workflow.
     :param schedule: the schedule.

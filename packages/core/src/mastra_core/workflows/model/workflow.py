@@ -155,7 +155,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output while a condition is true.
+        """Append a step that is repeated with its last output as input, while a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.
@@ -163,7 +163,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output until a condition is true.
+        """Append a step that is repeated with its last output as input, until a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.
@@ -199,7 +199,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause of some seconds, which passes on the previous output.
+        """Append a pause of some seconds; its output is the output of the previous node.
 
         :param duration: the seconds, or a function that returns them. The function has the
             parameters of a condition of ``branch``.
@@ -211,7 +211,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause until a moment, which passes on the previous output.
+        """Append a pause until a moment; its output is the output of the previous node.
 
         :param moment: a datetime with a time zone, or a function that returns one. The function has
             the parameters of a condition of ``branch``.

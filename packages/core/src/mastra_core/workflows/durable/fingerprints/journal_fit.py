@@ -27,11 +27,10 @@ def check_fit(
     keys: Collection[str],
     start: tuple[str, ...] = (),
 ) -> None:
-    """Check that the recorded outcomes have the same meaning with a new description.
+    """Check that a run's recorded outcomes remain valid for a new description of its workflow.
 
-    Everything before the last node with a record must be the same in both descriptions. In the last
-    node with a record, the steps with a record must be the same. Everything after these steps may
-    differ.
+    Both descriptions must agree on all nodes before the last node with a record, and on the steps
+    with a record in that node. Steps after the last recorded one may differ.
 
     :param old: the description with which the outcomes were recorded.
     :param new: the description with which the run shall continue.
@@ -71,14 +70,14 @@ class _Keys:
     def list_steps(self, prefix: str, ids: Collection[str]) -> set[str]:
         """Return the ids of the steps that have a record.
 
-        :param prefix: the prefix of the workflow of the steps.
+        :param prefix: the key prefix of the workflow that contains the steps.
         :param ids: the ids of all steps of the workflow.
         """
         found = (_match_step(rest, ids) for rest in self.iter_rests(prefix))
         return {each for each in found if each}
 
     def list_instances(self, prefix: str, step: str) -> dict[str, str]:
-        """Return the address of each execution of a nested workflow, by its prefix.
+        """Return the address of each execution of a nested workflow, by the prefix of its keys.
 
         :param prefix: the prefix of the workflow that contains the step.
         :param step: the id of the step.
@@ -137,7 +136,7 @@ def _check_last_node(
 
 
 def _check_nested(old: StepDescription, new: StepDescription, keys: _Keys, prefix: str) -> None:
-    """Check each execution of a nested workflow; after its end, the workflow must not differ."""
+    """Check each execution of a nested workflow; no difference is allowed in one that has ended."""
     if old.workflow is None or new.workflow is None or _is_same_step(old, new):
         return
     for inner, address in keys.list_instances(prefix, old.id).items():

@@ -70,11 +70,11 @@ class KnownWorkflows:
                 self._current[child.id] = present
 
     def find(self, fingerprint: str, default: Workflow) -> Workflow:
-        """Return the workflow with which a run is executed.
+        """Return the version of a workflow that executes a run.
 
         :param fingerprint: the fingerprint of the run.
-        :param default: the workflow that the caller uses. This workflow is returned if it has the
-            fingerprint, or if this process does not know the fingerprint.
+        :param default: the workflow that the caller uses. The method returns ``default`` if it has
+            the fingerprint, or if this process does not know the fingerprint.
         """
         if default.fingerprint == fingerprint:
             return default
@@ -99,7 +99,7 @@ class KnownWorkflows:
         self._stored.update(new)
 
     async def park_others(self, fingerprints: Collection[str]) -> None:
-        """Park the runs that no process can execute, and unpark runs that this process can.
+        """Park runs that no process can execute, and unpark runs that this process can execute.
 
         :param fingerprints: the fingerprints that this process has reported.
         """

@@ -1,4 +1,4 @@
-"""Move runs to another fingerprint of their workflow, if the recorded outcomes fit it."""
+"""Move runs to another version of their workflow, if their recorded outcomes fit this version."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KnownFingerprint(NamedTuple):
 
 
 class RunMover:
-    """Lets runs continue with another description of their workflow.
+    """Lets runs continue with a changed version of their workflow.
 
     :param store: the store.
     """
@@ -96,8 +96,8 @@ class RunMover:
 
         :param row: the run.
         :param target: the fingerprint.
-        :raises Conflict: when the recorded outcomes do not fit the other description, or when the
-            run has ended, is being executed, or has changed.
+        :raises Conflict: when the recorded outcomes do not fit the target's description, or when
+            the run has ended, is being executed, or has changed.
         """
         _require_movable(row, target)
         journal = await self._store.read_journal(row.id)
@@ -112,7 +112,7 @@ class RunMover:
             raise Conflict(f"Another process has changed the run {row.run_id!r}.", "Try again.")
 
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
-        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+        """Return the started, unfinished runs with a fingerprint, ordered by their keys.
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.

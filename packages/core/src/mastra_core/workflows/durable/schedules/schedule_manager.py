@@ -26,7 +26,7 @@ class StoredSchedule(NamedTuple):
 
     :param row: the schedule in the store.
     :param workflow: the workflow.
-    :param schedule: the schedule in the code.
+    :param schedule: the schedule as the application defines it.
     """
 
     row: ScheduleRow
@@ -68,8 +68,8 @@ class ScheduleManager:
     async def get(self, id: str) -> StoredSchedule:
         """Return the schedule with an id.
 
-        :param id: ``wf_`` and the id of the workflow; if the schedule has an id, then ``__`` and
-            this id.
+        :param id: the id of the stored schedule: ``wf_WORKFLOW``, or ``wf_WORKFLOW__ID`` if the
+            schedule itself has an id.
         :raises NotFound: when there is no such schedule.
         :raises StorageError: when the database cannot be used.
         """
@@ -79,7 +79,7 @@ class ScheduleManager:
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
-        """Prevent the schedule from starting runs until ``resume``; a restart does not change that.
+        """Prevent the schedule from starting runs until ``resume``, even after a restart.
 
         :param id: the id of the schedule.
         :raises NotFound: when there is no such schedule.
@@ -135,7 +135,7 @@ class ScheduleManager:
 
         :param id: the id of the schedule.
         :param limit: the maximum number of runs to return.
-        :param with_steps: whether the records of finished runs have the steps.
+        :param with_steps: whether the records of finished runs contain their steps.
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)

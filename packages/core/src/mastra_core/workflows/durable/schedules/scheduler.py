@@ -69,11 +69,11 @@ class Scheduler:
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
 
     def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
-        """Let schedules be registered again if no process starts runs with their expression.
+        """Register a schedule again if no process starts its runs any more.
 
         If the process that registered a schedule has died, another process with the same cron
-        expression registers the schedule when it next reads the schedules. If no such process
-        exists, a process with another cron expression replaces the expression after a delay.
+        expression registers the schedule when it next reads the schedules. If no process has the
+        same cron expression, a process with another one registers the schedule after a delay.
         """
         moment = time.monotonic()
         self._orphans = {
@@ -88,7 +88,7 @@ class Scheduler:
                 self._registered.discard(row.id)
 
     async def _register(self, schedules: Schedules, now: int) -> None:
-        """Store schedules; the first start of each schedule is after this moment."""
+        """Store schedules; each schedule starts its first run after ``now``."""
         for id_, (workflow, schedule) in schedules.items():
             row = ScheduleRow(
                 id=id_,
@@ -169,10 +169,10 @@ def build_run_id(schedule: str, moment: int) -> str:
 
 
 def refuse_scheduled_id(workflow: Workflow, run_id: str) -> None:
-    """Check that a run id, which a caller has chosen, is not one of a schedule.
+    """Check that a run id chosen by a caller is not an id that a schedule gives its runs.
 
-    Otherwise a caller could create the next run of a schedule before its time, with another input,
-    or add runs to the list of the runs that a schedule has started.
+    With an id of a schedule, a caller could create the schedule's next run before its time and with
+    another input, or add runs to the list of runs that the schedule has started.
 
     :param workflow: the workflow of the run.
     :param run_id: the id of the run.

@@ -26,8 +26,9 @@ def start_child(
 ) -> Queries[ChildStart]:
     """Start a child run for a parent run, unless the child run was started before.
 
-    :param parent: the run that starts the child run, as the process that executes it has read it.
-    :param wait: the key of the parent's wait, and whether the parent waits for the end.
+    :param parent: the row of the run that starts the child run, as the executing process has read
+        it.
+    :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
     :param new: the run.
     :param values: the JSON of the first event of the child run, and the JSON of its settings.
     :param max_unfinished: the maximum number of unfinished runs of a caller; the application itself
@@ -59,7 +60,7 @@ def start_child(
 
 
 def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
-    """Return the id of the child run of a wait; ``None`` if a new child run is needed."""
+    """Return the id of the child run of a wait; ``None`` if the caller must start a new one."""
     rows: Any = yield _select_child(parent, wait)
     if not rows:
         return None

@@ -30,9 +30,9 @@ __all__ = (
 def build_due_condition(now: str) -> str:
     """Return the SQL condition for runs that wait for a process.
 
-    PostgreSQL searches an index only for a value that is constant in the query, so the time is in a
-    subquery. SQLite searches an index on an expression only for a value without a type, so 0 is
-    added to the time.
+    PostgreSQL uses an index only for a value that is constant in the query, so the time is in a
+    subquery. SQLite uses an index on an expression only for a value without type affinity; adding 0
+    removes the affinity.
 
     :param now: an SQL expression for the present time.
     """
@@ -112,10 +112,11 @@ def claim_selected(
 
 
 def release_runs(member: str, *, counts: bool) -> Queries[None]:
-    """Give up all runs of a process, and remove the id of the process.
+    """Release all runs that a process holds, and delete the process from the store.
 
     :param member: the id of the process.
-    :param counts: whether the stop of the process counts as a takeover.
+    :param counts: whether to increase the number of takeovers of each run, as after the death of a
+        process.
     """
     yield Query(
         "UPDATE mastra_runs SET holder = '', due_at = 0, takeovers = takeovers + ? "

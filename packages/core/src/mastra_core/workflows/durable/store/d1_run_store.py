@@ -1,7 +1,7 @@
 """Runs in a Cloudflare D1 database, which all instances of a Worker share.
 
-D1 has no interactive transactions. D1 executes a query and its dependents as one batch, which
-stores everything or nothing. D1 executes each other query of a transaction on its own.
+D1 has no interactive transactions. D1 executes a query and the query's dependents as one batch,
+which stores everything or nothing, and all other queries of a transaction one by one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class _D1Runs:
 
 
 def _build_statements(query: Query) -> Iterator[Statement]:
-    """Yield statements with few enough values: rows are inserted together, and lists are JSON."""
+    """Yield statements that bind few values: many rows per insert, and lists as JSON texts."""
     if not query.many:
         yield _bind_lists(query)
         return
@@ -118,7 +118,7 @@ def _bind_lists(query: Query) -> Statement:
 
 
 def _check_sizes(statements: Sequence[Statement]) -> None:
-    """Refuse values that D1 never stores, so that nobody tries to store them again."""
+    """Raise ``InvalidInput`` for a value that is too large for D1, because no retry can succeed."""
     for statement in statements:
         for value in statement.values:
             if not isinstance(value, str) or 4 * len(value) <= _MAX_BYTES:

@@ -29,7 +29,8 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
     :param event: the JSON of the event.
     :param now: an SQL expression for the present time.
     :param has_locks: whether the database locks rows. If the database does not lock rows, the first
-        query also looks for child runs, so that a run without child runs ends in one batch.
+        query also checks whether child runs exist, so that a run without child runs ends in one
+        batch.
     """
     children = "SELECT 1 FROM mastra_runs AS child WHERE child.parent = mastra_runs.id"
     has_children = "1" if has_locks else f"EXISTS ({children})"
@@ -53,7 +54,7 @@ def cancel_run(run: int, event: str, now: str, *, has_locks: bool = True) -> Que
 
 
 def cancel_children(run: int, now: str) -> Queries[None]:
-    """End the unfinished runs that a run has started, and the runs that these have started.
+    """End the unfinished child runs of a run, and recursively their child runs.
 
     :param run: the key of the run.
     :param now: an SQL expression for the present time.
@@ -70,8 +71,8 @@ def cancel_children(run: int, now: str) -> Queries[None]:
 def report_end(parent: Sequence[Any], event: str, now: str) -> Queries[None]:
     """Report the end of a run to its parent, if the parent waits for the run.
 
-    :param parent: the key of the parent run, the key of its wait for this run, and whether the
-        parent waits.
+    :param parent: the key of the parent run, the key of the parent's wait for this run, and whether
+        the parent waits for the end of this run.
     :param event: the JSON of the last event of the run.
     :param now: an SQL expression for the present time.
     """

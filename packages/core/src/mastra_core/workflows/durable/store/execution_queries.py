@@ -33,7 +33,7 @@ def begin_execution(
 ) -> Queries[RunRow | None]:
     """Begin an execution, unless the run has changed since the caller read the run.
 
-    :param row: the run as the caller has read it.
+    :param row: the run's row, as the caller read it before.
     :param values: the process, the JSON of the first event, of the settings and of the request
         context, the priority, and the fingerprint.
     :param keep: the keys of the outcomes that stay; ``None`` if the run forgets its whole journal
@@ -87,7 +87,7 @@ def commit_batch(
     """Store a batch, if the process still holds the run in the same attempt.
 
     :param run: the key of the run.
-    :param fence: the process, its attempt, and how many batches the attempt has committed before.
+    :param fence: the process, its attempt, and the number of earlier commits of this attempt.
     :param batch: the batch to store.
     :param now: an SQL expression for the present time.
     """

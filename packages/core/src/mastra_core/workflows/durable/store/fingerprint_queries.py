@@ -73,7 +73,7 @@ def list_workflows(workflow: str) -> Queries[list[KnownWorkflow]]:
 
 
 def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[RunRow]]:
-    """List started runs with a fingerprint that have not ended, in the order of their keys.
+    """List the started, unfinished runs with a fingerprint, ordered by their keys.
 
     :param fingerprint: the fingerprint.
     :param after: return only runs whose key is greater.
@@ -90,9 +90,10 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
 
 
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:
-    """Return the SQL conditions for runs without a living process, and the values of each.
+    """Return the SQL conditions for runs without a living process, and the values to bind.
 
-    There is one condition for each index, because with OR, SQLite would search all stored runs.
+    Each condition uses another index, because SQLite would scan all stored runs if OR joined the
+    conditions.
     """
     alive = f"lease_until > {now}"
     members = yield Query(f"SELECT fingerprints FROM mastra_run_members WHERE {alive}")  # noqa: S608  # no values
@@ -199,7 +200,7 @@ def measure_backlog(now: str) -> Queries[Backlog]:
 def move_run(row: RunRow, fingerprint: str) -> Queries[bool]:
     """Let a run continue with another fingerprint, unless the run has changed or is executed.
 
-    :param row: the run as the caller has read it.
+    :param row: the run's row, as the caller read it before.
     :param fingerprint: the new fingerprint.
     """
     rows = yield Query(

@@ -38,7 +38,9 @@ def read_journal(run: int) -> Queries[JournalData]:
 
 
 def build_event_query(run: int, events: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores events. An earlier query has added their number to the run's row.
+    """Build the query that stores events.
+
+    An earlier query must have increased the run's ``sequence`` by the number of events.
 
     :param run: the key of the run.
     :param events: the key and the JSON of each event.
@@ -53,11 +55,11 @@ def build_event_query(run: int, events: Sequence[tuple[str, str]]) -> Query:
 
 
 def build_answer_query(run: int, kind: str, answers: Sequence[tuple[str, str]]) -> Query:
-    """Build the query that stores the answers of waits which have none yet.
+    """Build the query that stores answers, except for waits that already have an answer.
 
     :param run: the key of the run.
     :param kind: ``answer`` for data, or ``wake`` for the end of a sleep.
-    :param answers: the key of each wait, and the text of its answer.
+    :param answers: pairs of the key of a wait and the text of its answer.
     """
     return Query(
         "INSERT INTO mastra_run_answers (run, key, kind, data) VALUES (?, ?, ?, ?) "
@@ -110,7 +112,7 @@ def select_open_waits(run: int, keys: Sequence[str]) -> Queries[set[str]]:
 
 
 def _select_keys(table: str, run: int, keys: Sequence[str]) -> Queries[set[str]]:
-    """Return the given keys for which a table has a row of a run."""
+    """Return those of ``keys`` that a table contains for a run."""
     found: set[str] = set()
     for chunk in split_values(keys):
         rows = yield Query(

@@ -34,7 +34,8 @@ def report_member(member: Member, until: str) -> Queries[None]:
 def list_members(since: str) -> Queries[list[Member]]:
     """List the processes that have reported.
 
-    :param since: an SQL expression for a time; only processes whose lease ends later are listed.
+    :param since: an SQL expression for a time; a process is listed only if its lease ends after
+        this time.
     """
     rows = yield Query(
         f"SELECT {_COLUMNS} FROM mastra_run_members WHERE lease_until > {since}"  # noqa: S608  # no values
@@ -62,8 +63,7 @@ def remove_members(ids: list[str]) -> Queries[None]:
 
 
 def remove_lost_members(now: str) -> Queries[None]:
-    """Remove processes that have not reported for an hour. A removed process that still works
-    reports again.
+    """Remove processes that have not reported for an hour; a later report adds a process again.
 
     :param now: an SQL expression for the present time.
     """

@@ -1,4 +1,4 @@
-"""Runs in a PostgreSQL database, which processes of several machines share."""
+"""Runs in a PostgreSQL database, which processes on several machines can share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHANNEL = "mastra_runs"
 
 
 class PostgresRunStore(SqlRunStore):
-    """Stores runs in a PostgreSQL database. It needs ``mastra-core[postgres]``.
+    """Stores runs in a PostgreSQL database; needs the extra ``mastra-core[postgres]``.
 
     :param url: the URL of the database.
     :param max_connections: the maximum number of connections that each event loop of this process

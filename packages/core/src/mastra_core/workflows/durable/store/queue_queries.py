@@ -96,7 +96,7 @@ def claim_one_by_one(
 ) -> Queries[list[RunRow]]:
     """Assign runs to a process like ``claim_from_queues``, in a database without locks.
 
-    Each statement counts the held runs, and therefore exceeds no maximum.
+    Each statement counts the runs that processes hold, so that it assigns no more than the maximum.
 
     :param holder: the process.
     :param queues: the queues.
@@ -118,8 +118,8 @@ def claim_one_by_one(
 def _count_locked_queue(workflow: str, maximum: int) -> Queries[int]:
     """Lock the queue of a workflow until the end of the transaction, and count the held runs.
 
-    The statement that counts begins after the lock was acquired, and therefore sees the runs that
-    the previous owner of the lock claimed.
+    The count begins after the lock was acquired, so that it includes the runs that the previous
+    owner of the lock claimed.
     """
     yield Query(
         "INSERT INTO mastra_run_queues (workflow, concurrency) VALUES (?, ?) "

@@ -217,7 +217,7 @@ def _select_ends(runs: Sequence[int], last: int, condition: str, *values: str) -
 def _select_runs(
     select: str, runs: Sequence[int], *parts: object, values: Sequence[str] = ()
 ) -> Iterator[Query]:
-    """Yield a query for every few hundred runs."""
+    """Yield queries that each read at most a few hundred runs."""
     for chunk in split_values(runs):
         sql = select.format(join_placeholders(chunk), *parts)
         yield Query(sql, [*chunk, *values])
@@ -247,8 +247,9 @@ def delete_run(run: int, *, only_pending: bool) -> Queries[None]:
 def purge_runs(finished_before: int, pending_before: int, limit: int, now: str) -> Queries[int]:
     """Delete old runs, and return their number.
 
-    :param finished_before: the time before which finished runs have ended.
-    :param pending_before: the time before which pending runs were created.
+    :param finished_before: delete runs that ended before this time, in milliseconds since the
+        epoch.
+    :param pending_before: delete runs that were created before this time and never started.
     :param limit: the maximum number of runs to delete.
     :param now: an SQL expression for the present time.
     """

@@ -1,4 +1,4 @@
-"""The data that the durable engine exchanges with its store. Texts of JSON are strings."""
+"""The data that the durable engine exchanges with its store. JSON is passed as ``str``."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     :param status: the status of the run.
     :param sequence: the number of events.
     :param attempt: how often a process has begun to execute the run. The store refuses a commit
-        that names another attempt or another ``holder``.
+        whose attempt or ``holder`` differs from the stored one.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
     :param takeovers: how many times in a row the run was taken over from a dead process, without
@@ -127,7 +127,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a run that change when another process works on the run.
 
     :param sequence: the number of events.
-    :param attempt: the number of the attempt.
+    :param attempt: how often a process has begun to execute the run.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
     """
@@ -146,7 +146,7 @@ class JournalData(msgspec.Struct, kw_only=True):
     :param answers: the JSON of the data that each resumed wait has received, by the key of the
         wait.
     :param wakes: the ends of sleeps by key, in seconds since the epoch.
-    :param answer_count: the ``answers`` of the run's row.
+    :param answer_count: the value of ``answers`` in the run's row.
     """
 
     outcomes: dict[str, str] = msgspec.field(default_factory=dict)
@@ -206,7 +206,7 @@ class ChildStart(NamedTuple):
 class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule in the store.
 
-    :param id: the id among the schedules of all workflows.
+    :param id: the id of the schedule, unique among the schedules of all workflows.
     :param workflow: the id of the workflow.
     :param cron: the cron expression.
     :param timezone: the name of the time zone.
@@ -235,10 +235,10 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A process that executes runs.
 
-    :param id: a new id for each start of the process.
+    :param id: the id of the process; each start of the process creates a new one.
     :param name: the name of the process for people, such as ``web-1``.
-    :param machine: an id of the machine or container within which process ids are unique; empty if
-        it is unknown.
+    :param machine: an id of the machine or container, within which process ids are unique; empty if
+        unknown.
     :param process: the process id.
     :param fingerprints: the fingerprints of the workflows that the process executes.
     """
@@ -266,7 +266,7 @@ class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of a fingerprint that no living process can execute.
+    """The runs that wait because no living process has their fingerprint.
 
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.

@@ -112,7 +112,7 @@ _VERSIONS = (_VERSION_1,)
 
 
 def _build_schema(key: str) -> Schema:
-    """Build the tables; ``key`` is the type of a key that the database assigns."""
+    """Build the tables; ``key`` is the SQL type of a primary key with generated values."""
     versions = (tuple(sql.replace("{id}", key) for sql in version) for version in _VERSIONS)
     return Schema("mastra_run_schema", tuple(versions))
 

@@ -60,8 +60,8 @@ class RunStore(Protocol):
     async def create(self, new: NewRun, max_unfinished: int) -> RunRow | None:
         """Create a run, or return the creator's existing run with this id.
 
-        :param new: the run. If the creator is confined to a resource, an existing run of that
-            resource is also returned if an unconfined creator has created it.
+        :param new: the run. A creator that is confined to a resource also finds a run that an
+            unconfined creator has created for this resource.
         :param max_unfinished: the maximum number of unfinished runs of a caller; the application
             itself has no maximum.
         :returns: the run, or ``None`` if the caller has too many unfinished runs.
@@ -72,8 +72,8 @@ class RunStore(Protocol):
 
         :param workflow: the id of the workflow.
         :param run_id: the id of the run.
-        :param scope: the resource that the caller may access; ``None`` for any. If ``None``, a run
-            whose creator is not confined is preferred.
+        :param scope: the resource that the caller may access; ``None`` for any. With ``None``, the
+            method prefers a run whose creator is not confined to a resource.
         """
 
     async def read(self, run: int, after: int = 0) -> tuple[RunRow, list[str]] | None:
@@ -90,7 +90,7 @@ class RunStore(Protocol):
         """
 
     async def read_states(self, runs: Collection[int]) -> dict[int, RunState]:
-        """Return the states of the existing runs among the given keys.
+        """Return the states of runs by key, without runs that do not exist.
 
         :param runs: the keys of the runs.
         """
@@ -108,22 +108,22 @@ class RunStore(Protocol):
         fingerprint: str = "",
         priority: int | None = None,
     ) -> RunRow | None:
-        """Begin an execution, unless another caller was faster.
+        """Begin an execution, unless another caller has begun one first.
 
-        From then on, the store refuses commits of earlier executions.
+        After this call, the store refuses commits of earlier executions.
 
-        :param row: the run as the caller has read it.
+        :param row: the run's row, as the caller read it before.
         :param holder: the process that is to execute the run; empty if any process may execute it.
         :param event: the JSON of the first event, after which the run is running.
         :param settings: the JSON of ``ExecutionSettings``.
         :param context: the JSON of the new request context; the previous one by default.
-        :param keep: the keys of the outcomes that are kept. ``None`` removes the whole journal of
-            the run, cancels its child runs, and separates them from the run.
+        :param keep: the keys of the outcomes to keep. With ``None``, the store deletes the run's
+            whole journal, cancels its child runs, and detaches these from the run.
         :param drop: the keys of the events that may be emitted again, and the keys of the answers
             that the run forgets; no effect if ``keep`` is ``None``.
         :param fingerprint: the fingerprint of the workflow; the previous one by default.
         :param priority: the new priority; the previous one by default.
-        :returns: the new row, or ``None`` if the run has changed since the caller has read it.
+        :returns: the new row, or ``None`` if the run has changed since the caller read it.
         """
 
     async def commit(
@@ -134,7 +134,7 @@ class RunStore(Protocol):
         :param run: the key of the run.
         :param holder: the id of the process.
         :param attempt: the attempt that commits.
-        :param number: how many batches the attempt has committed before. A commit that is repeated
+        :param number: the number of earlier commits of this attempt. A commit that is repeated
             after a lost connection is stored once.
         :param batch: the batch to store.
         """
@@ -150,8 +150,8 @@ class RunStore(Protocol):
         """Resume waits; a wait that was resumed before is not resumed again.
 
         :param run: the key of the run.
-        :param holder: the process that is to execute the run, unless another process executes it
-            already; empty if any process may execute it.
+        :param holder: the process that executes the run if no process executes it yet; empty if any
+            process may do so.
         :param answers: the key of each wait, and the JSON of its event.
         :param data: the JSON of the data that resumes the waits.
         :param context: the JSON of the new request context; the previous one by default.
@@ -164,7 +164,7 @@ class RunStore(Protocol):
 
         :param run: the key of the run.
         :param event: the JSON of the last event of the run.
-        :returns: whether the run had not ended.
+        :returns: ``False`` if the run had already ended.
         """
 
     async def has_claimable(
@@ -180,8 +180,7 @@ class RunStore(Protocol):
         :param member: the process.
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum numbers of concurrent runs, in the form that ``claim``
-            takes.
+        :param concurrency: the same argument as for ``claim``.
         """
 
     async def claim(
@@ -202,7 +201,7 @@ class RunStore(Protocol):
         :param workflows: the ids of the workflows that the process executes, by fingerprint.
         :param limit: the maximum number of runs to assign.
         :param orphans: select the runs of dead processes, instead of the runs that are due.
-        :param concurrency: the maximum number of runs that all processes may hold at a time, by the
+        :param concurrency: the maximum number of runs that all processes together may hold, by the
             id of the workflow. A workflow without an entry has no limit.
         """
 
@@ -210,7 +209,8 @@ class RunStore(Protocol):
         """Release all runs of a process that stops; other processes continue the runs.
 
         :param member: the id of the process.
-        :param counts: whether the stop counts as a takeover, like the death of a process.
+        :param counts: whether to increase the number of takeovers of each run, as after the death
+            of a process.
         """
 
     async def list_held(self, member: str) -> dict[int, int]:
@@ -224,7 +224,7 @@ class RunStore(Protocol):
 
         :param run: the key of the run.
         :param member: the id of the process.
-        :param attempt: the attempt that the process holds. The method releases no other attempt.
+        :param attempt: the attempt that the process holds; the method releases only this attempt.
         """
 
     async def beat(self, member: Member, lease: float) -> None:
@@ -249,14 +249,14 @@ class RunStore(Protocol):
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
         """Return runs with the events of their records, newest first.
 
-        The events of ``StepWrote`` are not part of a record, and may be left out.
+        A store may omit ``StepWrote`` events, because they are not part of a record.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
         """
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        """Return the number of all selected runs by status; the page of the query has no effect.
+        """Return the number of selected runs by status, on all pages of the query.
 
         :param workflow: the id of the workflow; empty for all workflows.
         :param query: selects the runs.
@@ -266,7 +266,7 @@ class RunStore(Protocol):
         """Return the time of the database, in milliseconds since the epoch, and all schedules."""
 
     async def register_schedule(self, schedule: ScheduleRow) -> None:
-        """Add a schedule, or replace the process of a stored schedule.
+        """Add a schedule; if it is stored already, record that this process has registered it.
 
         If the expression or the time zone of the stored schedule differs, the expression, the time
         zone and the next start are replaced.
@@ -293,13 +293,14 @@ class RunStore(Protocol):
         settings: str,
         context: str | None = None,
     ) -> bool:
-        """Start the due run of a schedule, unless the schedule has changed since the caller has
-        read it.
+        """Start the due run of a schedule, unless the schedule has changed since the caller read
+        it.
 
         The start of the run and the change of the schedule are one transaction.
 
-        :param schedule: the schedule as the caller has read it.
-        :param next_at: the time of the start after this start, in milliseconds since the epoch.
+        :param schedule: the schedule's row, as the caller read it before.
+        :param next_at: when the schedule starts the run after this one, in milliseconds since the
+            epoch.
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -318,14 +319,15 @@ class RunStore(Protocol):
     ) -> ChildStart:
         """Start a child run for a parent run, unless the child run was started before.
 
-        The key of the wait ends with ``!`` and the number of the attempt. A restart counts attempts
-        from 1 again, so a child run of a later attempt also counts as started, unless the child run
-        has failed. The child run is canceled together with its parent. If the parent waits, one
+        The parent's wait for the child run has a key that ends with ``!`` and the number of the
+        attempt. After a restart, attempts are counted from 1 again. The first attempt also finds
+        the child run that a later attempt has started before the restart, unless this child run has
+        failed. The child run is canceled together with its parent. If the parent waits, one
         transaction stores the end of the child run and the answer of the wait.
 
-        :param parent: the run that starts the child run, as the process that executes it has read
-            it.
-        :param wait: the key of the parent's wait, and whether the parent waits for the end.
+        :param parent: the row of the run that starts the child run, as the executing process has
+            read it.
+        :param wait: the key of the parent's wait, and whether the parent waits for the child's end.
         :param new: the run.
         :param event: the JSON of the first event of the run.
         :param settings: the JSON of ``ExecutionSettings``.
@@ -334,7 +336,7 @@ class RunStore(Protocol):
         """
 
     async def list_children(self, run: int) -> Sequence[tuple[str, str, str]]:
-        """Return the workflow, the id and the status of each child run, which ``run`` has started.
+        """Return the workflow, the id and the status of each child run of ``run``.
 
         :param run: the key of the run.
         """
@@ -368,7 +370,7 @@ class RunStore(Protocol):
         """
 
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
-        """Return started runs with a fingerprint that have not ended, in the order of their keys.
+        """Return the started, unfinished runs with a fingerprint, ordered by their keys.
 
         :param fingerprint: the fingerprint.
         :param after: return only runs whose key is greater.
@@ -398,7 +400,7 @@ class RunStore(Protocol):
     async def move(self, row: RunRow, fingerprint: str) -> bool:
         """Set the fingerprint of a run, unless the run has changed or a process executes it.
 
-        :param row: the run as the caller has read it.
+        :param row: the run's row, as the caller read it before.
         :param fingerprint: the new fingerprint.
         :returns: whether the run was moved.
         """

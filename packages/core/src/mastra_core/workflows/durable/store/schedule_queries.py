@@ -77,8 +77,8 @@ def fire_schedule(
 ) -> Queries[bool]:
     """Start the run that is due, unless the schedule has changed.
 
-    :param schedule: the schedule as the caller has read it.
-    :param next_at: the time of the start after this start.
+    :param schedule: the schedule's row, as the caller read it before.
+    :param next_at: when the schedule starts the run after this one.
     :param new: the run.
     :param values: the JSON of the first event of the run, of its settings and of its request
         context.

@@ -376,7 +376,7 @@ class SqlRunStore(RunStore):
     async def _change(
         self, transact: Callable[[], Queries[T]], concerns_others: Callable[[T], bool]
     ) -> T:
-        """Execute a transaction, and notify other processes if its result concerns them."""
+        """Execute a transaction, and notify other processes if ``concerns_others(result)``."""
 
         def transact_and_notify() -> Queries[T]:
             result = yield from transact()

@@ -1,4 +1,4 @@
-"""Transactions as generators of queries, so that one text serves every SQL database.
+"""Transactions as generators of queries, which every SQL database can execute.
 
 A transaction yields its queries, and receives the rows of each query. A database executes
 transactions: SQLite in a worker thread, PostgreSQL with an asynchronous driver.
@@ -18,7 +18,7 @@ class Query(NamedTuple):
     """One SQL statement.
 
     A database without interactive transactions executes a query and its dependents as one batch. In
-    such a database, a transaction that must store everything or nothing has only one query with
+    such a database, a transaction that must be atomic consists of a single query and its
     dependents.
 
     :param sql: the text, with ``?`` in place of each value.
