@@ -163,7 +163,7 @@ class CloudflareApi:
         )
 
     def patch(self, path: str, body: Any, *, merge: bool = False) -> Any:
-        """Change fields of an object; the request may be repeated.
+        """Change fields of an object; a repeated request has the same effect.
 
         :param path: path below the base URL of the API.
         :param body: the value that the request sends as JSON.

@@ -174,7 +174,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a production deployment, such as a draft, by restoring it.
+    """Publish a production deployment, for example a draft.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

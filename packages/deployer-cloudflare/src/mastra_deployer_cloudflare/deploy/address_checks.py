@@ -21,7 +21,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
 
     :param settings: settings of the deployer.
     :param subdomain: the subdomain of the account; empty while the account has none.
-    :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
+    :raises DeployError: when the settings enable workers.dev, but the account has no subdomain.
     """
     if settings.workers_dev and not subdomain:
         raise DeployError(

@@ -62,15 +62,15 @@ def deploy(
 ) -> Deployment:
     """Create missing resources, upload a version with its values, and send the traffic to it.
 
-    The order of the steps protects users from an interruption: a version contains its modules,
-    settings and secrets, and gets traffic only when it is complete.
+    An interrupted deploy does not affect users: a version contains its modules, settings and
+    secrets, and gets traffic only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :param report: receives progress.
-    :returns: the deployment; a draft if it is staged.
+    :returns: the deployment, which is a draft after a staged deploy.
     :raises BundleError: when the bundle is not complete, or was made with other settings.
     :raises DeployError: when an address of the settings cannot be used.
     :raises DeploymentFailed: when Cloudflare cannot start the Worker.
@@ -99,7 +99,7 @@ def deploy(
 def find_unchanged(
     state: WorkerState, upload: WorkerUpload, request: DeployRequest
 ) -> WorkerVersion | None:
-    """Return the version that an upload would repeat: the live one, or the newest for a preview.
+    """Return the live version (for a preview, the newest) if it equals the upload.
 
     :param state: the state of the Worker.
     :param upload: the content that the deploy uploads.
@@ -195,7 +195,7 @@ class _DeployRun:
 
         :param worker: the state of the Worker before the upload.
         :param version: the version.
-        :param upload: the upload of the deploy.
+        :param upload: the content that the deploy uploaded.
         """
         if self._request.environment == "preview":
             return self._describe(version, upload, live=True)

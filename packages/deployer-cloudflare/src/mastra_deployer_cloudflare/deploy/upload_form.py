@@ -103,7 +103,7 @@ def build_upload(
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
     :param request: options of the deploy.
-    :param storage: the resources of the settings, with their ids.
+    :param storage: the resources that the settings name, with their ids.
     :param token: the API token, which is the key of the hash in ``tag``.
     :raises BundleError: when the bundle is not complete.
     """
@@ -124,7 +124,7 @@ def build_upload(
 
 
 def require_handlers(bundle: Bundle, settings: CloudflareDeployer) -> None:
-    """Refuse crons for a bundle that was made without them.
+    """Raise an error if the settings have crons but the bundle has no handler for crons.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

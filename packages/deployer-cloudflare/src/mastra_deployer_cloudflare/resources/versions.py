@@ -127,7 +127,7 @@ class WorkerState:
 
     @property
     def live(self) -> WorkerVersion | None:
-        """The version with all traffic; beside a canary, the version that had it before."""
+        """The version that receives all traffic, or all traffic but the canary's."""
         if self.current is None:
             return None
         stable_ids = (each for each in self.iter_live_ids() if each in self.shares)
@@ -171,7 +171,7 @@ class WorkerState:
         return DeploymentTags.from_text(text)
 
     def iter_live_ids(self) -> Iterator[str]:
-        """Yield the ids of the versions that had all of the traffic, the present one first."""
+        """Yield the ids of the versions that have or had all traffic, the latest first."""
         for traffic in self.deployments:
             if traffic.shares.get(traffic.main) == _ALL:
                 yield traffic.main
@@ -264,7 +264,7 @@ def deploy_versions(
 
 
 def parse_time(value: object) -> dt.datetime:
-    """Parse the time of a resource.
+    """Parse a time; if it has no time zone, it is in UTC.
 
     :param value: the value as Cloudflare writes it.
     """

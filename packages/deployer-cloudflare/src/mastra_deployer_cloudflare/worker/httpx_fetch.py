@@ -40,7 +40,7 @@ def _replace(transport: type, name: str, method: Any) -> None:
 
 
 def _ignore_settings(self: Any, *_: Any, **__: Any) -> None:
-    """Ignore settings of certificates, proxies and connection limits, which the platform has."""
+    """Ignore certificates, proxies and connection limits, which only the platform can set."""
 
 
 def _send_blocking(self: Any, request: Any) -> Any:

@@ -12,11 +12,11 @@ _SUSPENDED = object()
 
 
 class StartError(Exception):
-    """The app cannot start. The message contains the reason."""
+    """The app cannot start; the message says why."""
 
 
 class _Suspension:
-    """Suspend the coroutine that awaits this object, which is never resumed."""
+    """Suspend the coroutine that awaits this object. Nothing resumes the coroutine."""
 
     def __await__(self) -> Generator[object, None, None]:
         yield _SUSPENDED

@@ -1,8 +1,8 @@
-"""Correct the timers of Pyodide's event loop for times that have passed.
+"""Make Pyodide's event loop accept a timer whose time has already passed.
 
 Other event loops call a timer whose time has passed at once, but Pyodide's loop raises
-``ValueError``. The time of a timer can pass between its calculation and the call, so that
-``asyncio.timeout`` with a short delay fails now and then.
+``ValueError``. A short delay can pass before the loop receives the timer. Then ``asyncio.timeout``
+fails.
 """
 
 from __future__ import annotations

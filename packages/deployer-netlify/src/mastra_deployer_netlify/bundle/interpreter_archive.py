@@ -54,7 +54,7 @@ def write_interpreter(
 ) -> Interpreter:
     """Write a zip with the interpreter, to which the app is appended.
 
-    :param build: the build that the interpreter is for.
+    :param build: the build whose app the interpreter runs.
     :param source: the setting ``interpreter``.
     :param file: path of the zip to write.
     :param report: receives progress.

@@ -43,12 +43,12 @@ def run_instance(
 def build_node_command(
     node: str, directory: Path, port_file: Path, **settings: Any
 ) -> Sequence[str]:
-    """Return the command that runs a function in the stand-in for AWS Lambda.
+    """Return the command that runs a function in a local replacement of AWS Lambda.
 
     :param node: path of Node.
     :param directory: directory of the unpacked function.
     :param port_file: path of the file to which the port is written.
-    :param settings: further settings of the stand-in.
+    :param settings: further settings of this replacement.
     """
     defaults = {
         "directory": str(directory),

@@ -49,7 +49,7 @@ def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]
 
 
 def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer) -> str:
-    """Return the slug of another team of the token that has this site: ``GET /sites``.
+    """Look for the site in the token's other teams, and return the team's slug: ``GET /sites``.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.

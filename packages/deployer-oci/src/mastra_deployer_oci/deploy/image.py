@@ -42,7 +42,7 @@ class DeployImage:
 
 
 def is_draft(request: DeployRequest) -> bool:
-    """Return whether a deploy moves no tag.
+    """Return whether a deploy to production leaves the production tag unchanged.
 
     :param request: options of the deploy.
     """

@@ -101,7 +101,7 @@ def rollback(
 ) -> Deployment:
     """Move the production tag to the previous image; each further call goes one image back.
 
-    After a rollback to an ``id``, the next rollback without an ``id`` undoes it.
+    A rollback to an ``id`` is undone by the next rollback without an ``id``.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

@@ -43,9 +43,9 @@ class Record:
     :param moves: the tag that was moved to the image.
     :param created: when the record was written.
     :param children: descriptors of the image's manifests, one for each platform.
-    :param back: name of the record to which a rollback returns: the one that was current before.
-        The record of a rollback without an id takes over the ``back`` of its target, so that the
-        next rollback goes back further.
+    :param back: name of the record to which the next rollback returns: the record that was current
+        before. A rollback without an id copies the ``back`` of the record that it restores, so that
+        the next rollback goes one record further back.
     :param message: message of the deploy.
     :param branch: branch of the deploy.
     :param commit: commit of the deploy.
@@ -183,7 +183,7 @@ class ReleaseLog:
         return record.event == DRAFT and self.find_newest(record.image, record.moves) is None
 
     def next_time(self) -> dt.datetime:
-        """Return the current time, or a later time if a record is from the future."""
+        """Return the current time, or a later time if the newest record has a later time."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now

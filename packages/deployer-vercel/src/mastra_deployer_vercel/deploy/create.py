@@ -68,8 +68,8 @@ def create_deployment(
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """Request a deployment only once, even after a lost response.
 
-    If the response is lost, the function looks for a deployment that has the mark of the request,
-    and that did not exist before the request.
+    The request sets a unique mark in the deployment's metadata. If the response is lost, the
+    function looks for a new deployment with this mark.
 
     :param client: client of Vercel's API.
     :param body: body of the request.

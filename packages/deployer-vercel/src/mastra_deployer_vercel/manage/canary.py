@@ -103,7 +103,7 @@ def _advance_release(
     release: dict[str, Any],
     percent: int,
 ) -> Deployment:
-    """Advance a release to a share: ``POST .../rolling-release/approve-stage``, ``/complete``."""
+    """Set the share of a release: ``POST .../rolling-release/approve-stage``, ``/complete``."""
     share = get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])

@@ -1,4 +1,4 @@
-"""Find the custom environment of a project, which Vercel gives to previews on paid plans."""
+"""Find a project's custom environment. On paid plans, a preview can deploy to one."""
 
 from __future__ import annotations
 

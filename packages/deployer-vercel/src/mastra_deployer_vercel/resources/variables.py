@@ -23,7 +23,7 @@ __all__ = ("Variables",)
 
 
 class Variables:
-    """An ``EnvStore`` on an open client: ``/v10/projects/{name}/env``.
+    """An ``EnvStore`` for Vercel's API: ``/v10/projects/{name}/env``.
 
     A deployment gets the values when it is created. Later changes of the variables do not affect
     the deployment.
@@ -53,8 +53,8 @@ class Variables:
         :param values: values by name.
         :returns: ``next-deploy``, because a deployment keeps the variables with which it was
             created.
-        :raises ApiError: if Vercel rejects some variables. Even in this case, Vercel's response has
-            the status 201.
+        :raises ApiError: if Vercel rejects some variables, which it reports in a response with the
+            status 201.
         """
         if not values:
             return "next-deploy"

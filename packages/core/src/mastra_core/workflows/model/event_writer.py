@@ -1,4 +1,4 @@
-"""Send the events of an agent to the readers of a run, even if its step is repeated."""
+"""Send an agent's events to the readers of a run once, even if the step is repeated."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class EventWriter:
             await self._write_answer(event, f"answer:{journal.turn}")
 
     async def _write_answer(self, event: AgentEvent, name: str) -> None:
-        """Send an event of an answer that is not recorded yet."""
+        """Send an event of a model's answer while the journal does not have the answer yet."""
         is_first, self._answer = name != self._answer, name
         if not is_first:
             await self._send(event)

@@ -25,7 +25,7 @@ class Function:
     :param input_name: the name of the input's parameter; empty if it takes none.
     :param context_name: the name of the parameter for the context; empty if the function takes no
         context.
-    :param awaits: whether it is a coroutine function.
+    :param awaits: whether the callable is a coroutine function.
     :param input_first: whether the parameter for the input precedes the parameter for the context.
     """
 

@@ -165,7 +165,7 @@ class StepContext:
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.
 
-        :param payload: the data that the caller of ``resume`` needs, of the ``suspend`` type.
+        :param payload: data for the caller of ``resume``. It has the step's ``suspend`` type.
         :param label: another name by which the step can be resumed.
         :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
             it.

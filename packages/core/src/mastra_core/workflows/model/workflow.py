@@ -37,7 +37,7 @@ __all__ = ("Workflow",)
 
 @dataclasses.dataclass(frozen=True)
 class Workflow(WorkflowDefinition[In, Out]):
-    """A workflow; each method returns a new workflow, so several workflows can share first steps.
+    """A workflow. Each method returns a new workflow, so two workflows can have the same start.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
@@ -55,8 +55,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
     :param previous: earlier descriptions of the workflow, with which its old durable runs continue.
-    :param concurrency: the maximum number of runs that all processes of the database execute at a
-        time. Further runs wait. A workflow with this setting is durable.
+    :param concurrency: the maximum number of runs at a time, over all processes that share the
+        database. Further runs wait. A workflow with this setting is durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several of
         them. A workflow with a schedule is durable.
     :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
@@ -199,10 +199,10 @@ class Workflow(WorkflowDefinition[In, Out]):
         )
 
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause of some seconds, which passes on the previous output.
+        """Append a pause of some seconds; the next step gets the previous output.
 
-        :param duration: the seconds, or a function that returns them. The function has the
-            parameters of a condition of ``branch``.
+        :param duration: the seconds, or a function that returns them. The function takes the same
+            parameters as a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -211,10 +211,10 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Sleep(name, duration=duration))
 
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
-        """Append a pause until a moment, which passes on the previous output.
+        """Append a pause until a moment; the next step gets the previous output.
 
-        :param moment: a datetime with a time zone, or a function that returns one. The function has
-            the parameters of a condition of ``branch``.
+        :param moment: a datetime with a time zone, or a function that returns one. The function
+            takes the same parameters as a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -255,7 +255,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
-        :raises ConfigError: when ``form`` is another value.
+        :raises ConfigError: when ``form`` is neither ``mermaid`` nor ``svg``.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render

@@ -38,7 +38,7 @@ class _Element(Protocol):
     height: float
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the SVG elements; their top middle is at the position ``x``, ``y`` in pixels."""
+        """Yield the SVG elements, centered below the position ``x``, ``y`` in pixels."""
 
 
 def render_svg(workflow: WorkflowDefinition) -> str:

@@ -36,7 +36,7 @@ class Pins:
     hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
-        """Add one version of a package; several versions have markers that say where each applies.
+        """Add a version of a package. A package can have several versions with different markers.
 
         :param name: the name of the package.
         :param version: locked version.

@@ -32,7 +32,7 @@ def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
     :param inventory: the inventory of the last build.
     :param project: the app.
-    :param bundle: the bundle made from that build.
+    :param bundle: the bundle that was made from the last build.
     """
     sentences = [
         *_explain_own_files(name, inventory, project),

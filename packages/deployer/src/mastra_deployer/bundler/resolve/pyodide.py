@@ -1,4 +1,4 @@
-"""Resolve for Pyodide (CPython as WebAssembly).
+"""Resolve dependencies for Pyodide, which is CPython as WebAssembly.
 
 uv resolves for all platforms at once. mastra then reduces the lock to the packages that Pyodide
 needs, with one suitable wheel for each. The wheel's file name is replaced by one that claims to fit
@@ -93,7 +93,7 @@ def fit_lock(
     platform: Platform,
     requirers: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
-    """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
+    """Reduce a lock to the packages for Pyodide, with one wheel for each package.
 
     :param text: the lock.
     :param root: the directory that the paths in the lock are relative to.
@@ -177,7 +177,7 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 
 
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
-    """Render a package of the lock; the new name of its wheel fits any platform.
+    """Render a package of the lock, with a new wheel name that fits any platform.
 
     The build number distinguishes the wheel in uv's cache from a wheel whose original name is the
     same.

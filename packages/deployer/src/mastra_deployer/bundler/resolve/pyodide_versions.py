@@ -40,11 +40,12 @@ class PyodideVersions:
 
     :param platform: the platform to build for.
     :param direct: canonical names that the project requires or imports itself.
-    :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
-    :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
-    :param directory: the directory for the files that uv's arguments name.
-    :param single_index: whether all versions of a package are on one index, which is the index in
-        uv's output.
+    :param compile_lock: a function that runs uv with the given further arguments, and returns the
+        lock.
+    :param annotate: a function that runs uv with the given further arguments, and returns uv's
+        annotations.
+    :param directory: the directory in which to write the files that uv's arguments name.
+    :param single_index: whether the index in uv's output has all versions of the package.
     """
 
     platform: Platform
@@ -97,7 +98,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """Arguments for uv that leave out packages, or limit their versions, as found so far."""
+        """Arguments for uv that exclude or limit the packages that the search found so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.

@@ -60,8 +60,8 @@ class Resolver:
     :param previous: an earlier lock. Its versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
-    :param single_index: whether each package comes from only one index, and not from links to
-        files.
+    :param single_index: whether each package comes from only one index. Then links to files are not
+        used.
     """
 
     project: Project
@@ -76,7 +76,7 @@ class Resolver:
     def resolve(self) -> str:
         """Return a pylock.toml for the target; it contains only wheels and local projects.
 
-        :raises BuildError: naming what prevents a resolution.
+        :raises BuildError: when no resolution is possible; the message names the reason.
         """
         with ThreadPoolExecutor(1) as pool:
             universal = pool.submit(self._compile_universal)
@@ -131,7 +131,9 @@ class Resolver:
         return text
 
     def _find_pyodide_versions(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel for Pyodide, or else the newest versions.
+        """Return a lock in which every package has a wheel for Pyodide.
+
+        If there is no such lock, return the lock with the newest versions.
 
         Requirements that Pyodide does not need are left out.
         """
@@ -151,7 +153,8 @@ class Resolver:
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
         """Raise an error if the project would get a version incompatible with the newest version.
 
-        uv can choose an old version of a requirer, which does not need the package without a wheel.
+        If a package has no wheel, uv can choose an old version of its requirer that does not need
+        the package.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -173,7 +176,7 @@ class Resolver:
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
-        """Return the requirers of each package; empty if every package has a wheel for Pyodide."""
+        """Return the requirers of each package, or an empty mapping if all have a wheel."""
         if not list_unfit(text, self.builder.platform):
             return {}
         return {name: item.requirers - {PROJECT} for name, item in self._annotate(()).items()}

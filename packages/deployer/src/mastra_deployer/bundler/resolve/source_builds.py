@@ -41,7 +41,7 @@ class SourceBuilder:
 
     :param project: the app.
     :param platform: the platform to build for.
-    :param environment: variables for uv: indexes with their credentials.
+    :param environment: environment variables for uv: the indexes with their credentials.
     """
 
     project: Project

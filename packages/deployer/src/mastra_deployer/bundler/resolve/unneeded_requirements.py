@@ -46,7 +46,7 @@ ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
 def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str]]:
-    """Return, for each distribution, its requirements that it does not need on a platform.
+    """Return the requirements that are not needed on a platform, by the distribution that has them.
 
     :param platform: the platform to build for.
     """
@@ -91,7 +91,7 @@ def find_needed_packages(
 def find_unneeded_requirements(
     requirers: Mapping[str, frozenset[str]], direct: frozenset[str], platform: Platform
 ) -> list[str]:
-    """Return the packages that no remaining requirer needs, sorted by name.
+    """Return the packages that the app does not need on Pyodide, sorted by name.
 
     :param requirers: canonical names of the requirers of each resolved package.
     :param direct: canonical names that the project requires or imports itself.

@@ -36,7 +36,7 @@ class AppSources:
     problems: tuple[Problem, ...] = ()
 
     def collect_modules(self) -> frozenset[str]:
-        """Return the dotted names in the code: imports and strings."""
+        """Return the dotted names that the code imports or has in strings."""
         return frozenset().union(*(code.modules for code in self.code.values()))
 
     def write(self, directory: Path) -> None:

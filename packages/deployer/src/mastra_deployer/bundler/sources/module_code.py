@@ -28,8 +28,8 @@ class ModuleCode:
     :param modules: absolute dotted names that the module imports, and strings that look like such
         names, as in the settings of frameworks.
     :param imports: the static imports of the module.
-    :param words: the parts of the module's strings between slashes, and the names that the module
-        imports.
+    :param words: the parts of the module's strings, which are split at slashes, and the names that
+        the module imports.
     """
 
     tree: ast.Module
@@ -41,7 +41,7 @@ class ModuleCode:
 
 
 class _ModuleCache:
-    """The modules that were parsed in the current block, by source and package."""
+    """Modules that were already parsed, by source and package; ``None`` while nothing is cached."""
 
     modules: dict[tuple[bytes, str], ModuleCode] | None = None
 
@@ -100,7 +100,7 @@ def _parse(source: bytes, package: str) -> ModuleCode:
 
 
 def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
-    """Return the parts of imports, the first part of each string, and all short strings."""
+    """Return two sets: names from imports and the first names of strings, and short strings."""
     names: set[str] = set()
     strings: set[str] = set()
     for node in nodes:

@@ -94,7 +94,7 @@ class _Finder:
             self._relative[path].append((file, reference.line))
 
     def _find_well_known(self, path: Path) -> Path | None:
-        """Return the well-known directory that contains a path, or ``None``."""
+        """Return the directory, such as ``templates``, that contains a path, or ``None``."""
         for base in dict.fromkeys((self._project.root, self._project.import_root)):
             if path.is_relative_to(base):
                 top = base / path.relative_to(base).parts[0]

@@ -35,8 +35,8 @@ _DEFAULTS = ("templates", "static")
 class PathReference:
     """A path that code names.
 
-    :param path: absolute, or relative to a directory that is not known.
-    :param line: the line of the source.
+    :param path: the path as the code writes it. The directory of a relative path is unknown.
+    :param line: the number of the line in the source file.
     :param relative: whether the path depends on the working directory.
     """
 
@@ -105,7 +105,7 @@ class _PathReader:
         }
 
     def find_written(self) -> set[int]:
-        """Return the expressions that the module writes to, by id."""
+        """Return the ``id()`` of each expression whose file the module writes."""
         written: set[int] = set()
         for node in self._code.nodes:
             if not isinstance(node, ast.Call):
@@ -120,7 +120,7 @@ class _PathReader:
         return written
 
     def find_parts(self) -> set[int]:
-        """Return the expressions that are parts of a longer path, by id."""
+        """Return the ``id()`` of each expression that is only a part of a path."""
         parts: set[int] = set()
         for node in self._code.nodes:
             if isinstance(node, ast.BinOp):

@@ -30,9 +30,9 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 class DependencyGraph:
     """The graph of distributions and their requirements.
 
-    :param distributions: the distributions of the closure, by canonical name.
+    :param distributions: the app's direct and indirect dependencies, by canonical name.
     :param direct: the requirements of the project and of the target themselves, with extras.
-    :param platform: the platform whose markers apply.
+    :param platform: the platform for which the markers of requirements are evaluated.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """
 

@@ -129,7 +129,7 @@ def _get_unused_reason(
 
 
 def _is_python_script(file: Path) -> bool:
-    """Return whether a program is a Python script, which begins with a path of this machine."""
+    """Return whether a program is a Python script, whose first line has a path of this machine."""
     try:
         with file.open("rb") as script:
             head = script.read(_HEAD)

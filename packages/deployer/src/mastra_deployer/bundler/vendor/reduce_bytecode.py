@@ -1,8 +1,7 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
-Import statements in functions lead to all features of a package, and an app uses a few of them. The
-start in isolation shows which features the app uses. Python compiles the other modules when they
-are used.
+An app uses only a few features of most packages. An isolated start shows which modules these
+features import. A module without bytecode still works: Python compiles it when it is imported.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _CORE, _SERVER = "mastra-core", "mastra-server"
 
 
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
-    """The dotted names of the modules that a bundle uses, as its start in isolation shows.
+    """The modules that an isolated start of a bundle uses, as dotted names.
 
     :param imported: the modules that the start imported; empty if they are unknown.
     :param tried: the modules that the start imported or tried to import.
@@ -49,9 +48,10 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BytecodeReducer:
-    """Leaves out the bytecode of modules that are not imported.
+    """Leaves out the bytecode of modules that the app's start does not import.
 
-    Most of the work does not need the result of the start. Create a reducer while the app starts.
+    Create a reducer while the app starts, to save time. Most of its work does not need the result
+    of the start.
 
     :param dependencies: the dependencies that ship.
     """
@@ -122,7 +122,7 @@ class _ImportedFiles:
         return bytecode.name if bytecode else ""
 
     def _list_runtime_modules(self, start_names: AbstractSet[str]) -> AbstractSet[str]:
-        """Return the modules of servers that only the platform starts, such as its runtime."""
+        """Return the modules of servers that only the platform imports, such as its runtime."""
         servers: dict[int, set[str]] = {}
         for module, (number, _) in self._modules.places.items():
             if self._names[number] in self._selection.servers:
