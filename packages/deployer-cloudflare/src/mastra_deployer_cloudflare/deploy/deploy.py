@@ -72,7 +72,7 @@ def deploy(
     :param report: receives progress.
     :returns: the deployment, which is a draft after a staged deploy.
     :raises BundleError: when the bundle is not complete, or was made with other settings.
-    :raises DeployError: when an address of the settings cannot be used.
+    :raises DeployError: when an address in the settings cannot be used.
     :raises DeploymentFailed: when Cloudflare cannot start the Worker.
     """
     with open_api(settings, credentials) as api:

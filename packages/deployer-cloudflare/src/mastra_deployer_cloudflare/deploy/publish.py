@@ -33,7 +33,7 @@ def set_traffic(
     *,
     message: str = "",
 ) -> None:
-    """Give versions their shares of the traffic, if these differ from the present ones.
+    """Set the versions' shares of the traffic; send no request if the shares stay the same.
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.

@@ -62,7 +62,7 @@ class WorkerUpload:
     def build_metadata(
         self, live_secrets: Iterable[tuple[str, str]] | None = None
     ) -> dict[str, Any]:
-        """Return the metadata that the request of an upload sends.
+        """Return the metadata for the upload request.
 
         :param live_secrets: name and version of each secret to take over; ``None`` for the first
             upload of a Worker. With ``None``, the Worker keeps the secrets that it has, if any.

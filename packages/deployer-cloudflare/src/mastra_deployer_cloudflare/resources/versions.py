@@ -122,7 +122,7 @@ class WorkerState:
 
     @property
     def shares(self) -> Mapping[str, int]:
-        """The present share of the traffic of each version, by id; empty if there is none."""
+        """The current shares of the traffic in percent, by the id of the version."""
         return self.current.shares if self.current else {}
 
     @property

@@ -156,7 +156,7 @@ def keep_alive(work: Awaitable[Any]) -> None:
 
 
 def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
-    """Make the bindings and the context of a request available to all code that it calls."""
+    """Make a request's bindings and context available to all code that handles the request."""
     copy_variables(isolate.options.variables, env)
     _context.set(context)
     if storage := sys.modules.get("mastra_core.storage.d1_binding"):

@@ -1,6 +1,6 @@
 """Make Pyodide's event loop accept a timer whose time has already passed.
 
-Other event loops call a timer whose time has passed at once, but Pyodide's loop raises
+Other event loops immediately call a timer whose time has passed, but Pyodide's loop raises
 ``ValueError``. A short delay can pass before the loop receives the timer. Then ``asyncio.timeout``
 fails.
 """

@@ -52,8 +52,8 @@ def create_deployment(
 ) -> dict[str, Any]:
     """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request also contains the variables, because Netlify does not document which context a draft
-    has, and therefore which stored values it gets.
+    The request also contains the variables. Netlify does not document which context a draft has, so
+    a draft may not get the stored values of the production context.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.

@@ -106,7 +106,7 @@ def _find_unfinished(
     request: DeployRequest,
     newest: Sequence[dict[str, Any]],
 ) -> dict[str, Any] | None:
-    """Return the deployment of an interrupted run of this deploy, with its missing files."""
+    """Return the deployment that an interrupted earlier run of this deploy created."""
     item = find_unfinished(
         newest,
         request,

@@ -47,8 +47,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
-    New lines of the live deployment come from a WebSocket, which carries the lines of one function.
-    For other deployments, and for several functions, the past lines are requested again and again.
+    New lines of the live deployment come from a WebSocket if the site has only one function. In all
+    other cases, mastra polls for new lines.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

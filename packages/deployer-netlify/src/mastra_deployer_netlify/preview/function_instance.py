@@ -1,4 +1,4 @@
-"""Run one instance of an unpacked function, with a stand-in for AWS Lambda or without Node."""
+"""Run an unpacked function, in a local replacement of AWS Lambda or without Node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_instance(
     :param directory: directory of the unpacked function, in which the app cannot write.
     :param environment: all variables of the app.
     :param node: path of Node; ``None`` to run the Python side alone.
-    :param settings: further settings of the stand-in for AWS Lambda.
+    :param settings: further settings of the local replacement of AWS Lambda.
     :raises DeploymentFailed: when the instance does not start.
     """
     with ChildProcess(directory) as child:

@@ -141,7 +141,8 @@ def require_publishable(site: Mapping[str, Any], request: DeployRequest) -> None
 
     :param site: the site, as Netlify describes it.
     :param request: options of the deploy.
-    :raises DeployError: when the deploy shall be published, and the site is blocked.
+    :raises DeployError: when the request publishes the deployment, but the site is locked or
+        accepts deployments only from git.
     """
     error = find_production_block(site)
     if error is not None and request.environment == "production" and request.promote:

@@ -29,7 +29,8 @@ _ALL = ("production", "deploy-preview", "branch-deploy", "dev")  # what the cont
 class Variables:
     """An ``EnvStore`` for Netlify's API: ``/accounts/{account_id}/env``.
 
-    A deployment gets the values when it is created. Later changes do not affect the deployment.
+    A deployment gets the values when it is created. Later changes of the variables do not affect
+    the deployment.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it; ``None`` while there is none.

@@ -32,7 +32,7 @@ class DeployImage:
     :param manifest: manifest of the image.
     :param root: the document that is tagged: the manifest, or an index that contains it.
     :param children: descriptors of the manifests, one for each platform.
-    :param blobs: everything that the repository must have before the manifest.
+    :param blobs: the blobs that must be in the repository before the manifest.
     """
 
     manifest: Document

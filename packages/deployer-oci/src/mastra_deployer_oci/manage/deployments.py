@@ -212,7 +212,7 @@ def _list_manifests(record: Record) -> list[str]:
 
 
 def _delete_tag(registry: Repository, tag: str, report: Report) -> None:
-    """Delete a tag whose image is kept, or report that the tag remains."""
+    """Delete a tag but not its image, or report that the registry cannot do this."""
     try:
         registry.delete_manifest(tag)
     except ApiError as error:

@@ -28,10 +28,10 @@ def publish(
     :param registry: the target repository.
     :param log: the log of releases.
     :param event: the record to write; this function sets its name, time and ``back``.
-    :param same_app: whether the release only adds a platform to the version of the app that the tag
-        has.
-    :param keep_back: keep the ``back`` that ``event`` has, so that the next rollback goes back
-        further.
+    :param same_app: whether the tag already has the same version of the app, so that the release
+        only adds a platform.
+    :param keep_back: whether to keep the ``back`` of ``event``, so that the next rollback goes one
+        record further back.
     :returns: the record that is current now.
     :raises DeployError: when the image is no longer in the registry.
     """

@@ -103,7 +103,7 @@ class Record:
     def is_equivalent(self, other: Record) -> bool:
         """Return whether two records are equal except for name and time.
 
-        :param other: the other record.
+        :param other: the record to compare with.
         :returns: ``True`` if all other fields are equal.
         """
         aligned = dataclasses.replace(other, name=self.name, created=self.created)

@@ -139,8 +139,8 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """Return the deployment that was live before the present one; empty if there is none.
 
-    The project's last move of the domains names the previous deployment. Without a recorded move,
-    the previous deployment is the next older one.
+    The project's last move of the domains names the previous deployment. If Vercel recorded no such
+    move, the previous deployment is the next older production deployment.
     """
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}

@@ -70,8 +70,8 @@ def find_deployment(
 ) -> dict[str, Any] | None:
     """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
 
-    With this request, Vercel finds the deployments of all projects. The function ignores other
-    projects, because the files of their deployments must not become live in this project.
+    Vercel returns the deployment even if it belongs to another project. The function ignores such a
+    deployment, because its files must not become live in this project.
 
     :param client: client of Vercel's API.
     :param project: the project, as Vercel describes it.

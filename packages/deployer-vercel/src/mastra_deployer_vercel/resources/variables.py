@@ -95,7 +95,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable of the environment last changed; ``None`` if it has none."""
+        """Return when the environment's variables last changed; ``None`` without variables."""
         times = (item.get("updatedAt") or item.get("createdAt") or 0 for item in self._fetch())
         newest = max(times, default=0)
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None

@@ -107,7 +107,7 @@ def mastra_build(
     :param platform: the platform to build for.
     :param directory: an empty directory that receives the build.
     :param report: receives progress and notes.
-    :raises BuildError: when a step fails, naming the cure.
+    :raises BuildError: when a step fails; the error has a hint with the solution.
     """
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)

@@ -191,7 +191,7 @@ class ForEach(Single):
 
 @dataclasses.dataclass(frozen=True)
 class Loop(Single):
-    """One step that repeats on its own output.
+    """One step that is repeated with its own output as input.
 
     :param step: the step.
     :param condition: the condition, which is evaluated after each iteration.

@@ -20,7 +20,7 @@ __all__ = ("StepContext", "StepExit")
 
 
 class StepExit(BaseException):
-    """A step called ``suspend`` or ``bail``.
+    """Ends the execution of a step that calls ``suspend`` or ``bail``.
 
     The class is a ``BaseException``, so that ``except Exception`` in a step does not catch it.
 
@@ -40,8 +40,8 @@ class StepContext:
     plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
     true.
 
-    ``parts`` records the finished calls of an agent's step. ``parts`` is ``None`` for other steps,
-    and in runs that are not durable.
+    ``parts`` records the finished calls of a step that runs an agent. ``parts`` is ``None`` if the
+    step runs no agent, or if the run is not durable.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.

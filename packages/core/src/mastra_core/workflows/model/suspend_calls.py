@@ -1,4 +1,4 @@
-"""Find functions that suspend a run, and the steps of a workflow that suspend it."""
+"""Find functions that call ``suspend``, and the steps of a workflow that can suspend a run."""
 
 from __future__ import annotations
 

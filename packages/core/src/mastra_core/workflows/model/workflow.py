@@ -127,8 +127,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Append steps with conditions; steps whose condition is true run concurrently.
 
-        A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
-        of both. If the parameter of a condition has a type, the condition gets an instance of that
+        A condition is a sync or async function that takes the previous output, a ``StepContext``,
+        or both. If the parameter of a condition has a type, the condition gets an instance of that
         type. The output maps the id of each executed step to its output.
 
         :param branches: ``(condition, step)`` pairs, or one list of them.
@@ -155,7 +155,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(ForEach(_as_step(each), concurrency))
 
     def dowhile(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output while a condition is true.
+        """Append a step that is repeated with its own output as input while a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.
@@ -163,7 +163,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         return self._append_node(Loop(_as_step(body), inspect_function(condition), until=False))
 
     def dountil(self, body: Repeated[New], condition: Condition, /) -> Workflow[In, New]:
-        """Append a step that repeats on its own output until a condition is true.
+        """Append a step that is repeated with its own output as input until a condition is true.
 
         :param body: the step; it is executed at least once.
         :param condition: a function that gets the output of the step; see ``branch``.
@@ -186,9 +186,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Append a step that builds a value from the previous output and other values.
 
-        :param mapping: a function with the parameters of a condition of ``branch``; or a mapping of
-            each field to a step (for its output), a function, or one of ``{"step": step, "path":
-            "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
+        :param mapping: a function that takes the same parameters as a condition of ``branch``; or a
+            mapping of each field to a step (for its output), a function, or one of ``{"step": step,
+            "path": "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
             ``{"request_context": "a"}``, ``{"value": 1}``.
         :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
         """

@@ -1,7 +1,7 @@
 """Read the package indexes that a project's files name, and the credentials in their URLs.
 
-uv gets the credentials in environment variables. In arguments, every user of the machine could read
-the credentials, and a file with credentials could remain on the disk.
+uv gets the credentials in environment variables, because every user of the machine can read the
+arguments of a command, and a file with credentials could remain on the disk.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Pins:
         :param lines: the requirements.
         :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
-        :raises BuildError: when the lock has no package for a line, or a version that does not
+        :raises BuildError: when the lock lacks a required package, or has a version that does not
             match.
         """
         for line in lines:

@@ -55,7 +55,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     :param problems: modules that the code imports and files that it opens, but that the build does
         not contain.
     :param fingerprint: the fingerprint of the build.
-    :param included: files beside the packages that ship, each with the reason.
+    :param included: files outside of the app's packages that ship, each with the reason.
     :param modules: number of the dependencies' modules; 0 if mastra removed no bytecode.
     :param compiled: number of the dependencies' modules that have bytecode.
     """
@@ -101,9 +101,9 @@ def create_inventory(
 
 
 def update_inventory(inventory: Inventory, dependencies: VendoredDependencies) -> Inventory:
-    """Return an inventory with other dependencies.
+    """Return a copy of an inventory with other dependencies.
 
-    :param inventory: the inventory to start from.
+    :param inventory: the inventory to copy.
     :param dependencies: the dependencies.
     """
     bytecode, names = dependencies.bytecode, sorted(dependencies.distributions)

@@ -33,7 +33,7 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
 def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
     """Sort sizes, the largest first.
 
-    :param sizes: bytes by name.
+    :param sizes: size in bytes by name.
     :param count: the number of sizes to return; ``None`` for all.
     """
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

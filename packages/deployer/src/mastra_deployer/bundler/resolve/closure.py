@@ -90,7 +90,7 @@ def lock_closure(
     :param requirements: the requirements of the target's runtime.
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :raises BuildError: when the requirements cannot be resolved, or a wheel is missing.
     """
     locks = ensure_local_directory(project, "locks")

@@ -99,7 +99,7 @@ def fit_lock(
     :param root: the directory that the paths in the lock are relative to.
     :param platform: the platform to build for.
     :param requirers: the requirers of each package; the error names them.
-    :raises BuildError: naming every package without a wheel that runs there.
+    :raises BuildError: when packages have no wheel for ``platform``; the message names them.
     """
     head, *chunks = text.split("[[packages]]\n")
     packages = tomllib.loads(text).get("packages", [])
@@ -151,7 +151,11 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel for Pyodide, or else one with optional compiled code."""
+    """Return the most specific wheel for Pyodide.
+
+    For a few packages, return a wheel for Linux if there is none for Pyodide, because these
+    packages also work without their compiled code.
+    """
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -179,8 +183,8 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
     """Render a package of the lock, with a new wheel name that fits any platform.
 
-    The build number distinguishes the wheel in uv's cache from a wheel whose original name is the
-    same.
+    The new name has a build number. In uv's cache, it distinguishes the wheel from an original
+    wheel with the same name.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']

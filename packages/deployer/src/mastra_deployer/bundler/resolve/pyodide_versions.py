@@ -137,7 +137,7 @@ class PyodideVersions:
                 self._limits[name] = f"{name}<={max(older)}" if older else f"{name}<0"
 
     def _read_own(self, index: str, name: str) -> set[Version] | None:
-        """Return the matching versions on a package's index; ``None`` if only uv can read it."""
+        """Return the matching versions on a package's index; ``None`` if only uv can find them."""
         if not index or not self.single_index:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Choose the versions that uv would choose, or older versions if the target lacks a wheel."""
+"""Choose uv's versions of packages, or older versions if uv's have no wheel for the target."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Resolver:
     :param builder: builds wheels from source.
     :param inputs: files and options of ``uv pip compile``.
     :param temporary: a directory for this resolution alone.
-    :param previous: an earlier lock. Its versions are kept if they fit.
+    :param previous: an earlier lock, whose versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
     :param single_index: whether each package comes from only one index. Then links to files are not
@@ -110,8 +110,8 @@ class Resolver:
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
         """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel keeps its version and is built from source. A package with a
-        pinned version that has wheels only for other platforms is built from source, too.
+        A package without any wheel keeps its version and is built from source. This is also the
+        case for a package whose pinned version has wheels only for other platforms.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)
@@ -151,7 +151,7 @@ class Resolver:
         return text
 
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
-        """Raise an error if the project would get a version incompatible with the newest version.
+        """Raise an error if the lock has an old, incompatible version of a direct requirement.
 
         If a package has no wheel, uv can choose an old version of its requirer that does not need
         the package.

@@ -1,7 +1,7 @@
 """Build wheels of source dependencies, once for each exact archive or commit.
 
-A wheel without compiled code works on every target. A wheel with compiled code works only on this
-machine.
+A wheel without compiled code works on every target. A wheel with compiled code works only on
+machines like the one that built it.
 """
 
 from __future__ import annotations

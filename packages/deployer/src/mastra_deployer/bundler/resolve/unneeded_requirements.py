@@ -64,7 +64,7 @@ def list_unneeded_names(platform: Platform) -> frozenset[str]:
 def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
     """Return the packages that a platform does not need by default, but that an app's imports need.
 
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :param platform: the platform to build for.
     """
     names = list_unneeded_names(platform)
@@ -74,7 +74,7 @@ def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozen
 def find_needed_packages(
     modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
 ) -> set[str]:
-    """Return the canonical names of the packages that modules belong to or need.
+    """Return the canonical names of the modules' packages, and of packages that they need.
 
     :param modules: dotted names of modules.
     :param needing_modules: the packages that a module and its submodules need, by its dotted name.

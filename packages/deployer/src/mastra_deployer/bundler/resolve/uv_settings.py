@@ -31,7 +31,7 @@ def read_variables() -> list[str]:
 def list_user_options(source: LockSource) -> list[str]:
     """Return uv's options for the files that the user's variables name.
 
-    If a lock decides all versions, the files have no effect, as in ``uv sync``.
+    If a lock decides all versions, these files have no effect, as in ``uv sync``.
 
     :param source: the file that decides the versions.
     """

@@ -50,7 +50,8 @@ class _ModuleCache:
 def share_parsed_modules() -> Iterator[None]:
     """Parse each module only once during the block, as long as its source stays the same.
 
-    The comparison with the previous build reads the same modules as the build itself.
+    To find out whether an earlier build can be reused, mastra reads the same modules as for a new
+    build.
     """
     before, _ModuleCache.modules = _ModuleCache.modules, {}
     try:

@@ -51,7 +51,7 @@ class _Location:
 
     :param base: what the path is relative to: nothing, the working directory, or a directory that
         is known only at run time.
-    :param is_complete: whether the whole path is known, to its end.
+    :param is_complete: whether the code contains the whole path, to its end.
     """
 
     path: Path
@@ -256,7 +256,7 @@ def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
 
 
 def _get_name(node: ast.Call) -> str:
-    """Return the last part of the name that is called."""
+    """Return the last part of a called name, such as ``open`` for ``io.open()``."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""

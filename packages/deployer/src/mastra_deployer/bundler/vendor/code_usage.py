@@ -54,7 +54,7 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     :param stubs: whether the code reads the stubs beside its modules.
     :param foreign_stubs: whether the code reads the stubs of other distributions, as type checkers
         do.
-    :param sources: names of headers and sources of compiled code that the code names.
+    :param sources: names of headers, and of source files of compiled code, that occur in the code.
     :param imports: the modules among the ``targets`` of ``read_code_usage`` that the distribution
         cannot be imported without.
     """

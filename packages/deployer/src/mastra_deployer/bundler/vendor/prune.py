@@ -1,7 +1,8 @@
 """Decide which distributions ship.
 
-A distribution is left out only if two conditions are true: a tested list has every requirement that
-leads to the distribution, and no code in the bundle imports it.
+A distribution is left out only if two conditions are true. No code in the bundle imports the
+distribution. Every requirement that leads to it is in a list of requirements that mastra's tests
+found to be unnecessary.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class DependencyGraph:
     def find_unneeded(self, keep: frozenset[str]) -> dict[str, str]:
         """Return the distributions that do not ship, with the reasons.
 
-        :param keep: canonical names of distributions that are kept whole.
+        :param keep: canonical names of distributions whose files all ship.
         """
         tools = {name for name, item in self._distributions.items() if item.tool}
         required = dict.fromkeys(keep | self._app_requirements, frozenset[str]())

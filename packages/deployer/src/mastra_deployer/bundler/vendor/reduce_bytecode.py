@@ -67,7 +67,7 @@ class BytecodeReducer:
 
         :param start_modules: the modules that the start in isolation imported.
         :param directory: the directory of the dependencies.
-        :returns: the dependencies without this bytecode.
+        :returns: the dependencies without the deleted bytecode.
         """
         selection = self._dependencies.bytecode
         remaining = self._imported_files.find(start_modules)
@@ -106,7 +106,7 @@ class _ImportedFiles:
         self._is_feature = self._make_feature_check()
 
     def find(self, start_modules: StartModules) -> AbstractSet[str]:
-        """Return the names of the bytecode files, given the modules that the start imported."""
+        """Return the names of the bytecode files of the modules that the bundle imports."""
         known = start_modules.imported & self._modules.places.keys()
         later = start_modules.later & self._modules.places.keys()
         later |= self._list_runtime_modules(known)
@@ -132,9 +132,9 @@ class _ImportedFiles:
         }
 
     def _make_feature_check(self) -> Callable[[str], bool]:
-        """Return a function that checks whether imports in functions count for a module.
+        """Return a function that tells whether to follow the imports in a module's functions.
 
-        Such imports count in the app's own distributions, and in features of mastra that the app
+        They are followed in the app's own distributions, and in features of mastra that the app
         uses.
         """
         base = self._follow(_BASE)
