@@ -26,8 +26,8 @@ class VercelDeployer:
     :param static: directory of the project whose files Vercel's CDN serves.
     :param custom_environment: slug of the environment that previews are deployed to (paid plans).
     :param staged: whether a production deployment is created without its domains, and promoted
-        after its smoke test. It is off by default, because a new project refuses requests to such
-        a deployment without ``bypass``, so that it could not be tested.
+        after its smoke test. The default is off, because a new project on Vercel refuses the
+        requests of the smoke test if ``bypass`` is not set.
     :param timeout: seconds to wait until the deployment is ready.
     :param token: access token, the credential ``VERCEL_TOKEN``.
     :param bypass: the secret of the project's "Protection Bypass for Automation", with which

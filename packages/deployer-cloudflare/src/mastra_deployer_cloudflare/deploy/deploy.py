@@ -179,7 +179,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Keep the version; to publish it, send only a changed message and changed addresses."""
+        """Reuse the live version, and publish only changes of the message and the addresses."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         if self._is_published:
             if self._request.message not in ("", state.get_tags(version).message):

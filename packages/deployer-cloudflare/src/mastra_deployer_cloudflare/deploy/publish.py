@@ -90,7 +90,8 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
     """Turn workers.dev on or off; turn previews on only together with workers.dev.
 
-    If the user turned previews off after that, they stay off.
+    A Worker that is already on workers.dev keeps its setting for previews, because the user may
+    have turned them off.
     """
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:

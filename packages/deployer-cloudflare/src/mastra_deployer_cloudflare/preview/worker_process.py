@@ -58,7 +58,7 @@ class WorkerHost:
         then deletes.
 
         :param bundle: the directory of the bundle.
-        :param temporary: a private directory for the file.
+        :param temporary: a private directory for the file with the options.
         :param options: further options of the script that runs the modules.
         """
         content = {

@@ -52,7 +52,7 @@ class Interpreter:
 def write_interpreter(
     build: Build, source: str, file: Path, report: Report, *, bytecode: bool
 ) -> Interpreter:
-    """Write a zip with the interpreter, to which the app is appended.
+    """Write a zip with the interpreter. The deployer appends the app to the zip later.
 
     :param build: the build whose app the interpreter runs.
     :param source: the setting ``interpreter``.

@@ -33,10 +33,10 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step, which a parameter of this type receives.
+    """The context of one call of a step. A step function gets it in a parameter of this type.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
-    the run no longer waits for the step. A step that is a coroutine is cancelled at this moment. A
+    the run no longer waits for the step. Then a step that is a coroutine is cancelled. A
     plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
     true.
 
@@ -149,8 +149,8 @@ class StepContext:
     def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
-        :param step: the step, which gives a value of its output type; or the id of the step, which
-            gives a copy of the output as JSON builtins.
+        :param step: the step or its id. For a step, the result has the output type of the step. For
+            an id, the result is a copy of the output as JSON builtins.
         :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id

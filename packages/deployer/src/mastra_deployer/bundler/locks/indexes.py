@@ -28,7 +28,7 @@ class Indexes:
 
     :param default: the index that replaces PyPI.
     :param extra: the indexes to search before the default index, in this order.
-    :param links: pages or directories with files.
+    :param links: pages or directories that list files of packages.
     :param only_links: whether only links are used, and no index.
     :param prereleases: whether pre-releases are allowed.
     """
@@ -40,7 +40,7 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return, as lines of a requirements file, the options that uv reads only from there."""
+        """Return lines for a requirements file with the options that no variable can set."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:

@@ -77,7 +77,7 @@ class PyodideVersions:
         return self.compile_lock(self.arguments) if self._unneeded else newest
 
     def find(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel, or else the unchanged lock.
+        """Return a lock in which every package has a wheel, or ``newest`` if there is none.
 
         :param newest: the lock with the newest versions.
         :raises BuildError: when uv fails.

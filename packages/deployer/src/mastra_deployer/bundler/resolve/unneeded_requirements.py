@@ -1,7 +1,8 @@
 """List requirements that are not resolved for a platform, because the platform does not need them.
 
 A requirement without a wheel for the platform cannot be resolved, so it must be removed before the
-resolution. If distributions that are pruned later also require the package, it is pruned with them.
+resolution. If another distribution still requires the package, but is pruned later, the package is
+pruned with it.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def find_needed_packages(
     """Return the canonical names of the modules' packages, and of packages that they need.
 
     :param modules: dotted names of modules.
-    :param needing_modules: the packages that a module and its submodules need, by its dotted name.
+    :param needing_modules: the packages that a module and its submodules need, by the dotted name
+        of the module.
     """
     found: set[str] = set()
     for module in modules:

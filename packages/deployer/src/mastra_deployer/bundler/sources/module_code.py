@@ -23,8 +23,8 @@ class ModuleCode:
 
     :param tree: the syntax tree of the module; empty for a file that this Python cannot parse.
     :param nodes: all nodes of the tree.
-    :param names: the parts of each dotted name that the module imports, and the first part of each
-        string.
+    :param names: the parts of each dotted name that the module imports, and the first dotted part
+        of each string.
     :param modules: absolute dotted names that the module imports, and strings that look like such
         names, as in the settings of frameworks.
     :param imports: the static imports of the module.

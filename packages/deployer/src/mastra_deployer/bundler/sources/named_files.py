@@ -141,7 +141,7 @@ def _select_outermost(paths: Collection[Path]) -> list[Path]:
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the names in the project's roots; only code with one of them is relevant."""
+    """Return the words that code must contain to name a file in the project's directories."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

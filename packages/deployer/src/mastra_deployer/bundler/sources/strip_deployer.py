@@ -75,7 +75,7 @@ def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str])
     :param path: the file, which errors name.
     :param tree: the syntax tree of the file.
     :param packages: import names of deployer packages.
-    :raises BuildError: with file and line of the first import.
+    :raises BuildError: when the file imports a deployer package; the message names file and line.
     """
     for node in ast.walk(tree):
         for name in _get_imported_modules(node):

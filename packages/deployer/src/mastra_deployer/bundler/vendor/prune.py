@@ -32,7 +32,8 @@ class DependencyGraph:
     """The graph of distributions and their requirements.
 
     :param distributions: the app's direct and indirect dependencies, by canonical name.
-    :param direct: the requirements of the project and of the target themselves, with extras.
+    :param direct: the direct requirements of the project and the target, as canonical names with
+        extras.
     :param platform: the platform for which the markers of requirements are evaluated.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """
