@@ -20,8 +20,8 @@ __all__ = ("preview",)
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Unpack the layers of a bundle, and start the app.
 
-    As root on Linux, the app of an image without a base image runs in its own ``chroot``. On other
-    systems, as another user and with a base image, the app runs with an interpreter of this
+    As root on Linux, the app of an image without a base image runs in its own ``chroot``. On
+    another system, as another user, or with a base image, the app runs with an interpreter of this
     machine. The app's working directory is the app's directory in the image.
 
     :param bundle: the bundle to run.

@@ -25,8 +25,8 @@ _VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    The version must be newer than the current deployment and all other versions. It has copies of
-    the secrets that were live at its upload, and these may be outdated otherwise.
+    The version must be newer than the current deployment and all other versions, because it has
+    copies of the secrets that were live at its upload.
 
     :param state: the state of the Worker.
     :param upload: the content that this deploy uploads.

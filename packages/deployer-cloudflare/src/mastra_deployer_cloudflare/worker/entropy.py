@@ -2,8 +2,8 @@
 
 A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
 Therefore the runtime refuses randomness during the import, except for modules on a list of the
-Worker's SDK. This module does the same for modules that are not on that list. It replaces each of
-their random values before the first request of an isolate.
+Worker's SDK. This module also allows randomness for the modules in ``_MODULES``, which are not on
+that list. Before the first request of an isolate, it replaces each random value of these modules.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def write_interpreter(
 
 
 def _check_loader(entry: ArchiveEntry) -> None:
-    """Refuse a dynamic loader without ``--argv0``. Python finds its files by that name."""
+    """Refuse a dynamic loader without ``--argv0``, which Python needs to find its files."""
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "

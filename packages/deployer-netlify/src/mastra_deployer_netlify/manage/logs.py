@@ -47,8 +47,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
-    New lines of the live deployment come from a WebSocket if the site has only one function. In all
-    other cases, mastra polls for new lines.
+    New lines of the live deployment come from a WebSocket if the site has only one function. For
+    other deployments, and for sites with several functions, mastra polls for new lines.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

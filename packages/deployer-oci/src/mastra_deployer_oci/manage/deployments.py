@@ -101,7 +101,7 @@ def rollback(
 ) -> Deployment:
     """Move the production tag to the previous image; each further call goes one image back.
 
-    A rollback to an ``id`` is undone by the next rollback without an ``id``.
+    The next rollback without an ``id`` undoes a rollback to an ``id``.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

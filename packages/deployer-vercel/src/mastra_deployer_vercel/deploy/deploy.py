@@ -47,10 +47,10 @@ def deploy(
 ) -> Deployment:
     """Set variables, upload files, create the deployment, and wait until it is ready.
 
-    An interrupted deploy does not affect users. A deployment gets its variables when
-    it is created, so setting variables does not affect running deployments. The request that
-    creates the deployment also contains its variables, so that the variables of two simultaneous
-    deploys do not mix.
+    An interrupted deploy does not affect users. A deployment gets its variables when it is created,
+    so setting variables does not affect running deployments. The request that creates the
+    deployment also contains its variables, so that the variables of two simultaneous deploys do not
+    mix.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

@@ -299,7 +299,7 @@ class _Staging:
         """Leave out the bytecode of modules that the start does not import; update the inventory.
 
         Some modules of the standard library are imported at the start without an import statement.
-        The returned build lists these modules in ``standard``.
+        The field ``standard`` of the returned build also lists such modules.
 
         :param build: the finished build.
         :param inventory: the inventory of the build.

@@ -1,4 +1,4 @@
-"""Send an agent's events to the readers of a run once, even if the step is repeated."""
+"""Send an agent's events to a run's readers, without duplicates if the step is repeated."""
 
 from __future__ import annotations
 

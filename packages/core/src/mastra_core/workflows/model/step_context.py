@@ -35,10 +35,9 @@ class StepExit(BaseException):
 class StepContext:
     """The context of one call of a step. A step function gets it in a parameter of this type.
 
-    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
-    the run no longer waits for the step. Then a step that is a coroutine is cancelled. A
-    plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
-    true.
+    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. When the run no longer
+    waits for the step, ``canceled`` is true, and a step that is a coroutine is cancelled. A plain
+    function, which runs in a thread, should check ``canceled`` regularly and return if it is true.
 
     ``parts`` records the finished calls of a step that runs an agent. ``parts`` is ``None`` if the
     step runs no agent, or if the run is not durable.
@@ -165,7 +164,7 @@ class StepContext:
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.
 
-        :param payload: data for the caller of ``resume``. It has the step's ``suspend`` type.
+        :param payload: data for the caller of ``resume``, in the step's ``suspend`` type.
         :param label: another name by which the step can be resumed.
         :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
             it.

@@ -45,7 +45,8 @@ class PyodideVersions:
     :param annotate: a function that runs uv with the given further arguments, and returns uv's
         annotations.
     :param directory: the directory in which to write the files that uv's arguments name.
-    :param single_index: whether the index in uv's output has all versions of the package.
+    :param single_index: ``False`` if a package may have versions that are not on the index that uv
+        reports.
     """
 
     platform: Platform

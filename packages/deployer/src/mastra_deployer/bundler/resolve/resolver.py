@@ -1,4 +1,4 @@
-"""Choose uv's versions of packages, or older versions if uv's have no wheel for the target."""
+"""Choose the versions that uv chooses, or older versions that have a wheel for the target."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Resolver:
     :param previous: an earlier lock, whose versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
-    :param single_index: whether each package comes from only one index. Then links to files are not
-        used.
+    :param single_index: ``False`` if a package may have versions that are not on the index that uv
+        reports.
     """
 
     project: Project
@@ -110,8 +110,8 @@ class Resolver:
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
         """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel keeps its version and is built from source. This is also the
-        case for a package whose pinned version has wheels only for other platforms.
+        A package keeps its version and is built from source if it has no wheel at all, or if its
+        pinned version has wheels only for other platforms.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)

@@ -93,7 +93,7 @@ def find_needed_packages(
 def find_unneeded_requirements(
     requirers: Mapping[str, frozenset[str]], direct: frozenset[str], platform: Platform
 ) -> list[str]:
-    """Return the packages that the app does not need on Pyodide, sorted by name.
+    """Return the packages that the app does not need on a platform, sorted by name.
 
     :param requirers: canonical names of the requirers of each resolved package.
     :param direct: canonical names that the project requires or imports itself.

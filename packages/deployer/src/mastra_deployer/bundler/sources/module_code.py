@@ -101,7 +101,7 @@ def _parse(source: bytes, package: str) -> ModuleCode:
 
 
 def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
-    """Return two sets: names from imports and the first names of strings, and short strings."""
+    """Return the names in imports and at the start of strings, and all short strings."""
     names: set[str] = set()
     strings: set[str] = set()
     for node in nodes:

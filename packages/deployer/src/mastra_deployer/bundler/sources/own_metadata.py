@@ -25,7 +25,7 @@ _FILES = ("METADATA", "entry_points.txt")
 
 
 def build_own_metadata(project: Project) -> dict[str, bytes]:
-    """Return the files of the project's ``.dist-info`` by name; none without a package.
+    """Return the project's ``.dist-info`` files by name; none if the project is no package.
 
     If only the build backend knows the version, it is read from a built wheel.
 

@@ -50,8 +50,8 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeReducer:
     """Leaves out the bytecode of modules that the app's start does not import.
 
-    Create a reducer while the app starts, to save time. Most of its work does not need the result
-    of the start.
+    Create a reducer while the app starts, because most of its work does not need the result of the
+    start.
 
     :param dependencies: the dependencies that ship.
     """
@@ -134,8 +134,8 @@ class _ImportedFiles:
     def _make_feature_check(self) -> Callable[[str], bool]:
         """Return a function that tells whether to follow the imports in a module's functions.
 
-        They are followed in the app's own distributions, and in features of mastra that the app
-        uses.
+        Imports in functions are followed in the app's own distributions, and in features of mastra
+        that the app uses.
         """
         base = self._follow(_BASE)
 
