@@ -30,8 +30,8 @@ class OciDeployer:
     :param port: port that the app listens on; 0 for the port of the app's own configuration.
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.
-    :param merge: whether a deploy adds its platform to the image under the tag. The app of that
-        image must have the same sources as the deployed app.
+    :param merge: whether a deploy adds its platform to the image under the tag. The app must have
+        the same sources on all platforms of the image.
     :param username: user name at the registry; if empty, Docker's stored logins are used.
     :param password: password or access token that belongs to ``username``.
     :param token: bearer token, instead of a user name and a password.

@@ -1,4 +1,4 @@
-"""Refuse a deploy that would have no address, before anything is sent."""
+"""Refuse a deploy of a Worker that would have no address, before anything is sent."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class WorkerUpload:
     :param modules: the files.
     :param metadata: how Cloudflare runs the modules, without annotations and inherited secrets.
     :param tag: hash of modules, settings, values and stage, with the API token as the key.
-    :param message: the description, with the tags of the deploy.
+    :param message: the description of the version, which contains the tags of the deploy.
     :param stage: ``preview`` or ``production``.
     :param alias: the alias of the preview; empty without an alias.
     """

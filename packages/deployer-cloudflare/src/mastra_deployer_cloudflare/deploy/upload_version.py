@@ -55,7 +55,7 @@ def is_complete(
 def upload_worker(
     api: CloudflareApi, name: str, upload: WorkerUpload, report: Report
 ) -> WorkerVersion:
-    """Upload the first version of a Worker, which gets all of its traffic.
+    """Upload the first version of a Worker. This version gets all of the Worker's traffic.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.

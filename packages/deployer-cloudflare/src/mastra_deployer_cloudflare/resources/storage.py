@@ -25,7 +25,7 @@ class StorageKind:
 
     :param setting: name of the setting that lists the resources.
     :param label: name of the kind in messages.
-    :param path: path of the API's list of these resources, below the account.
+    :param path: API path of the list of these resources, relative to the account.
     :param name: name of the field that has the resource's name.
     :param body: name of the field that has the resource's name in the request that creates it.
     :param id: name of the field that has the resource's id.

@@ -241,7 +241,8 @@ def deploy_versions(
     :param name: the name of the Worker.
     :param shares: share in percent by version id; the sum is 100.
     :param message: description of the deployment.
-    :param force: whether to go back to a version with other secrets.
+    :param force: whether Cloudflare may deploy a version whose secrets differ from the live
+        version's.
     """
     path = api.build_script_path(name, "/deployments")
     body = {

@@ -3,7 +3,7 @@
 A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
 Therefore the runtime refuses randomness during the import, except for modules on a list of the
 Worker's SDK. This module also allows randomness for the modules in ``_MODULES``, which are not on
-that list. Before the first request of an isolate, it replaces each random value of these modules.
+that list, and replaces each of their random values before the first request of an isolate.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _end_processes(directory: str) -> None:
 
 
 def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
-    """Wrap the app to handle the Node handler's headers, which set variables and warm it up."""
+    """Wrap the app to handle the Node handler's headers for variables and for a warm-up."""
 
     async def announce_start(message: Any, send: Any) -> None:
         await send(message)

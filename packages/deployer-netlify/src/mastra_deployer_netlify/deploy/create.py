@@ -109,7 +109,7 @@ def wait_until_required(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param item: the deployment, as Netlify describes it.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :returns: the deployment with ``required`` and ``required_functions``.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when Netlify takes too long.
@@ -131,7 +131,7 @@ def wait_until_ready(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Netlify describes it.
     :raises DeploymentFailed: when the deployment fails.

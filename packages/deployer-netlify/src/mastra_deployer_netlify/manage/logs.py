@@ -1,6 +1,6 @@
 """Read the log of a deployment's functions.
 
-The two services are undocumented, but Netlify's own command line uses them.
+The services for past and for new lines are undocumented, but Netlify's own command line uses them.
 """
 
 from __future__ import annotations

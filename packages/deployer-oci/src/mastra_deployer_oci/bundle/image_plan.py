@@ -1,4 +1,4 @@
-"""The plan of an image. The deployer can write it without access to a registry."""
+"""The plan of an image, which the deployer writes without access to a registry."""
 
 from __future__ import annotations
 

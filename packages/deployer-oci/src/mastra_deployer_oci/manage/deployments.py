@@ -207,7 +207,7 @@ def _collect_digests(own_records: list[Record], other_records: list[Record]) -> 
 
 
 def _list_manifests(record: Record) -> list[str]:
-    """Return the digests of an image and of its variants."""
+    """Return the digests of an image and of its manifests for each platform."""
     return [record.image, *(str(item["digest"]) for item in record.children)]
 
 

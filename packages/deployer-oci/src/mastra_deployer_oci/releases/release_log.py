@@ -176,7 +176,7 @@ class ReleaseLog:
         return next((item for item in records if item.moves == tag), None)
 
     def is_draft(self, record: Record) -> bool:
-        """Return whether a record is of an image to which no tag was ever moved.
+        """Return whether a record belongs to an image to which no tag was ever moved.
 
         :param record: the newest record of the image under its tag.
         """

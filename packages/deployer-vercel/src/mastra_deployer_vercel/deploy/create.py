@@ -179,7 +179,7 @@ def wait_until_ready(
 
     :param client: client of Vercel's API.
     :param id: id of the deployment.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Vercel describes it.
     :raises DeploymentFailed: when the deployment fails.

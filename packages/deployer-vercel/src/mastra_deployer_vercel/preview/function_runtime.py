@@ -32,8 +32,8 @@ _START_TYPES = ("server-started", "unrecoverable-error")
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory. The app cannot write to it if ``ChildProcess`` can
-        enforce this on this machine.
+    :param function: the ``.func`` directory, which is read-only for the app where ``ChildProcess``
+        can enforce this.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
     :param log: a function to call with each message of the runtime.

@@ -1,4 +1,4 @@
-"""Find a project's custom environment. On paid plans, a preview can deploy to one."""
+"""Find the custom environment for a project's previews, which Vercel's paid plans allow."""
 
 from __future__ import annotations
 

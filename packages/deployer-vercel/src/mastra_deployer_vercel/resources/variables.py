@@ -53,8 +53,8 @@ class Variables:
         :param values: values by name.
         :returns: ``next-deploy``, because a deployment keeps the variables with which it was
             created.
-        :raises ApiError: if Vercel rejects some variables, which it reports in a response with the
-            status 201.
+        :raises ApiError: if Vercel's response reports rejected variables, even if its status is
+            201.
         """
         if not values:
             return "next-deploy"

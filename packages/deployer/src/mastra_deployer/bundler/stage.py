@@ -298,8 +298,8 @@ class _Staging:
     ) -> Build:
         """Leave out the bytecode of modules that the start does not import; update the inventory.
 
-        Some modules of the standard library are imported at the start without an import statement.
-        The field ``standard`` of the returned build also lists such modules.
+        The field ``standard`` of the returned build also lists the modules of the standard library
+        that the start imports without an import statement.
 
         :param build: the finished build.
         :param inventory: the inventory of the build.
@@ -319,7 +319,7 @@ class _Staging:
         )
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
-        """Return the names of the app's bytecode files and the dependencies' imported files."""
+        """Return the names of the bytecode files of the app and of imported dependencies."""
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 

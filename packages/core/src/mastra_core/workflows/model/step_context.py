@@ -33,7 +33,7 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step. A step function gets it in a parameter of this type.
+    """The context of one call of a step. A step function can have a parameter of this type.
 
     ``kept`` is the value that the step passed to ``suspend`` as ``keep``. When the run no longer
     waits for the step, ``canceled`` is true, and a step that is a coroutine is cancelled. A plain
@@ -50,7 +50,7 @@ class StepContext:
     :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
         the first execution.
     :param request_context: values from the caller and from middleware.
-    :param resource: the owner of the run, empty if it has none.
+    :param resource: the owner of the run; empty for a run without an owner.
     :param writer: sends a numbered chunk to the readers of the run.
     :param attempt: the number of the attempt, from 1.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.

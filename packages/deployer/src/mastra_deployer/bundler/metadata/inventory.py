@@ -30,8 +30,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One distribution that the app or a dependency requires.
 
     :param version: the version of the distribution.
-    :param requirers: the requirers of the distribution; an empty name is the project itself or its
-        target.
+    :param requirers: the requirers of the distribution; an empty name means the project or target.
     :param tops: names of the distribution's modules and packages at the top level.
     :param reason: why the distribution does not ship; empty if it ships.
     :param size: the size of the files that ship, in bytes.

@@ -39,8 +39,8 @@ class OlderVersion(NamedTuple):
     :param name: the name of the package.
     :param version: the version that the lock contains.
     :param newest: the newest version that the requirements allow, and that the target cannot use.
-    :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
-        a ``requirement``.
+    :param lacks: why the target cannot use the newest version: it has no ``wheel``, needs another
+        release of ``python``, or has a ``requirement`` without a wheel.
     """
 
     name: str

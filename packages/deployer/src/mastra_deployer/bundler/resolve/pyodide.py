@@ -183,7 +183,7 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
     """Render a package of the lock, with a new wheel name that fits any platform.
 
-    The new name has a build number. In uv's cache, it distinguishes the wheel from an original
+    The new name has a build number, which distinguishes the wheel in uv's cache from an original
     wheel with the same name.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))

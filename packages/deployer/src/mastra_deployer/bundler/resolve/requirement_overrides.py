@@ -14,7 +14,9 @@ OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 
 
 def build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and what only they require.
+    """Override requirements: use Mastra's installed packages, and exclude deployers.
+
+    Packages that only deployers require are also excluded.
 
     :param direct: the direct requirements of the project and the target, as canonical names with
         extras.

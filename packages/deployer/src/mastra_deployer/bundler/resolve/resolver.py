@@ -133,7 +133,8 @@ class Resolver:
     def _find_pyodide_versions(self, newest: str) -> str:
         """Return a lock in which every package has a wheel for Pyodide.
 
-        If there is no such lock, return the lock with the newest versions.
+        If no combination of versions has wheels for Pyodide, return the lock with the newest
+        versions.
 
         Requirements that Pyodide does not need are left out.
         """

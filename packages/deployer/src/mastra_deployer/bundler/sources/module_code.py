@@ -23,8 +23,8 @@ class ModuleCode:
 
     :param tree: the syntax tree of the module; empty for a file that this Python cannot parse.
     :param nodes: all nodes of the tree.
-    :param names: the parts of each dotted name that the module imports, and the first dotted part
-        of each string.
+    :param names: the parts of each dotted name that the module imports, and the part of each string
+        before its first dot or colon.
     :param modules: absolute dotted names that the module imports, and strings that look like such
         names, as in the settings of frameworks.
     :param imports: the static imports of the module.
@@ -63,9 +63,9 @@ def share_parsed_modules() -> Iterator[None]:
 def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
-    If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python, or be nested too deeply. Only the app's own Python can decide whether such a
-    file can be imported.
+    If this Python cannot parse a file, the result has no names. A file that cannot be parsed may be
+    a template, need a newer Python, or be nested too deeply. Only the app's own Python can decide
+    whether it can import the file.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.

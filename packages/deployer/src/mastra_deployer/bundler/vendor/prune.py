@@ -74,7 +74,7 @@ class DependencyGraph:
         return reasons
 
     def collect_requirers(self) -> dict[str, tuple[str, ...]]:
-        """Return the requirers of each distribution; the empty name is the project or target."""
+        """Return the requirers of each distribution; an empty name means the project or target."""
         requirers: dict[str, set[str]] = {
             name: {""} for name in self._direct if name in self._distributions
         }
