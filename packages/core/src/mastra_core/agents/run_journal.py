@@ -36,7 +36,7 @@ class RunJournal:
     The number of a turn counts the requests to the model. Each execution of the run makes the same
     requests, because it uses the recorded answers and results. The numbers are therefore the same.
 
-    :param parts: the parts of the step that executes the run.
+    :param parts: the recorded parts of the step that runs the agent.
     :param live: whether the answers of the model are streamed.
     :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
         as soon as the model has answered in this process.

@@ -36,7 +36,8 @@ def require_preview_address(
 ) -> None:
     """Raise an error if a preview would have no address.
 
-    The previews of a new Worker, and of a Worker that was never on workers.dev, can be turned on.
+    If the settings enable workers.dev, the deploy turns on the previews of a new Worker, and of a
+    Worker that is not on workers.dev.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.

@@ -35,7 +35,7 @@ class WorkerUpload:
     """The content of one upload of a Worker.
 
     :param modules: the files.
-    :param metadata: how Cloudflare runs the modules, without annotations and inherited secrets.
+    :param metadata: the upload's metadata, without annotations and the secrets of the live version.
     :param tag: hash of modules, settings, values and stage, with the API token as the key.
     :param message: the description of the version, which contains the tags of the deploy.
     :param stage: ``preview`` or ``production``.

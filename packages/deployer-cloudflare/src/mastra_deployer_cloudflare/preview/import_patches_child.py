@@ -78,7 +78,7 @@ def install_finder() -> None:
 
 
 def prepare_first_request() -> None:
-    """Remove the patches of the import phase, and run ``_BEFORE_FIRST_REQUEST``."""
+    """Remove the patches of the import phase, and call each of ``_BEFORE_FIRST_REQUEST``."""
     sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, _Finder)]
     for module, name, value in _BLOCKED:
         setattr(module, name, value)

@@ -1,7 +1,7 @@
 """Make Pyodide's event loop accept a timer whose time has already passed.
 
 Other event loops immediately call a timer whose time has passed, but Pyodide's loop raises
-``ValueError``. A short delay can pass before the loop receives the timer. Then ``asyncio.timeout``
+``ValueError``. If a short delay passes before the loop receives the timer, ``asyncio.timeout``
 fails.
 """
 

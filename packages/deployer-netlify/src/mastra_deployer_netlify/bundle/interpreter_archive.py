@@ -98,9 +98,9 @@ def _check_loader(entry: ArchiveEntry) -> None:
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
     """Yield the loader and the libraries, all in one directory.
 
-    If this machine has another platform than the function, it has no loader for the function. Then
-    the function uses Netlify's C library, and the interpreter finds the other libraries in its own
-    directory.
+    A machine whose platform differs from the function's has no loader for the function. Without a
+    loader, the function uses Netlify's C library, and the interpreter finds the other libraries in
+    its own directory.
     """
     modules = list_extension_modules(python)
     entries = list(iter_shared_libraries(python.path, modules, platform_glibc=_GLIBC))

@@ -69,7 +69,7 @@ def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, 
     """Request a deployment only once, even after a lost response.
 
     The request sets a unique mark in the deployment's metadata. If the response is lost, the
-    function looks for a new deployment with this mark.
+    function looks for a new deployment that has the unique mark of the request.
 
     :param client: client of Vercel's API.
     :param body: body of the request.

@@ -36,7 +36,7 @@ class EventWriter:
     the events of a new answer.
 
     :param agent_id: the id of the agent.
-    :param parts: the parts of the step that executes the run.
+    :param parts: the recorded parts of the step that runs the agent.
     :param journal: the journal of the run. Without a journal, a repeated step sends all events
         again.
     """

@@ -42,7 +42,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 def list_packages(
     closure: Closure, platform: Platform, interpreter: Interpreter | None
 ) -> list[Package]:
-    """Return every package of a closure, after building the wheels of local projects.
+    """Return every locked package, after building the wheels of local projects.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.

@@ -159,7 +159,7 @@ class PyodideVersions:
         }
 
     def _format_foreign(self) -> list[str]:
-        """Return a pyproject.toml that binds packages to the platform's index."""
+        """Return the lines of a pyproject.toml that takes packages from the platform's index."""
         names = sorted(self._foreign)
         return [
             "[project]",

@@ -71,7 +71,8 @@ def has_links(source: LockSource) -> bool:
 def read_files(paths: Iterable[Path]) -> list[str]:
     """Return the contents of the readable files, even of files that are not UTF-8.
 
-    uv ignores settings that it may not read, such as those of another user after ``sudo -u``.
+    uv ignores settings that it has no permission to read, such as those of another user after
+    ``sudo -u``.
 
     :param paths: the files.
     """

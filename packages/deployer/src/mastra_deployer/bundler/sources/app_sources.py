@@ -19,8 +19,8 @@ __all__ = ("AppSources",)
 class AppSources:
     """The user's own files that ship, and the files that do not ship.
 
-    :param files: the content or the path of each file. The keys are paths relative to the project's
-        root.
+    :param files: the content or the location of each file, by the file's path relative to the
+        project's root.
     :param dropped: names, relative to the project's root, of files that do not ship, each with the
         reason.
     :param executables: the names of those files in ``files`` that are executable.

@@ -133,8 +133,7 @@ class _FileCollector:
         return shipped
 
     def _include_named_files(self, files: set[Path]) -> None:
-        """Include directories such as ``templates`` that the code names; report other named
-        files."""
+        """Include directories such as ``templates`` that the code names; report other files."""
         folders = {parent for path in files for parent in path.parents}
 
         def is_settled(path: Path) -> bool:

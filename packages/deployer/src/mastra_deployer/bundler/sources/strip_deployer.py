@@ -1,9 +1,9 @@
 """Remove ``deployer=`` from the bundled copy of the entry file.
 
-Deployers are tools, so a bundle must not contain them or a token in their settings. The argument is
-replaced with blanks. If the deployer is assigned to a name, the assignment becomes ``pass``.
-Imports that only the deployer used also become ``pass``. The rest of the file keeps its line and
-column numbers, so tracebacks stay correct.
+A deployer is a tool whose settings may contain a token, so a bundle must not contain it. The
+argument is replaced with blanks. If the deployer is assigned to a name, the assignment becomes
+``pass``. Imports that only the deployer used also become ``pass``. The rest of the file keeps its
+line and column numbers, so tracebacks stay correct.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     :param tops: names of the distribution's modules and packages at the top level, without
         suffixes.
     :param files: paths of the distribution's files, relative to the installation directory.
-    :param usage: which parts of other distributions the distribution's code uses. Its ``imports``
-        contains canonical names of distributions instead of modules.
+    :param usage: which parts of other distributions the distribution's code uses. The field
+        ``imports`` contains canonical names of distributions instead of modules.
     """
 
     name: str

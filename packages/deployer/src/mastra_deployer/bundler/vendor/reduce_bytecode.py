@@ -1,6 +1,6 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
-An app uses only a few features of most packages. An isolated start shows which modules these
+An app uses only a few features of most packages. An isolated start shows which modules the app's
 features import. A module without bytecode still works: Python compiles it when it is imported.
 """
 
