@@ -52,14 +52,14 @@ class CloudflareApi:
         self.account = account
 
     def build_path(self, path: str) -> str:
-        """Return a path of the account.
+        """Return the API path of a resource of the account.
 
         :param path: path below the account, such as ``/workers/subdomain``.
         """
         return f"/accounts/{quote_segment(self.account)}{path}"
 
     def build_script_path(self, name: str, suffix: str = "") -> str:
-        """Return the path of a Worker.
+        """Return the API path of a Worker.
 
         :param name: the name of the Worker.
         :param suffix: rest of the path, with a leading slash.
@@ -163,7 +163,7 @@ class CloudflareApi:
         )
 
     def patch(self, path: str, body: Any, *, merge: bool = False) -> Any:
-        """Change fields of an object; the request may be repeated.
+        """Change fields of an object; a repeated request has the same effect.
 
         :param path: path below the base URL of the API.
         :param body: the value that the request sends as JSON.
@@ -315,7 +315,7 @@ def _create_sdk(settings: CloudflareDeployer, token: Secret, client: httpx.Clien
 
 
 def _require_success(response: httpx.Response, body: Mapping[str, Any]) -> None:
-    """Raise an error for a response with a status of success whose body reports a failure."""
+    """Raise an error if the body of a response reports a failure despite a success status."""
     if body.get("success", True):
         return
     errors = body.get("errors") or [{}]

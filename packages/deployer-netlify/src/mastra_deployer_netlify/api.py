@@ -72,7 +72,7 @@ def open_logs(
 def get_log_address(settings: NetlifyDeployer) -> str:
     """Return the address of the service with past log lines.
 
-    If ``api_url`` is not Netlify's own API, the service is at the host of ``api_url``.
+    If ``api_url`` is not Netlify's own API, the host of ``api_url`` also has this service.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.
@@ -84,7 +84,7 @@ def get_log_address(settings: NetlifyDeployer) -> str:
 def get_socket_address(settings: NetlifyDeployer) -> str:
     """Return the address of the service with the WebSocket for new log lines.
 
-    If ``api_url`` is not Netlify's own API, the service is at the host of ``api_url``.
+    If ``api_url`` is not Netlify's own API, the host of ``api_url`` also has this service.
 
     :param settings: settings of the deployer.
     :returns: the address without a path.

@@ -1,4 +1,4 @@
-"""The hooks of the Netlify deployer, each of which imports its module when it is called."""
+"""The hooks of the Netlify deployer. A hook imports its module only when the hook is called."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a production deployment, such as a draft, by restoring it.
+    """Publish a production deployment, for example a draft.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

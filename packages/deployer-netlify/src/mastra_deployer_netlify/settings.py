@@ -22,8 +22,8 @@ class NetlifyDeployer:
     :param background: add a background function, which executes durable runs for up to 15 minutes
         without a request that waits for them.
     :param interpreter: a directory, a ``.tar.gz`` or a ``.tar.zst`` with the Python to put into the
-        function. If it is empty, the deployer uses a Python of this machine, or else a Python that
-        uv downloads.
+        function. If ``interpreter`` is empty, the deployer uses a Python of this machine, or else a
+        Python that uv downloads.
     :param static: directory of the project whose files Netlify's CDN serves.
     :param staged: whether a production deployment is created as a draft, and published after its
         smoke test.

@@ -20,9 +20,9 @@ __all__ = ("preview",)
 def preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
     """Unpack the layers of a bundle, and start the app.
 
-    As root on Linux, the app of an image without a base image runs in its own ``chroot``. In all
-    other cases, the app runs with an interpreter of this machine. The app's working directory is
-    the app's directory in the image.
+    As root on Linux, the app of an image without a base image runs in its own ``chroot``. On
+    another system, as another user, or with a base image, the app runs with an interpreter of this
+    machine. The app's working directory is the app's directory in the image.
 
     :param bundle: the bundle to run.
     :param host: address to listen on.
@@ -91,7 +91,7 @@ def _unpack(bundle: Bundle, root: Path) -> None:
 
 
 def _filter_member(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Refuse paths outside of the image; keep modes, because /tmp must stay writable for all."""
+    """Refuse paths outside of the image. Keep file modes, so that every user can write to /tmp."""
     return tarfile.tar_filter(member, path).replace(mode=member.mode & 0o1777, deep=False)
 
 

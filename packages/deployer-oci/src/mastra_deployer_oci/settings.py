@@ -22,16 +22,16 @@ class OciDeployer:
         ``scratch+python``, the image has no base image, but its own interpreter and the shared
         libraries that the interpreter needs.
     :param interpreter: for ``scratch+python``: a directory or an archive with the Python to put
-        into the image. If it is empty, the deployer uses a Python of this machine, or else a Python
-        that uv downloads.
+        into the image. If ``interpreter`` is empty, the deployer uses a Python of this machine, or
+        else a Python that uv downloads.
     :param python: command that starts Python in the base image.
     :param tag: name of the tag that production uses.
     :param user: user that runs the app, as numeric ``user[:group]``.
     :param port: port that the app listens on; 0 for the port of the app's own configuration.
     :param health: path of the health check; empty for no health check.
     :param labels: additional labels of the image.
-    :param merge: whether a deploy adds its platform to the image under the tag. The image under the
-        tag must contain the same version of the app.
+    :param merge: whether a deploy adds its platform to the image under the tag. The app must have
+        the same sources on all platforms of the image.
     :param username: user name at the registry; if empty, Docker's stored logins are used.
     :param password: password or access token that belongs to ``username``.
     :param token: bearer token, instead of a user name and a password.

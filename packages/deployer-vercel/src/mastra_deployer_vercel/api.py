@@ -100,7 +100,7 @@ def to_url(host: str) -> str:
 
 @contextlib.contextmanager
 def _add_saml_hint() -> Iterator[None]:
-    """Add a hint to errors about SAML, which only their message tells from other errors."""
+    """Add a hint to errors about SAML. Only their message tells that they are about SAML."""
     try:
         yield
     except AuthError as error:

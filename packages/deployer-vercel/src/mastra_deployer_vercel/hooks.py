@@ -1,4 +1,4 @@
-"""The hooks of the Vercel deployer, each of which imports its module when it is called."""
+"""The hooks of the Vercel deployer. A hook imports its module only when the hook is called."""
 
 from __future__ import annotations
 

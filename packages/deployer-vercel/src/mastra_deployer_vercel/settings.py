@@ -17,7 +17,7 @@ class VercelDeployer:
 
     :param project_name: name of the project; the name in pyproject.toml if empty. A missing project
         is created.
-    :param team_id: id (``team_...``) or slug of the team; if empty, the scope of the token.
+    :param team_id: id (``team_...``) or slug of the team; if empty, the token's default team.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
     :param regions: regions of the function, as Vercel names them (``iad1``).
@@ -26,8 +26,8 @@ class VercelDeployer:
     :param static: directory of the project whose files Vercel's CDN serves.
     :param custom_environment: slug of the environment that previews are deployed to (paid plans).
     :param staged: whether a production deployment is created without its domains, and promoted
-        after its smoke test. It is off by default, because a new project refuses requests to such
-        a deployment without ``bypass``, so that it could not be tested.
+        after its smoke test. The default is off, because a new project on Vercel refuses the
+        requests of the smoke test if ``bypass`` is not set.
     :param timeout: seconds to wait until the deployment is ready.
     :param token: access token, the credential ``VERCEL_TOKEN``.
     :param bypass: the secret of the project's "Protection Bypass for Automation", with which

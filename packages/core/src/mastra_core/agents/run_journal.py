@@ -36,7 +36,7 @@ class RunJournal:
     An answer of the model is recorded under the number of its request. A process that repeats the
     run uses the recorded answers and results, so its requests have the same numbers.
 
-    :param parts: the parts of the step that executes the run.
+    :param parts: the recorded parts of the step that runs the agent.
     :param live: whether the answers of the model are streamed.
     :param is_repeated: whether an earlier process has begun the run. ``is_repeated`` becomes false
         when the model answers in this process for the first time.

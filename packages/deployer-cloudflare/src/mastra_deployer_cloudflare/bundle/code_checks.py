@@ -29,7 +29,7 @@ class _Rule:
     """One rule of Workers.
 
     :param find: a function that yields the places that break the rule.
-    :param message: what happens at such a place; ``{text}`` stands for the code.
+    :param message: what happens where code breaks the rule; ``{text}`` stands for this code.
     :param hint: what the user has to do.
     :param severity: the severity of the problem.
     """

@@ -39,8 +39,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The settings with which Cloudflare runs the modules of a bundle.
 
     :param main: name of the main module, which is not in a directory.
-    :param compatibility_date: compatibility date: the runtime behaves as it did on this date.
-    :param compatibility_flags: compatibility flags, which switch features of the runtime on or off.
+    :param compatibility_date: the date that selects the behavior of Cloudflare's runtime.
+    :param compatibility_flags: flags that switch features of the runtime on or off.
     :param handlers: what the main module handles: ``fetch``, and ``scheduled`` for crons.
     :param types: content types of modules whose type does not follow from their name.
     """

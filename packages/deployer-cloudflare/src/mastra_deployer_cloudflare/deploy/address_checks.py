@@ -1,4 +1,4 @@
-"""Refuse a deploy that would have no address, before anything is sent."""
+"""Refuse a deploy of a Worker that would have no address, before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def require_address(settings: CloudflareDeployer, subdomain: str) -> None:
 
     :param settings: settings of the deployer.
     :param subdomain: the subdomain of the account; empty while the account has none.
-    :raises DeployError: when workers.dev is wanted, and the account has no subdomain.
+    :raises DeployError: when the settings enable workers.dev, but the account has no subdomain.
     """
     if settings.workers_dev and not subdomain:
         raise DeployError(
@@ -36,7 +36,8 @@ def require_preview_address(
 ) -> None:
     """Raise an error if a preview would have no address.
 
-    The previews of a new Worker, and of a Worker that was never on workers.dev, can be turned on.
+    If the settings enable workers.dev, the deploy turns on the previews of a new Worker, and of a
+    Worker that is not on workers.dev.
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.

@@ -62,17 +62,17 @@ def deploy(
 ) -> Deployment:
     """Create missing resources, upload a version with its values, and send the traffic to it.
 
-    The order of the steps protects users from an interruption: a version contains its modules,
-    settings and secrets, and gets traffic only when it is complete.
+    An interrupted deploy does not affect users: a version contains its modules, settings and
+    secrets, and gets traffic only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :param report: receives progress.
-    :returns: the deployment; a draft if it is staged.
+    :returns: the deployment, which is a draft after a staged deploy.
     :raises BundleError: when the bundle is not complete, or was made with other settings.
-    :raises DeployError: when an address of the settings cannot be used.
+    :raises DeployError: when an address in the settings cannot be used.
     :raises DeploymentFailed: when Cloudflare cannot start the Worker.
     """
     with open_api(settings, credentials) as api:
@@ -99,7 +99,7 @@ def deploy(
 def find_unchanged(
     state: WorkerState, upload: WorkerUpload, request: DeployRequest
 ) -> WorkerVersion | None:
-    """Return the version that an upload would repeat: the live one, or the newest for a preview.
+    """Return the live version (for a preview, the newest) if it equals the upload.
 
     :param state: the state of the Worker.
     :param upload: the content that the deploy uploads.
@@ -149,7 +149,7 @@ class _DeployRun:
                 set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
-        """Warn that another tool deployed the Worker, which may therefore be another app.
+        """Warn that another tool deployed the Worker, which may therefore contain another app.
 
         :param state: the state of the Worker.
         """
@@ -179,7 +179,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Keep the version; to publish it, send only a changed message and changed addresses."""
+        """Reuse the live version, and publish only changes of the message and the addresses."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         if self._is_published:
             if self._request.message not in ("", state.get_tags(version).message):
@@ -195,7 +195,7 @@ class _DeployRun:
 
         :param worker: the state of the Worker before the upload.
         :param version: the version.
-        :param upload: the upload of the deploy.
+        :param upload: the content that the deploy uploaded.
         """
         if self._request.environment == "preview":
             return self._describe(version, upload, live=True)

@@ -36,7 +36,7 @@ def plan_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :raises BundleError: when the bundle is not complete, or was made with other settings.
-    :raises DeployError: when an address of the settings cannot be used.
+    :raises DeployError: when an address in the settings cannot be used.
     """
     require_handlers(bundle, settings)
     with open_api(settings, credentials) as api:

@@ -33,7 +33,7 @@ def set_traffic(
     *,
     message: str = "",
 ) -> None:
-    """Give versions their shares of the traffic, if these differ from the present ones.
+    """Set the versions' shares of the traffic; send no request if the shares stay the same.
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.
@@ -90,7 +90,8 @@ def set_observability(api: CloudflareApi, name: str) -> None:
 def _set_workers_dev(api: CloudflareApi, settings: CloudflareDeployer) -> None:
     """Turn workers.dev on or off; turn previews on only together with workers.dev.
 
-    If the user turned previews off after that, they stay off.
+    A Worker that is already on workers.dev keeps its setting for previews, because the user may
+    have turned them off.
     """
     switches = {"enabled": settings.workers_dev}
     if settings.workers_dev and not read_switches(api, settings.project_name)["enabled"]:

@@ -35,9 +35,9 @@ class WorkerUpload:
     """The content of one upload of a Worker.
 
     :param modules: the files.
-    :param metadata: how Cloudflare runs the modules, without annotations and inherited secrets.
+    :param metadata: the upload's metadata, without annotations and the secrets of the live version.
     :param tag: hash of modules, settings, values and stage, with the API token as the key.
-    :param message: the description, with the tags of the deploy.
+    :param message: the description of the version, which contains the tags of the deploy.
     :param stage: ``preview`` or ``production``.
     :param alias: the alias of the preview; empty without an alias.
     """
@@ -62,7 +62,7 @@ class WorkerUpload:
     def build_metadata(
         self, live_secrets: Iterable[tuple[str, str]] | None = None
     ) -> dict[str, Any]:
-        """Return the metadata that the request of an upload sends.
+        """Return the metadata for the upload request.
 
         :param live_secrets: name and version of each secret to take over; ``None`` for the first
             upload of a Worker. With ``None``, the Worker keeps the secrets that it has, if any.
@@ -103,7 +103,7 @@ def build_upload(
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
     :param request: options of the deploy.
-    :param storage: the resources of the settings, with their ids.
+    :param storage: the resources that the settings name, with their ids.
     :param token: the API token, which is the key of the hash in ``tag``.
     :raises BundleError: when the bundle is not complete.
     """
@@ -124,7 +124,7 @@ def build_upload(
 
 
 def require_handlers(bundle: Bundle, settings: CloudflareDeployer) -> None:
-    """Refuse crons for a bundle that was made without them.
+    """Raise an error if the settings have crons but the bundle has no handler for crons.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

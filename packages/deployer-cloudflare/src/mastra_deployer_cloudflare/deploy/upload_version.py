@@ -25,11 +25,11 @@ _VISIBLE_SECONDS = 30  # until the list of versions contains a new one
 def find_uploaded(state: WorkerState, upload: WorkerUpload) -> WorkerVersion | None:
     """Return the version that an interrupted deploy has uploaded, or ``None``.
 
-    The version must be the newest one, and newer than the present deployment, because it took over
-    the secrets that were live at its upload.
+    The version must be newer than the current deployment and all other versions, because it has
+    copies of the secrets that were live at its upload.
 
     :param state: the state of the Worker.
-    :param upload: the upload of this deploy.
+    :param upload: the content that this deploy uploads.
     """
     newest = state.versions[0] if state.versions else None
     if newest is None or newest.tag != upload.tag:
@@ -47,7 +47,7 @@ def is_complete(
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
     :param version: a version that has the tag of the upload.
-    :param upload: the upload of this deploy.
+    :param upload: the content that this deploy uploads.
     """
     return not _list_missing(api, name, version, upload.names)
 
@@ -55,7 +55,7 @@ def is_complete(
 def upload_worker(
     api: CloudflareApi, name: str, upload: WorkerUpload, report: Report
 ) -> WorkerVersion:
-    """Upload the first version of a Worker, which gets all of its traffic.
+    """Upload the first version of a Worker. This version gets all of the Worker's traffic.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
@@ -75,8 +75,8 @@ def upload_version(
 ) -> WorkerVersion:
     """Upload a version without traffic.
 
-    A production version takes over the other secrets of the live version. A preview takes over no
-    secrets, because its address is public and its code is not reviewed.
+    A production version keeps the live version's secrets that the upload does not set. A preview
+    keeps no secrets, because its address is public and its code is not reviewed.
 
     :param api: Cloudflare's API.
     :param state: the state of the Worker.
@@ -124,7 +124,7 @@ def _upload(
 def _iter_inherited(
     api: CloudflareApi, state: WorkerState, upload: WorkerUpload
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and version of those live secrets that a production upload does not set."""
+    """Yield name and version of each live secret that a production upload does not set."""
     if state.production is None or upload.stage == "preview":
         return
     for name in list_secret_names(api, state):

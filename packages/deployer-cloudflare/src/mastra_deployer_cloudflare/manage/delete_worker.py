@@ -59,7 +59,7 @@ def destroy(
 
 
 def _find_zones(api: CloudflareApi, settings: CloudflareDeployer, report: Report) -> set[str]:
-    """Return the zones of the routes that the account still has; report the others."""
+    """Return the zones of the routes, and report each route whose zone is not in the account."""
     hosts = dict.fromkeys(map(get_host, settings.routes))
     zones = {host: find_zone(api, host) for host in hosts}
     missing = ", ".join(repr(host) for host, zone in zones.items() if zone is None)

@@ -44,7 +44,7 @@ def promote(
     :param id: id of the version.
     :param report: receives progress.
     :returns: the live deployment.
-    :raises DeployError: when there is no such version, it is a preview, or an address of the
+    :raises DeployError: when the version does not exist or is a preview, or when an address in the
         settings cannot be used.
     """
     with _open_worker(settings, credentials) as (api, state):

@@ -32,7 +32,7 @@ def open_tail(
 
     :param api: Cloudflare's API.
     :param settings: settings of the deployer.
-    :param versions: ids of the versions whose lines are wanted.
+    :param versions: ids of the versions whose log lines to return.
     :returns: the lines, until Cloudflare ends the tail.
     """
     path = api.build_script_path(settings.project_name, "/tails")

@@ -30,7 +30,7 @@ def get_address() -> int:
 
 @contextlib.contextmanager
 def allow_bad_entropy_calls(count: int) -> Iterator[None]:
-    """Allow ``count`` calls for randomness in the block, and require that it makes all of them.
+    """Allow exactly ``count`` calls for randomness in the block.
 
     :param count: number of calls; -1 for any number.
     :raises RuntimeError: when the code in the block makes fewer calls than ``count``.

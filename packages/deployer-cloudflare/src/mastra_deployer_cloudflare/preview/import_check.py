@@ -35,7 +35,7 @@ _OTHER_HINT = 'Correct the cause, or set build_app = "request" to import the app
 
 
 class _ImportReport(msgspec.Struct):
-    """The output of the script: the traceback of an error, and the stacks of compiled code."""
+    """The output of the script that imports the Worker's main module."""
 
     error: str
     milliseconds: int
@@ -48,7 +48,7 @@ def verify_bundle(bundle: Bundle, report: Report) -> Iterator[Problem]:
 
     :param bundle: the bundle.
     :param report: receives progress.
-    :returns: the problems; a note if this machine cannot run Pyodide.
+    :returns: the problems, or only a note if this machine cannot run Pyodide.
     """
     try:
         worker = WorkerHost.find(report)

@@ -36,7 +36,7 @@ register_after_snapshot = partial(_register, _after_snapshot)
 
 @contextlib.contextmanager
 def _allow_authentication_key(_: ModuleType) -> Iterator[None]:
-    """Allow the random key of ``multiprocessing``, although a Worker has no child processes."""
+    """Allow ``multiprocessing`` to create its random key, which a Worker never uses."""
     from _cloudflare.allow_entropy import allow_bad_entropy_calls
 
     with allow_bad_entropy_calls(1):
@@ -78,7 +78,7 @@ def install_finder() -> None:
 
 
 def prepare_first_request() -> None:
-    """Remove the patches for the import, and run the functions due before the first request."""
+    """Remove the patches of the import phase, and call each of ``_BEFORE_FIRST_REQUEST``."""
     sys.meta_path[:] = [item for item in sys.meta_path if not isinstance(item, _Finder)]
     for module, name, value in _BLOCKED:
         setattr(module, name, value)

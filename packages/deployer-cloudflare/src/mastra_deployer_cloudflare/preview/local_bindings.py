@@ -17,8 +17,8 @@ LOCAL_STATE = Path(".wrangler/state/v3")  # where wrangler itself keeps local da
 def find_wrangler(directory: Path) -> Path | None:
     """Return the directory of the npm package ``wrangler``, or ``None``.
 
-    :param directory: the project. The package is searched in this directory, in its parents, and
-        then beside the program on ``PATH``.
+    :param directory: the project. The function looks for the package in this directory, then in its
+        parents, and then around the program ``wrangler`` on ``PATH``.
     """
     for parent in (directory, *directory.parents):
         if (parent / "node_modules/wrangler/package.json").is_file():

@@ -41,7 +41,7 @@ class WorkerHost:
         """Find Node, and download Pyodide into the cache if necessary.
 
         :param report: receives progress.
-        :raises ConfigError: when there is no Node that fits.
+        :raises ConfigError: when no suitable version of Node is installed.
         :raises ApiError: when Pyodide cannot be downloaded.
         """
         node = find_node(NODE)
@@ -54,11 +54,11 @@ class WorkerHost:
     def build_command(self, bundle: Path, temporary: Path, **options: Any) -> Sequence[str]:
         """Return the command that runs a bundle's modules.
 
-        The options may contain secrets. They are passed in a file that the script reads and then
-        deletes.
+        The options may contain secrets. The script gets the options in a file, which it reads and
+        then deletes.
 
         :param bundle: the directory of the bundle.
-        :param temporary: a private directory for the file.
+        :param temporary: a private directory for the file with the options.
         :param options: further options of the script that runs the modules.
         """
         content = {

@@ -59,7 +59,7 @@ def find_changes(api: CloudflareApi, settings: CloudflareDeployer) -> list[Addre
 
 
 def apply_changes(api: CloudflareApi, changes: list[AddressChange]) -> None:
-    """Send the requests of changes. A later run of the command may repeat each request.
+    """Send the requests that make the changes. A later run of the command can repeat each request.
 
     :param api: Cloudflare's API.
     :param changes: the changes that ``find_changes`` returned.
@@ -84,7 +84,7 @@ def read_switches(api: CloudflareApi, name: str) -> dict[str, bool]:
 
 
 def set_switches(api: CloudflareApi, name: str, switches: Mapping[str, bool]) -> None:
-    """Turn workers.dev and previews on or off, if their state differs.
+    """Turn workers.dev and previews on or off, but send no request if nothing changes.
 
     :param api: Cloudflare's API.
     :param name: the name of the Worker.
@@ -125,7 +125,7 @@ def get_preview_url(settings: CloudflareDeployer, subdomain: str, prefix: str) -
 
 
 def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:
-    """Yield the missing routes, and the routes of this Worker to remove in the same zones."""
+    """Yield the routes to add, and this Worker's other routes in the same zones to remove."""
     zones: dict[str, list[str]] = {}
     for pattern in settings.routes:
         zones.setdefault(require_zone(api, get_host(pattern)), []).append(pattern)

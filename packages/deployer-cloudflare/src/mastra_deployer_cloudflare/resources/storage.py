@@ -25,11 +25,11 @@ class StorageKind:
 
     :param setting: name of the setting that lists the resources.
     :param label: name of the kind in messages.
-    :param path: path of the API's list of these resources, below the account.
+    :param path: API path of the list of these resources, relative to the account.
     :param name: name of the field that has the resource's name.
     :param body: name of the field that has the resource's name in the request that creates it.
-    :param id: name of the field that has the resource's id, which bindings use.
-    :param binding: type of the binding.
+    :param id: name of the field that has the resource's id.
+    :param binding: the ``type`` of a binding to such a resource, in Cloudflare's API.
     :param field: name of the binding's field that has the resource's id.
     :param items: name of the field that has the list, if its pages have cursors; empty if the
         result itself is the list.
@@ -107,7 +107,7 @@ class StorageResource:
     id: str = ""
 
     def to_binding(self) -> dict[str, str]:
-        """Return the entry for the metadata of an upload."""
+        """Return the resource's entry in the ``bindings`` of an upload's metadata."""
         return {"type": self.kind.binding, "name": self.binding, self.kind.field: self.id}
 
     def __str__(self) -> str:

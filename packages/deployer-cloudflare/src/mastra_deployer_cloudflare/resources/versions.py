@@ -122,12 +122,12 @@ class WorkerState:
 
     @property
     def shares(self) -> Mapping[str, int]:
-        """The present share of the traffic of each version, by id; empty if there is none."""
+        """The current shares of the traffic in percent, by the id of the version."""
         return self.current.shares if self.current else {}
 
     @property
     def live(self) -> WorkerVersion | None:
-        """The version with all traffic; beside a canary, the version that had it before."""
+        """The version that receives all traffic, or all traffic but the canary's."""
         if self.current is None:
             return None
         stable_ids = (each for each in self.iter_live_ids() if each in self.shares)
@@ -171,7 +171,7 @@ class WorkerState:
         return DeploymentTags.from_text(text)
 
     def iter_live_ids(self) -> Iterator[str]:
-        """Yield the ids of the versions that had all of the traffic, the present one first."""
+        """Yield the ids of the versions that have or had all traffic, the latest first."""
         for traffic in self.deployments:
             if traffic.shares.get(traffic.main) == _ALL:
                 yield traffic.main
@@ -241,7 +241,8 @@ def deploy_versions(
     :param name: the name of the Worker.
     :param shares: share in percent by version id; the sum is 100.
     :param message: description of the deployment.
-    :param force: whether to go back to a version with other secrets.
+    :param force: whether Cloudflare may deploy a version whose secrets differ from the live
+        version's.
     """
     path = api.build_script_path(name, "/deployments")
     body = {
@@ -264,7 +265,7 @@ def deploy_versions(
 
 
 def parse_time(value: object) -> dt.datetime:
-    """Parse the time of a resource.
+    """Parse a time; if it has no time zone, it is in UTC.
 
     :param value: the value as Cloudflare writes it.
     """

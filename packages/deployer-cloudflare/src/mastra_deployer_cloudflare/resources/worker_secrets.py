@@ -22,7 +22,7 @@ _MAX_SECRETS = 100  # of one request
 
 
 class WorkerSecrets:
-    """An ``EnvStore`` on an open API: ``.../workers/scripts/{name}/secrets-bulk``.
+    """An ``EnvStore`` for Cloudflare's API: ``.../workers/scripts/{name}/secrets-bulk``.
 
     Each change of the secrets creates a new version, which serves the traffic at once.
 

@@ -39,7 +39,7 @@ def require_zone(api: CloudflareApi, host: str) -> str:
 
     :param api: Cloudflare's API.
     :param host: the host name, such as ``shop.example.com``.
-    :raises DeployError: when there is no such zone, or it belongs to another account.
+    :raises DeployError: when the zone does not exist, or belongs to another account.
     """
     for zone in _iter_zones(api, host):
         owner = _get_owner(api, zone)

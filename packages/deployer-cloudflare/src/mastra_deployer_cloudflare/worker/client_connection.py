@@ -110,7 +110,7 @@ def add_addresses(scope: Message) -> None:
 
 
 def is_scheduled_url(url: str) -> bool:
-    """Return whether a router may treat a URL as ``SCHEDULED_PATH``, in any spelling.
+    """Return whether a router may treat a URL as ``SCHEDULED_PATH``, even if it is escaped.
 
     Routers decode the path, and some ignore empty parts of it.
 

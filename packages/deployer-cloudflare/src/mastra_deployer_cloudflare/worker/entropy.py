@@ -2,8 +2,8 @@
 
 A Worker is imported once, when it is uploaded. All instances start from a snapshot of that import.
 Therefore the runtime refuses randomness during the import, except for modules on a list of the
-Worker's SDK. The modules below are not on that list. Each random value of these modules is replaced
-before the first request of an isolate.
+Worker's SDK. This module also allows randomness for the modules in ``_MODULES``, which are not on
+that list, and replaces each of their random values before the first request of an isolate.
 """
 
 from __future__ import annotations

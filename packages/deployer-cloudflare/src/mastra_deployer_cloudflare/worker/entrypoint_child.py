@@ -64,7 +64,7 @@ def _run_threads_inline() -> None:
 
 
 def _enable_request_scope() -> None:
-    """Keep mastra's timers and tasks within their request; do nothing for other frameworks."""
+    """Keep each timer and task of mastra within the request that created it."""
     if importlib.util.find_spec("mastra_core"):
         from mastra_core.request_scope import enable_request_scope
 

@@ -156,7 +156,7 @@ def keep_alive(work: Awaitable[Any]) -> None:
 
 
 def _enter(isolate: IsolateApp, env: Any, context: Any) -> None:
-    """Make the bindings and the context of a request available to all code that it calls."""
+    """Make a request's bindings and context available to all code that handles the request."""
     copy_variables(isolate.options.variables, env)
     _context.set(context)
     if storage := sys.modules.get("mastra_core.storage.d1_binding"):
@@ -181,9 +181,9 @@ async def _call_app(app: Any, request: _Request, env: Any, state: dict[str, Any]
 
 
 def _abort_body_on(signal: Any, response: Any) -> Any:
-    """Return a response whose body a signal can abort, so that the body looks incomplete.
+    """Return a response whose body the signal can abort, so that the client notices a failure.
 
-    If the app fails, the bridge alone would end the body as if it were complete.
+    Without the signal, Cloudflare's bridge ends the body normally even if the app fails.
     """
     from js import Object, Response, TransformStream
     from pyodide.ffi import to_js
@@ -202,7 +202,7 @@ async def _open_websocket(app: Any, request: Any, env: Any, state: dict[str, Any
 
 
 def _fix_websocket_scope(scope: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    """Return a WebSocket scope without the HTTP method, and with the fields that are missing."""
+    """Correct a WebSocket scope: remove the HTTP method, and add fields that ASGI requires."""
     wanted = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode("latin-1")
     fixed = {
         **{name: value for name, value in scope.items() if name != "method"},

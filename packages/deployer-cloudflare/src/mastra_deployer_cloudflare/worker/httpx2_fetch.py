@@ -4,8 +4,8 @@
   into lines, which a memory view does not support.
 - ``httpx2-jsfetch`` waits for the head of a response only as long as the timeout for connecting.
   The SDKs of models set this timeout to 5 seconds, but the answer of a model may take minutes.
-- A request continues after its task was cancelled, and a response continues after it was closed. In
-  both cases, a model would continue to write although nobody reads.
+- A request continues after its task was cancelled, and a response continues after it was closed.
+  Without a correction, a model continues to write after its reader has gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def patch_httpx2_fetch() -> None:
 
 
 class _Finder:
-    """Finds ``httpx2_jsfetch`` with the other finders, and patches it after its execution.
+    """Lets the other finders find ``httpx2_jsfetch``, and patches the module after its execution.
 
     The patches of the Worker's SDK do not reach modules that a request imports.
     """

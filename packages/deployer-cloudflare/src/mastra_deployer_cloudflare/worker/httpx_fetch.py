@@ -40,7 +40,7 @@ def _replace(transport: type, name: str, method: Any) -> None:
 
 
 def _ignore_settings(self: Any, *_: Any, **__: Any) -> None:
-    """Ignore settings of certificates, proxies and connection limits, which the platform has."""
+    """Ignore certificates, proxies and connection limits, which only the platform can set."""
 
 
 def _send_blocking(self: Any, request: Any) -> Any:
@@ -114,7 +114,7 @@ def _get_body_class() -> Any:
     from pyodide.ffi import JsException
 
     class Body(httpx.AsyncByteStream):
-        """The body of a response, which is cancelled if it is closed before its end."""
+        """The body of a response. Closing the body before its end cancels the response."""
 
         def __init__(self, stream: Any, request: Any, seconds: float | None) -> None:
             self._reader = stream.getReader() if stream else None

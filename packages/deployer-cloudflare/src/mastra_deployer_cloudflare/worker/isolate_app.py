@@ -24,9 +24,9 @@ _ABANDONED = 30.0  # seconds after which that start counts as failed
 class IsolateApp:
     """The app of this isolate.
 
-    A request may not wait for a future of another request. If a request arrives while another
-    request starts the app, the new request therefore polls the progress of the start with its own
-    timer.
+    Cloudflare does not allow a request to wait for a future that another request created. If a
+    request arrives while another request starts the app, the new request therefore polls the
+    progress of the start with its own timer.
 
     :param options: how the Worker runs the app.
     """
@@ -61,8 +61,7 @@ class IsolateApp:
     async def start(self, hold: Callable[[asyncio.Future[Any]], None]) -> Any:
         """Return the started app; start the app unless another request is starting it.
 
-        :param hold: a function that keeps the isolate from ending a task when the response of its
-            request ends.
+        :param hold: a function that keeps a task running after the end of the response.
         :raises StartError: when the start failed; the reason is in the log.
         """
         while not self._is_started:

@@ -12,18 +12,18 @@ _SUSPENDED = object()
 
 
 class StartError(Exception):
-    """The app cannot start. The message contains the reason."""
+    """The app cannot start; the message says why."""
 
 
 class _Suspension:
-    """Suspend the coroutine that awaits this object, which is never resumed."""
+    """Suspend the coroutine that awaits this object. Nothing resumes the coroutine."""
 
     def __await__(self) -> Generator[object, None, None]:
         yield _SUSPENDED
 
 
 class Lifespan:
-    """The lifespan of an app, which is awaited until the app has started.
+    """The lifespan of an app. Await this object to start the app.
 
     After the start, the coroutine of the lifespan stays suspended, without a task or a timer. A
     task would belong to the request that started the app, and end with that request.
@@ -31,8 +31,8 @@ class Lifespan:
     :param app: the ASGI application.
     :param state: the state that the lifespan shares with requests.
     :param strict: whether an exception means a failed start even if the app did not read the
-        startup event. An app that does not support the lifespan raises an exception without reading
-        this event.
+        startup event. An app without support for the lifespan protocol raises an exception before
+        it reads this event.
     """
 
     def __init__(

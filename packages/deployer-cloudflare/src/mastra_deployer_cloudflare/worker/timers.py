@@ -1,8 +1,8 @@
-"""Correct the timers of Pyodide's event loop for times that have passed.
+"""Make Pyodide's event loop accept a timer whose time has already passed.
 
-Other event loops call a timer whose time has passed at once, but Pyodide's loop raises
-``ValueError``. The time of a timer can pass between its calculation and the call, so that
-``asyncio.timeout`` with a short delay fails now and then.
+Other event loops immediately call a timer whose time has passed, but Pyodide's loop raises
+``ValueError``. If a short delay passes before the loop receives the timer, ``asyncio.timeout``
+fails.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copy the values of variables from a Worker's bindings to the process environment.
 
-The values exist only while requests are handled. If the app reads a value while it is imported, the
-value is missing, and the snapshot of the Worker keeps the result, such as a default.
+The values exist only while the Worker handles a request. If the app reads a value while it is
+imported, the value is missing, and the snapshot of the Worker keeps the result, such as a default.
 """
 
 from __future__ import annotations

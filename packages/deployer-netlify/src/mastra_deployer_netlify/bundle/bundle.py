@@ -42,7 +42,7 @@ def write_bundle(
     :param settings: settings of the deployer.
     :param report: receives progress.
     :returns: the sealed bundle; the sizes of its parts include the size of the interpreter.
-    :raises BundleError: if the app or the machine does not have everything that the bundle needs.
+    :raises BundleError: if the app or this machine lacks something that the bundle needs.
     """
     (directory / FUNCTIONS).mkdir(parents=True)
     interpreter = write_function_archives(build, settings, directory / FUNCTIONS, report)

@@ -42,7 +42,7 @@ def check_build(build: Build, settings: NetlifyDeployer) -> Iterator[Problem]:
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Check the layout of a bundle and the sizes of its functions, including prebuilt bundles.
+    """Check the layout of a bundle, prebuilt or not, and the sizes of its functions.
 
     :param bundle: the bundle to check.
     :returns: the problems found.

@@ -57,8 +57,8 @@ def write_function_archives(
 ) -> Interpreter:
     """Write one zip for each function, and leave out bytecode that exceeds Netlify's limits.
 
-    The zip of the background function differs from the other zip only in its entry point and in the
-    facts for its Node part.
+    The zip of the background function has the same content as the zip of the web function, except
+    for two small files.
 
     :param build: the finished build.
     :param settings: settings of the deployer.
@@ -128,7 +128,7 @@ def _iter_app_entries(build: Build, bytecode: Bytecode) -> Iterator[ArchiveEntry
 def _iter_own_entries(
     name: str, role: BackgroundRole, interpreter: Interpreter
 ) -> Iterator[ArchiveEntry]:
-    """Yield what distinguishes a function: its entry point, and what its Node part has to know."""
+    """Yield the files that differ among functions: the entry point and its configuration."""
     facts = {
         "function": name,  # two functions with the same content would be one to Netlify
         "home": HOME,

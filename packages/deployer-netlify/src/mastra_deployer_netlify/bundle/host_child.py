@@ -74,7 +74,7 @@ def _end_processes(directory: str) -> None:
 
 
 def _wrap_app(app: Any, announce: Callable[[], object]) -> Any:
-    """Wrap the app, so that the handler's headers can set variables and warm up the app."""
+    """Wrap the app to handle the Node handler's headers for variables and for a warm-up."""
 
     async def announce_start(message: Any, send: Any) -> None:
         await send(message)

@@ -52,9 +52,9 @@ class Interpreter:
 def write_interpreter(
     build: Build, source: str, file: Path, report: Report, *, bytecode: bool
 ) -> Interpreter:
-    """Write a zip with the interpreter, to which the app is appended.
+    """Write a zip with the interpreter. The deployer appends the app to the zip later.
 
-    :param build: the build that the interpreter is for.
+    :param build: the build whose app the interpreter runs.
     :param source: the setting ``interpreter``.
     :param file: path of the zip to write.
     :param report: receives progress.
@@ -86,7 +86,7 @@ def write_interpreter(
 
 
 def _check_loader(entry: ArchiveEntry) -> None:
-    """Refuse a loader that cannot set the program's name, by which Python finds its files."""
+    """Refuse a dynamic loader without ``--argv0``, which Python needs to find its files."""
     if entry.source and b"--argv0" not in entry.source.read_bytes():
         raise BundleError(
             f"The C library of this machine ({entry.source}) is older than glibc 2.33, so it "
@@ -98,8 +98,9 @@ def _check_loader(entry: ArchiveEntry) -> None:
 def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
     """Yield the loader and the libraries, all in one directory.
 
-    A machine of another platform than the function has no such loader. In that case, the function
-    uses Netlify's C library, and the interpreter finds the other libraries in its own directory.
+    A machine whose platform differs from the function's has no loader for the function. Without a
+    loader, the function uses Netlify's C library, and the interpreter finds the other libraries in
+    its own directory.
     """
     modules = list_extension_modules(python)
     entries = list(iter_shared_libraries(python.path, modules, platform_glibc=_GLIBC))
@@ -113,8 +114,7 @@ def _iter_libraries(python: BundledPython) -> Iterator[ArchiveEntry]:
 def _select_modules(build: Build) -> frozenset[str] | None:
     """Return the modules of the standard library that get bytecode; ``None`` for all of them.
 
-    Only a project that requests bytecode of all modules has bytecode of modules that are not
-    imported.
+    Modules that are not imported have bytecode only if the project requests it for all modules.
     """
     files = build.directory.rglob("*.pyc")
     names = (path.relative_to(build.directory).as_posix() for path in files)

@@ -40,8 +40,9 @@ class FunctionConfig:
     :param path: path of the function's zip, relative to the bundle.
     :param runtime: runtime of the upload, such as ``nodejs24.x``.
     :param invocation_mode: ``stream``, ``buffer`` or ``background``.
-    :param routes: the routes, as the API takes them.
-    :param excluded_routes: routes that the function does not answer, as the API takes them.
+    :param routes: routes that the function answers, in the format of Netlify's API.
+    :param excluded_routes: routes that the function does not answer, in the format of Netlify's
+        API.
     :param build_data: data that Netlify needs to run the function.
     :param region: region of the function; if empty, the region of the site.
     :param memory: memory in megabytes; Netlify's default where ``None``.

@@ -52,8 +52,8 @@ def create_deployment(
 ) -> dict[str, Any]:
     """Create a deployment only once, even after a lost response: ``POST /sites/{id}/deploys``.
 
-    The request also contains the variables, because Netlify does not document which context a draft
-    has, and therefore which stored values it gets.
+    The request also contains the variables. Netlify does not document which context a draft has, so
+    a draft may not get the stored values of the production context.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
@@ -109,7 +109,7 @@ def wait_until_required(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param item: the deployment, as Netlify describes it.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :returns: the deployment with ``required`` and ``required_functions``.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when Netlify takes too long.
@@ -131,7 +131,7 @@ def wait_until_ready(
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it.
     :param id: id of the deployment.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Netlify describes it.
     :raises DeploymentFailed: when the deployment fails.

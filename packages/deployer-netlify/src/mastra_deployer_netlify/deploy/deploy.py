@@ -49,8 +49,8 @@ def deploy(
 ) -> Deployment:
     """Set the variables, create the deployment, send missing files, and wait.
 
-    The order of the steps protects users from an interruption. The request that creates a
-    deployment contains its variables. The deployment is published only when it is complete.
+    An interrupted deploy does not affect users. The request that creates a deployment contains its
+    variables. The deployment is published only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -106,7 +106,7 @@ def _find_unfinished(
     request: DeployRequest,
     newest: Sequence[dict[str, Any]],
 ) -> dict[str, Any] | None:
-    """Return the deployment of an interrupted run of this deploy, with its missing files."""
+    """Return the deployment that an interrupted earlier run of this deploy created."""
     item = find_unfinished(
         newest,
         request,
@@ -140,9 +140,9 @@ def _refuse_other_context(
 ) -> None:
     """Refuse a draft for production in which variables would be missing.
 
-    Netlify does not document the context of a draft. A deployment gets all values that its request
-    contains. Of the values in Netlify's store, it gets only those of its context, and a draft may
-    have another context than production.
+    Netlify does not document which context a draft gets. A deployment gets all values that its
+    request contains, but from Netlify's store only the values for its own context. The context of a
+    draft may differ from production.
     """
     context = str(item.get("context") or "production")
     if request.environment != "production" or context == "production":

@@ -20,7 +20,7 @@ def find_unchanged(
     :param site: the site, as Netlify describes it.
     :param variables: the variables of the environment.
     :param request: options of the deploy.
-    :returns: the deployment; ``None`` if a new one is necessary.
+    :returns: the deployment; ``None`` if a new deployment is necessary.
     """
     item = site.get("published_deploy")
     if not item or request.environment != "production" or not request.promote:

@@ -1,6 +1,6 @@
 """Read the log of a deployment's functions.
 
-The two services are undocumented, but Netlify's own command line uses them.
+The services for past and for new lines are undocumented, but Netlify's own command line uses them.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def read_logs(
 ) -> Iterator[LogLine]:
     """Yield past log lines of a deployment; with ``follow``, also yield new lines.
 
-    New lines of the live deployment come from a WebSocket, which carries the lines of one function.
-    For other deployments, and for several functions, the past lines are requested again and again.
+    New lines of the live deployment come from a WebSocket if the site has only one function. For
+    other deployments, and for sites with several functions, mastra polls for new lines.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

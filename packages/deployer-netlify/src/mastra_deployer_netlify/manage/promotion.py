@@ -61,7 +61,8 @@ def rollback(
     :param id: id of the deployment to go back to; empty for the one that was live before.
     :param report: receives progress.
     :returns: the deployment that is live now.
-    :raises DeployError: when there is no deployment to go back to, or it is a preview.
+    :raises DeployError: when there is no deployment to go back to, or when that deployment is a
+        preview.
     """
     site = get_site(client, settings)
     item = find_rollback_target(

@@ -1,4 +1,4 @@
-"""Run one instance of an unpacked function, with a stand-in for AWS Lambda or without Node."""
+"""Run an unpacked function, in a local replacement of AWS Lambda or without Node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_instance(
     :param directory: directory of the unpacked function, in which the app cannot write.
     :param environment: all variables of the app.
     :param node: path of Node; ``None`` to run the Python side alone.
-    :param settings: further settings of the stand-in for AWS Lambda.
+    :param settings: further settings of the local replacement of AWS Lambda.
     :raises DeploymentFailed: when the instance does not start.
     """
     with ChildProcess(directory) as child:
@@ -43,12 +43,12 @@ def run_instance(
 def build_node_command(
     node: str, directory: Path, port_file: Path, **settings: Any
 ) -> Sequence[str]:
-    """Return the command that runs a function in the stand-in for AWS Lambda.
+    """Return the command that runs a function in a local replacement of AWS Lambda.
 
     :param node: path of Node.
     :param directory: directory of the unpacked function.
     :param port_file: path of the file to which the port is written.
-    :param settings: further settings of the stand-in.
+    :param settings: further settings of this replacement.
     """
     defaults = {
         "directory": str(directory),

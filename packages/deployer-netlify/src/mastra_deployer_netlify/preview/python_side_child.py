@@ -14,7 +14,7 @@ def main(directory: str, port_file: str) -> None:
     """Serve the app on a free port of this machine, and write the port to a file.
 
     :param directory: directory of the unpacked function.
-    :param port_file: path of the file to write.
+    :param port_file: path of the file to which the port is written.
     """
     sys.path[0] = directory
     import host  # type: ignore[import-not-found]  # host_child.py, as the function names it
@@ -27,7 +27,7 @@ def write_port(port: int, file: str) -> None:
     """Write a port to a file, so that a reader never sees a part of the port.
 
     :param port: the port.
-    :param file: path of the file to write.
+    :param file: path of the file to which the port is written.
     """
     draft = Path(f"{file}.new")
     draft.write_text(str(port), encoding="ascii", newline="")

@@ -14,7 +14,7 @@ _ERRORS = {413: "The request is too large.", 502: "The function did not respond.
 
 
 def build_rules(static: Path) -> PreviewRules:
-    """Return Netlify's limits, errors and headers.
+    """Return the rules by which the preview applies Netlify's limits, errors and headers.
 
     :param static: directory of static files; may not exist.
     """

@@ -72,7 +72,7 @@ def build_title(request: DeployRequest) -> str:
 def get_stage(item: Mapping[str, Any]) -> Stage:
     """Return the stage of a deployment, from its title or else from its context.
 
-    The context of a draft is not documented.
+    Netlify does not document which context a draft gets.
 
     :param item: the deployment, as Netlify describes it.
     :returns: ``production`` or ``preview``.
@@ -120,7 +120,7 @@ def _to_state(item: Mapping[str, Any]) -> State:
 
 
 def _parse_time(text: object) -> dt.datetime:
-    """Parse a time; a missing time becomes a time long ago."""
+    """Parse a time; return 1970 for a missing time."""
     try:
         time = dt.datetime.fromisoformat(str(text))
     except ValueError:

@@ -49,7 +49,7 @@ def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]
 
 
 def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer) -> str:
-    """Return the slug of another team of the token that has this site: ``GET /sites``.
+    """Look for the site in the token's other teams, and return the team's slug: ``GET /sites``.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
@@ -141,7 +141,8 @@ def require_publishable(site: Mapping[str, Any], request: DeployRequest) -> None
 
     :param site: the site, as Netlify describes it.
     :param request: options of the deploy.
-    :raises DeployError: when the deploy shall be published, and the site is blocked.
+    :raises DeployError: when the request publishes the deployment, but the site is locked or
+        accepts deployments only from git.
     """
     error = find_production_block(site)
     if error is not None and request.environment == "production" and request.promote:

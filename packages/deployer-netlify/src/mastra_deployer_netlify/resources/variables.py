@@ -27,9 +27,10 @@ _ALL = ("production", "deploy-preview", "branch-deploy", "dev")  # what the cont
 
 
 class Variables:
-    """An ``EnvStore`` on an open client: ``/accounts/{account_id}/env``.
+    """An ``EnvStore`` for Netlify's API: ``/accounts/{account_id}/env``.
 
-    A deployment gets the values when it is created. Later changes do not affect the deployment.
+    A deployment gets the values when it is created. Later changes of the variables do not affect
+    the deployment.
 
     :param client: client of Netlify's API.
     :param site: the site, as Netlify describes it; ``None`` while there is none.
@@ -137,7 +138,7 @@ class Variables:
                 self._delete(f"{path}/value/{value.get('id')}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
-        """Replace the whole variable; this works only if its other values are readable."""
+        """Replace all values of a variable. The values to keep must be readable."""
         body = {"key": item["key"], "is_secret": bool(item.get("is_secret"))}
         contents = [
             {name: value for name, value in each.items() if name != "id"} for each in values

@@ -106,7 +106,7 @@ def _merge_environment(items: Iterable[str]) -> list[str]:
 
 
 def _complete_history(base: Mapping[str, Any], layers: int) -> list[Any]:
-    """Return the history of the base image, or a placeholder if it does not cover all layers."""
+    """Return the base image's history, or a placeholder if the history lacks some layers."""
     history = list(base.get("history") or ())
     if sum(not item.get("empty_layer") for item in history) == layers:
         return history

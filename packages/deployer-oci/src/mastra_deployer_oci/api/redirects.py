@@ -13,7 +13,7 @@ __all__ = ("refuse_redirect",)
 
 
 def refuse_redirect(response: httpx.Response, registry: str) -> httpx.Response:
-    """Return the response to a changing request; raise an error if it is a redirect.
+    """Raise an error if the response to a write request is a redirect.
 
     A redirect, for example to a login page, means that nothing was stored.
 

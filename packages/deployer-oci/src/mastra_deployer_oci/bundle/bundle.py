@@ -27,7 +27,7 @@ _SBOM = "mastra-sbom.json"
 
 
 def bundle_image(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
-    """Write the layers of an image, and the plan of the config of that image.
+    """Write the layers of an image, and a plan from which the deploy makes the image's config.
 
     The layers are ordered by how often they change: interpreter, dependencies, app.
 

@@ -33,7 +33,7 @@ def build_descriptors(plan: ImagePlan) -> list[dict[str, Any]]:
 
 
 def extract_platform(config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the platform in an image's config, in the form for an index.
+    """Return the ``platform`` of an index entry, from the config of an image.
 
     :param config: config of an image.
     :returns: ``architecture``, ``os`` and, where given, ``variant``.

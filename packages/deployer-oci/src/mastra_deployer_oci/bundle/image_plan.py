@@ -1,4 +1,4 @@
-"""The plan of an image, which needs no registry."""
+"""The plan of an image, which the deployer writes without access to a registry."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PLAN_FILE = "mastra-image.json"
 
 
 class ImagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The layers of the app, and the parts of the image config without the base image's parts.
+    """The app's layers and the app's part of the image config, without the base image.
 
     :param base: reference of the base image; empty without a base image.
     :param architecture: architecture of the image, ``amd64`` or ``arm64``.
     :param layers: the app's layers, the lowest first.
-    :param config: config of the image without the base image's parts.
+    :param config: the app's part of the image config.
     :param app: digest of the app's own sources, the same for every platform.
     """
 

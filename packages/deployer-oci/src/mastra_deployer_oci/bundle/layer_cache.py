@@ -39,7 +39,7 @@ def get_or_create_layer(key: str, blobs: Path, create: Callable[[Path], Layer]) 
 
     If a layer cannot be cached, it is created each time. A damaged layer in the cache is replaced.
 
-    :param key: key of the layer.
+    :param key: hash of everything that the layer is made from.
     :param blobs: directory of the bundle's blobs.
     :param create: a function that writes the layer into the directory that it receives.
     :returns: the layer.

@@ -62,7 +62,7 @@ def write_layer(purpose: str, entries: Iterable[ArchiveEntry], blobs: Path) -> L
 
 
 def hash_layer(entries: Iterable[ArchiveEntry]) -> str:
-    """Hash the inputs of a layer's bytes: its archive, and the version of zlib.
+    """Hash what decides the bytes of a layer: its entries, and the version of zlib.
 
     :param entries: the entries, in any order.
     """

@@ -32,7 +32,7 @@ class DeployImage:
     :param manifest: manifest of the image.
     :param root: the document that is tagged: the manifest, or an index that contains it.
     :param children: descriptors of the manifests, one for each platform.
-    :param blobs: everything that the repository must have before the manifest.
+    :param blobs: the blobs that must be in the repository before the manifest.
     """
 
     manifest: Document
@@ -42,7 +42,7 @@ class DeployImage:
 
 
 def is_draft(request: DeployRequest) -> bool:
-    """Return whether a deploy moves no tag.
+    """Return whether a deploy to production leaves the production tag unchanged.
 
     :param request: options of the deploy.
     """

@@ -15,7 +15,7 @@ __all__ = ("merge_index",)
 
 
 def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: str) -> Document:
-    """Build an index of a tag's images, in which ``child`` replaces the same platform's image.
+    """Add an image to the index of a tag, or replace the image for the same platform.
 
     :param registry: the target repository.
     :param tag: the tag whose images for other platforms are kept.

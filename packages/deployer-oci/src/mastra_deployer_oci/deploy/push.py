@@ -22,7 +22,7 @@ def push_blobs(registry: Repository, blobs: Sequence[Blob], report: Report) -> i
 
     :param registry: repository to push to.
     :param blobs: the blobs.
-    :param report: receives the number of bytes of the blobs that are missing.
+    :param report: receives the number of bytes that the registry does not have yet.
     :returns: the number of bytes sent.
     :raises DeployError: when the registry rejects a blob, or cannot be reached.
     """

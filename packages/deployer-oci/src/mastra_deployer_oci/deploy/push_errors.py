@@ -22,7 +22,7 @@ def build_push_error(
 
     :param blob: the blob.
     :param registry: repository to push to.
-    :param location: address of the upload; ``None`` if it was not started.
+    :param location: address of the upload; ``None`` if the upload was not started.
     :param error: error of the upload.
     :returns: the error to raise.
     """

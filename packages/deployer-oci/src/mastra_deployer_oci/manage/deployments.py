@@ -101,7 +101,7 @@ def rollback(
 ) -> Deployment:
     """Move the production tag to the previous image; each further call goes one image back.
 
-    After a rollback to an ``id``, the next rollback without an ``id`` undoes it.
+    The next rollback without an ``id`` undoes a rollback to an ``id``.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
@@ -207,12 +207,12 @@ def _collect_digests(own_records: list[Record], other_records: list[Record]) -> 
 
 
 def _list_manifests(record: Record) -> list[str]:
-    """Return the digests of an image and of its variants."""
+    """Return the digests of an image and of its manifests for each platform."""
     return [record.image, *(str(item["digest"]) for item in record.children)]
 
 
 def _delete_tag(registry: Repository, tag: str, report: Report) -> None:
-    """Delete a tag whose image is kept, or report that the tag remains."""
+    """Delete a tag but not its image, or report that the registry cannot do this."""
     try:
         registry.delete_manifest(tag)
     except ApiError as error:

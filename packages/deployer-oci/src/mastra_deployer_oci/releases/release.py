@@ -28,10 +28,10 @@ def publish(
     :param registry: the target repository.
     :param log: the log of releases.
     :param event: the record to write; this function sets its name, time and ``back``.
-    :param same_app: whether the release only adds a platform to the version of the app that the tag
-        has.
-    :param keep_back: keep the ``back`` that ``event`` has, so that the next rollback goes back
-        further.
+    :param same_app: whether the tag already has the same version of the app, so that the release
+        only adds a platform.
+    :param keep_back: whether to keep the ``back`` of ``event``, so that the next rollback goes one
+        record further back.
     :returns: the record that is current now.
     :raises DeployError: when the image is no longer in the registry.
     """
@@ -52,7 +52,7 @@ def publish(
 
 
 def record_draft(registry: Repository, log: ReleaseLog, event: Record) -> Record:
-    """Write the record of a draft, to which no tag points, so that it can be promoted.
+    """Write the record of a draft, so that the draft can be promoted. No tag points to a draft.
 
     :param registry: the target repository.
     :param log: the log of releases.
@@ -113,7 +113,7 @@ def to_deployment(
     :param record: the record.
     :param live: whether the record's tag points to the image.
     :param draft: whether the production tag never pointed to the image.
-    :param creation_time: when the image was first deployed; the record's own time where ``None``.
+    :param creation_time: when the image was first deployed; ``None`` for the time of the record.
     :returns: the deployment.
     """
     return Deployment(

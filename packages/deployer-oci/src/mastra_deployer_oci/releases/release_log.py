@@ -43,9 +43,9 @@ class Record:
     :param moves: the tag that was moved to the image.
     :param created: when the record was written.
     :param children: descriptors of the image's manifests, one for each platform.
-    :param back: name of the record to which a rollback returns: the one that was current before.
-        The record of a rollback without an id takes over the ``back`` of its target, so that the
-        next rollback goes back further.
+    :param back: name of the record to which the next rollback returns: the record that was current
+        before. A rollback without an id copies the ``back`` of the record that it restores, so that
+        the next rollback goes one record further back.
     :param message: message of the deploy.
     :param branch: branch of the deploy.
     :param commit: commit of the deploy.
@@ -103,7 +103,7 @@ class Record:
     def is_equivalent(self, other: Record) -> bool:
         """Return whether two records are equal except for name and time.
 
-        :param other: the other record.
+        :param other: the record to compare with.
         :returns: ``True`` if all other fields are equal.
         """
         aligned = dataclasses.replace(other, name=self.name, created=self.created)
@@ -176,14 +176,14 @@ class ReleaseLog:
         return next((item for item in records if item.moves == tag), None)
 
     def is_draft(self, record: Record) -> bool:
-        """Return whether a record is of an image to which no tag was ever moved.
+        """Return whether a record belongs to an image to which no tag was ever moved.
 
         :param record: the newest record of the image under its tag.
         """
         return record.event == DRAFT and self.find_newest(record.image, record.moves) is None
 
     def next_time(self) -> dt.datetime:
-        """Return the current time, or a later time if a record is from the future."""
+        """Return the current time, or a later time if the newest record has a later time."""
         now = dt.datetime.now(dt.UTC)
         if not self._names:
             return now

@@ -38,7 +38,7 @@ def check_build(build: Build, settings: VercelDeployer) -> Iterator[Problem]:
 
 
 def inspect_bundle(bundle: Bundle) -> Iterator[Problem]:
-    """Check the layout of a bundle, including prebuilt bundles.
+    """Check the layout of a bundle, prebuilt or not.
 
     :param bundle: the bundle to check.
     :returns: the problems found.

@@ -68,8 +68,8 @@ def create_deployment(
 def request_deployment(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     """Request a deployment only once, even after a lost response.
 
-    If the response is lost, the function looks for a deployment that has the mark of the request,
-    and that did not exist before the request.
+    The request sets a unique mark in the deployment's metadata. If the response is lost, the
+    function looks for a new deployment that has the unique mark of the request.
 
     :param client: client of Vercel's API.
     :param body: body of the request.
@@ -179,7 +179,7 @@ def wait_until_ready(
 
     :param client: client of Vercel's API.
     :param id: id of the deployment.
-    :param settings: settings of the deployer, of which ``timeout`` is used.
+    :param settings: settings of the deployer; only ``timeout`` is used.
     :param report: receives progress.
     :returns: the deployment, as Vercel describes it.
     :raises DeploymentFailed: when the deployment fails.

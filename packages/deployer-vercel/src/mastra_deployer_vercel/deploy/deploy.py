@@ -47,10 +47,10 @@ def deploy(
 ) -> Deployment:
     """Set variables, upload files, create the deployment, and wait until it is ready.
 
-    The order of the steps protects users from an interruption. A deployment gets its variables when
-    it is created, so setting variables does not affect running deployments. The request that
-    creates the deployment also contains its variables, so that the variables of two simultaneous
-    deploys do not mix.
+    An interrupted deploy does not affect users. A deployment gets its variables when it is created,
+    so setting variables does not affect running deployments. The request that creates the
+    deployment also contains its variables, so that the variables of two simultaneous deploys do not
+    mix.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -58,7 +58,7 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the new deployment.
-    :raises ConfigError: when nobody would promote a staged deployment.
+    :raises ConfigError: when a staged deployment could not be promoted later.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when the deployment is not ready in time.
     """
@@ -96,11 +96,11 @@ def deploy(
 
 
 def refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
-    """Refuse a staged deployment that would stay unpublished, before anything is sent.
+    """Refuse to create a staged deployment that nobody can publish later.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
-    :raises ConfigError: when nobody would promote the deployment.
+    :raises ConfigError: when a staged deployment could not be promoted later.
     """
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:

@@ -33,8 +33,8 @@ def set_canary(
 ) -> Deployment:
     """Send a share of the production traffic to a production deployment.
 
-    The share of a canary can only grow. To reduce it, end the release with 0, and start a new
-    release.
+    The share of a canary can only grow. To reduce the share, end the release with 0, and start a
+    new release.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -103,7 +103,7 @@ def _advance_release(
     release: dict[str, Any],
     percent: int,
 ) -> Deployment:
-    """Advance a release to a share: ``POST .../rolling-release/approve-stage``, ``/complete``."""
+    """Set the share of a release: ``POST .../rolling-release/approve-stage``, ``/complete``."""
     share = get_percent(release)
     if percent == _ALL:
         complete_release(client, settings, item["id"])

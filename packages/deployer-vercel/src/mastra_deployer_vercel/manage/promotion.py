@@ -43,8 +43,8 @@ _SEARCH_LIMIT = 100
 def promote(client: httpx.Client, settings: VercelDeployer, id: str, report: Report) -> Deployment:
     """Make a deployment live: ``POST /v10/projects/{project}/promote/{id}``.
 
-    A production deployment is promoted unchanged. A preview has other variables, so its files are
-    deployed again to production. Vercel already has the files of a preview.
+    A production deployment is promoted unchanged. A preview has other variables than production, so
+    its files are deployed again to production. Vercel already has the files of a preview.
 
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
@@ -139,8 +139,8 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
 def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     """Return the deployment that was live before the present one; empty if there is none.
 
-    The project's last move of the domains names the previous deployment. Without a recorded move,
-    the previous deployment is the next older one.
+    The project's last move of the domains names the previous deployment. If Vercel recorded no move
+    of the domains, the previous deployment is the next older production deployment.
     """
     live = get_live_id(dict(project))
     last_request = project.get("lastAliasRequest") or {}
@@ -159,7 +159,7 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
 def _wait_for_domains(
     client: httpx.Client, settings: VercelDeployer, id: str, report: Report
 ) -> None:
-    """Wait until the domains have moved, by ``lastAliasRequest`` of the project."""
+    """Poll ``lastAliasRequest`` of the project until the domains have moved."""
 
     def fetch() -> dict[str, Any]:
         return get_project(client, settings)

@@ -32,8 +32,8 @@ _START_TYPES = ("server-started", "unrecoverable-error")
 class FunctionRuntime:
     """One instance of a function; as a context manager, it starts and stops the instance.
 
-    :param function: the ``.func`` directory; if ``ChildProcess`` can prevent writing on this
-        machine, the app can only read it.
+    :param function: the ``.func`` directory, which is read-only for the app where ``ChildProcess``
+        can enforce this.
     :param python: interpreter of the function's Python version.
     :param environment: environment variables of the app.
     :param log: a function to call with each message of the runtime.
@@ -90,7 +90,7 @@ class FunctionRuntime:
 
     @functools.cached_property
     def _config(self) -> dict[str, Any]:
-        """The configuration of the function, as the bundle has it."""
+        """The contents of the function's ``.vc-config.json``."""
         text = (self._function / ".vc-config.json").read_text(encoding="utf-8")
         config: dict[str, Any] = json.loads(text)
         return config

@@ -15,7 +15,7 @@ _ERRORS = {413: "FUNCTION_PAYLOAD_TOO_LARGE", 502: "FUNCTION_INVOCATION_FAILED"}
 
 
 def build_rules(static: Path) -> PreviewRules:
-    """Return Vercel's limits, errors and headers.
+    """Return the rules by which the preview applies Vercel's limits, errors and headers.
 
     :param static: directory of static files; may not exist.
     """

@@ -1,4 +1,4 @@
-"""Find the custom environment of a project, which Vercel gives to previews on paid plans."""
+"""Find the custom environment for a project's previews, which Vercel's paid plans allow."""
 
 from __future__ import annotations
 

@@ -70,8 +70,8 @@ def find_deployment(
 ) -> dict[str, Any] | None:
     """Fetch one deployment of a project: ``GET /v13/deployments/{id}``.
 
-    With this request, Vercel finds the deployments of all projects. The function ignores other
-    projects, because the files of their deployments must not become live in this project.
+    Vercel returns the deployment even if it belongs to another project. The function ignores such a
+    deployment, because its files must not become live in this project.
 
     :param client: client of Vercel's API.
     :param project: the project, as Vercel describes it.
@@ -117,7 +117,7 @@ def get_stage(item: Mapping[str, Any]) -> Stage:
 
 
 def is_draft(item: Mapping[str, Any]) -> bool:
-    """Return whether a deployment to production is ready, and never had the domains.
+    """Return whether a production deployment never received the production domains.
 
     :param item: the deployment, as Vercel describes it.
     """
@@ -149,7 +149,7 @@ def to_deployment(
     :param item: the deployment, as Vercel describes it.
     :param project: the deployment's project, as Vercel describes it.
     :param settings: settings of the deployer.
-    :param live: whether the deployment is live; if ``None``, the project tells.
+    :param live: whether the deployment is live; ``None`` to read this from ``project``.
     :returns: the deployment.
     """
     stage, state, meta = get_stage(item), get_state(item), item.get("meta") or {}

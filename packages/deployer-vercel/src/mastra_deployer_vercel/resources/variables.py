@@ -23,7 +23,7 @@ __all__ = ("Variables",)
 
 
 class Variables:
-    """An ``EnvStore`` on an open client: ``/v10/projects/{name}/env``.
+    """An ``EnvStore`` for Vercel's API: ``/v10/projects/{name}/env``.
 
     A deployment gets the values when it is created. Later changes of the variables do not affect
     the deployment.
@@ -53,8 +53,8 @@ class Variables:
         :param values: values by name.
         :returns: ``next-deploy``, because a deployment keeps the variables with which it was
             created.
-        :raises ApiError: if Vercel rejects some variables. Even in this case, Vercel's response has
-            the status 201.
+        :raises ApiError: if Vercel's response reports rejected variables, even if its status is
+            201.
         """
         if not values:
             return "next-deploy"
@@ -95,7 +95,7 @@ class Variables:
         return "next-deploy"
 
     def get_change_time(self) -> dt.datetime | None:
-        """Return when a variable of the environment last changed; ``None`` if it has none."""
+        """Return when the environment's variables last changed; ``None`` without variables."""
         times = (item.get("updatedAt") or item.get("createdAt") or 0 for item in self._fetch())
         newest = max(times, default=0)
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None

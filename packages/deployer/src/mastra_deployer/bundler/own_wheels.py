@@ -81,8 +81,8 @@ def _get_own_wheel(name: str, cache: Path) -> Path:
 def build_wheel(source: Path, interpreter: Interpreter | None = None) -> Path:
     """Build a wheel of a local project, once for each state of its files and each Python.
 
-    A wheel with compiled code works only on this machine. If the target is another machine, the
-    installation of a wheel with compiled code fails.
+    A wheel with compiled code works only on machines like the one that built it. If the target is
+    another machine, the installation of a wheel with compiled code fails.
 
     :param source: the project's directory.
     :param interpreter: the Python that builds the wheel, and for which code is compiled; mastra's

@@ -107,7 +107,7 @@ def mastra_build(
     :param platform: the platform to build for.
     :param directory: an empty directory that receives the build.
     :param report: receives progress and notes.
-    :raises BuildError: when a step fails, naming the cure.
+    :raises BuildError: when a step fails; the error has a hint with the solution.
     """
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
@@ -296,10 +296,10 @@ class _Staging:
         reducer: BytecodeReducer | None,
         start_modules: StartModules,
     ) -> Build:
-        """Leave out the bytecode of modules that no start imports, and describe the other bytecode.
+        """Leave out the bytecode of modules that the start does not import; update the inventory.
 
-        Some modules of the standard library are imported at the start without an import statement.
-        These modules count as imported.
+        The field ``standard`` of the returned build also lists the modules of the standard library
+        that the start imports without an import statement.
 
         :param build: the finished build.
         :param inventory: the inventory of the build.
@@ -319,14 +319,17 @@ class _Staging:
         )
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
-        """Return the names of the imported bytecode files, including those of the app."""
+        """Return the names of the bytecode files of the app and of imported dependencies."""
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
     ) -> list[str]:
-        """Return the ``entry_points.txt`` texts of the app and of local and direct dependencies."""
+        """Return the ``entry_points.txt`` texts of the app and some dependencies.
+
+        These are the local and the direct dependencies.
+        """
         own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
         files = [self.app / name for name in own]
         for name in (*read_local_names(closure), *sorted(closure.direct)):
@@ -340,7 +343,7 @@ class _Staging:
         return read_deployer(entry, parse_source(entry))
 
     def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
-        """Write the module with the ASGI application, which is made from the user's own object."""
+        """Write the module that makes an ASGI application from the object that the user wrote."""
         project = self.project
         adapters = source.get("adapters") if source else None
         text = (_ASGI if kind == "mastra" else _WSGI).format(

@@ -31,7 +31,7 @@ class VariableRead:
     """A place in the code that reads a variable.
 
     :param name: the name of the variable.
-    :param line: the line of the source.
+    :param line: the number of the line in the source file.
     :param default: whether the app works without a value.
     """
 

@@ -74,7 +74,7 @@ class CodeFinding:
     """A place in the app's code.
 
     :param path: the path of the file, relative to the root of the code.
-    :param line: the line of the source.
+    :param line: the number of the line in the source file.
     :param text: the code at this place, such as ``uuid.uuid4`` or ``os.environ['API_KEY']``.
     :param at_import: whether the code runs while the app is imported.
     """

@@ -37,7 +37,7 @@ class DatabaseFile:
 
     :param text: the text as written in the source, without keys; a part known only at run time is
         ``...``.
-    :param line: the line of the source.
+    :param line: the number of the line in the source file.
     :param variable: the environment variable whose fallback is this database, or empty.
     """
 

@@ -26,7 +26,7 @@ class StaticImport:
 
     :param module: absolute dotted name.
     :param names: the names that are imported from the module; some may be submodules.
-    :param line: the line of the source.
+    :param line: the number of the line in the source file.
     :param optional: whether the code works without the module: the error is caught, or the import
         runs only on some platforms, with some packages, or when the module is the main program.
     """

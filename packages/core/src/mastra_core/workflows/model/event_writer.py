@@ -1,4 +1,4 @@
-"""Send the events of an agent to the readers of a run, even if its step is repeated."""
+"""Send an agent's events to a run's readers, without duplicates if the step is repeated."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ _RETRY = StepFinish(reason="retry", continued=True)
 class EventWriter:
     """Sends the events of one run of an agent.
 
-    Events that follow from recorded calls are sent once. If a process ends while the model answers,
-    the readers have received only a part of the answer. After such a partial answer, the readers
-    receive a ``StepFinish`` with the reason ``retry``, and then the events of a new answer.
+    If a step is repeated, events of calls that the journal recorded are not sent again. If a
+    process ends while the model answers, the readers have received only a part of the answer. After
+    such a partial answer, the readers receive a ``StepFinish`` with the reason ``retry``, and then
+    the events of a new answer.
 
     :param agent_id: the id of the agent.
-    :param parts: the parts of the step that executes the run.
-    :param journal: the journal of the run; ``None`` for an agent that sends all events again.
+    :param parts: the recorded parts of the step that runs the agent.
+    :param journal: the journal of the run. Without a journal, a repeated step sends all events
+        again.
     """
 
     def __init__(self, agent_id: str, parts: StepParts, journal: RunJournal | None) -> None:
@@ -63,7 +65,7 @@ class EventWriter:
             await self._write_answer(event, f"answer:{journal.turn}")
 
     async def _write_answer(self, event: AgentEvent, name: str) -> None:
-        """Send an event of an answer that is not recorded yet."""
+        """Send an event of a model's answer while the journal does not have the answer yet."""
         is_first, self._answer = name != self._answer, name
         if not is_first:
             await self._send(event)
@@ -77,7 +79,7 @@ class EventWriter:
         await self._parts.write(build_event_chunk(self._agent_id, event), name)
 
     def _get_name(self, event: AgentEvent, journal: RunJournal) -> str:
-        """Return the name under which an event is sent once; empty for parts of an answer."""
+        """Return a unique name for an event to send once; empty for a part of a model's answer."""
         match event:
             case Start():
                 return "start"

@@ -22,10 +22,11 @@ class Function:
     :param function: the callable.
     :param input: the type of the input.
     :param output: the type of the result.
-    :param input_name: the name of the input's parameter; empty if it takes none.
+    :param input_name: the name of the parameter for the input; empty if the function takes no
+        input.
     :param context_name: the name of the parameter for the context; empty if the function takes no
         context.
-    :param awaits: whether it is a coroutine function.
+    :param awaits: whether the callable is a coroutine function.
     :param input_first: whether the parameter for the input precedes the parameter for the context.
     """
 

@@ -55,7 +55,7 @@ class Retry:
     def covers(self, error: str) -> bool:
         """Return whether the failure of a nested workflow or of a child run is retried.
 
-        The exception itself may have been raised in another process.
+        ``error`` is a name, because the exception may have been raised in another process.
 
         :param error: the name of the exception's class.
         """

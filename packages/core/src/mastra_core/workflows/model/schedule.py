@@ -24,7 +24,7 @@ class Schedule:
     :param input: the input of each run.
     :param state: the initial shared state of each run.
     :param context: the request context of each run.
-    :param metadata: values for people, which the API shows.
+    :param metadata: values that the API shows, for example to describe the schedule.
     :param id: the id, which is needed if the workflow has several schedules. The id of a schedule
         must not change between deploys.
     :raises ConfigError: when the expression or the time zone is invalid.

@@ -1,6 +1,6 @@
 """Define the types of the arguments of steps and workflows, for type checkers.
 
-No application imports this module at run time, so the module delays no application.
+Only type checkers read this module, so it does not slow the start of an application.
 """
 
 from __future__ import annotations

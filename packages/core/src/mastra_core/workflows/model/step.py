@@ -77,7 +77,7 @@ def step(
     :param retry: the retry policy, or the number of retries; by default, the retry policy of the
         workflow.
     :param timeout: the seconds that one attempt may take.
-    :raises ConfigError: when the function takes more than one input, or one without a type.
+    :raises ConfigError: when the function takes more than one input, or when the input has no type.
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:

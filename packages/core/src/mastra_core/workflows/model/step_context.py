@@ -20,7 +20,7 @@ __all__ = ("StepContext", "StepExit")
 
 
 class StepExit(BaseException):
-    """A step called ``suspend`` or ``bail``.
+    """Ends the execution of a step that calls ``suspend`` or ``bail``.
 
     The class is a ``BaseException``, so that ``except Exception`` in a step does not catch it.
 
@@ -33,15 +33,14 @@ class StepExit(BaseException):
 
 
 class StepContext:
-    """The context of one call of a step, which a parameter of this type receives.
+    """The context of one call of a step. A step function can have a parameter of this type.
 
-    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. ``canceled`` is true when
-    the run no longer waits for the step. A step that is a coroutine is cancelled at this moment. A
-    plain function, which runs in a thread, should check ``canceled`` regularly and return if it is
-    true.
+    ``kept`` is the value that the step passed to ``suspend`` as ``keep``. When the run no longer
+    waits for the step, ``canceled`` is true, and a step that is a coroutine is cancelled. A plain
+    function, which runs in a thread, should check ``canceled`` regularly and return if it is true.
 
-    ``parts`` records the finished calls of an agent's step. ``parts`` is ``None`` for other steps,
-    and in runs that are not durable.
+    ``parts`` records the finished calls of a step that runs an agent. ``parts`` is ``None`` if the
+    step runs no agent, or if the run is not durable.
 
     :param run_id: the id of the run.
     :param workflow_id: the id of the workflow.
@@ -51,7 +50,7 @@ class StepContext:
     :param resume_data: the data passed to ``resume``, of the step's ``resume`` type; ``None`` on
         the first execution.
     :param request_context: values from the caller and from middleware.
-    :param resource: the owner of the run, empty if it has none.
+    :param resource: the owner of the run; empty for a run without an owner.
     :param writer: sends a numbered chunk to the readers of the run.
     :param attempt: the number of the attempt, from 1.
     :param iteration: the number of the loop's iteration, from 1; 0 outside a loop.
@@ -149,8 +148,8 @@ class StepContext:
     def output(self, step: str | TypedOutput[Any] | Tool, /) -> Any:
         """Return the output of an earlier step of this workflow.
 
-        :param step: the step, which gives a value of its output type; or the id of the step, which
-            gives a copy of the output as JSON builtins.
+        :param step: the step or its id. For a step, the result has the output type of the step. For
+            an id, the result is a copy of the output as JSON builtins.
         :raises NotFound: when the step has no output yet.
         """
         name = step if isinstance(step, str) else step.id
@@ -165,7 +164,7 @@ class StepContext:
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.
 
-        :param payload: the data that the caller of ``resume`` needs, of the ``suspend`` type.
+        :param payload: data for the caller of ``resume``, in the step's ``suspend`` type.
         :param label: another name by which the step can be resumed.
         :param keep: a JSON-serializable value that the step gets back as ``kept``; no caller sees
             it.

@@ -1,4 +1,4 @@
-"""Find functions that suspend a run, and the steps of a workflow that suspend it."""
+"""Find functions that call ``suspend``, and the steps of a workflow that can suspend a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def calls_suspend(function: Callable[..., Any]) -> bool:
 
 
 def iter_suspending_steps(workflow: WorkflowDefinition) -> Iterator[str]:
-    """Yield the paths of the steps that suspend a run, if the definition shows this.
+    """Yield the paths of the steps that can suspend a run, as far as the definition shows.
 
     :param workflow: the workflow.
     """

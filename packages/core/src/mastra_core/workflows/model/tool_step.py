@@ -16,7 +16,7 @@ __all__ = ("create_tool_step", "may_suspend")
 
 
 def create_tool_step(tool: Tool) -> Step[Any, Any]:
-    """Create a step that calls ``tool``; it is suspended while it needs approval or data.
+    """Create a step that calls ``tool``, and that suspends while the tool needs approval or data.
 
     :param tool: the tool.
     """

@@ -29,7 +29,7 @@ _VALUE_KINDS = {type(None): "null", bool: "boolean", int: "number", str: "string
 
 @dataclasses.dataclass(frozen=True)
 class _Shape:
-    """One alternative of a type. A shape without a kind is compatible with every shape."""
+    """A type, or one member of a union. A shape without a kind is compatible with every shape."""
 
     kind: str = ""
     name: str = ""

@@ -1,4 +1,4 @@
-"""Type variables of steps and workflows, and a base class that a step context can name."""
+"""Type variables of steps and workflows, and the base class of ``Step``."""
 
 from __future__ import annotations
 

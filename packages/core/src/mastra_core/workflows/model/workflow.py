@@ -37,7 +37,7 @@ __all__ = ("Workflow",)
 
 @dataclasses.dataclass(frozen=True)
 class Workflow(WorkflowDefinition[In, Out]):
-    """A workflow; each method returns a new workflow, so several workflows can share first steps.
+    """A workflow. Each method returns a new workflow, so two workflows can have the same start.
 
     A parameter for a step also accepts a typed function, an agent, a tool or another workflow.
 
@@ -55,12 +55,12 @@ class Workflow(WorkflowDefinition[In, Out]):
     :param version: part of the fingerprint; change it if the old runs must not continue with the
         new functions.
     :param previous: earlier descriptions of the workflow, with which its old durable runs continue.
-    :param concurrency: the maximum number of runs that all processes of the database execute at a
-        time. Further runs wait. A workflow with this setting is durable.
+    :param concurrency: the maximum number of runs at a time, over all processes that share the
+        database. Further runs wait. A workflow with this setting is durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several of
         them. A workflow with a schedule is durable.
-    :raises ConfigError: for an invalid retry policy, timeout, number of runs, schedule or
-        earlier description.
+    :raises ConfigError: for an invalid ``retry``, ``timeout``, ``concurrency``, ``schedule`` or
+        ``previous``.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types
@@ -127,8 +127,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def branch(self, *branches: tuple[Condition, Any] | list[Any]) -> Workflow[In, dict[str, Any]]:
         """Append steps with conditions; steps whose condition is true run concurrently.
 
-        A condition is a function, sync or async, of the previous output, of a ``StepContext``, or
-        of both. If the parameter of a condition has a type, the condition gets an instance of that
+        A condition is a sync or async function that takes the previous output, a ``StepContext``,
+        or both. If the parameter of a condition has a type, the condition gets an instance of that
         type. The output maps the id of each executed step to its output.
 
         :param branches: ``(condition, step)`` pairs, or one list of them.
@@ -186,9 +186,9 @@ class Workflow(WorkflowDefinition[In, Out]):
     def map(self, mapping: typed.AnyMapper, /, *, id: str = "") -> Workflow[In, Any]:
         """Append a step that builds a value from the previous output and other values.
 
-        :param mapping: a function with the parameters of a condition of ``branch``; or a mapping of
-            each field to a step (for its output), a function, or one of ``{"step": step, "path":
-            "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
+        :param mapping: a function that takes the same parameters as a condition of ``branch``; or a
+            mapping of each field to a step (for its output), a function, or one of ``{"step": step,
+            "path": "a.b"}``, ``{"input": "a.b"}`` (the input of the workflow), ``{"state": "a"}``,
             ``{"request_context": "a"}``, ``{"value": 1}``.
         :param id: the id; ``mapping_1``, ``mapping_2``, ... by default.
         """
@@ -201,8 +201,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep(self, duration: float | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause of some seconds; its output is the output of the previous node.
 
-        :param duration: the seconds, or a function that returns them. The function has the
-            parameters of a condition of ``branch``.
+        :param duration: the seconds, or a function that returns them. The function takes the same
+            parameters as a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -213,8 +213,8 @@ class Workflow(WorkflowDefinition[In, Out]):
     def sleep_until(self, moment: dt.datetime | Condition, /, *, id: str = "") -> Workflow[In, Out]:
         """Append a pause until a moment; its output is the output of the previous node.
 
-        :param moment: a datetime with a time zone, or a function that returns one. The function has
-            the parameters of a condition of ``branch``.
+        :param moment: a datetime with a time zone, or a function that returns one. The function
+            takes the same parameters as a condition of ``branch``.
         :param id: the id; ``sleep_1``, ``sleep_2``, ... by default.
         """
         name = id or self._create_id("sleep")
@@ -255,7 +255,7 @@ class Workflow(WorkflowDefinition[In, Out]):
         """Render the workflow as a diagram.
 
         :param form: ``mermaid`` for a Mermaid flowchart, ``svg`` for an SVG picture.
-        :raises ConfigError: when ``form`` is another value.
+        :raises ConfigError: when ``form`` is neither ``mermaid`` nor ``svg``.
         """
         if form == "svg":
             from mastra_core.workflows.render.svg import render_svg as render

@@ -38,7 +38,7 @@ class _Element(Protocol):
     height: float
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the SVG elements; their top middle is at the position ``x``, ``y`` in pixels."""
+        """Yield the SVG elements, centered below the position ``x``, ``y`` in pixels."""
 
 
 def render_svg(workflow: WorkflowDefinition) -> str:
@@ -131,7 +131,7 @@ class _Row:
         self.height = max(element.height for element in elements) + 2 * _GAP
 
     def draw(self, x: float, y: float) -> Iterator[str]:
-        """Yield the elements, and the arrows from the point above and to the point below."""
+        """Yield the elements side by side, with an arrow to each and a line from each."""
         left, bottom = x - self.width / 2, y + self.height
         for number, (element, width) in enumerate(zip(self.elements, self.widths, strict=True)):
             middle = left + width / 2

@@ -1,4 +1,4 @@
-"""Read extras and dependency groups of pyproject.toml, whose format all tools share."""
+"""Read extras and dependency groups of pyproject.toml, which have the same format in all tools."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def select_lines(
 
 
 def find_spelling(name: str, table: Iterable[str], key: str) -> str:
-    """Find a name in a table, in any spelling, and return the table's spelling.
+    """Return how a table spells a name, such as ``My_Extra`` for ``my-extra``.
 
     :param name: the name, in any spelling.
     :param table: the names that exist.

@@ -1,7 +1,7 @@
 """Read the package indexes that a project's files name, and the credentials in their URLs.
 
-uv gets the credentials in environment variables. In arguments, every user of the machine could read
-the credentials, and a file with credentials could remain on the disk.
+uv gets the credentials in environment variables, because every user of the machine can read the
+arguments of a command, and a file with credentials could remain on the disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Indexes:
 
     :param default: the index that replaces PyPI.
     :param extra: the indexes to search before the default index, in this order.
-    :param links: pages or directories with files.
+    :param links: pages or directories that list files of packages.
     :param only_links: whether only links are used, and no index.
     :param prereleases: whether pre-releases are allowed.
     """
@@ -40,7 +40,7 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return, as lines of a requirements file, the options that uv reads only from there."""
+        """Return lines for a requirements file with the options that no variable can set."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:

@@ -21,7 +21,8 @@ class LockRequest:
     """The input for a reader of lock files.
 
     :param project: the app.
-    :param entry: the file of the entry module, if any. The file may declare dependencies.
+    :param entry: the file of the entry module, if any, which can be a script that declares
+        dependencies.
     :param platform: the platform to build for.
     :param extras: optional dependencies that ship.
     :param groups: dependency groups that ship in addition to the main group.
@@ -54,7 +55,7 @@ class ResolverInput:
     :param lines: requirements, or options of a requirements file.
     :param constraints: allowed versions of packages; a constraint alone does not install a package.
     :param pyproject: a pyproject.toml that uv itself reads, for the package sources of [tool.uv].
-    :param options: the options of uv, for ``pyproject``.
+    :param options: uv's options for the resolution of ``pyproject``, such as the groups to include.
     :param hashes: SHA-256 that a lock allows, by canonical name; other packages may have any hash.
     """
 
@@ -69,7 +70,7 @@ class ResolverInput:
 class LockSource:
     """The files that decide which packages ship.
 
-    :param name: the name of the file that decides, as users know it.
+    :param name: the name of the file that decides, as messages show it.
     :param files: every file that decides the result of ``read``.
     :param direct: requirements that the project declares itself. mastra never prunes them.
     :param read: returns the requirements in the files; may be slow, and is called only after a

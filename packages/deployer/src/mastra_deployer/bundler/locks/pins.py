@@ -36,7 +36,7 @@ class Pins:
     hashes: list[tuple[str, list[str]]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, version: str, marker: str, hashes: list[str]) -> None:
-        """Add one version of a package; several versions have markers that say where each applies.
+        """Add a version of a package. A package can have several versions with different markers.
 
         :param name: the name of the package.
         :param version: locked version.
@@ -54,7 +54,7 @@ class Pins:
         :param lines: the requirements.
         :param addresses: ``@ URL`` of packages that do not come from an index.
         :param platform: the platform of the target.
-        :raises BuildError: when the lock has no package for a line, or a version that does not
+        :raises BuildError: when the lock lacks a required package, or has a version that does not
             match.
         """
         for line in lines:

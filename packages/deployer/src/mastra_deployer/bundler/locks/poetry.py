@@ -225,7 +225,7 @@ def _read_indexes(pyproject: Mapping[str, Any]) -> Indexes:
 
 
 def _compute_content_hashes(pyproject: Mapping[str, Any]) -> set[str]:
-    """Return the hashes that current and older versions of Poetry compute of a pyproject.toml."""
+    """Return the hashes that current and older versions of Poetry compute for a pyproject.toml."""
     return {_compute_content_hash(pyproject, groups=groups) for groups in (True, False)}
 
 

@@ -81,7 +81,7 @@ def read_script(request: LockRequest, entry: Path, block: dict[str, Any]) -> Loc
 
 
 def _read_indexes(block: dict[str, Any]) -> Indexes:
-    """Read the indexes in [tool.uv] of the block, as in a pyproject.toml."""
+    """Read the package indexes in [tool.uv] of the script's block."""
     listed = block.get("tool", {}).get("uv", {}).get("index", [])
     default = [item["url"] for item in listed if item.get("default")]
     extra = [item["url"] for item in listed if not item.get("default")]

@@ -1,7 +1,7 @@
 """Store the inputs and the output of each bundle, to skip the build of an unchanged app.
 
 An output is reused only if its inputs have the recorded content, and its files have the recorded
-status in the file system. The current time has no effect.
+status in the file system. An output does not expire.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = (
 
 
 class BuildState(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one output.
+    """What mastra stores about the build of one output, to reuse the output.
 
     :param facts: digest of the inputs that decide the bundle, except sources and dependencies.
     :param stamp: digest of the files of the output.

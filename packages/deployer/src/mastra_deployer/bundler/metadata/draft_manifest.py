@@ -1,4 +1,4 @@
-"""Create the manifest of a staged app, before a target completes it."""
+"""Create the first version of a manifest, which the target completes later."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def draft_manifest(
     :param project: the app.
     :param platform: the platform of the build.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
-    :param source: the app's report of an import from source; ``None`` if there is none.
+    :param source: what the app reported when it was imported from source; ``None`` without a
+        report.
     :param app: directory of the app's files in the build.
     :param wheels: the dependencies that ship.
     """

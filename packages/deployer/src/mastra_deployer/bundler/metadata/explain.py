@@ -32,7 +32,7 @@ def explain(name: str, inventory: Inventory, project: Project, bundle: Bundle) -
     :param name: ``package.module``, ``distribution-name`` or ``src/package/data.json``.
     :param inventory: the inventory of the last build.
     :param project: the app.
-    :param bundle: the bundle made from that build.
+    :param bundle: the bundle that was made from the last build.
     """
     sentences = [
         *_explain_own_files(name, inventory, project),
@@ -70,7 +70,7 @@ def _explain_shipped_file(name: str, file: str, inventory: Inventory, project: P
 
 
 def _find_importers(name: str, inventory: Inventory, project: Project) -> list[str]:
-    """Return the lines of the app that import the module with a dotted name."""
+    """Return the lines of the app's code that import a module."""
     return [
         f"{file}:{line}"
         for file in inventory.app
@@ -184,7 +184,7 @@ def _find_requirement_chain(name: str, inventory: Inventory) -> list[str]:
 
 
 def _find_project_file(name: str, project: Project) -> str:
-    """Return a file or directory by its name from the project's root; empty if there is none."""
+    """Return a file or directory by its path below the project's root; empty if none exists."""
     path = Path(os.path.normpath(project.root / name))
     if path == project.root or not path.is_relative_to(project.root) or not path.exists():
         return ""

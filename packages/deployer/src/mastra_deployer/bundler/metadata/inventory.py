@@ -27,11 +27,10 @@ __all__ = (
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One distribution of the closure.
+    """One distribution that the app or a dependency requires.
 
     :param version: the version of the distribution.
-    :param requirers: the requirers of the distribution; an empty name is the project itself or its
-        target.
+    :param requirers: the requirers of the distribution; an empty name means the project or target.
     :param tops: names of the distribution's modules and packages at the top level.
     :param reason: why the distribution does not ship; empty if it ships.
     :param size: the size of the files that ship, in bytes.
@@ -49,15 +48,14 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True):
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of one build.
 
-    :param app: names of the app's files that ship, from the project's root.
+    :param app: paths of the app's files that ship, relative to the project's root.
     :param dropped: names of the app's files that do not ship, with the reasons.
-    :param distributions: the distributions of the closure, by canonical name.
+    :param distributions: the app's direct and indirect dependencies, by canonical name.
     :param problems: modules that the code imports and files that it opens, but that the build does
         not contain.
     :param fingerprint: the fingerprint of the build.
-    :param included: files beside the packages that ship, each with the reason.
-    :param modules: number of the dependencies' modules; 0 unless only imported modules have
-        bytecode.
+    :param included: files outside of the app's packages that ship, each with the reason.
+    :param modules: number of the dependencies' modules; 0 if mastra removed no bytecode.
     :param compiled: number of the dependencies' modules that have bytecode.
     """
 
@@ -102,9 +100,9 @@ def create_inventory(
 
 
 def update_inventory(inventory: Inventory, dependencies: VendoredDependencies) -> Inventory:
-    """Return an inventory with other dependencies.
+    """Return a copy of an inventory with other dependencies.
 
-    :param inventory: the inventory to start from.
+    :param inventory: the inventory to copy.
     :param dependencies: the dependencies.
     """
     bytecode, names = dependencies.bytecode, sorted(dependencies.distributions)
@@ -128,7 +126,7 @@ def write_inventory(project: Project, platform: Platform, inventory: Inventory) 
 
 
 def read_inventory(project: Project, manifest: BundleManifest) -> Inventory | None:
-    """Load the inventory of the last build for a bundle's platform; ``None`` without one.
+    """Load the inventory of the app's last build for a platform, or return ``None``.
 
     :param project: the app.
     :param manifest: the manifest of the bundle.

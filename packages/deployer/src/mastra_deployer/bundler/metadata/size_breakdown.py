@@ -23,7 +23,7 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
 
     :param app: directory of the app's files.
     :param wheels: the dependencies that ship.
-    :returns: apparent bytes by name.
+    :returns: sizes of the files in bytes, by the name of the distribution or the app.
     """
     return sort_by_size(
         {APP_KEY: measure_files(app), **{wheel.name: wheel.size for wheel in wheels}}
@@ -33,7 +33,7 @@ def measure_sizes(app: Path, wheels: Iterable[StoredWheel]) -> dict[str, int]:
 def sort_by_size(sizes: Mapping[str, int], count: int | None = None) -> dict[str, int]:
     """Sort sizes, the largest first.
 
-    :param sizes: bytes by name.
+    :param sizes: size in bytes by name.
     :param count: the number of sizes to return; ``None`` for all.
     """
     return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])

@@ -22,7 +22,8 @@ _LINE = re.compile(
 class Annotation(NamedTuple):
     """What uv writes about one package.
 
-    :param requirers: canonical names; ``PROJECT`` is the project.
+    :param requirers: canonical names of the packages that require the package; ``PROJECT`` stands
+        for the project.
     :param index_url: the URL of the index that has the package; empty if there is none.
     """
 

@@ -1,4 +1,4 @@
-"""Lock the dependencies of an app of each kind: its own, the server and the target's runtime."""
+"""Lock an app's own dependencies, and the requirements of its server and target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lock_dependencies(
     :param platform: the platform to build for.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param report: receives progress and notes.
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :raises BuildError: when the requirements cannot be resolved.
     """
     own = OWN_DISTRIBUTIONS if kind == "mastra" else ()

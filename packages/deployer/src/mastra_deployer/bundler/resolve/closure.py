@@ -57,12 +57,13 @@ class Closure:
 
     :param lock: pylock.toml with every distribution that comes as a wheel.
     :param directories: local projects, which are built.
-    :param direct: canonical names that the project and the target require themselves, with extras.
+    :param direct: the direct requirements of the project and the target, as canonical names with
+        extras.
     :param fingerprint: the fingerprint of names, versions and hashes; independent of paths of this
         machine.
-    :param source: name of the file from which the versions come.
+    :param source: name of the file that decides the versions.
     :param root: the project's directory.
-    :param environment: variables for uv during an installation: indexes with their credentials.
+    :param environment: environment variables for uv: the indexes with their credentials.
     """
 
     lock: Path
@@ -89,7 +90,7 @@ def lock_closure(
     :param requirements: the requirements of the target's runtime.
     :param own: Mastra's distributions to add, at exactly the installed version.
     :param report: receives progress and notes.
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :raises BuildError: when the requirements cannot be resolved, or a wheel is missing.
     """
     locks = ensure_local_directory(project, "locks")
@@ -202,7 +203,7 @@ def _compute_key(
 ) -> str:
     """Hash all inputs of a resolution.
 
-    Credentials are not included, so a change of credentials has no effect.
+    The hash does not contain credentials, so it stays the same if they change.
     """
     build = get_config(project).build
     files = (*source.files, *list_user_files(source))

@@ -26,7 +26,7 @@ def read_wheel_versions(index: str, name: str) -> dict[Version, list[str]]:
 
     Yanked files are left out.
 
-    :param index: URL of the index, without the project.
+    :param index: URL of the index, without the name of the project.
     :param name: canonical name of the project.
     :raises ApiError: when the index cannot be reached, rejects the request, or sends no list of
         files.

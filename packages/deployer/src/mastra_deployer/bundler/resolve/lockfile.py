@@ -37,7 +37,7 @@ def write_lock(text: str, draft: Path, lock: Path) -> None:
     """Write a lock in one step, and make it the newest lock of its directory.
 
     :param text: the lock's content.
-    :param draft: a temporary file on the same file system.
+    :param draft: a path for a temporary file, on the file system of ``lock``.
     :param lock: the file to write.
     """
     number = 1 + max(map(_read_number, lock.parent.glob("*.toml")), default=0)

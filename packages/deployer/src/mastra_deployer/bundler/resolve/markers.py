@@ -59,7 +59,7 @@ def evaluate_marker(
     :param platform: the platform of the target.
     :param extras: extras that the project asks for.
     :param groups: dependency groups that the project asks for.
-    :param release: patch release of the Python.
+    :param release: patch release of the target's Python.
     :raises ConfigError: for a marker that cannot be parsed.
     """
     environment: dict[str, str | frozenset[str]] = {**build_marker_environment(platform, release)}

@@ -69,5 +69,5 @@ def _format_sentence(package: Mapping[str, Any], platform: Platform, via: str) -
 
 
 def _format_requirer(item: str) -> str:
-    """Return the name of a requirer in uv's output; input files of mastra stand for the project."""
+    """Return the name of a requirer in uv's output, or ``the project`` for an input file."""
     return "the project" if item.startswith("-r ") or item.endswith((".toml", ")")) else item

@@ -1,7 +1,7 @@
 """Record in a lock which versions are older than the newest version, and why.
 
-There are three reasons: the newest version has no wheel for the target, does not support each patch
-release of the target's Python, or requires a package that has no wheel for the target.
+The lock has an older version if the newest version has no wheel for the target, does not support
+each patch release of the target's Python, or requires a package that has no wheel for the target.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class OlderVersion(NamedTuple):
     :param name: the name of the package.
     :param version: the version that the lock contains.
     :param newest: the newest version that the requirements allow, and that the target cannot use.
-    :param lacks: what the target lacks: a ``wheel``, the release of ``python``, or the wheel of
-        a ``requirement``.
+    :param lacks: why the target cannot use the newest version: it has no ``wheel``, needs another
+        release of ``python``, or has a ``requirement`` without a wheel.
     """
 
     name: str
@@ -97,9 +97,9 @@ def list_later_python(text: str, platform: Platform) -> dict[str, str]:
 def list_older_versions(newest: Mapping[str, str], text: str, lacks: str) -> list[OlderVersion]:
     """Return the packages whose version in a lock is older than the newest version.
 
-    :param newest: versions by name.
+    :param newest: the newest version of each package, by name.
     :param text: the lock whose versions are compared with the newest versions.
-    :param lacks: what the target lacks.
+    :param lacks: the reason for an older version: the value of ``OlderVersion.lacks``.
     """
     return [
         OlderVersion(name, version, newest[name], lacks)

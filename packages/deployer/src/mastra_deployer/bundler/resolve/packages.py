@@ -42,7 +42,7 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
 def list_packages(
     closure: Closure, platform: Platform, interpreter: Interpreter | None
 ) -> list[Package]:
-    """Return every package of a closure, after building the wheels of local projects.
+    """Return every locked package, after building the wheels of local projects.
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
@@ -77,7 +77,7 @@ def _build_local_package(wheel: Path, platform: Platform) -> Package:
 
 
 def _compute_key(table: Mapping[str, Any], platform: Platform) -> str:
-    """Compute a package's key from its hashes, so that the package's index has no effect."""
+    """Compute a package's key from its hashes. The key is the same for every index."""
     files = [
         *table.get("wheels", []),
         *(table[kind] for kind in ("archive", "sdist") if kind in table),

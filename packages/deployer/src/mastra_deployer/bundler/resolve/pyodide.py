@@ -1,4 +1,4 @@
-"""Resolve for Pyodide (CPython as WebAssembly).
+"""Resolve dependencies for Pyodide, which is CPython as WebAssembly.
 
 uv resolves for all platforms at once. mastra then reduces the lock to the packages that Pyodide
 needs, with one suitable wheel for each. The wheel's file name is replaced by one that claims to fit
@@ -93,13 +93,13 @@ def fit_lock(
     platform: Platform,
     requirers: Mapping[str, Iterable[str]] | None = None,
 ) -> str:
-    """Reduce a lock for all platforms to Pyodide's packages, with one wheel for each.
+    """Reduce a lock to the packages for Pyodide, with one wheel for each package.
 
     :param text: the lock.
     :param root: the directory that the paths in the lock are relative to.
     :param platform: the platform to build for.
     :param requirers: the requirers of each package; the error names them.
-    :raises BuildError: naming every package without a wheel that runs there.
+    :raises BuildError: when packages have no wheel for ``platform``; the message names them.
     """
     head, *chunks = text.split("[[packages]]\n")
     packages = tomllib.loads(text).get("packages", [])
@@ -151,7 +151,11 @@ def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """Return the most specific wheel for Pyodide, or else one with optional compiled code."""
+    """Return the most specific wheel for Pyodide.
+
+    For a few packages, return a wheel for Linux if there is none for Pyodide, because these
+    packages also work without their compiled code.
+    """
     files = [package["archive"]] if "archive" in package else package.get("wheels", [])
     files_by_name = {name: file for file in files if (name := get_file_name(file)).endswith(".whl")}
     ranks = {tag: rank for rank, tag in enumerate(_iter_tags(platform))}
@@ -177,10 +181,10 @@ def _iter_tags(platform: Platform) -> Iterator[Tag]:
 
 
 def _render_package(package: Mapping[str, Any], wheel: dict[str, Any], root: Path) -> str:
-    """Render a package of the lock; the new name of its wheel fits any platform.
+    """Render a package of the lock, with a new wheel name that fits any platform.
 
-    The build number distinguishes the wheel in uv's cache from a wheel whose original name is the
-    same.
+    The new name has a build number, which distinguishes the wheel in uv's cache from an original
+    wheel with the same name.
     """
     name, version, _, tags = parse_wheel_filename(get_file_name(wheel))
     lines = [f'name = "{name}"', f'version = "{version}"']

@@ -40,11 +40,13 @@ class PyodideVersions:
 
     :param platform: the platform to build for.
     :param direct: canonical names that the project requires or imports itself.
-    :param compile_lock: called with further arguments for uv; resolves, and returns the lock.
-    :param annotate: called with further arguments for uv; resolves, and returns uv's annotations.
-    :param directory: the directory for the files that uv's arguments name.
-    :param single_index: whether all versions of a package are on one index, which is the index in
-        uv's output.
+    :param compile_lock: a function that runs uv with the given further arguments, and returns the
+        lock.
+    :param annotate: a function that runs uv with the given further arguments, and returns uv's
+        annotations.
+    :param directory: the directory in which to write the files that uv's arguments name.
+    :param single_index: ``False`` if a package may have versions that are not on the index that uv
+        reports.
     """
 
     platform: Platform
@@ -76,7 +78,7 @@ class PyodideVersions:
         return self.compile_lock(self.arguments) if self._unneeded else newest
 
     def find(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel, or else the unchanged lock.
+        """Return a lock in which every package has a wheel, or ``newest`` if there is none.
 
         :param newest: the lock with the newest versions.
         :raises BuildError: when uv fails.
@@ -97,7 +99,7 @@ class PyodideVersions:
 
     @property
     def arguments(self) -> list[str]:
-        """Arguments for uv that leave out packages, or limit their versions, as found so far."""
+        """Arguments for uv that exclude or limit the packages that the search found so far."""
         arguments = []
         if self._unneeded:
             # A marker that is never true removes the package from the resolution.
@@ -136,7 +138,7 @@ class PyodideVersions:
                 self._limits[name] = f"{name}<={max(older)}" if older else f"{name}<0"
 
     def _read_own(self, index: str, name: str) -> set[Version] | None:
-        """Return the matching versions on a package's index; ``None`` if only uv can read it."""
+        """Return the matching versions on a package's index; ``None`` if only uv can find them."""
         if not index or not self.single_index:
             return None
         try:
@@ -157,7 +159,7 @@ class PyodideVersions:
         }
 
     def _format_foreign(self) -> list[str]:
-        """Return a pyproject.toml that binds packages to the platform's index."""
+        """Return the lines of a pyproject.toml that takes packages from the platform's index."""
         names = sorted(self._foreign)
         return [
             "[project]",

@@ -14,9 +14,12 @@ OWN_DISTRIBUTIONS = ("mastra-core", "mastra-server")
 
 
 def build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
-    """Require Mastra's installed packages; exclude deployers and what only they require.
+    """Override requirements: use Mastra's installed packages, and exclude deployers.
 
-    :param direct: canonical names that the project and the target require, with extras.
+    Packages that only deployers require are also excluded.
+
+    :param direct: the direct requirements of the project and the target, as canonical names with
+        extras.
     :returns: the lines of a file for uv's option ``--override``.
     """
     lines = []
@@ -30,7 +33,8 @@ def build_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
 def describe_overrides(direct: Mapping[str, frozenset[str]]) -> list[str]:
     """Describe the overriding wheels by content, because their paths depend on this machine.
 
-    :param direct: canonical names that the project and the target require, with extras.
+    :param direct: the direct requirements of the project and the target, as canonical names with
+        extras.
     """
     digests = [
         hashlib.sha256(get_own_wheel(name).read_bytes()).hexdigest() for name in OWN_DISTRIBUTIONS

@@ -1,4 +1,4 @@
-"""Choose the versions that uv would choose, or older versions if the target lacks a wheel."""
+"""Choose the versions that uv chooses, or older versions that have a wheel for the target."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class Resolver:
     :param builder: builds wheels from source.
     :param inputs: files and options of ``uv pip compile``.
     :param temporary: a directory for this resolution alone.
-    :param previous: an earlier lock. Its versions are kept if they fit.
+    :param previous: an earlier lock, whose versions are kept if they fit.
     :param hashes: SHA-256 that the project's lock allows, by canonical name.
     :param direct: canonical names that the project requires or imports itself.
-    :param single_index: whether each package comes from only one index, and not from links to
-        files.
+    :param single_index: ``False`` if a package may have versions that are not on the index that uv
+        reports.
     """
 
     project: Project
@@ -76,7 +76,7 @@ class Resolver:
     def resolve(self) -> str:
         """Return a pylock.toml for the target; it contains only wheels and local projects.
 
-        :raises BuildError: naming what prevents a resolution.
+        :raises BuildError: when no resolution is possible; the message names the reason.
         """
         with ThreadPoolExecutor(1) as pool:
             universal = pool.submit(self._compile_universal)
@@ -110,8 +110,8 @@ class Resolver:
     def _find_older_versions(self, newest: str, lacking: Mapping[str, str]) -> str:
         """Return a lock with older versions of packages whose newest version has no wheel.
 
-        A package without any wheel keeps its version and is built from source. A package with a
-        pinned version that has wheels only for other platforms is built from source, too.
+        A package keeps its version and is built from source if it has no wheel at all, or if its
+        pinned version has wheels only for other platforms.
         """
         if is_pyodide(self.builder.platform):
             return self._find_pyodide_versions(newest)
@@ -131,7 +131,10 @@ class Resolver:
         return text
 
     def _find_pyodide_versions(self, newest: str) -> str:
-        """Return a lock whose packages all have a wheel for Pyodide, or else the newest versions.
+        """Return a lock in which every package has a wheel for Pyodide.
+
+        If no combination of versions has wheels for Pyodide, return the lock with the newest
+        versions.
 
         Requirements that Pyodide does not need are left out.
         """
@@ -149,9 +152,10 @@ class Resolver:
         return text
 
     def _refuse_breaking_versions(self, newest: str, text: str) -> None:
-        """Raise an error if the project would get a version incompatible with the newest version.
+        """Raise an error if the lock has an old, incompatible version of a direct requirement.
 
-        uv can choose an old version of a requirer, which does not need the package without a wheel.
+        If a package has no wheel, uv can choose an old version of its requirer that does not need
+        the package.
         """
         platform = self.builder.platform
         lacking = list_lacking(newest, platform)
@@ -173,7 +177,7 @@ class Resolver:
             ) from None
 
     def _list_requirers(self, text: str) -> dict[str, frozenset[str]]:
-        """Return the requirers of each package; empty if every package has a wheel for Pyodide."""
+        """Return the requirers of each package, or an empty mapping if all have a wheel."""
         if not list_unfit(text, self.builder.platform):
             return {}
         return {name: item.requirers - {PROJECT} for name, item in self._annotate(()).items()}

@@ -1,7 +1,7 @@
 """Build wheels of source dependencies, once for each exact archive or commit.
 
-A wheel without compiled code works on every target. A wheel with compiled code works only on this
-machine.
+A wheel without compiled code works on every target. A wheel with compiled code works only on
+machines like the one that built it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SourceBuilder:
 
     :param project: the app.
     :param platform: the platform to build for.
-    :param environment: variables for uv: indexes with their credentials.
+    :param environment: environment variables for uv: the indexes with their credentials.
     """
 
     project: Project

@@ -1,7 +1,8 @@
 """List requirements that are not resolved for a platform, because the platform does not need them.
 
 A requirement without a wheel for the platform cannot be resolved, so it must be removed before the
-resolution. If distributions that are pruned later also require the package, it is pruned with them.
+resolution. If another distribution still requires the package, but is pruned later, the package is
+pruned with it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
 def list_unneeded_requirements(platform: Platform) -> Mapping[str, frozenset[str]]:
-    """Return, for each distribution, its requirements that it does not need on a platform.
+    """Return the requirements that are not needed on a platform, by the distribution that has them.
 
     :param platform: the platform to build for.
     """
@@ -64,7 +65,7 @@ def list_unneeded_names(platform: Platform) -> frozenset[str]:
 def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozenset[str]:
     """Return the packages that a platform does not need by default, but that an app's imports need.
 
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :param platform: the platform to build for.
     """
     names = list_unneeded_names(platform)
@@ -74,10 +75,11 @@ def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozen
 def find_needed_packages(
     modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
 ) -> set[str]:
-    """Return the canonical names of the packages that modules belong to or need.
+    """Return the canonical names of the modules' packages, and of packages that they need.
 
     :param modules: dotted names of modules.
-    :param needing_modules: the packages that a module and its submodules need, by its dotted name.
+    :param needing_modules: the packages that a module and its submodules need, by the dotted name
+        of the module.
     """
     found: set[str] = set()
     for module in modules:
@@ -91,7 +93,7 @@ def find_needed_packages(
 def find_unneeded_requirements(
     requirers: Mapping[str, frozenset[str]], direct: frozenset[str], platform: Platform
 ) -> list[str]:
-    """Return the packages that no remaining requirer needs, sorted by name.
+    """Return the packages that the app does not need on a platform, sorted by name.
 
     :param requirers: canonical names of the requirers of each resolved package.
     :param direct: canonical names that the project requires or imports itself.

@@ -31,9 +31,9 @@ def read_variables() -> list[str]:
 def list_user_options(source: LockSource) -> list[str]:
     """Return uv's options for the files that the user's variables name.
 
-    If a lock decides all versions, the files have no effect, as in ``uv sync``.
+    If a lock decides all versions, these files have no effect, as in ``uv sync``.
 
-    :param source: the file from which the versions come.
+    :param source: the file that decides the versions.
     """
     if source.locked:
         return []
@@ -48,7 +48,7 @@ def list_user_options(source: LockSource) -> list[str]:
 def list_user_files(source: LockSource) -> list[Path]:
     """Return the files outside of the project that influence a resolution.
 
-    :param source: the file from which the versions come.
+    :param source: the file that decides the versions.
     """
     options = list_user_options(source)[1::2]
     configured = os.environ.get("UV_CONFIG_FILE")
@@ -61,7 +61,7 @@ def list_user_files(source: LockSource) -> list[Path]:
 def has_links(source: LockSource) -> bool:
     """Return whether one source of packages may have versions that another source lacks.
 
-    :param source: the file from which the versions come.
+    :param source: the file that decides the versions.
     """
     if source.indexes.links or any(map(os.environ.get, ("UV_FIND_LINKS", "UV_INDEX_STRATEGY"))):
         return True
@@ -71,7 +71,8 @@ def has_links(source: LockSource) -> bool:
 def read_files(paths: Iterable[Path]) -> list[str]:
     """Return the contents of the readable files, even of files that are not UTF-8.
 
-    uv ignores settings that it may not read, such as those of another user after ``sudo -u``.
+    uv ignores settings that it has no permission to read, such as those of another user after
+    ``sudo -u``.
 
     :param paths: the files.
     """

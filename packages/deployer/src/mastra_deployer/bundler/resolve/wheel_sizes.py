@@ -32,7 +32,7 @@ def check_wheel_sizes(
     :param platform: the platform to build for.
     :param target: the target, which has the limits.
     :param keep: canonical names of distributions that always ship.
-    :raises BuildError: naming the largest packages.
+    :raises BuildError: when the wheels are too large; the message names the largest packages.
     """
     limits = target.limits
     bounds = [bound for bound in (limits.size, limits.compressed * _PRUNED_SHARE) if bound]
@@ -59,7 +59,7 @@ def measure_wheels(
 
     :param closure: the locked dependencies.
     :param platform: the platform to build for.
-    :param keep: canonical names of distributions that ship as a whole.
+    :param keep: canonical names of distributions whose files all ship.
     """
     tables = tomllib.loads(closure.lock.read_text(encoding="utf-8")).get("packages", [])
     unused = {name for names in UNUSED.values() for name in names} - closure.direct.keys() - keep

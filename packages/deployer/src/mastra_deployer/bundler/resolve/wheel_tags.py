@@ -59,7 +59,7 @@ def list_platforms(names: Iterable[str], python: str) -> list[str]:
 
     :param names: file names of wheels.
     :param python: the version of Python whose platforms are returned, such as ``3.12``. If no wheel
-        is for this version, each platform is returned with the Python tag of its wheel.
+        is for this version, the result has the Python tag and the platform of each wheel.
     """
     tags = [tag for name in names for tag in parse_tags(name) if not _ALIAS.match(tag.platform)]
     interpreter = f"cp{python.replace('.', '')}"

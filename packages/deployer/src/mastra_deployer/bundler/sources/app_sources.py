@@ -19,12 +19,13 @@ __all__ = ("AppSources",)
 class AppSources:
     """The user's own files that ship, and the files that do not ship.
 
-    :param files: the content of each file, or its path, by the name relative to the project's root.
+    :param files: the content or the location of each file, by the file's path relative to the
+        project's root.
     :param dropped: names, relative to the project's root, of files that do not ship, each with the
         reason.
     :param executables: the names of those files in ``files`` that are executable.
-    :param code: the modules that ship, by name from the project's root.
-    :param included: files beside the packages that ship, each with the reason.
+    :param code: the modules that ship, by path relative to the project's root.
+    :param included: files outside of the app's packages that ship, each with the reason.
     :param problems: files that the code names and that do not ship.
     """
 
@@ -36,7 +37,7 @@ class AppSources:
     problems: tuple[Problem, ...] = ()
 
     def collect_modules(self) -> frozenset[str]:
-        """Return the dotted names in the code: imports and strings."""
+        """Return the dotted names that the code imports or has in strings."""
         return frozenset().union(*(code.modules for code in self.code.values()))
 
     def write(self, directory: Path) -> None:

@@ -50,7 +50,7 @@ def write_console_scripts(
 ) -> None:
     """Write executable scripts that work without the launcher and at any path.
 
-    :param scripts: entry point by name.
+    :param scripts: entry points by the name of the script.
     :param manifest: the manifest of the build.
     :param directory: the directory of the build.
     """

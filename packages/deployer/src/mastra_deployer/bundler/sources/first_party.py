@@ -41,12 +41,12 @@ _WELL_KNOWN = ".well-known"
 
 
 def collect_sources(project: Project, packages: set[str]) -> AppSources:
-    """Collect the project's files that ship, sorted by name, without the entry's deployer.
+    """Collect the project's files that ship, and remove ``deployer=`` from the entry file.
 
     :param project: the app.
     :param packages: import names of deployer packages, which the app must not import.
-    :raises BuildError: for an import of a deployer package, with file and line, and for a link out
-        of the project.
+    :raises BuildError: for an import of a deployer package, with file and line, and for a symbolic
+        link that points outside of the project.
     """
     entry = find_module_file(project)
     source = entry.read_bytes()
@@ -83,7 +83,7 @@ def list_first_party_files(project: Project) -> list[Path]:
     """Return every file of the user's own code that ships.
 
     :param project: the app.
-    :raises BuildError: for a link out of the project.
+    :raises BuildError: for a symbolic link that points outside of the project.
     """
     entry = find_module_file(project)
     return _FileCollector(project, entry, entry.read_bytes()).collect_files()
@@ -133,7 +133,7 @@ class _FileCollector:
         return shipped
 
     def _include_named_files(self, files: set[Path]) -> None:
-        """Include well-known directories that the code names, and report other named files."""
+        """Include directories such as ``templates`` that the code names; report other files."""
         folders = {parent for path in files for parent in path.parents}
 
         def is_settled(path: Path) -> bool:
@@ -277,7 +277,7 @@ class _FileCollector:
         return excluded or (real or path.resolve()) in self._tools
 
     def _check_link(self, path: Path, real: Path) -> None:
-        """Raise an error for a link out of the project, and for a ``.env`` file, even by a link."""
+        """Raise an error for a link out of the project, a ``.env`` file, or a link to one."""
         if not real.is_relative_to(self._root):
             raise BuildError(
                 f"{str(path)!r} is a link that points outside of the project.",

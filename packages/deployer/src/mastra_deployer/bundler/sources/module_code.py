@@ -23,13 +23,13 @@ class ModuleCode:
 
     :param tree: the syntax tree of the module; empty for a file that this Python cannot parse.
     :param nodes: all nodes of the tree.
-    :param names: the parts of each dotted name that the module imports, and the first part of each
-        string.
+    :param names: the parts of each dotted name that the module imports, and the part of each string
+        before its first dot or colon.
     :param modules: absolute dotted names that the module imports, and strings that look like such
         names, as in the settings of frameworks.
     :param imports: the static imports of the module.
-    :param words: the parts of the module's strings between slashes, and the names that the module
-        imports.
+    :param words: the parts of the module's strings, which are split at slashes, and the names that
+        the module imports.
     """
 
     tree: ast.Module
@@ -41,7 +41,7 @@ class ModuleCode:
 
 
 class _ModuleCache:
-    """The modules that were parsed in the current block, by source and package."""
+    """Modules that were already parsed, by source and package; ``None`` while nothing is cached."""
 
     modules: dict[tuple[bytes, str], ModuleCode] | None = None
 
@@ -50,7 +50,8 @@ class _ModuleCache:
 def share_parsed_modules() -> Iterator[None]:
     """Parse each module only once during the block, as long as its source stays the same.
 
-    The comparison with the previous build reads the same modules as the build itself.
+    To find out whether an earlier build can be reused, mastra reads the same modules as for a new
+    build.
     """
     before, _ModuleCache.modules = _ModuleCache.modules, {}
     try:
@@ -62,9 +63,9 @@ def share_parsed_modules() -> Iterator[None]:
 def parse_module(source: bytes, package: str) -> ModuleCode:
     """Parse the code of a module.
 
-    If this Python cannot parse a file, the result has no names. The file may be a template, or need
-    a newer Python, or be nested too deeply. Only the app's own Python can decide whether such a
-    file can be imported.
+    If this Python cannot parse a file, the result has no names. A file that cannot be parsed may be
+    a template, need a newer Python, or be nested too deeply. Only the app's own Python can decide
+    whether it can import the file.
 
     :param source: the file's bytes.
     :param package: the package that relative imports start from.
@@ -100,7 +101,7 @@ def _parse(source: bytes, package: str) -> ModuleCode:
 
 
 def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
-    """Return the parts of imports, the first part of each string, and all short strings."""
+    """Return the names in imports and at the start of strings, and all short strings."""
     names: set[str] = set()
     strings: set[str] = set()
     for node in nodes:

@@ -94,7 +94,7 @@ class _Finder:
             self._relative[path].append((file, reference.line))
 
     def _find_well_known(self, path: Path) -> Path | None:
-        """Return the well-known directory that contains a path, or ``None``."""
+        """Return the directory, such as ``templates``, that contains a path, or ``None``."""
         for base in dict.fromkeys((self._project.root, self._project.import_root)):
             if path.is_relative_to(base):
                 top = base / path.relative_to(base).parts[0]
@@ -141,7 +141,7 @@ def _select_outermost(paths: Collection[Path]) -> list[Path]:
 
 
 def _list_words(project: Project) -> frozenset[str]:
-    """Return the names in the project's roots; only code with one of them is relevant."""
+    """Return the words that code must contain to name a file in the project's directories."""
     bases: Collection[Path] = {project.root, project.import_root}
     names = {entry.name for base in bases for entry in base.iterdir()}
     defaults = {"Flask", "Quart", "tests", "test"}

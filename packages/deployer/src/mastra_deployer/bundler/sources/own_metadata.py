@@ -1,7 +1,7 @@
 """Provide the project's own metadata, so that code can read its version and entry points.
 
 When an app runs from source, the project is installed and has metadata. A bundle contains only the
-files of the project, and the project is not installed in it.
+project's files, so this module adds the metadata.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FILES = ("METADATA", "entry_points.txt")
 
 
 def build_own_metadata(project: Project) -> dict[str, bytes]:
-    """Return the files of the project's ``.dist-info`` by name; none if it is not a package.
+    """Return the project's ``.dist-info`` files by name; none if the project is no package.
 
     If only the build backend knows the version, it is read from a built wheel.
 
@@ -64,7 +64,7 @@ def _render_metadata(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _iter_entry_points(table: Mapping[str, Any]) -> Iterator[str]:
-    """Render the entry points, except groups of tools, because a bundle contains no deployer."""
+    """Render the entry points. Leave out deployers and plugins, which no bundle contains."""
     groups = {**table.get("entry-points", {}), **table.get("plugins", {})}
     scripts = {"console_scripts": "scripts", "gui_scripts": "gui-scripts"}
     groups |= {group: table[key] for group, key in scripts.items() if key in table}

@@ -35,8 +35,8 @@ _DEFAULTS = ("templates", "static")
 class PathReference:
     """A path that code names.
 
-    :param path: absolute, or relative to a directory that is not known.
-    :param line: the line of the source.
+    :param path: the path as the code writes it. The directory of a relative path is unknown.
+    :param line: the number of the line in the source file.
     :param relative: whether the path depends on the working directory.
     """
 
@@ -51,7 +51,7 @@ class _Location:
 
     :param base: what the path is relative to: nothing, the working directory, or a directory that
         is known only at run time.
-    :param is_complete: whether the whole path is known, to its end.
+    :param is_complete: whether the code contains the whole path, to its end.
     """
 
     path: Path
@@ -105,7 +105,7 @@ class _PathReader:
         }
 
     def find_written(self) -> set[int]:
-        """Return the expressions that the module writes to, by id."""
+        """Return the ``id()`` of each expression whose file the module writes."""
         written: set[int] = set()
         for node in self._code.nodes:
             if not isinstance(node, ast.Call):
@@ -120,7 +120,7 @@ class _PathReader:
         return written
 
     def find_parts(self) -> set[int]:
-        """Return the expressions that are parts of a longer path, by id."""
+        """Return the ``id()`` of each expression that is only a part of a path."""
         parts: set[int] = set()
         for node in self._code.nodes:
             if isinstance(node, ast.BinOp):
@@ -256,7 +256,7 @@ def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
 
 
 def _get_name(node: ast.Call) -> str:
-    """Return the last part of the name that is called."""
+    """Return the last part of a called name, such as ``open`` for ``io.open()``."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""

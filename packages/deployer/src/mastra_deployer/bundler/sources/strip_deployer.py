@@ -1,9 +1,9 @@
 """Remove ``deployer=`` from the bundled copy of the entry file.
 
-Deployers are tools, so a bundle must not contain them or a token in their settings. The argument is
-replaced with blanks. If the deployer is assigned to a name, the assignment becomes ``pass``.
-Imports that only the deployer used also become ``pass``. All other characters keep their line and
-column, so tracebacks stay correct.
+A deployer is a tool whose settings may contain a token, so a bundle must not contain it. The
+argument is replaced with blanks. If the deployer is assigned to a name, the assignment becomes
+``pass``. Imports that only the deployer used also become ``pass``. The rest of the file keeps its
+line and column numbers, so tracebacks stay correct.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def strip_deployer(source: bytes, tree: ast.Module, deployer: DeployerCall) -> b
 
 
 def _verify_removed(source: bytes, orphans: set[str], deployer: DeployerCall) -> None:
-    """Parse the result again, so that no token gets into a bundle because of a wrong position."""
+    """Check that ``deployer=`` is removed, because its value may contain a token."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:
@@ -75,7 +75,7 @@ def check_deployer_imports(path: Path, tree: ast.AST, packages: Collection[str])
     :param path: the file, which errors name.
     :param tree: the syntax tree of the file.
     :param packages: import names of deployer packages.
-    :raises BuildError: with file and line of the first import.
+    :raises BuildError: when the file imports a deployer package; the message names file and line.
     """
     for node in ast.walk(tree):
         for name in _get_imported_modules(node):

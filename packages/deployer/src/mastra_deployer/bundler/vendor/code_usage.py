@@ -1,8 +1,8 @@
 """Find the stubs, headers and tests that the code of a distribution uses at run time.
 
-Stubs, headers and tests ship only if the code uses them. A first build reads all modules of all
-dependencies. Therefore each module is first searched for a few words, and parsed only if it
-contains one of them.
+Stubs, headers and tests ship only if the code uses them. The first build of an app reads all
+modules of all dependencies. Therefore the build parses only the modules that contain one of a few
+words.
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ _WORD = re.compile(r"\w+")
 class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of distributions that the code of one distribution uses.
 
-    :param tests: directories of tests with imported modules, by the place of the import: a
-        directory of tests, or the empty name for all other code.
+    :param tests: test directories from which the code imports modules. The key is the test
+        directory that has the import, or an empty string for an import in other code.
     :param stubs: whether the code reads the stubs beside its modules.
     :param foreign_stubs: whether the code reads the stubs of other distributions, as type checkers
         do.
-    :param sources: names of headers and sources of compiled code that the code names.
-    :param imports: the given modules without which the distribution cannot be imported.
+    :param sources: names of headers, and of source files of compiled code, that occur in the code.
+    :param imports: the modules among the ``targets`` of ``read_code_usage`` that the distribution
+        cannot be imported without.
     """
 
     tests: dict[str, tuple[str, ...]] = {}
@@ -71,7 +72,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 
     :param tree: the directory that the distribution is installed in.
     :param names: the names of the distribution's files, relative to ``tree``.
-    :param targets: names of top-level modules whose imports count.
+    :param targets: the top-level modules that ``CodeUsage.imports`` may name.
     """
     names = list(names)
     reader = _Reader(
@@ -91,10 +92,9 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 
 
 def iter_test_directories(module: str) -> Iterator[str]:
-    """Yield the test directories that a dotted name leads into, the outermost first.
+    """Yield the test directories in the path of a module, the outermost first.
 
-    :param module: a dotted name, such as ``astropy.tests.helper``, which leads into
-        ``astropy/tests``.
+    :param module: a dotted name, such as ``astropy.tests.helper``, which is in ``astropy/tests``.
     """
     parts = module.split(".")
     for number in range(2, len(parts) + 1):

@@ -33,9 +33,9 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
         that are not installed in mastra's environment.
     :param tops: names of the distribution's modules and packages at the top level, without
         suffixes.
-    :param files: names relative to the tree, from its RECORD.
-    :param usage: what the distribution's code uses; ``imports`` has canonical names of
-        distributions.
+    :param files: paths of the distribution's files, relative to the installation directory.
+    :param usage: which parts of other distributions the distribution's code uses. The field
+        ``imports`` contains canonical names of distributions instead of modules.
     """
 
     name: str

@@ -27,12 +27,12 @@ Installed = tuple[Path, Distribution]
 def install_packages(
     packages: Sequence[Package], closure: Closure, platform: Platform, temporary: Path
 ) -> dict[str, Installed]:
-    """Install packages of a closure below a temporary directory.
+    """Install packages into subdirectories of a temporary directory.
 
     :param packages: the packages to install.
-    :param closure: the closure that the packages belong to.
+    :param closure: the locked dependencies, which contain the packages.
     :param platform: the platform to build for.
-    :param temporary: receives the installed trees.
+    :param temporary: the temporary directory, in which each package gets a subdirectory.
     :returns: the installed distributions by the package's key, without those that the target's
         markers exclude.
     """

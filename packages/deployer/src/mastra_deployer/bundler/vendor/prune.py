@@ -1,7 +1,8 @@
 """Decide which distributions ship.
 
-A distribution is left out only if two conditions are true: a tested list has every requirement that
-leads to the distribution, and no code in the bundle imports it.
+A distribution is left out only if two conditions are true. No code in the bundle imports the
+distribution. Every requirement that leads to the distribution is in a list of requirements that
+mastra's tests found to be unnecessary.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ Node: TypeAlias = tuple[str, frozenset[str]]
 class DependencyGraph:
     """The graph of distributions and their requirements.
 
-    :param distributions: the distributions of the closure, by canonical name.
-    :param direct: the requirements of the project and of the target themselves, with extras.
-    :param platform: the platform whose markers apply.
+    :param distributions: the app's direct and indirect dependencies, by canonical name.
+    :param direct: the direct requirements of the project and the target, as canonical names with
+        extras.
+    :param platform: the platform for which the markers of requirements are evaluated.
     :param app_requirements: canonical names of distributions that the app's own code imports.
     """
 
@@ -52,7 +54,7 @@ class DependencyGraph:
     def find_unneeded(self, keep: frozenset[str]) -> dict[str, str]:
         """Return the distributions that do not ship, with the reasons.
 
-        :param keep: canonical names of distributions that are kept whole.
+        :param keep: canonical names of distributions whose files all ship.
         """
         tools = {name for name, item in self._distributions.items() if item.tool}
         required = dict.fromkeys(keep | self._app_requirements, frozenset[str]())
@@ -72,7 +74,7 @@ class DependencyGraph:
         return reasons
 
     def collect_requirers(self) -> dict[str, tuple[str, ...]]:
-        """Return the requirers of each distribution; the empty name is the project or target."""
+        """Return the requirers of each distribution; an empty name means the project or target."""
         requirers: dict[str, set[str]] = {
             name: {""} for name in self._direct if name in self._distributions
         }

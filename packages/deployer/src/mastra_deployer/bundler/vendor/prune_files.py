@@ -30,7 +30,7 @@ _HEAD = 512  # bytes of a script that show its interpreter
 class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one distribution that ship because other code needs them.
 
-    :param whole: whether everything ships, except files of the installer.
+    :param whole: whether all files ship, except those that the installer wrote.
     :param stubs: whether the distribution's type stubs ship.
     :param tests: directories of tests that other code imports.
     """
@@ -50,8 +50,8 @@ def build_keep_rule(
     """Return the files of a distribution that the app or another distribution needs.
 
     :param distribution: the distribution.
-    :param modules: dotted names that the app imports or names.
-    :param others: the parts of distributions that other distributions use.
+    :param modules: dotted names that the app imports or has in strings.
+    :param others: which parts of distributions the other distributions use.
     :param whole: whether the project keeps all files of the distribution.
     """
     if whole:
@@ -129,7 +129,7 @@ def _get_unused_reason(
 
 
 def _is_python_script(file: Path) -> bool:
-    """Return whether a program is a Python script, which begins with a path of this machine."""
+    """Return whether a program is a Python script, whose first line has a path of this machine."""
     try:
         with file.open("rb") as script:
             head = script.read(_HEAD)

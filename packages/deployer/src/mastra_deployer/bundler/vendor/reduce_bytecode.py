@@ -1,8 +1,7 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
-Import statements in functions lead to all features of a package, and an app uses a few of them. The
-start in isolation shows which features the app uses. Python compiles the other modules when they
-are used.
+An app uses only a few features of most packages. An isolated start shows which modules the app's
+features import. A module without bytecode still works: Python compiles it when it is imported.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _CORE, _SERVER = "mastra-core", "mastra-server"
 
 
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
-    """The dotted names of the modules that a bundle uses, as its start in isolation shows.
+    """The modules that an isolated start of a bundle uses, as dotted names.
 
     :param imported: the modules that the start imported; empty if they are unknown.
     :param tried: the modules that the start imported or tried to import.
@@ -49,9 +48,10 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BytecodeReducer:
-    """Leaves out the bytecode of modules that are not imported.
+    """Leaves out the bytecode of modules that the app's start does not import.
 
-    Most of the work does not need the result of the start. Create a reducer while the app starts.
+    Create a reducer while the app starts, because most of its work does not need the result of the
+    start.
 
     :param dependencies: the dependencies that ship.
     """
@@ -67,7 +67,7 @@ class BytecodeReducer:
 
         :param start_modules: the modules that the start in isolation imported.
         :param directory: the directory of the dependencies.
-        :returns: the dependencies without this bytecode.
+        :returns: the dependencies without the deleted bytecode.
         """
         selection = self._dependencies.bytecode
         remaining = self._imported_files.find(start_modules)
@@ -106,7 +106,7 @@ class _ImportedFiles:
         self._is_feature = self._make_feature_check()
 
     def find(self, start_modules: StartModules) -> AbstractSet[str]:
-        """Return the names of the bytecode files, given the modules that the start imported."""
+        """Return the names of the bytecode files of the modules that the bundle imports."""
         known = start_modules.imported & self._modules.places.keys()
         later = start_modules.later & self._modules.places.keys()
         later |= self._list_runtime_modules(known)
@@ -122,7 +122,7 @@ class _ImportedFiles:
         return bytecode.name if bytecode else ""
 
     def _list_runtime_modules(self, start_names: AbstractSet[str]) -> AbstractSet[str]:
-        """Return the modules of servers that only the platform starts, such as its runtime."""
+        """Return the modules of servers that only the platform imports, such as its runtime."""
         servers: dict[int, set[str]] = {}
         for module, (number, _) in self._modules.places.items():
             if self._names[number] in self._selection.servers:
@@ -132,10 +132,10 @@ class _ImportedFiles:
         }
 
     def _make_feature_check(self) -> Callable[[str], bool]:
-        """Return a function that checks whether imports in functions count for a module.
+        """Return a function that tells whether to follow the imports in a module's functions.
 
-        Such imports count in the app's own distributions, and in features of mastra that the app
-        uses.
+        Imports in functions are followed in the app's own distributions, and in features of mastra
+        that the app uses.
         """
         base = self._follow(_BASE)
 

@@ -55,7 +55,7 @@ class BytecodeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What decides which modules have bytecode.
 
     :param mode: the setting ``bytecode``.
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     :param direct: canonical names of the distributions that the app and the target require.
     :param servers: canonical names of the distributions that the target requires in order to serve.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.

@@ -47,7 +47,7 @@ def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
 def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
     """Return the often unused distributions that the imports of an app need.
 
-    :param modules: dotted names that the app imports or names.
+    :param modules: dotted names that the app imports or has in strings.
     """
     return _TARGETS & find_needed_packages(modules, _NEEDING_MODULES)
 

@@ -56,7 +56,7 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
     :param dropped: the distributions that do not ship, with the reasons.
-    :param requirers: the requirers of each distribution; the empty name is the project or target.
+    :param requirers: the requirers of each distribution; an empty name means the project or target.
     :param digests: the SHA-256 of each installed file, by the identity of the file.
     :param bytecode: the bytecode of the modules; its files are also among those of ``wheels``.
     """
