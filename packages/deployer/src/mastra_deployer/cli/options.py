@@ -124,7 +124,8 @@ class Options:
     :param platform: platform to build for, as uv names it; empty for the target's own platform.
     :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
-    :param env: name of the overlay of the target's settings; empty for none.
+    :param env: the value of ``--env``, which selects a table of the target's settings; may be
+        empty.
     :param env_file: a file with further environment variables.
     """
 
@@ -164,10 +165,11 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
-        :param resolve: whether settings that refer to environment variables get their values.
+        :param resolve: whether to replace settings that name an environment variable with its
+            value.
         :param sources: whether the project must have an application.
-        :param check_file: raises an error for a file of the project that must not run as a
-            deployer.
+        :param check_file: called with each project file that defines a deployer; raises an error if
+            mastra must not run the file.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
@@ -215,7 +217,7 @@ def _refuse_target_as_id(project: Project, target: str) -> None:
 
 
 def project_options(command: Command) -> Command:
-    """Add ``--dir``, ``--app``, ``--json`` and ``-v``, passed as ``Options``.
+    """Add ``--dir``, ``--app``, ``--json`` and ``-v``; the command receives them as ``Options``.
 
     :param command: a function whose first parameter is an ``Options``.
     """

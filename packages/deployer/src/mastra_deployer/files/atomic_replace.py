@@ -25,7 +25,8 @@ _EXCHANGE = 2
 def replace_directory(source: Path, destination: Path) -> None:
     """Move ``source`` to ``destination``, so that readers see either the old or the new directory.
 
-    If the system can exchange two names, the old directory is at ``source`` afterwards.
+    If the system can exchange the names of two directories, the old one is at ``source``
+    afterwards.
 
     :param source: the finished directory, on the file system of ``destination``.
     :param destination: the bundle to replace, or a path that does not exist.
@@ -100,7 +101,7 @@ def needs_repair(destination: Path) -> bool:
 
 
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
-    """Return a directory for temporary files that will become ``destination``.
+    """Return the directory in which to write the files before they are renamed to ``destination``.
 
     The directory is on the file system of ``destination``, because a rename works only within a
     file system.

@@ -32,7 +32,10 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return the seconds of a monotonic clock with virtual time; use only differences."""
+    """Return a monotonic time in seconds, plus the virtual time.
+
+    Only the difference of two values has a meaning.
+    """
     return time.monotonic() + _virtual.ahead
 
 

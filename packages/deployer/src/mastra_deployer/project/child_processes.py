@@ -1,7 +1,7 @@
 """Run child processes in threads, and end the processes and the threads on Ctrl-C.
 
-Python waits for the threads of a pool. Ctrl-C interrupts only the main thread, so without this
-module the command would end only after all steps that the threads have begun.
+Ctrl-C interrupts only the main thread, and Python waits for the other threads before it ends.
+Without this module, the command would end only after all steps that the threads have begun.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def read_declared_names(root: Path) -> frozenset[str]:
 def read_name(line: object) -> str:
     """Return the canonical name in a requirement, or an empty name.
 
-    :param line: an item of a table of pyproject.toml, which may be the inclusion of another group.
+    :param line: an item of a list of dependencies in pyproject.toml. The function returns an empty
+        name for ``{include-group = "..."}``.
     """
     try:
         return canonicalize_name(Requirement(str(line)).name)

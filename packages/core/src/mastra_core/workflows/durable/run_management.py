@@ -45,7 +45,7 @@ class RunManager:
     :param context_keys: the keys of a request context that are stored; all keys by default.
     :param workflows: the workflows that this process knows, by fingerprint.
 
-    ``mover`` moves runs to another description of their workflow.
+    ``mover`` moves runs to a changed description of their workflow.
     """
 
     def __init__(

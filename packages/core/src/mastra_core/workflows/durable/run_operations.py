@@ -163,7 +163,7 @@ class RunOperations:
         after: int = 0,
         resource: str = "",
     ) -> dict[str, Any]:
-        """Let runs continue with another description of their workflow.
+        """Let runs continue with a changed description of their workflow.
 
         One call looks at 500 runs at most. If ``next`` of the result is a number, the caller
         continues with this number as ``after``.

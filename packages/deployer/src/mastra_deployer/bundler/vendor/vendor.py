@@ -56,8 +56,9 @@ class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
     :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
     :param dropped: the distributions that do not ship, with the reasons.
-    :param requirers: the requirers of each distribution; the empty name is the project or target.
-    :param digests: the SHA-256 of each installed file, by the identity of the file.
+    :param requirers: the distributions that require each distribution; an empty name stands for the
+        project or the target.
+    :param digests: the SHA-256 of each installed file, by the file's device, inode, size and time.
     :param bytecode: the bytecode of the modules; its files are also among those of ``wheels``.
     """
 
@@ -93,7 +94,7 @@ def vendor_dependencies(
     :param report: receives progress and notes.
     :param bytecode: which modules have bytecode.
     :param strip: whether compiled libraries ship without symbols.
-    :raises BuildError: when the cache is damaged in every attempt.
+    :raises BuildError: when the cached files were damaged again after each repair.
     """
     vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
     for _ in range(_TRIES):
@@ -141,7 +142,7 @@ def _link_bytecode(
 
 
 class _Vendorer:
-    """Turns one closure into stored wheels."""
+    """Downloads and stores the wheels of one closure, the locked packages of an app."""
 
     def __init__(
         self,
@@ -166,7 +167,8 @@ class _Vendorer:
     def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
         """Return the path of every wheel that ships; install and store missing wheels.
 
-        A value is ``None`` if another build discarded the wheel because it was damaged.
+        A path has the value ``None`` if another build has found the stored wheel damaged and
+        deleted it.
         """
         for kind in ("parts", "bytecode", "facts", "wheels"):
             remove_stale_directories(get_cache_directory(kind))

@@ -32,7 +32,8 @@ def find_kind(
 ) -> str:
     """Return the kind of application in a build: ``mastra``, ``asgi`` or ``wsgi``.
 
-    If the source was not imported, the build is started once for this purpose.
+    If the manifest does not tell ASGI from WSGI, because the source was not imported, the build is
+    started once to find out.
 
     :param project: the app.
     :param build: the staged app.
@@ -92,7 +93,7 @@ def verify_build(
 
 
 def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
-    """Return the build with the facts that the app reports of itself."""
+    """Add to the build's manifest what the started app has reported about itself."""
     manifest = msgspec.structs.replace(
         build.manifest,
         serve=msgspec.convert(registry.get("serve", {}), Serve),

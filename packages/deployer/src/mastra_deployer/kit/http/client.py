@@ -92,7 +92,7 @@ class PlatformClient(httpx.Client):
 
         :param method: the HTTP method.
         :param url: an address, or a path below the address of the API.
-        :param options: those of ``httpx.Client.build_request``.
+        :param options: further arguments of ``httpx.Client.build_request``.
         :raises ApiError: for an invalid address.
         """
         parse_address(str(url), self._name)
@@ -119,8 +119,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        If httpx itself followed redirects, the authorization of the first request would receive the
-        response to the last request.
+        If httpx itself followed redirects, it would pass the last response to the ``auth`` of the
+        first request.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -171,7 +171,7 @@ class PlatformClient(httpx.Client):
         raise _redact_error(failure, secrets)
 
     def _list_secrets(self, *requests: httpx.Request) -> list[str]:
-        """Return the credentials of the client and of requests."""
+        """Return the client's credentials, and those in the headers of the requests."""
         secrets = list(self._secrets)
         for request in requests:
             for name, value in request.headers.items():

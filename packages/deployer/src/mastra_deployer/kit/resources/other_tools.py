@@ -22,7 +22,7 @@ def warn_about_other_tool(
 ) -> None:
     """Warn if only other tools have deployed a resource, because it may belong to another app.
 
-    The names of apps are often the names of projects, so two apps may have the same name.
+    A deployer often names the resource like the app's project, so two apps may get the same name.
 
     :param report: receives the warning.
     :param resource: the resource, such as ``project 'shop'``.

@@ -1,4 +1,4 @@
-"""Refuse a deploy that must not be published, on a platform without drafts."""
+"""Refuse ``--no-promote`` on a platform that publishes each deploy at once."""
 
 from __future__ import annotations
 

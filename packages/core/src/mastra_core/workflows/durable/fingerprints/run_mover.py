@@ -35,7 +35,7 @@ class KnownFingerprint(NamedTuple):
 
 
 class RunMover:
-    """Lets runs continue with another description of their workflow.
+    """Lets runs continue with a changed description of their workflow.
 
     :param store: the store.
     """
