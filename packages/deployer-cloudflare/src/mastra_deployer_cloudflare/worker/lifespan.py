@@ -12,7 +12,7 @@ _SUSPENDED = object()
 
 
 class StartError(Exception):
-    """The app cannot start. The message contains the reason."""
+    """The app cannot start; the message says why."""
 
 
 class _Suspension:

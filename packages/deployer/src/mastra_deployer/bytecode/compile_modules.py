@@ -32,10 +32,10 @@ CompiledFile: TypeAlias = tuple[str, int, int, str]
 class FileTree(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that are imported from one directory.
 
-    :param directory: path of the directory.
+    :param directory: path of the directory with the modules' sources.
     :param output: path of the directory that receives the bytecode.
     :param files: names of the modules' files, including extension modules.
-    :param own: whether strings that look like modules count as imports.
+    :param own: whether strings that look like module names count as imports.
     :param imports: the known imports of the modules, by file.
     :param compiled: files whose bytecode exists already.
     """
@@ -72,7 +72,7 @@ class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
 
     :param imports: the import statements of each module that the child read, by file.
     :param written: each file that was compiled, with its bytecode if it has any.
-    :param imported: the files that are imported, sorted.
+    :param imported: the files of the imported modules, sorted.
     :param standard: imported modules of the standard library, for all trees.
     """
 

@@ -117,7 +117,7 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
 
 
 def _align(rows: list[tuple[str, str]]) -> Iterator[str]:
-    """Yield rows of a label and a text, with all texts in the same column."""
+    """Yield the lines of rows with a label and a text; all texts begin in the same column."""
     width, head = get_terminal_width(sys.stdout), max(len(label) for label, _ in rows) + 4
     for label, text in rows:
         first = f"  {label}".ljust(head)

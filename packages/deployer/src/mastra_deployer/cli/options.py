@@ -118,7 +118,7 @@ class Options:
     """The options of a command: the project, the platform, and the format of the result.
 
     :param directory: the directory of the project.
-    :param app: ``module:attribute`` of the app; empty to find it.
+    :param app: ``module:attribute`` of the app; empty to find the app in the project.
     :param as_json: print the result as one JSON object.
     :param python: version to build for, or path of an interpreter; empty for the project's Python.
     :param platform: platform to build for, as uv names it; empty for the target's own platform.

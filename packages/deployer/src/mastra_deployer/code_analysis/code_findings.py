@@ -86,7 +86,7 @@ class CodeFinding:
 
     @property
     def where(self) -> str:
-        """The file and the line, in the form that a ``Problem`` has."""
+        """The file and the line as ``FILE:LINE``."""
         return f"{self.path}:{self.line}"
 
 

@@ -34,7 +34,8 @@ class Problem:
 
     :param message: one sentence, or the whole message of the user's exception.
     :param hint: how to fix the error.
-    :param file: relative to the project; empty if the error is in no file of the project.
+    :param file: the file's path relative to the project; empty if the error is in no file of the
+        project.
     :param line: number of the line, from 1.
     :param code: the source lines around the error, with their numbers.
     :param path: the user's frames in the traceback of the error: file, line and text.

@@ -34,7 +34,7 @@ class DevOptions:
     """The options of ``mastra dev``.
 
     :param directory: the directory of the project.
-    :param app: ``module:attribute``; empty to find it.
+    :param app: ``module:attribute`` of the app; empty to find the app in the project.
     :param host: address to bind.
     :param port: port to bind; ``None`` if the user gave none.
     :param debug: ``host:port`` on which the app waits for a debugger; empty for none.

@@ -67,7 +67,7 @@ def is_elf_file(path: Path) -> bool:
 def strip_file(path: Path) -> bool:
     """Strip a file in place, and keep its mode.
 
-    :param path: the path of any file that nobody else reads meanwhile.
+    :param path: the path of a file of any kind, which no other process may read meanwhile.
     :returns: whether the file is smaller now.
     """
     stripped = strip_symbols(path.read_bytes()) if is_elf_file(path) else None

@@ -84,6 +84,6 @@ def cancel_waits_on(event: threading.Event) -> Iterator[None]:
 
 
 def _advance_to(until: float) -> None:
-    """Advance virtual time to ``until``; simultaneous waits overlap."""
+    """Advance virtual time to ``until``; the parallel waits of several threads do not add up."""
     with _virtual.lock:
         _virtual.ahead += max(0.0, until - now())

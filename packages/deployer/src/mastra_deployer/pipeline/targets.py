@@ -69,7 +69,7 @@ def choose_server(project: Project, env: str = "") -> TargetChoice:
 def choose_target(
     project: Project, name: str = "", env: str = "", usage: str = "mastra deploy TARGET"
 ) -> TargetChoice:
-    """Choose the target with a name.
+    """Choose a target by the user's name for it.
 
     Without a name, choose the target of ``deployer=``, or the only configured target.
 

@@ -54,7 +54,7 @@ def forget_changes(project: Project, name: str, stage: str, changes: Collection[
     :param project: the project.
     :param name: the user's name for the target.
     :param stage: ``production`` or ``preview``.
-    :param changes: the ids of the changes.
+    :param changes: the ids that ``list_changes`` returned before the deploy.
     :raises ConfigError: if the project cannot be written.
     """
     key = f"{name}/{stage}"

@@ -311,7 +311,7 @@ class HookCaller(UntypedHookCaller):
     def preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle on this machine as on the platform, until the user interrupts it.
+        """Run the bundle on this machine, as the platform would run it, until Ctrl-C.
 
         :param bundle: the bundle to run.
         :param settings: the deployer's settings, without secrets.

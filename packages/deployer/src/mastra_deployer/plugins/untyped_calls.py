@@ -59,7 +59,7 @@ class UntypedHookCaller:
         if result is None or not isinstance(result, kind):
             raise PluginError(
                 f"The hook {hook} of the deployer {self._name!r} returned {type(result).__name__}.",
-                f"It must return a {kind.__name__}. See docs/hooks.md.",
+                f"The hook must return a {kind.__name__}. See docs/hooks.md.",
             )
         return result
 

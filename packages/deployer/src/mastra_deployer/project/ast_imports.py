@@ -27,8 +27,8 @@ class StaticImport:
     :param module: absolute dotted name.
     :param names: the names that are imported from the module; some may be submodules.
     :param line: the line of the source.
-    :param optional: whether the code works without the module: the error is caught, or the import
-        runs only on some platforms, with some packages, or when the module is the main program.
+    :param optional: whether the code works without the module. The code may catch the error, or run
+        the import only on some platforms, with some packages, or as the main program.
     """
 
     module: str

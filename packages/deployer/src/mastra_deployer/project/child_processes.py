@@ -30,7 +30,7 @@ class _Children:
     is_interrupted: bool = False
 
     def end(self) -> None:
-        """End all processes, and start no further one."""
+        """End all processes, and prevent the start of others."""
         with self.lock:
             self.is_interrupted = True
             for process, end in self.processes.items():

@@ -112,7 +112,7 @@ def select_bytecode(
     """Select and compile the bytecode of the dependencies.
 
     :param wheels: the wheels that ship, by their path in the store.
-    :param tops: names at the top level of each distribution, by its canonical name.
+    :param tops: the names of each distribution's top-level modules, by canonical name.
     :param request: the facts that decide the selection.
     :param interpreter: an interpreter of the target's version; without an interpreter, nothing is
         compiled.

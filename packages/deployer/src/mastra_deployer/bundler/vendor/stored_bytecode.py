@@ -47,8 +47,8 @@ def get_bytecode_path(wheel: Path, interpreter: Interpreter, *, own: bool) -> Pa
     """Return the path of a wheel's bytecode, which may not exist.
 
     :param wheel: path of the stored wheel.
-    :param interpreter: the interpreter that compiles.
-    :param own: whether strings of the wheel that look like modules count as imports.
+    :param interpreter: the interpreter that compiles the modules.
+    :param own: whether strings in the wheel that look like module names count as imports.
     """
     facts = (BYTECODE_VERSION, wheel.name, interpreter.full_version, interpreter.cache_tag, own)
     name = hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

@@ -217,7 +217,7 @@ class _Vendorer:
         return installed
 
     def _build_rules(self) -> dict[str, KeepRule]:
-        """Return the files of each distribution that always ship, by canonical name."""
+        """Return the rules for the files that a distribution always ships, by canonical name."""
         shipped = {name: item for name, item in self._have.items() if name not in self._dropped}
         return {
             name: build_keep_rule(

@@ -70,7 +70,7 @@ def reuse_vendor_directory(
 def _read_digests(
     directory: Path, files: dict[str, FinishedFile]
 ) -> tuple[dict[Identity, str], frozenset[str]] | None:
-    """Return the digests of all files, and the names of missing files with bytecode.
+    """Return the digests of all files, and the names of missing bytecode files.
 
     Return ``None`` if the directory lacks another file, or has a changed file or one that is not in
     ``files``.

@@ -1,4 +1,4 @@
-"""Start a staged app once in isolation, and compare it with its source."""
+"""Start a staged app once in isolation, and compare it with an import of its source."""
 
 from __future__ import annotations
 

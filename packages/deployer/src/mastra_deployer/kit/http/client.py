@@ -88,7 +88,7 @@ class PlatformClient(httpx.Client):
         )
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request as httpx does.
+        """Build a request, after a check of its address.
 
         :param method: the HTTP method.
         :param url: an address, or a path below the address of the API.
@@ -99,7 +99,7 @@ class PlatformClient(httpx.Client):
         return super().build_request(method, url, **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request as httpx does.
+        """Send a request, retry it if possible, and convert failures to errors of mastra.
 
         :param request: the request, whose ``extensions`` may have the keys that ``connect``
             describes.
@@ -180,7 +180,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Sends the token as a header of each attempt; calls a token function for each attempt."""
+    """Sends the token with each attempt. If the token is a function, each attempt calls it."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

@@ -37,8 +37,8 @@ class PreviewRules:
         too large, 502 for an app that does not respond.
     :param build_headers: called with the client's address for each request; returns the platform's
         headers besides ``x-forwarded-for``, ``x-forwarded-host`` and ``x-forwarded-proto``.
-    :param hidden_headers: the beginnings, in lower case, of the names of response headers that the
-        platform does not send to the client.
+    :param hidden_headers: prefixes, in lower case, of the response headers that the platform does
+        not send to the client.
     """
 
     static: Path | None = None

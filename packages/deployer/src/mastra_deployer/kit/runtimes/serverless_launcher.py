@@ -35,7 +35,7 @@ BODY = b'{"error":"The application cannot start."}'
 
 
 class StartError(Exception):
-    """The app cannot start. The message contains the reason."""
+    """The app cannot start; the message says why."""
 
 
 async def app(scope, receive, send):
