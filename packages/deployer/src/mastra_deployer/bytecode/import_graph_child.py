@@ -6,7 +6,8 @@ EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_
 class ModuleIndex:
     """The modules that can be imported, by dotted name.
 
-    :param modules: a mapping whose keys are the modules that have a source. Its values are ignored.
+    :param modules: a mapping whose keys are the modules that have a source. The mapping's values
+        are ignored.
     :param extensions: extension modules.
     :param standard: names of the standard library at the top level.
     """

@@ -165,8 +165,8 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
-        :param resolve: whether to replace settings that name an environment variable with its
-            value.
+        :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of
+            the variables.
         :param sources: whether the project must have an application.
         :param check_file: called with each project file that defines a deployer; raises an error if
             mastra must not run the file.

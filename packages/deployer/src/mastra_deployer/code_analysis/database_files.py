@@ -94,7 +94,7 @@ def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
 
 
 def _get_named_file(node: ast.expr, fallback: bool) -> str:
-    """Return the database file in a string; accept a path that is no URL only if ``fallback``."""
+    """Return the database file that a string names; without ``fallback``, it must be a URL."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value
         is_known = _URL.match(text) or _FILE_URL.fullmatch(text) or text == _DJANGO or fallback

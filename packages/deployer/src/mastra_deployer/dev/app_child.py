@@ -1,9 +1,9 @@
 """Import the app, describe it and serve it, in the project's Python.
 
 Commands arrive over a socket, one JSON object per line, and reports are sent back in the same way.
-The command ``go`` starts the import. ``serve`` comes with the listening socket. Then ``page``,
-``debug``, ``leave`` and ``cancel`` may follow. When the parent ends, the socket is closed, and this
-process ends too.
+The command ``go`` starts the import. The command ``serve`` brings the listening socket. Later, the
+commands ``page``, ``debug``, ``leave`` and ``cancel`` may arrive. When the parent ends, the socket
+is closed, and this process ends too.
 """
 
 import asyncio

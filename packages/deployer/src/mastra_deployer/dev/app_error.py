@@ -79,8 +79,7 @@ def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]
 def problem_from_error(project: Project | None, error: MastraError) -> Problem:
     """Convert an error of mastra to a problem; ``FILE:LINE:`` at its start is the location.
 
-    :param project: the project, to which the file's path becomes relative; ``None`` if it was not
-        found.
+    :param project: the project, for a path relative to its root; ``None`` if no project was found.
     :param error: an error that mastra raised.
     """
     found = _LOCATION.match(error.message)

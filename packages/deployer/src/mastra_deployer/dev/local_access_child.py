@@ -28,7 +28,7 @@ class LocalAccess:
 
     :param command: the command that runs the server, which the errors name.
     :param address: the address that the server listens on.
-    :param hosts: further host names of the server. Pages from these hosts may also send requests.
+    :param hosts: further host names of the server, whose pages may also send requests.
     :param origins: origins that the app's CORS settings allow; ``*`` is ignored. ``None`` for an
         app without CORS settings.
     """
@@ -98,8 +98,8 @@ class LocalAccess:
     def _is_foreign_load(self, method: str, values: _Values, hosts: Sequence[str]) -> bool:
         """Return whether a page of another site loads an image, a script or a frame.
 
-        A browser sends no ``Origin`` header when it loads these. Links are accepted, because the
-        page with the link cannot read the response.
+        A browser sends no ``Origin`` header when it loads an image, a script or a frame. Links are
+        accepted, because the page with the link cannot read the response.
         """
         site = _get_last(values, "sec-fetch-site")
         if "origin" in values or site not in ("cross-site", "same-site"):

@@ -30,8 +30,8 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If it had to, the caller installs the server before it imports the app, because the import would
-    fail without the server.
+    If the result is true, the caller installs the server before it imports the app. Otherwise the
+    import would fail.
 
     :param interpreter: the interpreter of the project.
     """
@@ -43,7 +43,7 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """Return a directory with the server's packages; install them once per interpreter.
 
-    Its contents are like those of ``vendor`` in a bundle whose project has no dependencies.
+    The directory has the same contents as ``vendor`` in a bundle of a project without dependencies.
 
     :param interpreter: the interpreter of the project.
     :param report: receives progress.

@@ -151,7 +151,7 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note if the import of the app takes long; it is not canceled."""
+        """Print a note if the import of the app takes long; do not cancel the import."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,

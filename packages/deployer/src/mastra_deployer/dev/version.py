@@ -176,8 +176,8 @@ class Version:
     async def drain(self, *, stop: bool = False) -> int:
         """Let the process refuse new requests, finish the accepted requests, and end.
 
-        :param stop: whether ``mastra dev`` ends. If it does, running requests have two seconds to
-            finish.
+        :param stop: whether ``mastra dev`` ends. If ``stop`` is true, running requests have two
+            seconds to finish.
         :returns: the number of running requests.
         """
         if stop:

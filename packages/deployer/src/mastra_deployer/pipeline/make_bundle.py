@@ -36,7 +36,7 @@ def make_bundle(session: Session, output: Path | None = None, *, reuse: bool = T
     :param session: the app and the target.
     :param output: the bundle's directory; ``None`` for this target's default.
     :param reuse: whether to return the bundle in ``output`` if nothing changed since its build. A
-        bundle that is made without ``reuse`` is never returned later.
+        bundle that is made with ``reuse=False`` is not reused later.
     :raises MastraError: at the first error; the output is then unchanged.
     """
     platforms = session.hooks.target.platforms

@@ -59,7 +59,8 @@ def open_session(
     :param env_file: the file of ``--env-file``, which is read in addition to ``.env``.
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
-    :param resolve: whether to replace settings that name an environment variable with its value.
+    :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of the
+        variables.
     :param check_file: called with each project file that defines a deployer; raises an error if
         mastra must not run the file.
     :param confirm: asks the user whether credentials may go to a host that a setting of the

@@ -67,9 +67,9 @@ class SmokeCheck(NamedTuple):
 def choose_smoke_check(kind: str, path: str | None) -> SmokeCheck:
     """Return the request of a smoke test.
 
-    For a Mastra app, the path is ``/health``. Its answer is known, so the test fails if a login
-    page answers instead. For an app of another framework, the path is ``/``, and only a 5xx counts
-    as a failure.
+    For a Mastra app, the path is ``/health``. The answer of ``/health`` is known, so the test fails
+    if a login page answers instead. For an app of another framework, the path is ``/``, and only a
+    5xx counts as a failure.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.

@@ -72,7 +72,7 @@ def has_changed_since(session: Session, deployment: Deployment) -> bool:
     """Return whether a variable has changed since the deployment.
 
     mastra itself records only changes that are made on this machine. If the platform stores when a
-    variable was last changed, changes from elsewhere count, too.
+    variable was last changed, changes from other machines count, too.
 
     :param session: project, target and settings.
     :param deployment: the live deployment, which is kept if no variable has changed.

@@ -53,10 +53,9 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
-    """Return the often unused distributions that a distribution needs if it imports them.
+    """Return the undeclared distributions that a distribution needs if its code imports them.
 
-    Distributions that ``requires`` names are left out, even if only an unselected extra requires
-    them.
+    A distribution in ``requires`` is left out, even if it belongs to an extra that is not selected.
 
     :param name: canonical name of the importing distribution.
     :param requires: the ``Requires-Dist`` lines of the distribution.

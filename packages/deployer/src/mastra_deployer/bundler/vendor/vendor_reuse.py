@@ -72,8 +72,8 @@ def _read_digests(
 ) -> tuple[dict[Identity, str], frozenset[str]] | None:
     """Return the digests of all files, and the names of missing bytecode files.
 
-    Return ``None`` if the directory lacks another file, or has a changed file or one that is not in
-    ``files``.
+    Return ``None`` if another file is missing, if a file was changed, or if the directory has a
+    file that is not in ``files``.
     """
     found: dict[Identity, str] = {}
     missing = set(files)

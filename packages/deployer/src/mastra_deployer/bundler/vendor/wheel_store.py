@@ -214,7 +214,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that checks whether a folder is in the tree without a symbolic link."""
+    """Return a function that checks that the path of a folder in the tree contains no links."""
     root = os.path.realpath(tree)
 
     @functools.cache

@@ -53,8 +53,7 @@ def iter_entries(
 ) -> Iterator[ArchiveEntry]:
     """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    All entries have one of these two modes, because the files' own modes depend on the machine's
-    umask.
+    The entries do not have the files' own modes, which depend on the machine's umask.
 
     :param directory: the directory that contains the files.
     :param prefix: a directory that is put before all paths.

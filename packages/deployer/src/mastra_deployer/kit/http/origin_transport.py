@@ -1,7 +1,7 @@
 """Send requests through connection pools, with the proxies of the environment.
 
 Certificates are always verified. Certificate authorities are loaded before the first https request.
-Loading them takes longer than a whole request to a local server, which does not need them.
+Loading the authorities takes longer than a whole request to a local server, which needs none.
 """
 
 from __future__ import annotations

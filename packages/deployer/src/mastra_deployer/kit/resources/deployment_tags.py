@@ -116,7 +116,7 @@ class DeploymentTags:
 
 
 def _name_keys(pattern: str) -> dict[str, str]:
-    """Format the key of each field with the pattern."""
+    """Map the name of each field to its key, such as ``mastra.stage``."""
     names = (field.name for field in dataclasses.fields(DeploymentTags))
     return {name: pattern.format(name=name, Name=name.capitalize()) for name in names}
 

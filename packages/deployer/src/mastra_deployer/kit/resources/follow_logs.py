@@ -99,7 +99,7 @@ def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: 
 def _remove_oldest(
     times: collections.OrderedDict[Hashable, dt.datetime | None], start: dt.datetime | None
 ) -> None:
-    """Remove the oldest lines beyond the limit, except lines since ``start``, which come again."""
+    """Remove the oldest lines beyond the limit, but keep lines since ``start`` for comparison."""
     while len(times) > _RECENT:
         time = next(iter(times.values()))
         if start and time and time >= start:

@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the client's headers except those that the platform sets, and then those."""
+        """Yield the client's headers, with those that the platform adds or replaces."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),

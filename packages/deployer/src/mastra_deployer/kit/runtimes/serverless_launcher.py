@@ -6,7 +6,7 @@
 
 Importing this file imports the app. The lifespan of the app runs once for each instance, at the
 runtime's own lifespan event or at the first request. If the app cannot start, the response has
-status 500, and the traceback is printed to stderr. After such a failure, the next request tries to
+status 500, and the traceback is printed to stderr. After a failed start, the next request tries to
 start the app again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes this file

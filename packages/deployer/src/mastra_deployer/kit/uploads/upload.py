@@ -34,7 +34,7 @@ def upload(
     503. The number rises again after successful requests.
 
     :param items: the items, which are sent in this order.
-    :param send: sends one item. It is called in several threads, and should use a client that
+    :param send: sends one item. ``send`` is called in several threads, and should use a client that
         retries.
     :param report: receives the number of sent bytes, as progress.
     :param size: returns the number of bytes of an item, for progress; if left out, each item counts
