@@ -21,7 +21,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
-    :param nodes: the expressions that the scope evaluates itself.
+    :param nodes: the expressions of the scope, without those of the functions in it.
     :param called: for each call in the scope, the dotted names that the called function may have.
     :param imported: modules that the scope imports.
     """

@@ -80,7 +80,7 @@ def _redact_url(text: str) -> str:
 
 
 def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
-    """Return the file that a call opens, if the value of its argument is certain."""
+    """Return the file that a call opens; empty if its argument is known only at run time."""
     if not isinstance(node, ast.Call) or names.resolve_origin(node.func) not in _OPENING:
         return ""
     arguments = [

@@ -1,9 +1,9 @@
 """Decide which web pages may send requests to a server on the developer's machine.
 
 Every website that the developer visits can send requests to this machine. A site can also let its
-own name resolve to a loopback address (DNS rebinding). Therefore a server also checks the host name
-in each request's ``Host`` header. The module also runs in the project's Python, so it imports only
-the standard library.
+own name resolve to a loopback address (DNS rebinding), so a server also checks the host name in
+each request's ``Host`` header. The module also runs in the project's Python, so it imports only the
+standard library.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ class Version:
 
         :param project: the project as it is saved now.
         :param entry: path of the entry file.
-        :param source: replaces the content of the entry file; ``None`` to read it.
+        :param source: the source to use for the entry file; ``None`` to read the file.
         :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         """
         self._send(

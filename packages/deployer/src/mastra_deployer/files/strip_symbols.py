@@ -2,7 +2,8 @@
 
 Sections without the flag ``ALLOC`` are removed, and the segments behind them move forward. A
 program that loads the file gets the same content at the same addresses. The same input gives the
-same bytes on every machine. Other files, and files with an unusual structure, stay unchanged.
+same bytes on every machine. Files of other formats, and ELF files with an unusual structure, stay
+unchanged.
 """
 
 from __future__ import annotations

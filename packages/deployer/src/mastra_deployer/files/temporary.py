@@ -1,8 +1,8 @@
 """Create temporary directories that a later process removes if their own process was killed.
 
 A process holds a lock on each of its directories. The system releases the lock when the process
-dies. Therefore a directory without a lock is stale, no matter how old it is. On systems without
-file locks, the directories of killed processes are not removed.
+dies, so a directory without a lock is stale, no matter how old it is. On systems without file
+locks, the directories of killed processes are not removed.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ class NameResolver:
         return [string] if string else []
 
     def resolve_string(self, node: ast.expr) -> str | None:
-        """Return the string that an expression stands for; ``None`` if it is not certain.
+        """Return the string that an expression stands for; ``None`` if only the run time knows it.
 
         :param node: the expression.
         """

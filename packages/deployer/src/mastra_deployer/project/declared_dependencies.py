@@ -21,7 +21,7 @@ _COMMANDS = {
 
 
 def read_declared_names(root: Path) -> frozenset[str]:
-    """Return the canonical names of the distributions that the project requires itself.
+    """Return the canonical names of the distributions in the project's own requirements.
 
     :param root: the project's directory.
     """

@@ -1,7 +1,7 @@
 """Select the modules of the dependencies that have bytecode in a bundle, and compile them.
 
-The selection follows the import statements from the app, and runs no code. Therefore the selection
-is the same on every machine, even for a platform that the machine cannot run.
+The selection follows the import statements from the app, and runs no code, so it is the same on
+every machine, even for a platform that the machine cannot run.
 """
 
 from __future__ import annotations

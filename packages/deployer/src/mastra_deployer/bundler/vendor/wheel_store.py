@@ -1,9 +1,9 @@
 """Store each wheel's distribution once, without unneeded files.
 
-The dependencies of a bundle are hard links to the store. Therefore a wheel is not installed again
-for a second project. The name of a stored wheel is a hash of the wheel's key and of the options
-that decide which files remain. A stored wheel never changes. A damaged wheel is discarded and
-created again.
+The dependencies of a bundle are hard links to the store, so a wheel is not installed again for a
+second project. The name of a stored wheel is a hash of the wheel's key and of the options that
+decide which files remain. A stored wheel never changes. A damaged wheel is discarded and created
+again.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Move the files that ship to ``directory``, and return the other files by reason."""
+    """Move the files that ship to ``directory``, and return those that do not ship, by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)

@@ -29,8 +29,8 @@ def find_unresolved_imports(
 ) -> list[Problem]:
     """Return a warning for each imported module that the bundle does not contain.
 
-    Imports in functions are included. These imports are ignored: imports whose failure the code
-    handles, imports for type checkers, and imports that depend on the platform.
+    Imports in functions are included. The function ignores imports whose failure the code handles,
+    imports for type checkers, and imports that depend on the platform.
 
     :param project: the app.
     :param sources: the app's own files that ship.

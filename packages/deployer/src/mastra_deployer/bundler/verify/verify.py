@@ -65,8 +65,8 @@ def verify_build(
     :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: the inventory of the build, with what was left out.
     :param report: receives progress and notes.
-    :returns: the build, whose manifest now contains the facts that the app reports of itself, and
-        the modules that the start imported.
+    :returns: the build, whose manifest now contains what the started app has reported about itself,
+        and the modules that the start imported.
     :raises BuildError: when the app does not start, or a module or file is missing.
     """
     can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)

@@ -36,7 +36,7 @@ def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, or ``None`` if the response does not contain them.
 
     Times are compared with the response's ``Date`` header, so a wrong local clock has no effect.
-    The reset time of a rate limit counts only if no request remains, because some platforms send
+    The reset time of a rate limit is used only if no requests remain, because some platforms send
     this time in every response.
 
     :param status: the status of the response.

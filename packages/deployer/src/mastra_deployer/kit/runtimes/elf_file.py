@@ -62,7 +62,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
     :param path: the file.
     :returns: the properties of the file; ``None`` for any other file, and for a damaged file. For a
-        32-bit file and for a big-endian file, only the machine is known.
+        32-bit file and for a big-endian file, only ``machine`` is set.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:

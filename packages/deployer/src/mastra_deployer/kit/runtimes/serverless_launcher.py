@@ -166,7 +166,7 @@ class Lifespan:
 
 
 async def run_lifespan(receive, send):
-    """Start the app early; after a failure, the first request tries again to start it."""
+    """Start the app before the first request; if this fails, the first request tries again."""
     await receive()
     try:
         await INSTANCE.start()
