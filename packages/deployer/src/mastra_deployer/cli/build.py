@@ -101,7 +101,8 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
     """Format a bundle: its content, its largest parts, and the parts that were left out.
 
     :param bundle: the bundle.
-    :param inventory: the record of the parts that were left out; ``None`` to print no such parts.
+    :param inventory: the record of the parts that were left out; ``None`` to leave them out of the
+        text.
     """
     manifest = bundle.manifest
     rows = [(kind, ", ".join(items)) for kind, items in manifest.registry.items() if items]

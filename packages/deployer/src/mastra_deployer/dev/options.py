@@ -1,4 +1,4 @@
-"""Options of ``mastra dev``, and the parts of the project that they select."""
+"""Options of ``mastra dev``, and the interpreter, variables and hosts that they select."""
 
 from __future__ import annotations
 

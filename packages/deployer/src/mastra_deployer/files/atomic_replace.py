@@ -62,8 +62,9 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
 
     :param file: the file to write.
     :param content: the content of the file.
-    :param draft: a path on the same file system that no other process writes. An old file at the
-        path of ``draft`` is deleted first, so that a link is not followed.
+    :param draft: a path on the same file system that no other process writes. An old file or link
+        at the path of ``draft`` is deleted first, because writing to a link would change its
+        destination.
     :param mode: permissions of the file, before the umask.
     :raises OSError: when the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Create temporary directories that a later process removes if their own process was killed.
+"""Create temporary directories, and remove the directories of processes that were killed.
 
 A process holds a lock on each of its directories. The system releases the lock when the process
 dies, so a directory without a lock is stale, no matter how old it is. On systems without file

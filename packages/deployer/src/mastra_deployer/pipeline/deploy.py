@@ -303,7 +303,7 @@ def _roll_back(session: Session, deployment: Deployment, previous: Deployment | 
 def _explain_move(
     session: Session, verb: str, destination: str, deployment: Deployment
 ) -> AbstractContextManager[None]:
-    """Return a context that explains Ctrl-C while the platform moves users to ``destination``."""
+    """Return a context manager that explains Ctrl-C while users are moved to ``destination``."""
     command = f"mastra {verb} {destination} --target {session.choice.name}"
     return explain_interrupt(
         f"Users see either {destination} or the deployment that was live until now.",

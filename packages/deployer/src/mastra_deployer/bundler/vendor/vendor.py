@@ -51,7 +51,7 @@ _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
 
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
-    """The dependencies that ship, and the dependencies that do not ship.
+    """The dependencies that ship, and those that do not.
 
     :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
@@ -202,7 +202,7 @@ class _Vendorer:
         )
 
     def _load_facts(self) -> dict[str, Installed]:
-        """Load the stored facts about each package; install packages without stored facts."""
+        """Load the stored facts about each package; install the packages that have none."""
         known = {item.key: _read_facts(item.key) for item in self._packages}
         unknown = [item for item in self._packages if known[item.key] is None]
         installed = self._install_packages(unknown)
@@ -230,7 +230,7 @@ class _Vendorer:
         }
 
     def _get_paths(self) -> dict[str, Path]:
-        """Return the paths of all wheels that ship, by package key, sorted by name."""
+        """Return the path of each wheel that ships, by the package's key, in the order of names."""
         shipped = sorted(
             (item.name, key)
             for key, facts in self._known.items()
