@@ -348,7 +348,7 @@ class DeployerSpec:
     def mastra_preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle on this machine as on the platform, until the user interrupts it.
+        """Run the bundle on this machine, as the platform would run it, until Ctrl-C.
 
         :param bundle: the sealed bundle.
         :param settings: an instance of ``Target.settings``.

@@ -1,4 +1,4 @@
-"""`mastra runs move`: runs continue with another description of their workflow."""
+"""`mastra runs move`: runs continue with a changed description of their workflow."""
 
 import asyncio
 

@@ -58,7 +58,7 @@ def follow(job, index, imports, broken):
 
 
 def read_imports(job, index, imports, modules, run):
-    """Read the imports of all modules that are reached; return the new modules of each tree."""
+    """Read the imports of all modules that the roots reach; return the new ones of each tree."""
     trees = job["trees"]
     new = [{} for _ in trees]
     walk = follow(job, index, imports, frozenset())
@@ -92,7 +92,7 @@ def list_all_files(trees):
 
 
 def compile_files(job, places, run):
-    """Compile files whose bytecode is missing; return the rows of each tree."""
+    """Compile files whose bytecode is missing; return a list of names and results for each tree."""
     trees = job["trees"]
     compiled = [set(tree["compiled"]) for tree in trees]
     missing = sorted((number, file) for number, file in places if file not in compiled[number])

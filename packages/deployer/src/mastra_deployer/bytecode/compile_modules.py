@@ -1,8 +1,8 @@
 """Run the child that follows imports and compiles modules in the target's Python.
 
-The bytecode is of the kind ``unchecked-hash``. Such bytecode stays valid in a copy with new time
-stamps, and on a read-only disk. The recorded file names are relative, so two machines produce the
-same bytes; the import system inserts the real path.
+The bytecode is of the kind ``unchecked-hash``, which stays valid if the files are copied with new
+time stamps or are on a read-only disk. The recorded file names are relative, so two machines
+produce the same bytes; the import system inserts the real path.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ CompiledFile: TypeAlias = tuple[str, int, int, str]
 class FileTree(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that are imported from one directory.
 
-    :param directory: path of the directory.
+    :param directory: path of the directory with the modules' sources.
     :param output: path of the directory that receives the bytecode.
     :param files: names of the modules' files, including extension modules.
-    :param own: whether strings that look like modules count as imports.
+    :param own: whether strings that look like module names count as imports.
     :param imports: the known imports of the modules, by file.
     :param compiled: files whose bytecode exists already.
     """
@@ -49,11 +49,11 @@ class FileTree(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The modules to compile: all modules, or the modules that given modules import.
+    """A request to compile all modules of some directories, or only the imported modules.
 
     :param trees: the directories, in the order of the import path.
     :param roots: dotted names to start from; their last parts may be attributes.
-    :param whole: numbers of the trees of which every module counts as imported.
+    :param whole: indexes of trees in ``trees``; all modules of these trees count as imported.
     :param all: whether all modules are compiled, and not only the imported modules.
     :param protect: whether the bytecode is read-only.
     :param library: whether the only tree is the standard library.
@@ -70,9 +70,9 @@ class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
 class CompileResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the child found, for each tree of the job.
 
-    :param imports: the imports of the modules that were read, by file.
+    :param imports: the import statements of each module that the child read, by file.
     :param written: each file that was compiled, with its bytecode if it has any.
-    :param imported: the files that are imported, sorted.
+    :param imported: the files of the imported modules, sorted.
     :param standard: imported modules of the standard library, for all trees.
     """
 

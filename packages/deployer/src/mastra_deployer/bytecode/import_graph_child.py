@@ -6,8 +6,8 @@ EAGER, TRIED, INNER, REQUIRED, LAZY, NAMED, PREFIXES = range(7)  # as in module_
 class ModuleIndex:
     """The modules that can be imported, by dotted name.
 
-    :param modules: a mapping whose keys are the modules that have a source. Only the caller uses
-        the values.
+    :param modules: a mapping whose keys are the modules that have a source. The mapping's values
+        are ignored.
     :param extensions: extension modules.
     :param standard: names of the standard library at the top level.
     """
@@ -42,13 +42,13 @@ class ModuleIndex:
         return name in self.modules or name in self.extensions
 
     def iter_matches(self, prefix):
-        """Yield the modules whose names begin with ``prefix``, which contains their package."""
+        """Yield the modules whose dotted names begin with ``prefix``, such as ``package.name_``."""
         package = prefix.rpartition(".")[0]
         return (name for name in self.children.get(package, ()) if name.startswith(prefix))
 
 
 class ModulePlaces:
-    """The places of the modules; if several trees have a module, the first tree is used.
+    """The file of each module; if several trees contain a module, that of the first tree counts.
 
     :param trees: the names of the files of each tree, in the order of ``sys.path``.
     """
@@ -89,8 +89,8 @@ class Walk:
 
     :param index: the modules of the bundle.
     :param imports: the known imports of each module; the mapping may grow between two calls.
-    :param broken: modules that cannot be imported. A broken module counts only if it is imported
-        together with another module, or by an import whose failure is caught.
+    :param broken: modules that cannot be imported. The walk collects a broken module only for an
+        import at the top level of a module, or for an import whose failure is caught.
     :param is_library: whether the modules are the standard library. Most functions of the standard
         library that import modules are never called.
     """
@@ -191,9 +191,9 @@ class Walk:
 class StartWalk(Walk):
     """Collect the modules that a start imported, and those that the first requests import.
 
-    The start ran the import statements of the modules that it imported, so these statements lead to
-    no other modules. Imports in functions count only in the modules of optional features. The start
-    imports such a module only if the app uses the feature.
+    The start has already run the top-level imports of the modules that it imported, so the walk
+    does not follow them. Imports in functions count only in the modules of optional features. The
+    start imports a module of an optional feature only if the app uses this feature.
 
     :param index: the modules of the bundle.
     :param imports: the known imports of each module.

@@ -21,7 +21,8 @@ _EMPTY = [[], [], [], [], None, [], []]
 def read_module_imports(source, module, is_package, is_own):
     """Return the modules and names that a module may import, as JSON builtins.
 
-    The constants above are the positions in the list. An import is a pair of a module and a name:
+    The constants below are the positions in the returned list. An import is a pair of a module and
+    a name:
 
     - ``EAGER``: the imports that run with the module.
     - ``TRIED``: the imports in functions, if the failure of the import is caught.
@@ -58,7 +59,7 @@ def read_module_imports(source, module, is_package, is_own):
 
 
 class State(NamedTuple):
-    """Facts about the statements of a block.
+    """How and when the statements of a block run.
 
     :param required: whether the module cannot be imported if one of the statements fails.
     :param tried: whether the statements run when the module is imported, or their failure is
@@ -161,7 +162,7 @@ class Reader:
 
 
 def iter_pairs(statement, package):
-    """Yield what each import imports, as a pair of module and name, and the name that it binds."""
+    """Yield the module and the name of each imported object, and the name that is bound to it."""
     if type(statement) is ast.Import:
         for alias in statement.names:
             yield (alias.name, ""), alias.asname or alias.name
@@ -172,7 +173,7 @@ def iter_pairs(statement, package):
 
 
 def to_absolute(name, package):
-    """Return the absolute name for a module's name relative to a package."""
+    """Convert a relative module name, such as ``..config``, to an absolute name."""
     rest = name.lstrip(".")
     level = len(name) - len(rest)
     if not level:
@@ -196,7 +197,7 @@ def has_type_checking(test):
 
 
 def is_raising(handler):
-    """Return whether a handler raises its exception again, perhaps as another exception."""
+    """Return whether an ``except`` block contains a ``raise`` statement at its top level."""
     return any(type(statement) is ast.Raise for statement in handler.body)
 
 
@@ -237,7 +238,7 @@ def iter_nodes_outside_getattr(tree):
 
 
 def read_lazy_tables(tree, package, lazy):
-    """Add the modules of dictionaries that map an attribute to a module, as text or in a tuple."""
+    """Add the modules in dictionaries such as ``{"Agent": ".agents"}``, by the attribute's name."""
     for node in ast.walk(tree):
         if type(node) is not ast.Dict:
             continue

@@ -134,7 +134,7 @@ class _AppCheck:
                 )
 
     def report_stores(self, target: Target, values: Mapping[str, str]) -> Iterator[Problem]:
-        """Report databases in files, except databases that a declared variable replaces."""
+        """Report database files, unless the URL of the database comes from a declared variable."""
         declared = self._project.environment
         set_here = [name for name in declared.names if values.get(name, "").strip()]
         replaced = {name.upper() for name in (*declared.required, *set_here)}

@@ -1,4 +1,4 @@
-"""Find undeclared variables of ``.env``, which only this machine has."""
+"""Find variables in ``.env`` that the app does not declare, so that a deploy does not send them."""
 
 from __future__ import annotations
 

@@ -28,6 +28,6 @@ def is_known_variable(name: str, more: Iterable[str] = ()) -> bool:
     """Return whether a variable needs no declaration.
 
     :param name: the name of the variable.
-    :param more: the user's own patterns.
+    :param more: globs of further variables that need no declaration.
     """
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*_AMBIENT, *more))

@@ -27,7 +27,7 @@ class FileFindings:
     :param path: the path relative to the project's root.
     :param reads: places that read a variable.
     :param written: variables that the file sets itself.
-    :param stores: databases in files.
+    :param stores: the database files that the source names.
     :param unread: the reason why the file could not be parsed, or empty.
     """
 

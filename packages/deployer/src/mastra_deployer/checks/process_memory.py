@@ -11,7 +11,7 @@ __all__ = ("check_process_memory",)
 
 
 def check_process_memory(target: Target, build: Build) -> Iterator[Problem]:
-    """Yield a problem for data that is lost with an instance, or that other instances do not have.
+    """Yield a problem for data that an app keeps in memory, where other instances cannot read it.
 
     :param target: a target that may end an instance at any time.
     :param build: the staged app.

@@ -12,7 +12,8 @@ __all__ = ("check_request_limits",)
 def check_request_limits(target: Target, build: Build) -> Iterator[Problem]:
     """Yield a warning for each limit of the app that the target cannot provide.
 
-    A default limit causes no warning, because otherwise every app would get the same warning.
+    Only limits that the app sets itself are checked. A check of the default limits would give every
+    app the same warning.
 
     :param target: the target, which declares its limits.
     :param build: the staged app.

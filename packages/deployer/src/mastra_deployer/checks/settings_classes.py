@@ -30,8 +30,8 @@ _HARMLESS = {
 def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[VariableRead]:
     """Yield the fields of each class that gets all its values from the environment.
 
-    A class is skipped if its prefix is computed, if it has other sources, or if it is constructed
-    with values. The variables of such a class are known only at run time.
+    The function skips a class whose prefix is computed, a class with other sources, and a class
+    that is called with arguments, because its variables are known only at run time.
 
     :param code: the module.
     :param names: resolves the names in the module.

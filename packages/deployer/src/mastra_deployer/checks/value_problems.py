@@ -64,7 +64,7 @@ def check_values(
 
 
 def describe_lost_file(target: Target) -> str:
-    """Return the end of a sentence that says how long a target keeps a file.
+    """Return a relative clause, without ``which``, that says how long a target keeps a file.
 
     :param target: a target without a persistent disk.
     """

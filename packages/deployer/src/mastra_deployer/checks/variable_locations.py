@@ -1,4 +1,4 @@
-"""Find the places where a project reads given variables, for errors before a build."""
+"""Find the places where a project reads given variables, so that an error can name them."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class _Visitor(ast.NodeVisitor):
             self.generic_visit(node)
 
     def _get_fallback_position(self, node: ast.Call, origin: str) -> int:
-        """Return the fallback's position in a call that raises for an unset variable, or else 0."""
+        """Return the position of the fallback in a call that fails without a value, or else 0."""
         if origin in _RAISING:
             return _RAISING[origin]
         maker = self._names.find_constructor_call(node.func)

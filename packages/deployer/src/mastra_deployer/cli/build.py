@@ -101,7 +101,8 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
     """Format a bundle: its content, its largest parts, and the parts that were left out.
 
     :param bundle: the bundle.
-    :param inventory: the record of the parts that were left out; ``None`` to print no such parts.
+    :param inventory: the record of the parts that were left out; ``None`` to leave them out of the
+        text.
     """
     manifest = bundle.manifest
     rows = [(kind, ", ".join(items)) for kind, items in manifest.registry.items() if items]
@@ -117,7 +118,7 @@ def format_lines(bundle: Bundle, inventory: Inventory | None = None) -> list[str
 
 
 def _align(rows: list[tuple[str, str]]) -> Iterator[str]:
-    """Yield rows of a label and a text, with all texts in the same column."""
+    """Yield the lines of rows with a label and a text; all texts begin in the same column."""
     width, head = get_terminal_width(sys.stdout), max(len(label) for label, _ in rows) + 4
     for label, text in rows:
         first = f"  {label}".ljust(head)

@@ -19,7 +19,8 @@ __all__ = ("canary",)
 def canary(options: Options, target: str, id: str, percent: int) -> None:
     """Send a share of production's traffic to the deployment ID.
 
-    With 0, the deployment gets no more traffic. With 100, the deployment becomes live.
+    With --percent 0, the deployment gets no more traffic. With --percent 100, the deployment
+    becomes live.
     """
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal)

@@ -61,7 +61,7 @@ def _refuse_warnings(session: Session) -> None:
 
 
 def _create_bundle(session: Session) -> Bundle:
-    """Create a bundle in a temporary directory, and run it if the deployer can."""
+    """Create a bundle in a temporary directory, and call the deployer's ``verify`` hook, if any."""
     with (
         convert_project_errors(session.project.root),
         temporary_directory(ensure_local_directory(session.project), "check-") as directory,

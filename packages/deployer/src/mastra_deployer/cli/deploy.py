@@ -128,7 +128,7 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
 
 
 def _get_environment(session: Session, ready: Bundle | None) -> Environment:
-    """Return the declared variables: those of the app, or of the manifest of a prebuilt bundle."""
+    """Return the variables that the app, or the manifest of a prebuilt bundle, declares."""
     if ready is None:
         return session.project.environment
     return Environment(required=ready.manifest.required, optional=ready.manifest.optional)

@@ -52,7 +52,10 @@ def doctor(options: Options, target: str) -> None:
 
 
 def _collect_problems(session: Session) -> list[Problem]:
-    """Return all problems; raise the platform's error if there are no other errors."""
+    """Return all problems of the app, of the credentials and of the platform.
+
+    If the check of the platform fails and there are no other errors, the function raises its error.
+    """
     local = list(_check_locally(session))
     absent = list(_check_credentials(session))
     try:

@@ -41,7 +41,7 @@ def _add_options(command: Any) -> Any:
 
 
 def _add_stage(command: Any) -> Any:
-    """Call a command with the argument ``stage`` in place of the argument ``preview``."""
+    """Convert the option ``--preview`` to the argument ``stage`` of the command."""
 
     @functools.wraps(command)
     def run_with_stage(preview: bool, **arguments: Any) -> Any:
@@ -146,7 +146,8 @@ def _open_store(
         raise ConfigError(
             f"The target {session.choice.name!r} stores no variables for {stage}. Each deploy to "
             f"{stage} sends its own values.",
-            f"Set them in the environment or .env: mastra deploy {session.choice.name} --{stage}.",
+            f"Set them in the environment or .env, and run `mastra deploy {session.choice.name} "
+            f"{'--prod' if stage == 'production' else '--preview'}`.",
         )
     if stage not in stages:
         raise ConfigError(
@@ -193,10 +194,10 @@ def _read_standard_input() -> str:
 def _apply(
     session: Session, stage: Stage, *changes: Callable[[], EnvEffect | None]
 ) -> list[EnvEffect | None]:
-    """Change variables, and return the effects.
+    """Change variables, and return when each change takes effect.
 
-    The change is recorded before it is made. If the command is killed, the next deploy is not
-    skipped.
+    The change is recorded before it is made. Even if the command is then killed, the next deploy
+    sends the app again.
     """
     if not changes:
         return []

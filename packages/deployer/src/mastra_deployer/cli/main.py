@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _open_closed_streams() -> None:
     """Open the null device in place of each standard stream that the parent process has closed.
 
-    Python sets such a stream to ``None``. The next file or socket would get the number of the
+    Python sets a closed stream to ``None``. The next file or socket would get the number of the
     stream, and child processes would write to that file or socket.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -106,9 +106,9 @@ def _open_closed_streams() -> None:
 
 
 def _leave_out_httpx_command() -> None:
-    """Let httpx be imported without its own command line, which imports rich.
+    """Prevent httpx from importing its command line, which imports rich.
 
-    The import of rich takes half of the time. httpx also works where rich is not installed.
+    The import of rich takes half of the time. httpx itself does not need rich.
     """
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # typeshed has no None
     modules.setdefault("httpx._main", None)
@@ -208,7 +208,7 @@ def _get_usage_hint(error: click.ClickException) -> str:
 
 
 def _get_option_hint(option: str, context: click.Context) -> str:
-    """Return a hint for an option that a command does not have; empty without a better place."""
+    """Return where to write an option that the command does not have, or an empty text."""
     path, command = context.command_path, context.command
     if isinstance(command, click.Group):
         return f"Options must follow the command: `{path} COMMAND {option}`."
@@ -227,7 +227,7 @@ def _get_os_hint(error: OSError) -> str:
 
 
 def _format_os_error(error: OSError) -> str:
-    """Format an error of the operating system, which may list several files of a failed copy."""
+    """Format an ``OSError``, or the list of errors in a ``shutil.Error``."""
     reasons = error.args[0] if error.args else ""
     if isinstance(reasons, list) and reasons:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]

@@ -118,13 +118,14 @@ class Options:
     """The options of a command: the project, the platform, and the format of the result.
 
     :param directory: the directory of the project.
-    :param app: ``module:attribute`` of the app; empty to find it.
+    :param app: ``module:attribute`` of the app; empty to find the app in the project.
     :param as_json: print the result as one JSON object.
     :param python: version to build for, or path of an interpreter; empty for the project's Python.
     :param platform: platform to build for, as uv names it; empty for the target's own platform.
     :param locked: whether a build without an up-to-date lock file fails.
     :param sets: settings as ``KEY=VALUE``.
-    :param env: name of the overlay of the target's settings; empty for none.
+    :param env: the value of ``--env``, which selects a table of the target's settings; may be
+        empty.
     :param env_file: a file with further environment variables.
     """
 
@@ -164,10 +165,11 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
-        :param resolve: whether settings that refer to environment variables get their values.
+        :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of
+            the variables.
         :param sources: whether the project must have an application.
-        :param check_file: raises an error for a file of the project that must not run as a
-            deployer.
+        :param check_file: called with each project file that defines a deployer; raises an error if
+            mastra must not run the file.
         """
         project = find_project(self.directory, self.app, sources=sources)
         if self.locked:
@@ -215,7 +217,7 @@ def _refuse_target_as_id(project: Project, target: str) -> None:
 
 
 def project_options(command: Command) -> Command:
-    """Add ``--dir``, ``--app``, ``--json`` and ``-v``, passed as ``Options``.
+    """Add ``--dir``, ``--app``, ``--json`` and ``-v``; the command receives them as ``Options``.
 
     :param command: a function whose first parameter is an ``Options``.
     """

@@ -15,7 +15,7 @@ __all__ = ("answer_plan",)
 def answer_plan(
     session: Session, bundle: Bundle, request: DeployRequest, terminal: Terminal
 ) -> None:
-    """Print the plan of a deploy. The plan only reads from the platform.
+    """Print what a deploy would change on the platform, and change nothing.
 
     :param session: the session of the target.
     :param bundle: the bundle to deploy.

@@ -28,7 +28,7 @@ __all__ = ("preview",)
 @click.option("--port", type=int, default=3000, show_default=True, help="Port to bind.")
 @build_options
 def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
-    """Run the bundle for TARGET on this machine as on the platform."""
+    """Run the bundle for TARGET on this machine, as the platform would run it."""
     with Terminal(as_json=options.as_json) as terminal:
         session = options.session(target, terminal, sources=prebuilt is None)
         session.hooks.require_hook("preview")

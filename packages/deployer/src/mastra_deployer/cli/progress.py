@@ -28,7 +28,7 @@ class Progress:
 
         :param current: the amount that is done.
         :param total: the amount at the end of the step.
-        :param unit: the unit of both amounts; ``B`` for bytes.
+        :param unit: the unit of ``current`` and ``total``; ``B`` for bytes.
         """
         elapsed = time.monotonic() - self._start
         amount = f"{_format_amount(current, unit)} of {_format_amount(total, unit)}"

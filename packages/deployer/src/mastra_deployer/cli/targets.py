@@ -84,7 +84,7 @@ def _format_marks(verb: str, deployers: list[dict[str, Any]]) -> list[str]:
 
 
 def _is_supported(verb: str, hooks: Collection[str]) -> bool:
-    """Return whether a command answers; without ``mastra_plan``, a dry run is less detailed."""
+    """Return whether a deployer supports a command; a dry run needs only ``mastra_deploy``."""
     return verb in hooks or (verb == "plan" and "deploy" in hooks)
 
 

@@ -70,7 +70,7 @@ class Terminal:
 
         :param current: the amount that is done.
         :param total: the amount at the end of the step.
-        :param unit: the unit of both amounts; ``B`` for bytes.
+        :param unit: the unit of ``current`` and ``total``; ``B`` for bytes.
         """
         text = self._progress.format(current, total, unit)
         if self._status is not None:
@@ -177,7 +177,7 @@ class Terminal:
 def print_message(severity: str, color: str, text: str, hint: str) -> None:
     """Print a message and its hint to stderr; on a terminal, wrap them at words.
 
-    :param severity: the first word of the line.
+    :param severity: the word before the message, such as ``warning``.
     :param color: the color of the severity.
     :param text: the message.
     :param hint: the cure; may be empty.

@@ -27,9 +27,9 @@ __all__ = ("trust",)
 def trust(names: tuple[str, ...], remove: bool, as_json: bool) -> None:
     """Trust each HOST with your credentials, and each FILE of a project as a deployer.
 
-    Without arguments, the command lists everything that is trusted. A host needs trust if only a
-    project's own files name it. A deployer in a project needs your trust, and needs it again
-    after each change of its file.
+    Without arguments, the command lists everything that is trusted. A host that only a project's
+    own files name needs your trust. mastra runs a deployer from a file of a project only if you
+    trust this file. After each change of the file, trust it again.
     """
     if names:
         with change_trust() as store:

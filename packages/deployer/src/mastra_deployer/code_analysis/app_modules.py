@@ -30,7 +30,7 @@ class AppModule(NamedTuple):
 
 
 class AppModules:
-    """Parses files of a project or of its copy, each only when it is needed.
+    """Parses the Python files of a project, or of a copy of it. Each file is parsed on first use.
 
     :param root: the directory that reported paths are relative to.
     :param import_root: the directory that is on ``sys.path``.
@@ -56,7 +56,7 @@ class AppModules:
                 yield AppModule(self.format_path(path), name, package, code, names)
 
     def format_path(self, path: Path) -> str:
-        """Return a path in the form that problems have: relative to the root.
+        """Return a path relative to the root, as problems show it.
 
         :param path: the path of a file.
         """

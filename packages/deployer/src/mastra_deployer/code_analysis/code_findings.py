@@ -1,8 +1,8 @@
 """Find code of an app that a platform without threads, sockets or a disk cannot run.
 
-Some platforms also import the app once, and start each instance from that state. On such a
-platform, a random number that the app draws during its import is the same in all instances. So is a
-value that the app reads during its import.
+Some platforms import the app once, and start each instance from a copy of the memory after the
+import. On such a platform, random numbers that the app draws during its import, and values that it
+reads then, are the same in all instances.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _CLIENTS = ("requests", "urllib3", "urllib.request", "http.client", "httplib2", 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CodeFinding:
-    """A place in the app's code.
+    """Code of the app that a check reports.
 
     :param path: the path of the file, relative to the root of the code.
     :param line: the number of the line in the source file.
@@ -86,7 +86,7 @@ class CodeFinding:
 
     @property
     def where(self) -> str:
-        """The file and the line, in the form that a ``Problem`` has."""
+        """The file and the line as ``FILE:LINE``."""
         return f"{self.path}:{self.line}"
 
 
@@ -118,7 +118,7 @@ def find_random_values(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def find_threads(code: AppCode) -> Iterator[CodeFinding]:
-    """Yield the places that create threads or processes, whenever they run.
+    """Yield the calls that create threads or processes, at import or later.
 
     :param code: the code of the app.
     """
@@ -137,7 +137,7 @@ def find_async_primitives(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
-    """Yield imports of HTTP clients that make blocking calls on sockets of their own.
+    """Yield the imports of HTTP clients that open sockets themselves and block the thread.
 
     :param code: the code of the app.
     """
@@ -149,7 +149,7 @@ def find_blocking_clients(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def find_file_databases(code: AppCode) -> Iterator[CodeFinding]:
-    """Yield databases in files, such as those of SQLite.
+    """Yield the places that name a database file, such as a file of SQLite.
 
     :param code: the code of the app.
     """
@@ -159,7 +159,7 @@ def find_file_databases(code: AppCode) -> Iterator[CodeFinding]:
 
 
 def _find_calls(code: AppCode, matches: Callable[[ast.Call, str], bool]) -> Iterator[CodeFinding]:
-    """Yield the calls whose function, class or base class matches."""
+    """Yield the calls for which ``matches`` accepts the function, the class or a base class."""
     for item in code.iter_expressions():
         if isinstance(item.node, ast.Call):
             origins = code.list_origins(item.module, item.node.func)

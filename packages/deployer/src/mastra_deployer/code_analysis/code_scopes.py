@@ -1,4 +1,4 @@
-"""Split a module into scopes that run as a whole, with the expressions of each scope."""
+"""Collect the expressions of a module by scope: the module itself and its functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Scope:
     """Code that runs together: a module with its class bodies, or one function.
 
-    :param nodes: the expressions that the scope evaluates itself.
+    :param nodes: the expressions of the scope, without those of the functions in it.
     :param called: for each call in the scope, the dotted names that the called function may have.
     :param imported: modules that the scope imports.
     """
@@ -38,8 +38,8 @@ class ModuleScopes:
     :param module: the module.
     :param scopes: the scopes by dotted name; the scope of the module itself runs at import.
     :param bases: dotted names of the base classes, by the dotted name of a class.
-    :param names: origins of the names that the module imports, and that other modules may import
-        from this module.
+    :param names: the original name of each imported object, such as ``os.environ``, by the dotted
+        name that it has in this module, such as ``shop.config.environ``.
     """
 
     module: AppModule
@@ -175,7 +175,7 @@ class _Visitor(ast.NodeVisitor):
 
 
 def _is_skipped(test: ast.expr) -> bool:
-    """Return whether a condition is false when a server imports the module."""
+    """Return whether a condition is ``TYPE_CHECKING`` or ``__name__ == ...``."""
     if isinstance(test, ast.Compare):
         return get_dotted_name(test.left) == "__name__" and isinstance(test.ops[0], ast.Eq)
     return get_dotted_name(test).rpartition(".")[2] == "TYPE_CHECKING"

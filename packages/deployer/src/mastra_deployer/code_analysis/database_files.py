@@ -1,4 +1,4 @@
-"""Find databases in files that the code names, and variables that replace them."""
+"""Find the database files that code names, and the variables that can name another database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GET = ("os.getenv", "os.environ.get")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatabaseFile:
-    """A database in a file.
+    """A database file that the app's source names.
 
     :param text: the text as written in the source, without keys; a part known only at run time is
         ``...``.
@@ -80,7 +80,7 @@ def _redact_url(text: str) -> str:
 
 
 def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
-    """Return the file that a call opens, if the value of its argument is certain."""
+    """Return the file that a call opens; empty if its argument is known only at run time."""
     if not isinstance(node, ast.Call) or names.resolve_origin(node.func) not in _OPENING:
         return ""
     arguments = [
@@ -94,7 +94,7 @@ def _get_opened_file(node: ast.expr, names: NameResolver) -> str:
 
 
 def _get_named_file(node: ast.expr, fallback: bool) -> str:
-    """Return the file that a string names; a bare path counts only as a fallback of a variable."""
+    """Return the database file that a string names; without ``fallback``, it must be a URL."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value
         is_known = _URL.match(text) or _FILE_URL.fullmatch(text) or text == _DJANGO or fallback

@@ -1,4 +1,4 @@
-"""Find compiled libraries, and those that WebAssembly cannot load."""
+"""Find compiled libraries in a directory, and tell WebAssembly libraries from others."""
 
 from __future__ import annotations
 

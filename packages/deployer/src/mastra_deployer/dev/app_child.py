@@ -1,8 +1,9 @@
 """Import the app, describe it and serve it, in the project's Python.
 
 Commands arrive over a socket, one JSON object per line, and reports are sent back in the same way.
-``go`` starts the import, ``serve`` carries the listening socket, and ``page``, ``debug``, ``leave``
-and ``cancel`` may follow. When the parent ends, the socket is closed, and this process ends too.
+The command ``go`` starts the import. The command ``serve`` brings the listening socket. Later, the
+commands ``page``, ``debug``, ``leave`` and ``cancel`` may arrive. When the parent ends, the socket
+is closed, and this process ends too.
 """
 
 import asyncio
@@ -191,7 +192,7 @@ class App:
             debugpy.wait_for_client()  # noqa: T100  # see above
 
     def request_shutdown(self, order):
-        """Accept no more requests; end after the active requests, or when their time is over."""
+        """Refuse new requests; end when the active requests end, or after ``drain`` seconds."""
         self.config.timeout_graceful_shutdown = order["drain"]
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -34,7 +34,8 @@ class Problem:
 
     :param message: one sentence, or the whole message of the user's exception.
     :param hint: how to fix the error.
-    :param file: relative to the project; empty if the error is in no file of the project.
+    :param file: the file's path relative to the project; empty if the error is in no file of the
+        project.
     :param line: number of the line, from 1.
     :param code: the source lines around the error, with their numbers.
     :param path: the user's frames in the traceback of the error: file, line and text.
@@ -78,7 +79,7 @@ def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]
 def problem_from_error(project: Project | None, error: MastraError) -> Problem:
     """Convert an error of mastra to a problem; ``FILE:LINE:`` at its start is the location.
 
-    :param project: the project of the file that the error names; ``None`` if there is none.
+    :param project: the project, for a path relative to its root; ``None`` if no project was found.
     :param error: an error that mastra raised.
     """
     found = _LOCATION.match(error.message)

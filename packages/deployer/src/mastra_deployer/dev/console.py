@@ -44,7 +44,7 @@ class Screen:
 
         :param current: the amount that is done.
         :param total: the amount at the end of the step.
-        :param unit: the unit of both amounts.
+        :param unit: the unit of ``current`` and ``total``.
         """
 
     def note(self, text: str, hint: str = "") -> None:

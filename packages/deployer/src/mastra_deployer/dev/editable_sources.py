@@ -13,7 +13,7 @@ __all__ = ("find_editable_sources",)
 
 
 def find_editable_sources(site_packages: Iterable[str], root: Path) -> tuple[Path, ...]:
-    """Return the import roots of editable packages, without those of the project itself.
+    """Return the import roots of the editable packages that are not the project itself.
 
     :param site_packages: directories of installed packages.
     :param root: the root of the project.

@@ -76,7 +76,8 @@ def render_redacted_page(number: str) -> str:
 def render_problem_details(problem: Problem | None, status: int) -> str:
     """Render problem details (RFC 9457), with a field ``error`` for Mastra's clients.
 
-    :param problem: the problem to show; ``None`` for other machines, which get no details.
+    :param problem: the problem to show; ``None`` for a request from another machine, which gets no
+        details.
     :param status: the status of the response.
     """
     title = "The app does not start."

@@ -14,8 +14,8 @@ class FirstPartyLoader(machinery.SourceFileLoader):
     """Python's own loader, but with other rules for new bytecode and for the entry file.
 
     A file that was just saved gets no bytecode. If two saves within a second had the same size, the
-    bytecode of the first save would seem to be current. The entry file is read without its
-    deployer.
+    bytecode of the first save would seem to be current. When the entry file is imported,
+    ``deployer=`` is removed from its source.
     """
 
     def get_data(self, path):

@@ -1,4 +1,4 @@
-"""Record a running ``mastra dev``, so that another one in the project can name its address."""
+"""Record the address of a running ``mastra dev``, so that a second ``mastra dev`` can name it."""
 
 from __future__ import annotations
 

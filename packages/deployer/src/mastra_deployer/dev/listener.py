@@ -19,7 +19,7 @@ class Address:
     :param host: address to bind.
     :param port: the port to bind at once. With ``None``, the app's preferred port or the next free
         port is bound later.
-    :param instance: receives the address.
+    :param instance: the instance file, into which the app's address is written.
     :param report: receives notes.
     :raises ConfigError: when the port cannot be bound.
     """

@@ -1,8 +1,8 @@
 """Decide which web pages may send requests to a server on the developer's machine.
 
 Every website that the developer visits can send requests to this machine. A site can also let its
-own name resolve to a loopback address (DNS rebinding). Therefore a server also checks the name by
-which a request addresses it. The module also runs in the project's Python, so it imports only the
+own name resolve to a loopback address (DNS rebinding), so a server also checks the host name in
+each request's ``Host`` header. The module also runs in the project's Python, so it imports only the
 standard library.
 """
 
@@ -28,9 +28,9 @@ class LocalAccess:
 
     :param command: the command that runs the server, which the errors name.
     :param address: the address that the server listens on.
-    :param hosts: further names of the server; pages of these hosts are accepted too.
-    :param origins: origins of pages that the app's CORS settings allow, where ``*`` allows none;
-        ``None`` for an app without these settings.
+    :param hosts: further host names of the server, whose pages may also send requests.
+    :param origins: origins that the app's CORS settings allow; ``*`` is ignored. ``None`` for an
+        app without CORS settings.
     """
 
     def __init__(
@@ -79,8 +79,9 @@ class LocalAccess:
     def _is_server_name(self, name: str) -> bool:
         """Return whether a host is a name or an address of the server.
 
-        A website can make its own host name, but not an IP address, resolve to this machine. A
-        server that listens on all addresses therefore accepts every address as its name.
+        A website can let its own host name resolve to this machine, but it cannot do so with an IP
+        address. Therefore a server that listens on all addresses accepts any IP address as its
+        name.
         """
         return name in self._server_names or (self._any_address and _is_address(name))
 
@@ -97,8 +98,8 @@ class LocalAccess:
     def _is_foreign_load(self, method: str, values: _Values, hosts: Sequence[str]) -> bool:
         """Return whether a page of another site loads an image, a script or a frame.
 
-        For such loads, the browser sends no ``Origin``. Links are accepted, because the page with
-        the link cannot read the response.
+        A browser sends no ``Origin`` header when it loads an image, a script or a frame. Links are
+        accepted, because the page with the link cannot read the response.
         """
         site = _get_last(values, "sec-fetch-site")
         if "origin" in values or site not in ("cross-site", "same-site"):

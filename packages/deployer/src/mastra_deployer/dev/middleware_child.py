@@ -19,7 +19,7 @@ class DevMiddleware:
     """The app with a check of the request's origin, a request log and error pages.
 
     Every response closes its connection. A kept-alive connection would continue to use this version
-    after the next version has taken over. The connection could then be closed during a request.
+    after the next version has taken over, and could be closed during a later request.
     """
 
     def __init__(self, app, quiet, access, sockets):

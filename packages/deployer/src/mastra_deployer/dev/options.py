@@ -1,4 +1,4 @@
-"""Options of ``mastra dev``, and the parts of the project that they select."""
+"""Options of ``mastra dev``, and the interpreter, variables and hosts that they select."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class DevOptions:
     """The options of ``mastra dev``.
 
     :param directory: the directory of the project.
-    :param app: ``module:attribute``; empty to find it.
+    :param app: ``module:attribute`` of the app; empty to find the app in the project.
     :param host: address to bind.
     :param port: port to bind; ``None`` if the user gave none.
     :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
     :param quiet: do not log requests.
     :param env_file: a file with further environment variables.
-    :param allow_hosts: names of hosts that the app is served under, besides those of this machine.
+    :param allow_hosts: further host names of the app's URL, besides the names of this machine.
     """
 
     directory: Path
@@ -100,7 +100,7 @@ class DevOptions:
         )
 
     def format_token(self, project: Project, name: str) -> str:
-        """Return shell code that inserts the value of a variable, so that the value is not printed.
+        """Return a shell expression for a variable's value, which can be printed without the value.
 
         :param project: the project, whose environment files are read.
         :param name: the name of the variable; empty for none.
@@ -137,7 +137,7 @@ _DEBUG_ENV = {"MASTRA_TRACEBACKS": "full", "PYDEVD_DISABLE_FILE_VALIDATION": "1"
 
 
 def collect_secrets(values: Mapping[str, str]) -> list[str]:
-    """Return the values from files, which errors must not contain; the longest value first.
+    """Return the values that come from ``.env`` files, to mask in errors; the longest value first.
 
     :param values: the app's environment.
     """
@@ -146,7 +146,9 @@ def collect_secrets(values: Mapping[str, str]) -> list[str]:
 
 
 def read_entry_source(entry: Path) -> bytes | None:
-    """Return the source of the entry file without the deployer, which may not be installed.
+    """Return the source of the entry file without ``deployer=``.
+
+    The deployer's package may not be installed.
 
     :param entry: path of the entry file.
     :returns: the source, or ``None`` if there is no deployer or it cannot be removed.

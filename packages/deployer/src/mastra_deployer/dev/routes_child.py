@@ -28,7 +28,7 @@ def build_authorized_example(mastra):
 
 
 def build_mastra_example(mastra):
-    """Build a request to a function agent, a workflow, another agent, or the list of agents."""
+    """Build an example request to an agent without a model, a workflow or another agent."""
     agents = [(key, agent.info()) for key, agent in mastra.agents.items()]
     for key, info in agents:
         if not info.provider and not info.requires:

@@ -30,7 +30,8 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If so, the app cannot be imported without the installed server, so the first attempt is skipped.
+    If the result is true, the caller installs the server before it imports the app. Otherwise the
+    import would fail.
 
     :param interpreter: the interpreter of the project.
     """
@@ -42,7 +43,7 @@ def needs_runtime(interpreter: Interpreter) -> bool:
 def install_runtime(interpreter: Interpreter, report: Report) -> Path:
     """Return a directory with the server's packages; install them once per interpreter.
 
-    The directory has the form of ``vendor`` in the bundle of a project without dependencies.
+    The directory has the same contents as ``vendor`` in a bundle of a project without dependencies.
 
     :param interpreter: the interpreter of the project.
     :param report: receives progress.
@@ -116,7 +117,7 @@ def format_install_command(interpreter: Interpreter, requirement: str) -> str:
     """Return the command that installs a distribution for an interpreter, with pip or uv.
 
     :param interpreter: the interpreter to install for.
-    :param requirement: quoted for a shell.
+    :param requirement: the distribution's name, with a version if needed, quoted for a shell.
     """
     path = Path(interpreter.path)
     if any(path.parent.glob("pip*")):

@@ -40,7 +40,7 @@ class StartError(Exception):
 
 
 class Starter:
-    """A starter of processes, with a standby process that has imported the slow libraries.
+    """Starts the app's processes; a standby process has already imported slow libraries.
 
     :param options: the options of the command line.
     :param screen: receives notes.
@@ -65,7 +65,8 @@ class Starter:
         :param values: the app's environment.
         :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         :raises StartError: when the import fails.
-        :raises ConfigError: when the object is no application, or the server cannot be installed.
+        :raises ConfigError: when the entry names an object that is no application, or the server
+            cannot be installed.
         """
         launch = self._options.build_launch(project, values, self._runtime, self.editables)
         if not self._runtime and needs_runtime(launch.interpreter):
@@ -150,7 +151,7 @@ class Starter:
 
     @contextlib.contextmanager
     def _warn_if_slow(self, debug: str) -> Iterator[None]:
-        """Print a note if an import takes long. Only the next save cancels the import."""
+        """Print a note if the import of the app takes long; do not cancel the import."""
         loop = asyncio.get_running_loop()
         handle = loop.call_later(
             _SLOW,

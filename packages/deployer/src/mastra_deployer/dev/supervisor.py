@@ -91,7 +91,7 @@ class _Supervisor:
         return stopped.result() if stopped.done() else work.result()
 
     async def _run_attempts(self) -> int:
-        """Try the saved version now and at every save.
+        """Try to start the app now, and again after every save.
 
         A save during an attempt cancels the attempt. The next attempt includes the changes of both
         saves.
@@ -197,7 +197,7 @@ class _Supervisor:
         self._missing = missing
 
     def _report_missing_modules(self, registry: Report) -> None:
-        """Report agents whose framework or provider is not installed, if the list has changed."""
+        """If the list of missing modules has changed, report the agents that need them."""
         missing: Mapping[str, list[str]] = registry.get("missing", {})
         if missing != self._missing_modules:
             for agent, modules in missing.items():

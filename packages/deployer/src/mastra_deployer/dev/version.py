@@ -40,7 +40,7 @@ class Launch:
     """The parameters of a process; a standby process is used only if its parameters are the same.
 
     :param interpreter: the interpreter of the project.
-    :param root: the root of the project; the working directory.
+    :param root: the root of the project, which is also the working directory of the process.
     :param import_root: first directory of the import path.
     :param values: the whole environment.
     :param editables: import roots of packages that are installed as editable.
@@ -48,7 +48,7 @@ class Launch:
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
     :param address: the address that the listening socket is bound to.
-    :param hosts: names of hosts that the app is served under, besides those of this machine.
+    :param hosts: further host names of the app's URL, besides the names of this machine.
     """
 
     interpreter: Interpreter
@@ -68,7 +68,7 @@ class Version:
 
     :param launch: the parameters of the process.
     :param process: the started process.
-    :param on_report: called with each report that does not answer an order.
+    :param on_report: called with each report of the process that does not answer a command.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Version:
         """Start a process; it imports no code of the user before ``load``.
 
         :param launch: the parameters of the process.
-        :param on_report: called with each report that does not answer an order.
+        :param on_report: called with each report of the process that does not answer a command.
         :param preload: modules to import at once.
         """
         parent, child = socket.socketpair()
@@ -130,7 +130,7 @@ class Version:
 
         :param project: the project as it is saved now.
         :param entry: path of the entry file.
-        :param source: replaces the content of the entry file; ``None`` to read it.
+        :param source: the source to use for the entry file; ``None`` to read the file.
         :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
         """
         self._send(
@@ -176,7 +176,8 @@ class Version:
     async def drain(self, *, stop: bool = False) -> int:
         """Let the process refuse new requests, finish the accepted requests, and end.
 
-        :param stop: whether ``mastra dev`` ends. If so, running requests get two seconds.
+        :param stop: whether ``mastra dev`` ends. If ``stop`` is true, running requests have two
+            seconds to finish.
         :returns: the number of running requests.
         """
         if stop:
@@ -213,7 +214,7 @@ class Version:
     def show_page(self, page: Mapping[str, str] | None) -> None:
         """Show a page in browsers instead of the app.
 
-        :param page: the page; ``None`` for the app.
+        :param page: the page to show; ``None`` shows the app again.
         """
         self._send(do="page", page=page)
 
@@ -266,7 +267,7 @@ class Version:
 
 
 def read_mtimes(directories: Sequence[str]) -> dict[str, int]:
-    """Return the change time of each directory, because an installation changes it.
+    """Return the modification time of each directory, which changes when a package is installed.
 
     :param directories: the directories of installed packages.
     """

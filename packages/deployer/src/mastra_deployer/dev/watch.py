@@ -131,7 +131,7 @@ class FileWatcher:
             self._queue.put_nowait({path for _, path in changes} - temporary)
 
     def _list_directories(self) -> list[list[DirectoryId]]:
-        """Return the directories to watch: those with all their subdirectories, and the others.
+        """Return the directories to watch with all their subdirectories, and those to watch alone.
 
         Each path comes with its inode, because a new directory may later get the same path.
         """
@@ -188,7 +188,7 @@ class FileWatcher:
         return len(parts) > 1 or path.suffix == ".py"
 
     def _to_watched(self, path: str) -> Path:
-        """Convert a saved file to a path below the watched directory; macOS resolves links."""
+        """Convert a path with resolved links, as macOS reports it, to the path that is watched."""
         saved = Path(path)
         for real, watched in self._names.items():
             if saved.is_relative_to(real):

@@ -35,7 +35,7 @@ class OpenWebSockets:
 
 
 class WebSocket:
-    """One WebSocket, as the app uses it."""
+    """The messages of one WebSocket between the server and the app."""
 
     def __init__(self, restart, receive, send):
         self.restart = restart

@@ -25,7 +25,8 @@ _EXCHANGE = 2
 def replace_directory(source: Path, destination: Path) -> None:
     """Move ``source`` to ``destination``, so that readers see either the old or the new directory.
 
-    If the system can exchange two names, the old directory is at ``source`` afterwards.
+    If the system can exchange the names of two directories, the old one is at ``source``
+    afterwards.
 
     :param source: the finished directory, on the file system of ``destination``.
     :param destination: the bundle to replace, or a path that does not exist.
@@ -61,8 +62,9 @@ def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) 
 
     :param file: the file to write.
     :param content: the content of the file.
-    :param draft: a path on the same file system that no other process writes. An old file at the
-        path of ``draft`` is deleted first, so that a link is not followed.
+    :param draft: a path on the same file system that no other process writes. An old file or link
+        at the path of ``draft`` is deleted first, because writing to a link would change its
+        destination.
     :param mode: permissions of the file, before the umask.
     :raises OSError: when the file cannot be written.
     """
@@ -100,7 +102,7 @@ def needs_repair(destination: Path) -> bool:
 
 
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
-    """Return a directory for temporary files that will become ``destination``.
+    """Return the directory in which to write the files before they are renamed to ``destination``.
 
     The directory is on the file system of ``destination``, because a rename works only within a
     file system.

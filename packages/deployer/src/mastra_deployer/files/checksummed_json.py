@@ -28,7 +28,7 @@ def write_checksummed_json(file: Path, value: Any, temporary: Path | None = None
 
     :param file: the file to write.
     :param value: a value of a msgspec type.
-    :param temporary: a directory of this process on the same file system. If it is left out, no
+    :param temporary: a directory of this process on the same file system. Without ``temporary``, no
         other process may write the file at the same time.
     """
     content = msgspec.json.encode(value)

@@ -79,7 +79,8 @@ def get_local_file(project: Project, *names: str) -> Path:
 
     :param project: the project.
     :param names: the names of the file, relative to ``.mastra-local``.
-    :raises ConfigError: as ``ensure_local_directory`` does, also if the file is a link.
+    :raises ConfigError: when the path contains a symbolic link, or ``.mastra-local`` cannot be
+        created.
     """
     file = ensure_local_directory(project).joinpath(*names)
     refuse_links(project.root, file)
@@ -89,7 +90,7 @@ def get_local_file(project: Project, *names: str) -> Path:
 
 
 def get_vendor_reuse_directory(project: Project) -> Path:
-    """Return the path for the dependencies of a replaced bundle; the path may not exist.
+    """Return the path to which the dependencies of a replaced bundle are moved, for reuse.
 
     :param project: the project.
     :raises ConfigError: if the path contains a symbolic link.
@@ -148,8 +149,8 @@ def convert_project_errors(directory: Path) -> Iterator[None]:
 def publish_directory(source: Path, destination: Path) -> None:
     """Rename a finished directory to its path in the cache.
 
-    The path depends on the content. If another process has published the same directory before,
-    ``source`` is deleted.
+    If another process has already published a directory at this path, its contents are the same,
+    and ``source`` is deleted.
 
     :param source: the finished directory, on the cache's file system.
     :param destination: the directory's path in the cache.

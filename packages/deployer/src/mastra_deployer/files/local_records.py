@@ -19,7 +19,7 @@ _LOCK = "records.lock"
 def read_record(project: Project, name: str) -> bytes:
     """Return the content of a file in ``.mastra-local``; empty if the file is missing.
 
-    Nothing is created, so that a deploy also works in a directory that cannot be written.
+    The function does not create the directory, so that a deploy also works in a read-only project.
 
     :param project: the project.
     :param name: the name of the file.

@@ -12,8 +12,8 @@ __all__ = ("refuse_links",)
 def refuse_links(root: Path, path: Path) -> None:
     """Raise an error if a path below a directory is a link or leads through a link.
 
-    Links above the directory belong to the user and are allowed. A path outside of the directory is
-    also allowed.
+    Links above the directory belong to the user and are allowed. Paths outside of the directory are
+    not checked.
 
     :param root: the absolute path of the directory.
     :param path: the absolute path that is about to be written, locked or deleted.

@@ -1,8 +1,9 @@
 """Remove symbol tables and debug information from ELF files.
 
-Sections without the flag ``ALLOC`` are removed, and the segments behind them move forward. The
-content and the addresses in memory do not change. The same input gives the same bytes on every
-machine. Other files, and files with an unusual structure, stay unchanged.
+Sections without the flag ``ALLOC`` are removed, and the segments behind them move forward. A
+program that loads the file gets the same content at the same addresses. The same input gives the
+same bytes on every machine. Files of other formats, and ELF files with an unusual structure, stay
+unchanged.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def is_elf_file(path: Path) -> bool:
 def strip_file(path: Path) -> bool:
     """Strip a file in place, and keep its mode.
 
-    :param path: the path of any file that nobody else reads meanwhile.
+    :param path: the path of a file of any kind, which no other process may read meanwhile.
     :returns: whether the file is smaller now.
     """
     stripped = strip_symbols(path.read_bytes()) if is_elf_file(path) else None
@@ -234,7 +235,10 @@ class _Part(NamedTuple):
 
 
 def _move_parts(parts: Sequence[_Part]) -> list[_Part]:
-    """Move the parts forward; keep each offset modulo the alignment, as mapping requires."""
+    """Close the gaps between the parts.
+
+    ``mmap`` requires that each part's offset modulo its alignment stays the same.
+    """
     moved: list[_Part] = []
     end = 0
     for part in parts:

@@ -1,8 +1,8 @@
-"""Create temporary directories that a later process removes if their own process was killed.
+"""Create temporary directories, and remove the directories of processes that were killed.
 
 A process holds a lock on each of its directories. The system releases the lock when the process
-dies. Therefore a directory without a lock is stale, no matter how old it is. On systems without
-such locks, the directories of killed processes remain.
+dies, so a directory without a lock is stale, no matter how old it is. On systems without file
+locks, the directories of killed processes are not removed.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> No
     """Remove the directories that killed processes left behind.
 
     :param parent: the directory that contains the temporary directories.
-    :param prefix: the prefix of their names.
+    :param prefix: the prefix of the temporary directories' names.
     """
     with os.scandir(parent) as entries:
         candidates = [

@@ -1,7 +1,7 @@
 """Provide tools for deployer authors: HTTP client, parallel uploads, archives, previews.
 
-Nothing here is specific to a platform. A deployer imports the kit inside its hooks. Therefore the
-deployer's settings class can be imported in an environment that has only mastra-core.
+Nothing here is specific to a platform. A deployer imports the kit inside its hooks, so its settings
+class can be imported in an environment that has only mastra-core.
 """
 
 from mastra_deployer.code_analysis.app_code import AppCode

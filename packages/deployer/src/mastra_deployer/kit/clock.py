@@ -32,7 +32,10 @@ _thread = threading.local()
 
 
 def now() -> float:
-    """Return the seconds of a monotonic clock with virtual time; use only differences."""
+    """Return a monotonic time in seconds, plus the virtual time.
+
+    Only the difference of two values has a meaning.
+    """
     return time.monotonic() + _virtual.ahead
 
 
@@ -81,6 +84,6 @@ def cancel_waits_on(event: threading.Event) -> Iterator[None]:
 
 
 def _advance_to(until: float) -> None:
-    """Advance virtual time to ``until``; simultaneous waits overlap."""
+    """Advance virtual time to ``until``; the parallel waits of several threads do not add up."""
     with _virtual.lock:
         _virtual.ahead += max(0.0, until - now())

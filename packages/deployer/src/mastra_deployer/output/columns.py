@@ -9,7 +9,7 @@ __all__ = ("align_columns",)
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a line for each row, in which all texts of a column begin at the same place.
+    """Join each row to a line; pad the texts so that the columns are aligned.
 
     :param rows: the texts of each row; a row may have fewer columns than another row.
     """

@@ -10,7 +10,7 @@ _MAX_SHOWN = 5
 
 
 def format_other_places(places: Sequence[str]) -> str:
-    """Return the end of a sentence that names all places of a finding except the first.
+    """Return `` (also in ...)`` with all places of a finding except the first, or an empty text.
 
     :param places: file and line of each place.
     """

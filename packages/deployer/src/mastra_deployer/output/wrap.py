@@ -35,7 +35,7 @@ def wrap_text(text: str, width: int, *, first: str = "", indent: str = "") -> st
     :param text: a text of one or several lines.
     :param width: columns; 0 to wrap nothing.
     :param first: the text at the start of the first line.
-    :param indent: the text at the start of every other line.
+    :param indent: the text at the start of the second and every later line.
     """
     lines = [
         _wrap_line(line, width, indent if number else first, indent)

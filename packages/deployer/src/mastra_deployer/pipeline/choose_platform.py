@@ -88,7 +88,7 @@ def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Pl
     """Return the platform with the package index that the deployer's settings name.
 
     :param platform: the platform to build for.
-    :param target: the target, which names the setting.
+    :param target: the target; its ``index_setting`` is the name of the setting.
     :param settings: the deployer's settings.
     :raises ConfigError: for an address without https or with credentials.
     """

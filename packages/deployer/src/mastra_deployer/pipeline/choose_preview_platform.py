@@ -21,8 +21,8 @@ class PreviewPlatform:
     """The platform of a preview.
 
     :param platform: the platform.
-    :param is_local: whether the platform is this machine's own platform, and not one that the
-        target lists.
+    :param is_local: whether the platform is that of this machine, because the target lists no
+        platform that can run here.
     """
 
     platform: Platform
@@ -68,8 +68,8 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
     """Check that an existing bundle runs on this machine.
 
     :param project: the project that the command runs in.
-    :param target: the target. Some targets have previews that emulate the platform, or that run a
-        bundle without compiled packages on any machine.
+    :param target: the target. A target's preview may emulate the platform, or may run a bundle
+        without compiled packages on any machine.
     :param manifest: the manifest of the bundle.
     :raises ConfigError: when the compiled code of the bundle is for another machine.
     """
@@ -85,7 +85,8 @@ def check_runs_here(project: Project, target: Target, manifest: BundleManifest) 
 def _find_interpreter(project: Project, platform: Platform) -> Interpreter:
     """Return a Python of this machine with the bundle's version, or else the project's own Python.
 
-    Both interpreters are for the same machine and C library.
+    Either interpreter shows whether the bundle can run on this machine, because both are for the
+    same processor and C library.
     """
     own = find_project_interpreter(project)
     return find_target_interpreter(platform.python, own, platform.interpreter) or own

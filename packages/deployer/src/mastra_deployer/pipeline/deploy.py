@@ -1,4 +1,4 @@
-"""Deploy a bundle to any target: skip or send, run a smoke test, and promote or roll back."""
+"""Deploy a bundle to any target, run a smoke test, and promote the deployment or roll it back."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def deploy_bundle(
     :param session: project, target and settings.
     :param bundle: the bundle to deploy.
     :param request: environment, variables, options and fingerprint of the deploy.
-    :param options: the options of the smoke test, of the rollback and of skipping.
+    :param options: whether to skip an unchanged deploy, to run the smoke test and to roll back.
     :raises DeploymentFailed: if the smoke test fails; the error says which deployment is live.
     """
     with explain_interrupt(*UNCHANGED):
@@ -143,7 +143,7 @@ def _has_same_destination(deployment: Deployment, request: DeployRequest) -> boo
 
 
 def _describe_unfinished(session: Session, deployment: Deployment) -> tuple[str, str]:
-    """Return what users see before a deployment is tested and promoted, and how to continue."""
+    """Return two sentences for Ctrl-C after a deploy: what users see now, and how to continue."""
     name, option = deployment.id, f"--target {session.choice.name}"
     if deployment.environment == "preview":
         return f"The preview {name} is deployed, but not tested.", f"It is at {deployment.url}."
@@ -168,7 +168,7 @@ def _finish_deploy(
     options: DeployOptions,
     previous: Deployment | None,
 ) -> DeployOutcome:
-    """Test a deployment and promote a draft, as far as the request wants it."""
+    """Run the smoke test if ``request.wait``, and promote a draft if ``request.promote``."""
     if not request.wait:
         return DeployOutcome(deployment=_publish_without_waiting(session, request, deployment))
     outcome = _test_deployment(session, bundle, deployment, options, previous)
@@ -303,7 +303,7 @@ def _roll_back(session: Session, deployment: Deployment, previous: Deployment | 
 def _explain_move(
     session: Session, verb: str, destination: str, deployment: Deployment
 ) -> AbstractContextManager[None]:
-    """Return a context that explains Ctrl-C while the platform moves users to ``destination``."""
+    """Return a context manager that explains Ctrl-C while users are moved to ``destination``."""
     command = f"mastra {verb} {destination} --target {session.choice.name}"
     return explain_interrupt(
         f"Users see either {destination} or the deployment that was live until now.",

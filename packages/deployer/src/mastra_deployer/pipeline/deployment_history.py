@@ -89,7 +89,8 @@ def find_production_fingerprint(project: Project, name: str, id: str) -> str:
 def record_deployment(project: Project, name: str, deployment: Deployment, report: Report) -> None:
     """Append a deployment to the history file, which keeps the newest hundred deployments.
 
-    The deployment already exists, so a history file that cannot be written is only a warning.
+    If the file cannot be written, the function only warns, because the deployment is already
+    complete.
 
     :param project: the project that was deployed.
     :param name: the user's name for the target.

@@ -17,8 +17,9 @@ def compute_deploy_fingerprint(
 ) -> str:
     """Return the HMAC-SHA256 of the bundle, of the app's variables and of the target.
 
-    The credentials are the key. Without a key, a reader of the hash could find the variables by
-    trial. If there are no credentials, the hash includes only the names of the variables.
+    The HMAC's key is made of the credentials. Without a key, a reader of the hash could guess the
+    values of the variables. If there are no credentials, the hash includes only the names of the
+    variables.
 
     :param bundle: the bundle to deploy.
     :param request: environment, branch and variables of the deploy.

@@ -34,10 +34,11 @@ def explain_interrupt(
 ) -> Iterator[None]:
     """Within the block, replace the ``KeyboardInterrupt`` of Ctrl-C with ``DeployInterrupt``.
 
-    :param message: what users see during the block.
+    :param message: a sentence that says what users of the app see if Ctrl-C ends the block.
     :param hint: how to continue.
     :param deployment: the deployment that was made; ``None`` if there is none yet.
-    :raises DeployInterrupt: for Ctrl-C; an inner block has already explained its own.
+    :raises DeployInterrupt: for Ctrl-C; a ``DeployInterrupt`` from within the block passes
+        unchanged.
     """
     try:
         yield

@@ -35,8 +35,8 @@ def make_bundle(session: Session, output: Path | None = None, *, reuse: bool = T
 
     :param session: the app and the target.
     :param output: the bundle's directory; ``None`` for this target's default.
-    :param reuse: whether to return the bundle in ``output`` if it is unchanged, and to let the
-        next build do the same with the new bundle.
+    :param reuse: whether to return the bundle in ``output`` if nothing changed since its build. A
+        bundle that is made with ``reuse=False`` is not reused later.
     :raises MastraError: at the first error; the output is then unchanged.
     """
     platforms = session.hooks.target.platforms
@@ -47,8 +47,9 @@ def make_bundle(session: Session, output: Path | None = None, *, reuse: bool = T
 def make_preview_bundle(session: Session) -> Bundle:
     """Make the bundle that a preview on this machine runs.
 
-    If the bundle of a deploy runs on this machine, the preview uses this bundle. Otherwise
-    a bundle for this machine is made in another directory, if the target allows it.
+    If the bundle for a deploy also runs on this machine, the preview uses it. If it does not, and
+    the target allows native previews, the function makes a bundle for this machine in another
+    directory.
 
     :param session: the app and the target.
     :raises ConfigError: before anything is built, when no bundle for the target runs here.

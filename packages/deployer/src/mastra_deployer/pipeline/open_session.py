@@ -59,8 +59,10 @@ def open_session(
     :param env_file: the file of ``--env-file``, which is read in addition to ``.env``.
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
-    :param resolve: whether settings that refer to environment variables get their values.
-    :param check_file: raises an error for a file of the project that must not run as a deployer.
+    :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of the
+        variables.
+    :param check_file: called with each project file that defines a deployer; raises an error if
+        mastra must not run the file.
     :param confirm: asks the user whether credentials may go to a host that a setting of the
         project names; ``None`` if nobody can be asked.
     :raises ConsentError: for a deployer of the project that the user does not trust.
@@ -116,7 +118,7 @@ def _list_file_variables(
 def _iter_secrets(
     project: Project, target: Target, settings: Any, environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the values to mask: credentials and app variables, which a platform may repeat."""
+    """Yield the values to mask in all output: credentials and the app's variables."""
     names = (*target.credentials, *project.environment.names)
     yield from (environ[name] for name in names if environ.get(name))
     for field in dataclasses.fields(settings):

@@ -1,4 +1,4 @@
-"""Show the warnings and notes among problems, and raise the errors among them."""
+"""Show the warnings and notes that checks found, and raise one exception for all errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _group_by_kind(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _format_alike(alike: list[Problem]) -> str:
-    """Format problems of one kind: a few problems in full, or else only the first in full."""
+    """Format problems of one kind; if there are many, only the first is complete."""
     if len(alike) < _MIN_ALIKE:
         return "\n".join(map(_format_problem, alike))
     places = list(dict.fromkeys(item.where for item in alike[1:] if item.where))

@@ -62,7 +62,7 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
 def _copy_project(project: Project, parent: Path) -> Path:
     """Copy the project, with its resolved locks, to another path.
 
-    A project that refers to directories outside of itself is not copied.
+    A project that refers to directories outside of its root is not copied.
     """
     if _has_outside_references(project):
         return project.root

@@ -37,8 +37,8 @@ class Session:
     :param python: ``--python``: a version, or the path of an interpreter.
     :param wheels: ``--platform``, in uv's notation.
     :param notes: whether problems of the severity ``note`` are also shown.
-    :param strict: whether warnings are only collected, because ``mastra check`` shows all warnings
-        at its end.
+    :param strict: whether warnings are collected and not shown. ``mastra check --strict`` shows
+        them at its end.
     :param problems: every problem found so far.
     """
 
@@ -73,7 +73,8 @@ class Session:
     def output(self) -> Path:
         """The directory of this target's bundle.
 
-        :raises ConfigError: for a target whose name is a path to another directory.
+        :raises ConfigError: when the target's name is a path that leads out of the directory of
+            bundles.
         """
         if self.hooks.target.name == "server":
             return self.project.root / OUTPUT_DIRECTORY

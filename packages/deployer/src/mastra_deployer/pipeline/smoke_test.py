@@ -67,8 +67,9 @@ class SmokeCheck(NamedTuple):
 def choose_smoke_check(kind: str, path: str | None) -> SmokeCheck:
     """Return the request of a smoke test.
 
-    A Mastra app has ``/health``, whose answer is known, so a login page in its place is noticed.
-    For an app of another framework, the path is ``/``, and only a 5xx counts as a failure.
+    For a Mastra app, the path is ``/health``. The answer of ``/health`` is known, so the test fails
+    if a login page answers instead. For an app of another framework, the path is ``/``, and only a
+    5xx counts as a failure.
 
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
     :param path: the user's own path; ``None`` for the default of ``kind``.
@@ -189,7 +190,7 @@ def _request_once(
 
 
 def _is_same_host(one: str, other: str) -> bool:
-    """Return whether two names are equal, up to ``www``; a login page has another name."""
+    """Return whether two host names are equal except for ``www.``."""
     return one.removeprefix("www.") == other.removeprefix("www.")
 
 

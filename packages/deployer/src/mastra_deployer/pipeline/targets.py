@@ -24,7 +24,7 @@ class TargetChoice:
     :param name: the user's name.
     :param deployer: an installed deployer's name, or a path in the project.
     :param table: the target's settings in pyproject.toml, with the settings of ``--env`` applied.
-    :param call: ``deployer=`` of the entry file, if this argument names the same deployer.
+    :param call: the call in ``deployer=`` of the entry file, if it configures this target.
     :param python: the Python version to build for, if the table sets one.
     :param platform: the platform to build for, in uv's notation, if the table sets one.
     :param env: the value of ``--env``.
@@ -40,7 +40,7 @@ class TargetChoice:
 
     @property
     def record_name(self) -> str:
-        """The name of the app in the records: the target's name, with ``--env`` if given."""
+        """The name in mastra's records: ``NAME``, or ``NAME/ENV`` with ``--env``."""
         return f"{self.name}/{self.env}" if self.env else self.name
 
 
@@ -52,7 +52,7 @@ def choose_server(project: Project, env: str = "") -> TargetChoice:
 
     :param project: the project.
     :param env: applies ``[tool.mastra.targets.server.env.ENV]``.
-    :raises ConfigError: when there is no such environment, or the configuration names another
+    :raises ConfigError: when the configuration has no environment ``env``, or names another
         deployer for this target.
     """
     table = dict(get_config(project).targets.get(SERVER.name, {}))
@@ -69,7 +69,7 @@ def choose_server(project: Project, env: str = "") -> TargetChoice:
 def choose_target(
     project: Project, name: str = "", env: str = "", usage: str = "mastra deploy TARGET"
 ) -> TargetChoice:
-    """Choose the target with a name.
+    """Choose a target by the user's name for it.
 
     Without a name, choose the target of ``deployer=``, or the only configured target.
 
@@ -103,7 +103,7 @@ def list_target_names(project: Project) -> list[str]:
 
 
 def _build_choice(name: str, table: dict[str, Any], call: DeployerCall | None) -> TargetChoice:
-    """Return a choice; take the keys with a fixed meaning out of the table of settings."""
+    """Build a choice; move keys that are not settings, such as ``python``, to its fields."""
     return TargetChoice(
         name=name,
         deployer=str(table.pop("deployer", name)),
@@ -139,7 +139,7 @@ def _read_call(project: Project) -> DeployerCall | None:
 
 
 def _find_deployer(call: DeployerCall, project: Project) -> str:
-    """Return the deployer with the settings class, or the target whose file defines the class."""
+    """Return the target or installed deployer that defines the class in ``deployer=``."""
     file = Path(*call.module.lstrip(".").split(".")).with_suffix(".py")
     for name, table in get_config(project).targets.items():
         path = (project.root / str(table.get("deployer", name))).resolve()

@@ -71,7 +71,7 @@ def hash_build_inputs(
 
 
 def _hash_environment(interpreter: Interpreter) -> str:
-    """Hash the names of installed distributions, because the check of the source needs them."""
+    """Hash the names of installed distributions, because the source check imports them."""
     prefix = Path(interpreter.path).parent.parent
     directories = [*prefix.glob("lib/python*/site-packages"), prefix / "Lib" / "site-packages"]
     names = [

@@ -54,7 +54,7 @@ def forget_changes(project: Project, name: str, stage: str, changes: Collection[
     :param project: the project.
     :param name: the user's name for the target.
     :param stage: ``production`` or ``preview``.
-    :param changes: the ids of the changes.
+    :param changes: the ids that ``list_changes`` returned before the deploy.
     :raises ConfigError: if the project cannot be written.
     """
     key = f"{name}/{stage}"
@@ -71,8 +71,8 @@ def forget_changes(project: Project, name: str, stage: str, changes: Collection[
 def has_changed_since(session: Session, deployment: Deployment) -> bool:
     """Return whether a variable has changed since the deployment.
 
-    mastra records the changes that are made on this machine. A platform that stores the times of
-    changes knows all changes.
+    mastra itself records only changes that are made on this machine. If the platform stores when a
+    variable was last changed, changes from other machines count, too.
 
     :param session: project, target and settings.
     :param deployment: the live deployment, which is kept if no variable has changed.

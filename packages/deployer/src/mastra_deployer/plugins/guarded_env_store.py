@@ -37,7 +37,7 @@ class GuardedEnvStore:
         return effect
 
     def unset(self, names: Iterable[str]) -> EnvEffect | None:
-        """Remove variables, and return when the change takes effect.
+        """Remove variables, and return the ``EnvEffect`` that says when the app sees the change.
 
         :param names: the variables to remove.
         """

@@ -55,7 +55,8 @@ class HookCaller(UntypedHookCaller):
     :param root: the project's directory.
     :param default_build: the plugin that builds if the deployer does not; ``None`` for callers
         that build nothing.
-    :param check_file: raises an error for a file of the project that must not run as a deployer.
+    :param check_file: called with each project file that defines a deployer; raises an error if
+        mastra must not run the file.
     :raises ConfigError: when there is no such deployer.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises PluginError: when the deployer or a plugin cannot be loaded.
@@ -140,7 +141,7 @@ class HookCaller(UntypedHookCaller):
     def notify_reused(self, bundle: Bundle, report: Report) -> None:
         """Notify the plugins that an existing bundle is reused.
 
-        :param bundle: the bundle, which a new build would produce again.
+        :param bundle: the reused bundle.
         :param report: receives a warning for each plugin that fails.
         """
         self._notify_stage_finished("bundle", bundle, report)
@@ -310,7 +311,7 @@ class HookCaller(UntypedHookCaller):
     def preview(
         self, bundle: Bundle, settings: Any, host: str, port: int, env: Mapping[str, Secret]
     ) -> int:
-        """Run the bundle on this machine as on the platform, until the user interrupts it.
+        """Run the bundle on this machine, as the platform would run it, until Ctrl-C.
 
         :param bundle: the bundle to run.
         :param settings: the deployer's settings, without secrets.

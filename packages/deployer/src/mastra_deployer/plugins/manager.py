@@ -2,8 +2,9 @@
 
 A deployer (entry point group ``mastra.deployers``) is loaded by its name, so that other deployers
 have no effect. Ambient plugins (``mastra.plugins``) are all loaded, and may only observe and report
-problems. Each group has its own hook specification and its own plugin manager. In a shared plugin
-manager, the hook ``mastra_deploy`` of an ambient plugin would be called with the credentials.
+problems. Deployers and ambient plugins have separate hook specifications and plugin managers. In a
+shared plugin manager, the hook ``mastra_deploy`` of an ambient plugin would be called with the
+credentials.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def load_deployer(
     :param root: the project's directory.
     :param default_build: the plugin that implements ``mastra_build`` if the deployer does not;
         ``None`` for callers that build nothing.
-    :param check_file: raises an error for a file of the project that must not run as a deployer.
+    :param check_file: called with each project file that defines a deployer; raises an error if
+        mastra must not run the file.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: when there is no deployer of that name.
     :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
@@ -128,8 +130,8 @@ def _find_entry_point(name: str) -> EntryPoint:
 def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
     """Return a hint with the nearest known deployer, or with the command that installs a deployer.
 
-    For a misspelled name, the command installs the known deployer, because anybody may have
-    published a package with the misspelled name.
+    If the name is misspelled, the command installs the known deployer. A package with the
+    misspelled name may be malicious.
     """
     near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})
     if near in installed_names:

@@ -1,4 +1,4 @@
-"""End the process at SIGTERM by an exception, which runs every ``finally``."""
+"""Raise an exception at SIGTERM, so that every ``finally`` block runs before the process ends."""
 
 from __future__ import annotations
 

@@ -42,8 +42,7 @@ class UntypedHookCaller:
         """Raise an error if the deployer does not implement a hook.
 
         :param verb: the hook's name without ``mastra_`` (``deploy``).
-        :raises ConfigError: when the deployer does not implement the hook; the error names the
-            target and the verb.
+        :raises ConfigError: when the deployer does not implement the hook.
         """
         if not self.has_hook(verb):
             raise ConfigError(
@@ -60,7 +59,7 @@ class UntypedHookCaller:
         if result is None or not isinstance(result, kind):
             raise PluginError(
                 f"The hook {hook} of the deployer {self._name!r} returned {type(result).__name__}.",
-                f"It must return a {kind.__name__}. See docs/hooks.md.",
+                f"The hook must return a {kind.__name__}. See docs/hooks.md.",
             )
         return result
 
@@ -106,9 +105,9 @@ class UntypedHookCaller:
                 )
 
     def _iter_plugin_calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        """Yield each ambient plugin with a hook: its name, and a function that calls its hook only.
+        """Yield the name of each ambient plugin with the hook, and a function that calls its hook.
 
-        In a single call of all plugins, the first failure would prevent the calls of the others.
+        pluggy would call the hook of all plugins at once, and stop after the first failure.
         """
         manager = self._plugins
         implementations = reversed(getattr(manager.hook, hook).get_hookimpls())  # pluggy's order
@@ -123,8 +122,8 @@ def call_plugin(owner: str, hook: str, call: Callable[[], Any]) -> Any:
     :param owner: the plugin's name in errors.
     :param hook: the hook's name in errors.
     :param call: calls the hook.
-    :raises PluginError: for every exception except Mastra's own errors and ``OSError``, also for
-        ``SystemExit``, which would end the command without an error.
+    :raises PluginError: for every exception except Mastra's own errors and ``OSError``. A
+        ``SystemExit`` is converted, too, because it would end the command without an error.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the command's own output

@@ -35,8 +35,7 @@ class ParsedModule(NamedTuple):
         """Parse a source file.
 
         :param source: the file's bytes.
-        :raises SyntaxError: for invalid Python. The other exceptions of ``ast.parse`` are raised,
-            too.
+        :raises SyntaxError: for invalid Python. Other exceptions of ``ast.parse`` pass unchanged.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about the app's own code are not wanted
@@ -123,7 +122,7 @@ class NameResolver:
         self._loops = {name: value for name, value in _iter_loops(code.nodes) if bound[name] == 1}
 
     def resolve_origin(self, node: ast.expr) -> str:
-        """Return the dotted origin of an imported expression (``os.environ``); empty if none.
+        """Return the full name of an imported object, such as ``os.environ``; empty for others.
 
         :param node: the expression.
         """
@@ -144,7 +143,7 @@ class NameResolver:
         several strings.
 
         :param node: the expression.
-        :returns: an empty list if the strings are not certain.
+        :returns: the strings; an empty list if one of them is known only at run time.
         """
         if isinstance(node, ast.Name) and node.id in self._loops:
             iterable = self._loops[node.id]
@@ -161,7 +160,7 @@ class NameResolver:
         return [string] if string else []
 
     def resolve_string(self, node: ast.expr) -> str | None:
-        """Return the string that an expression stands for; ``None`` if it is not certain.
+        """Return the string that an expression stands for; ``None`` if only the run time knows it.
 
         :param node: the expression.
         """

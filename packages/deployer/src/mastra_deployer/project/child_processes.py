@@ -1,7 +1,7 @@
 """Run child processes in threads, and end the processes and the threads on Ctrl-C.
 
-Python waits for the threads of a pool. Ctrl-C interrupts only the main thread, so without this
-module the command would end only after all steps that the threads have begun.
+Ctrl-C interrupts only the main thread, and Python waits for the other threads before it ends.
+Without this module, the command would end only after all steps that the threads have begun.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Children:
     is_interrupted: bool = False
 
     def end(self) -> None:
-        """End all processes, and start no further one."""
+        """End all processes, and prevent the start of others."""
         with self.lock:
             self.is_interrupted = True
             for process, end in self.processes.items():

@@ -51,8 +51,8 @@ class CheckConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[tool.mastra.build]``.
 
-    :param include: globs from the project's root: files that ship beside the packages.
-    :param exclude: globs from the project's root: files that do not ship.
+    :param include: globs, relative to the project's root, of files to ship beside the packages.
+    :param exclude: globs, relative to the project's root, of files that do not ship.
     :param keep: distributions that are never pruned.
     :param strip: whether compiled libraries ship without symbol tables and debug information.
     :param bytecode: which modules have bytecode.
@@ -76,7 +76,7 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[tool.mastra.dev]``.
 
-    :param hosts: names of hosts that ``mastra dev`` is served under, as with ``--allow-host``.
+    :param hosts: further host names of the URL of ``mastra dev``, as with ``--allow-host``.
     """
 
     hosts: tuple[str, ...] = ()
@@ -119,7 +119,8 @@ def read_pyproject(root: Path) -> dict[str, Any]:
     """Read pyproject.toml; return an empty table if there is no such file.
 
     :param root: the project's directory.
-    :raises ConfigError: when pyproject.toml is not TOML, or has another value in place of a table.
+    :raises ConfigError: when pyproject.toml is not TOML, or ``[tool]``, for example, is not a
+        table.
     """
     file = root / "pyproject.toml"
     document = read_toml(file) if file.is_file() else {}
@@ -164,8 +165,7 @@ def parse_config(pyproject: dict[str, Any]) -> Config:
     """Convert the table ``[tool.mastra]`` to a ``Config``.
 
     :param pyproject: the contents of pyproject.toml.
-    :raises ConfigError: for an unknown key, a value of the wrong type, or an impossible name of a
-        variable.
+    :raises ConfigError: for an unknown key, a value of the wrong type, or an invalid variable name.
     """
     tool = pyproject.get("tool", {})
     table = tool.get("mastra", {}) if isinstance(tool, dict) else tool

@@ -21,7 +21,7 @@ _COMMANDS = {
 
 
 def read_declared_names(root: Path) -> frozenset[str]:
-    """Return the canonical names of the distributions that the project requires itself.
+    """Return the canonical names of the distributions in the project's own requirements.
 
     :param root: the project's directory.
     """
@@ -35,7 +35,8 @@ def read_declared_names(root: Path) -> frozenset[str]:
 def read_name(line: object) -> str:
     """Return the canonical name in a requirement, or an empty name.
 
-    :param line: an item of a table of pyproject.toml, which may be the inclusion of another group.
+    :param line: an item of a list of dependencies in pyproject.toml. The function returns an empty
+        name for ``{include-group = "..."}``.
     """
     try:
         return canonicalize_name(Requirement(str(line)).name)

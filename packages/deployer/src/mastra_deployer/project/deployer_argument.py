@@ -1,9 +1,10 @@
 """Read ``deployer=`` of the entry file without running the file.
 
-The value is a call, or a module-level name. The name must be assigned once, to a call, and used
-once. Arguments are literals or references to the environment: ``os.environ["X"]``,
-``os.environ.get("X")``, ``os.getenv("X")`` and ``Secret.env("X")``. References to the environment
-are resolved only when a deploy command needs the values.
+The value of ``deployer=`` is a call, or a module-level name. Only one statement may assign the
+name, its value must be a call, and nothing else may use the name. Arguments are literals or
+references to the environment: ``os.environ["X"]``, ``os.environ.get("X")``, ``os.getenv("X")`` and
+``Secret.env("X")``. References to the environment are resolved only when a deploy command needs the
+values.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def find_server_settings(tree: ast.Module) -> list[str]:
     """Return the names of the settings in ``server=`` of ``Mastra(...)``, sorted.
 
     :param tree: the module.
-    :returns: the names; for a server that is neither a call nor a mapping, the expression itself.
+    :returns: the names. If the value of ``server=`` is neither a call nor a mapping, its source
+        code is returned as a name.
     """
     words = [word for call in find_mastra_calls(tree) for word in call.keywords]
     servers = [word.value for word in words if word.arg == "server"]

@@ -31,8 +31,8 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
 
     :param directory: the project's directory.
     :param app: ``module:attribute`` of any ASGI or WSGI application or ``Mastra`` object.
-    :param sources: whether the command needs the sources. If it is ``False``, a project without an
-        entry gets an empty ``module``, and an entry may have a syntax error.
+    :param sources: whether the command reads the app's source files. If it is ``False``, a project
+        without an entry gets an empty ``module``, and an entry may have a syntax error.
     :raises ConfigError: when there is no entry, or there are two.
     """
     root = directory.absolute()
@@ -95,8 +95,7 @@ def parse_source(path: Path, source: bytes | None = None) -> ast.Module:
     """Parse a source file.
 
     :param path: the file.
-    :param source: the content of the file, if it was read before. The file may have changed since
-        then.
+    :param source: the content to parse; ``None`` to read the file.
     :raises ConfigError: with file and line of a syntax error.
     """
     try:

@@ -53,8 +53,9 @@ def merge_settings(
     :param environ: every known environment variable; only variables that a field names are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
-    :param resolve: whether settings that refer to environment variables get their values. If not,
-        these settings are ``None``, because a bundle is made without credentials.
+    :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of the
+        variables. If not, such settings are ``None``, because a bundle is made without
+        credentials.
     :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """

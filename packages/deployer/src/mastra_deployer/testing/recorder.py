@@ -37,7 +37,7 @@ class Recorder(logging.Handler):
 
         :param current: amount that is done.
         :param total: the amount at the end of the step.
-        :param unit: the unit of both amounts.
+        :param unit: the unit of ``current`` and ``total``.
         """
         self.lines.append(f"{current}/{total} {unit}")
 

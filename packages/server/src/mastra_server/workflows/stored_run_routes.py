@@ -238,7 +238,7 @@ async def _retry_run(request: _Request) -> ASGIResponse:
     errors=(403, 409),
 )
 async def _move_runs(request: _Request) -> ASGIResponse:
-    """Let at most 500 runs continue with another description of their workflow."""
+    """Let at most 500 runs continue with a changed description of their workflow."""
     body = await read_body(request, _Moved)
     operations = await _get_operations(request, of_all=True)
     moves = await operations.move_runs(

@@ -1,7 +1,7 @@
 """Select the modules of the dependencies that have bytecode in a bundle, and compile them.
 
-The selection follows the import statements from the app, and runs no code. Therefore the selection
-is the same on every machine, even for a platform that the machine cannot run.
+The selection follows the import statements from the app, and runs no code, so it is the same on
+every machine, even for a platform that the machine cannot run.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _LAUNCHER_MODULES = frozenset(
 
 
 class BytecodeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides which modules have bytecode.
+    """The facts from which the bundler selects the modules to compile to bytecode.
 
     :param mode: the setting ``bytecode``.
     :param modules: dotted names that the app imports or has in strings.
@@ -72,11 +72,12 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     """The bytecode of the dependencies.
 
     :param files: the bytecode files that ship, by the path of the stored wheel.
-    :param directories: the directories that contain these files, by the path of the stored wheel.
-    :param imported: names of the bytecode files whose modules are imported, even if all bytecode
-        files ship.
+    :param directories: the directory that contains a wheel's bytecode files, by the path of the
+        stored wheel.
+    :param imported: names of the bytecode files of imported modules. ``files`` may contain more
+        files.
     :param standard: modules of the standard library that are imported.
-    :param modules: number of all modules; 0 unless only imported modules have bytecode.
+    :param modules: the number of all modules if only imported modules have bytecode, or else 0.
     :param stored: the stored facts about each wheel's modules, by the path of the stored wheel.
     :param roots: dotted names of the modules at which the search for imports began.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.
@@ -111,7 +112,7 @@ def select_bytecode(
     """Select and compile the bytecode of the dependencies.
 
     :param wheels: the wheels that ship, by their path in the store.
-    :param tops: names at the top level of each distribution, by its canonical name.
+    :param tops: the names of each distribution's top-level modules, by canonical name.
     :param request: the facts that decide the selection.
     :param interpreter: an interpreter of the target's version; without an interpreter, nothing is
         compiled.

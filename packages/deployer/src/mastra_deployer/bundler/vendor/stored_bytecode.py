@@ -1,8 +1,8 @@
 """Keep the imports and the bytecode of each wheel's modules for later builds.
 
-Each entry is for a stored wheel and a version of Python. The entry grows when another app imports
-further modules of the wheel. Each file of an entry is written in one step, so builds can share the
-entry.
+The cache has an entry for each stored wheel and Python version. The entry grows when another app
+imports further modules of the wheel. Each file of an entry is written atomically, so builds can
+share the entry.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _INDEX = "bytecode.json"
 class StoredBytecode(msgspec.Struct, frozen=True, kw_only=True):
     """The stored facts about the modules of one wheel, by the name of the module's file.
 
-    :param imports: the imports of the modules that were read, as the child describes them.
+    :param imports: the imports of each module that the child process read, in the form of
+        ``CompileResult.imports``.
     :param files: the bytecode of the modules that were compiled; ``None`` if a module has none.
     """
 
@@ -46,8 +47,8 @@ def get_bytecode_path(wheel: Path, interpreter: Interpreter, *, own: bool) -> Pa
     """Return the path of a wheel's bytecode, which may not exist.
 
     :param wheel: path of the stored wheel.
-    :param interpreter: the interpreter that compiles.
-    :param own: whether strings of the wheel that look like modules count as imports.
+    :param interpreter: the interpreter that compiles the modules.
+    :param own: whether strings in the wheel that look like module names count as imports.
     """
     facts = (BYTECODE_VERSION, wheel.name, interpreter.full_version, interpreter.cache_tag, own)
     name = hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
@@ -63,11 +64,11 @@ def read_bytecode(path: Path) -> StoredBytecode:
 
 
 def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredBytecode:
-    """Add facts to the stored facts about a wheel's modules, and return all facts.
+    """Merge new facts about a wheel's modules into the stored facts, and return the result.
 
     :param path: the path of the wheel's bytecode.
     :param new: the facts from the modules that were read and compiled.
-    :param temporary: a directory of this process in the cache.
+    :param temporary: a temporary directory in the cache that no other process uses.
     """
     old = read_bytecode(path)
     both = StoredBytecode(imports=old.imports | new.imports, files=old.files | new.files)

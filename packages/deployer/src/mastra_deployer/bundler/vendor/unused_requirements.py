@@ -33,7 +33,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
-    """Return, for each distribution, the requirements that it never uses to serve on a platform.
+    """Return, for each distribution, its requirements that a server on the platform never imports.
 
     :param platform: the platform to build for.
     """
@@ -45,7 +45,7 @@ def list_unused_requirements(platform: Platform) -> dict[str, frozenset[str]]:
 
 
 def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
-    """Return the often unused distributions that the imports of an app need.
+    """Return the distributions that most apps do not use, but that the imports of this app need.
 
     :param modules: dotted names that the app imports or has in strings.
     """
@@ -53,9 +53,9 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
-    """Return the often unused distributions that count as needed if a distribution imports them.
+    """Return the undeclared distributions that a distribution needs if its code imports them.
 
-    A distribution that is declared, for example in an extra that is not selected, does not count.
+    A distribution in ``requires`` is left out, even if it belongs to an extra that is not selected.
 
     :param name: canonical name of the importing distribution.
     :param requires: the ``Requires-Dist`` lines of the distribution.

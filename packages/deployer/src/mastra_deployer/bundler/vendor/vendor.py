@@ -51,7 +51,7 @@ _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
 
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
-    """The dependencies that ship, and the dependencies that do not ship.
+    """The dependencies that ship, and those that do not.
 
     :param wheels: the wheels that ship, by canonical name.
     :param distributions: every distribution of the closure by canonical name.
@@ -93,7 +93,7 @@ def vendor_dependencies(
     :param report: receives progress and notes.
     :param bytecode: which modules have bytecode.
     :param strip: whether compiled libraries ship without symbols.
-    :raises BuildError: when the cache is damaged in every attempt.
+    :raises BuildError: when the cached files were damaged again after each repair.
     """
     vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
     for _ in range(_TRIES):
@@ -141,7 +141,7 @@ def _link_bytecode(
 
 
 class _Vendorer:
-    """Turns one closure into stored wheels."""
+    """Downloads and stores the wheels of one closure, the locked packages of an app."""
 
     def __init__(
         self,
@@ -166,7 +166,8 @@ class _Vendorer:
     def ensure_wheels(self) -> dict[Path, StoredWheel | None]:
         """Return the path of every wheel that ships; install and store missing wheels.
 
-        A value is ``None`` if another build discarded the wheel because it was damaged.
+        A path has the value ``None`` if another build has found the stored wheel damaged and
+        deleted it.
         """
         for kind in ("parts", "bytecode", "facts", "wheels"):
             remove_stale_directories(get_cache_directory(kind))
@@ -200,7 +201,7 @@ class _Vendorer:
         )
 
     def _load_facts(self) -> dict[str, Installed]:
-        """Load the stored facts about each package; install packages without stored facts."""
+        """Load the stored facts about each package; install the packages that have none."""
         known = {item.key: _read_facts(item.key) for item in self._packages}
         unknown = [item for item in self._packages if known[item.key] is None]
         installed = self._install_packages(unknown)
@@ -215,7 +216,7 @@ class _Vendorer:
         return installed
 
     def _build_rules(self) -> dict[str, KeepRule]:
-        """Return the files of each distribution that always ship, by canonical name."""
+        """Return the rules for the files that a distribution always ships, by canonical name."""
         shipped = {name: item for name, item in self._have.items() if name not in self._dropped}
         return {
             name: build_keep_rule(
@@ -228,7 +229,7 @@ class _Vendorer:
         }
 
     def _get_paths(self) -> dict[str, Path]:
-        """Return the paths of all wheels that ship, by package key, sorted by name."""
+        """Return the path of each wheel that ships, by the package's key, in the order of names."""
         shipped = sorted(
             (item.name, key)
             for key, facts in self._known.items()

@@ -29,7 +29,7 @@ _VENDOR = "vendor"
 
 
 def save_vendor_directory(bundle: Path, previous: Path) -> None:
-    """Keep the dependencies of a replaced bundle, in place of those that were kept before.
+    """Move the dependencies of a replaced bundle to ``previous``, and delete what was there.
 
     :param bundle: the directory of the replaced bundle.
     :param previous: the directory that receives the dependencies.
@@ -70,9 +70,10 @@ def reuse_vendor_directory(
 def _read_digests(
     directory: Path, files: dict[str, FinishedFile]
 ) -> tuple[dict[Identity, str], frozenset[str]] | None:
-    """Return the digests of all files, and the names of missing files with bytecode.
+    """Return the digests of all files, and the names of missing bytecode files.
 
-    Return ``None`` if a file other than bytecode is missing, or if a file is additional or changed.
+    Return ``None`` if another file is missing, if a file was changed, or if the directory has a
+    file that is not in ``files``.
     """
     found: dict[Identity, str] = {}
     missing = set(files)

@@ -1,8 +1,9 @@
 """Store each wheel's distribution once, without unneeded files.
 
-The dependencies of a bundle are hard links to the store. Therefore a wheel is not installed again
-for a second project. The name of a stored wheel depends on the wheel and on its processing. A
-stored wheel never changes. A damaged wheel is discarded and created again.
+The dependencies of a bundle are hard links to the store, so a wheel is not installed again for a
+second project. The name of a stored wheel is a hash of the wheel's key and of the options that
+decide which files remain. A stored wheel never changes. A damaged wheel is discarded and created
+again.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ FILES = "files"  # the directory of the files in a stored wheel
 
 
 class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
-    """A distribution as it ships.
+    """An unpacked wheel in the store, without the files that do not ship.
 
     :param name: the canonical name.
     :param version: the version of the distribution.
@@ -95,7 +96,7 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
 def get_wheel_path(key: str, rule: KeepRule, *, strip: bool) -> Path:
     """Return the path of a wheel in the store, even if it does not exist.
 
-    :param key: identifies the wheel.
+    :param key: a text that identifies the wheel, such as a hash of it.
     :param rule: the files of the distribution that always ship.
     :param strip: whether the distribution's libraries ship without symbols.
     """
@@ -193,7 +194,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Move the files that ship to ``directory``, and return the other files by reason."""
+    """Move the files that ship to ``directory``, and return those that do not ship, by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
@@ -213,7 +214,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that checks whether a folder is in the tree, and not behind a link."""
+    """Return a function that checks that the path of a folder in the tree contains no links."""
     root = os.path.realpath(tree)
 
     @functools.cache

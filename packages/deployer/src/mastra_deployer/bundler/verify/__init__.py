@@ -1,1 +1,1 @@
-"""Start a staged app once in isolation, and compare it with its source."""
+"""Start a staged app once in isolation, and compare it with an import of its source."""

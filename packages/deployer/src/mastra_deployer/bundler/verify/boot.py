@@ -162,7 +162,7 @@ def _run_process(
 ) -> int:
     """Run a process, write its output to two files in a directory, and return its exit status.
 
-    A pipe would stay open until the last background process of the app has ended.
+    With a pipe, the caller would wait until the last background process of the app has ended.
     """
     is_late = threading.Event()
 

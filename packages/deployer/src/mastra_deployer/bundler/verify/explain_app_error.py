@@ -105,7 +105,7 @@ def is_first_party(project: Project, module: str) -> bool:
 
 
 def _lacks_entry(project: Project, message: str) -> bool:
-    """Return whether the bundle's own import of the application failed with this message."""
+    """Return whether the message says that the entry module does not define the application."""
     module, attribute = project.module, project.attribute
     return message.startswith(
         (

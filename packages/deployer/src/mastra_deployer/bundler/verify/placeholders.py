@@ -28,7 +28,8 @@ def build_placeholders(names: Iterable[str], values: Mapping[str, str]) -> dict[
     """Return a placeholder for each variable.
 
     :param names: the names of the variables.
-    :param values: every known environment variable. Only the type of a value is used.
+    :param values: the known environment variables. A placeholder has the type of its variable's
+        value.
     """
     return {
         name: build_placeholder(values.get(name, "") or _EXAMPLES.get(name, "")) for name in names
@@ -98,7 +99,7 @@ def _replace_leaves(value: Any) -> Any:
 
 
 def _build_key(text: str) -> str | None:
-    """Return a key of zeros, in the same encoding and with the same length."""
+    """Return a key of zeros in the encoding and length of ``text``, or ``None`` if it is no key."""
     if len(text) < _KEY_LENGTH:
         return None
     if re.fullmatch(r"[0-9A-Fa-f]+", text):

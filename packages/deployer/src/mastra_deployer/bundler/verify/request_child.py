@@ -75,7 +75,7 @@ def list_uncompiled(directory):
 
 
 def list_standard_modules():
-    """Return the imported modules of the standard library that have a source."""
+    """Return the names of imported standard modules that come from a ``.py`` file."""
     return sorted(
         name
         for name, module in list(sys.modules.items())
@@ -131,7 +131,7 @@ def send_request(launcher, bundle, app, path):
 
 
 def build_stack(app):
-    """Wrap an app as the server does, so that it has the right version of ASGI."""
+    """Wrap an app as uvicorn does, so that an ASGI 2 or WSGI app becomes an ASGI 3 app."""
     try:
         import uvicorn
     except ImportError:  # the platform has a server of its own
@@ -188,7 +188,7 @@ class Response:
             self.is_silent = self.status is None
 
     async def run_with_lifespan(self, stack, path):
-        """Send the request after the startup and before the shutdown of the lifespan."""
+        """Start the app's lifespan, send the request, and shut the lifespan down."""
         received, sent = asyncio.Queue(), asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
         received.put_nowait({"type": "lifespan.startup"})

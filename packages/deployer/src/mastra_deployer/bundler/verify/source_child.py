@@ -70,7 +70,7 @@ def get_kind(entry, core):
 
 
 def get_callable_kind(entry):
-    """Return the kind of an object, by the arguments that it accepts."""
+    """Return ``asgi``, ``wsgi`` or another kind, by the arguments that the object accepts."""
     if accepts_arguments(entry, 2) and (not accepts_arguments(entry, 3) or has_wsgi_names(entry)):
         return "wsgi"
     is_asgi2 = accepts_arguments(entry, 1) and "scope" in get_parameters(entry)

@@ -29,8 +29,8 @@ def find_unresolved_imports(
 ) -> list[Problem]:
     """Return a warning for each imported module that the bundle does not contain.
 
-    Imports in functions are included. These imports are ignored: imports whose failure the code
-    handles, imports for type checkers, and imports that depend on the platform.
+    Imports in functions are included. The function ignores imports whose failure the code handles,
+    imports for type checkers, and imports that depend on the platform.
 
     :param project: the app.
     :param sources: the app's own files that ship.
@@ -82,7 +82,7 @@ class _BundledModules:
         return "" if top in self._stems or self._has_own_top(top) else top
 
     def describe(self, module: str) -> str:
-        """Return the end of a sentence, with the reason why a module is missing."""
+        """Return ``: REASON`` if the build knows why a module is missing, or else an empty text."""
         own = self._find_own_file(module)
         reason = own and self._get_reason(own)
         return f": {reason}" if reason else ""
@@ -116,7 +116,7 @@ class _BundledModules:
         return None
 
     def _has_own_top(self, top: str) -> bool:
-        """Return whether a top-level package is in the project; its code may define more names."""
+        """Return whether the project has a directory or a file of any kind for a module."""
         stem = self._project.import_root / top
         return stem.is_dir() or any(stem.parent.glob(f"{top}.*"))
 
@@ -138,7 +138,8 @@ class _BundledModules:
     def _find_missing_portion(self, item: StaticImport) -> str:
         """Return the missing module of a namespace package that several distributions share.
 
-        Other packages may create modules at run time, so their modules are not reported.
+        Modules of packages with an ``__init__`` are not reported, because it may create them at run
+        time.
         """
         modules, folders = self._module_paths
         for name in item.modules:
@@ -149,7 +150,7 @@ class _BundledModules:
 
     @functools.cached_property
     def _module_paths(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The paths of all modules of dependencies, and the paths of all directories with modules.
+        """The paths of the dependencies' modules, and of the directories that contain modules.
 
         A directory with ``__init__`` also counts as a module.
         """
@@ -167,7 +168,7 @@ class _BundledModules:
         return frozenset(modules), frozenset(folders)
 
     def _find_optional_table(self, distribution: str) -> str:
-        """Return the setting for the group or extra that requires a distribution."""
+        """Return the setting that ships a distribution of an unselected group or extra."""
         pyproject = read_pyproject(self._project.root)
         tables = {
             "groups": pyproject.get("dependency-groups", {}),

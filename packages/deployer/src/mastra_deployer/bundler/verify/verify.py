@@ -1,4 +1,4 @@
-"""Start a staged app once in isolation, and compare it with its source."""
+"""Start a staged app once in isolation, and compare it with an import of its source."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def find_kind(
 ) -> str:
     """Return the kind of application in a build: ``mastra``, ``asgi`` or ``wsgi``.
 
-    If the source was not imported, the build is started once for this purpose.
+    If the manifest does not tell ASGI from WSGI, because the source was not imported, the build is
+    started once to find out.
 
     :param project: the app.
     :param build: the staged app.
@@ -64,8 +65,8 @@ def verify_build(
     :param source: the report of an import from source; ``None`` if nothing is compared.
     :param inventory: the inventory of the build, with what was left out.
     :param report: receives progress and notes.
-    :returns: the build, whose manifest now contains the facts that the app reports of itself, and
-        the modules that the start imported.
+    :returns: the build, whose manifest now contains what the started app has reported about itself,
+        and the modules that the start imported.
     :raises BuildError: when the app does not start, or a module or file is missing.
     """
     can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
@@ -92,7 +93,7 @@ def verify_build(
 
 
 def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
-    """Return the build with the facts that the app reports of itself."""
+    """Add to the build's manifest what the started app has reported about itself."""
     manifest = msgspec.structs.replace(
         build.manifest,
         serve=msgspec.convert(registry.get("serve", {}), Serve),

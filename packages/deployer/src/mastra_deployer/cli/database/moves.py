@@ -1,4 +1,4 @@
-"""``mastra runs move`` lets runs continue with another description of their workflow."""
+"""``mastra runs move`` lets runs continue with a changed description of their workflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_REASONS = 10  # in the answer
 @ENV_FILE
 @project_options
 def list_fingerprints(options: Options, workflow: str, url: str) -> None:
-    """List the fingerprints of a workflow, and the living processes that have them."""
+    """List the fingerprints of a workflow, and the running processes that have each one."""
     with Terminal(as_json=options.as_json) as terminal:
         answer = call_operation(options, url, "list_fingerprints", workflow=workflow)
         lines = [_format_fingerprint(each) for each in answer["fingerprints"]]
@@ -62,10 +62,10 @@ def move_runs(
     target: str,
     url: str,
 ) -> None:
-    """Let runs continue with another description of their workflow.
+    """Let runs continue with a changed description of their workflow.
 
-    A run is moved only if both descriptions are the same before the last step with a recorded
-    outcome.
+    A run is moved only if everything before its last recorded step is the same in the old and the
+    new description.
     """
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):

@@ -115,7 +115,7 @@ def _call_server(options: Options, url: str, operation: str, arguments: dict[str
 
 
 def _parse_address(url: str) -> str:
-    """Return the address of the API: the given prefix, or ``/api``."""
+    """Return the URL of the server's API; add the path ``/api`` if the URL has no path."""
     try:
         parts = urlsplit(url)
         is_valid = parts.port != 0  # reading the port checks it

@@ -245,7 +245,7 @@ def _build_systemd_values(app: Hosting) -> dict[str, str]:
 
 
 def _build_blue_green_values(app: Hosting) -> dict[str, str]:
-    """Build the values of a unit that runs two instances, each of which is named by its port."""
+    """Build the values for a systemd template unit; the instance name is the port."""
     return {
         **_build_systemd_values(app),
         "bundle": f"/opt/{app.name}/%i",

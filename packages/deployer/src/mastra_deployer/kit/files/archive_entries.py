@@ -53,7 +53,7 @@ def iter_entries(
 ) -> Iterator[ArchiveEntry]:
     """Yield an entry for each file of a directory, sorted by path, with mode 644 or 755.
 
-    Other mode bits depend on the machine's umask, so the entries do not have them.
+    The entries do not have the files' own modes, which depend on the machine's umask.
 
     :param directory: the directory that contains the files.
     :param prefix: a directory that is put before all paths.
@@ -78,7 +78,7 @@ def iter_entries(
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
     """Yield the entries without the symbols of compiled libraries and programs.
 
-    :param entries: entries of any kind.
+    :param entries: the entries of an archive; those that are not ELF files stay unchanged.
     """
     for entry in entries:
         stripped = None

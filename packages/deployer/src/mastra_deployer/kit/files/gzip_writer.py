@@ -37,7 +37,7 @@ class GzipWriter:
         return len(content)
 
     def flush(self) -> None:
-        """Pass on all content so far; later content is compressed independently of it."""
+        """Pass on all content so far; later content is compressed without references to it."""
         self._forward(self._compressor.flush(zlib.Z_FULL_FLUSH))
 
     def close(self) -> None:

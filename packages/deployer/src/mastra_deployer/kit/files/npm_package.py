@@ -60,7 +60,7 @@ def get_npm_package(package: NpmPackage, report: Report, *, registry: str = "") 
 
     :param package: the package.
     :param report: receives progress.
-    :param registry: address of a mirror, from a setting. If it is empty, the variable
+    :param registry: address of a mirror, from a setting. If ``registry`` is empty, the variable
         ``NPM_CONFIG_REGISTRY`` names the registry, as for npm itself. Without
         ``NPM_CONFIG_REGISTRY``, the registry is npm's own.
     :raises ApiError: when the registry rejects the request.

@@ -18,7 +18,7 @@ _MAX_PARTS = 10  # in the hint
 def check_size(sizes: Mapping[str, int], limit: int, name: str) -> Problem | None:
     """Return an error with the ten largest parts if a bundle is too large, or else ``None``.
 
-    :param sizes: bytes of each part, as in ``BundleManifest.sizes``.
+    :param sizes: the size of each part in bytes, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of all parts; 0 for no limit.
     :param name: what has the limit, such as the target's name; the message names it.
     """
@@ -36,11 +36,11 @@ def check_compressed_size(
 ) -> Problem | None:
     """Return an error if a directory is too large as a zip, or else ``None``.
 
-    The directory is compressed only if its files exceed the limit. Compression takes a second for
-    40 MB.
+    The directory is compressed only if its files exceed the limit, because compressing 40 MB takes
+    about one second.
 
     :param directory: the directory that is uploaded as an archive.
-    :param sizes: bytes of each part before compression, as in ``BundleManifest.sizes``.
+    :param sizes: the size of each part in bytes before compression, as in ``BundleManifest.sizes``.
     :param limit: the largest number of bytes of the zip; 0 for no limit.
     :param name: what has the limit, such as the target's name; the message names it.
     """
@@ -61,7 +61,7 @@ def check_compressed_size(
 def format_largest(sizes: Mapping[str, int]) -> str:
     """Return a text with the ten largest parts and their sizes.
 
-    :param sizes: bytes of each part.
+    :param sizes: the size of each part in bytes, by the part's name.
     """
     parts = sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_PARTS]
     return ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in parts)

@@ -88,18 +88,18 @@ class PlatformClient(httpx.Client):
         )
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request as httpx does.
+        """Build a request, after a check of its address.
 
         :param method: the HTTP method.
         :param url: an address, or a path below the address of the API.
-        :param options: those of ``httpx.Client.build_request``.
+        :param options: further arguments of ``httpx.Client.build_request``.
         :raises ApiError: for an invalid address.
         """
         parse_address(str(url), self._name)
         return super().build_request(method, url, **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request as httpx does.
+        """Send a request, retry it if possible, and convert failures to errors of mastra.
 
         :param request: the request, whose ``extensions`` may have the keys that ``connect``
             describes.
@@ -119,8 +119,8 @@ class PlatformClient(httpx.Client):
     def _follow_redirects(self, response: httpx.Response, **options: Any) -> httpx.Response:
         """Follow each redirect with a separate request, which has its own authorization.
 
-        If httpx itself followed redirects, the authorization of the first request would receive the
-        response to the last request.
+        If httpx itself followed redirects, it would pass the last response to the ``auth`` of the
+        first request.
         """
         for _ in range(_MAX_REDIRECTS):
             following = response.next_request
@@ -171,7 +171,7 @@ class PlatformClient(httpx.Client):
         raise _redact_error(failure, secrets)
 
     def _list_secrets(self, *requests: httpx.Request) -> list[str]:
-        """Return the credentials of the client and of requests."""
+        """Return the client's credentials, and those in the headers of the requests."""
         secrets = list(self._secrets)
         for request in requests:
             for name, value in request.headers.items():
@@ -180,7 +180,7 @@ class PlatformClient(httpx.Client):
 
 
 class _BearerAuth(httpx.Auth):
-    """Sends the token as a header of each attempt; calls a token function for each attempt."""
+    """Sends the token with each attempt. If the token is a function, each attempt calls it."""
 
     def __init__(self, token: Token) -> None:
         self._token = token

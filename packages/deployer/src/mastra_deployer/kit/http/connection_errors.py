@@ -21,7 +21,7 @@ def is_permanent(error: httpx.RequestError) -> bool:
     The result is true for an unknown host, an untrusted certificate, a service without TLS, a
     refusal by a proxy, and an invalid request.
 
-    :param error: raised by httpx.
+    :param error: the exception of httpx.
     """
     if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
         return True
@@ -39,7 +39,7 @@ def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> Deploy
     """Convert an error of httpx to ``DeployTimeout`` or ``ApiError``.
 
     :param request: the request that failed.
-    :param error: raised by httpx.
+    :param error: the exception of httpx.
     """
     host = request.url.host
     origin = f"{request.url.scheme}://{request.url.netloc.decode()}"

@@ -19,7 +19,7 @@ def parse_address(text: str, platform: str) -> httpx.URL:
 
     :param text: the address, or a path below the address of the API.
     :param platform: the platform's name in the error.
-    :raises ApiError: when it is no address, or its host name cannot be looked up.
+    :raises ApiError: when the text is not a valid address, or the host name is not valid in DNS.
     """
     try:
         address = httpx.URL(text)
@@ -34,11 +34,11 @@ def build_address_error(platform: str, error: Exception) -> ApiError:
     """Return the error for an invalid address, without the address, which may have a signature.
 
     :param platform: the platform's name in the error.
-    :param error: raised by httpx or by Python.
+    :param error: the exception of httpx or Python that says what is wrong with the address.
     """
     return ApiError(
         f"A request to {platform} has an invalid address: {str(error).rstrip('.')}.",
-        f"If a response of {platform} contains the address, ask its operator why.",
+        f"If the address is from a response of {platform}, ask the operator of {platform} why.",
     )
 
 

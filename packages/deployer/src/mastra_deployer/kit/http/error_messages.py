@@ -76,7 +76,7 @@ def extract_code(response: httpx.Response) -> str:
 def extract_credentials(authorization: str) -> Iterator[str]:
     """Yield the secrets in the value of ``Authorization`` or a similar header.
 
-    :param authorization: the value of such a header.
+    :param authorization: the header's value, such as ``Bearer TOKEN`` or the TOKEN alone.
     """
     scheme, _, credentials = authorization.partition(" ")
     yield credentials or scheme
@@ -178,7 +178,7 @@ def _has_message(fields: Mapping[str, Any]) -> bool:
 
 
 def _format_object(fields: Mapping[str, Any]) -> str:
-    """Return the message in an object; join title and detail of RFC 9457."""
+    """Return the message in an error object, after the ``title`` of RFC 9457 if there is one."""
     texts = [fields[key] for key in _SENTENCES if isinstance(fields.get(key), str) and fields[key]]
     error = fields.get("error")
     if not texts:

@@ -29,7 +29,7 @@ def open_client(
 ) -> Iterator[httpx.Client]:
     """Open a client with the user's credentials; convert unexpected responses to ``ApiError``.
 
-    This function calls ``connect`` within ``convert_response_errors``. The first credential is the
+    The function combines ``connect`` and ``convert_response_errors``. The first credential is the
     bearer token, unless ``auth`` of ``connect`` authorizes the requests.
 
     :param base_url: the address of the API.

@@ -1,7 +1,7 @@
 """Send requests through connection pools, with the proxies of the environment.
 
-Certificates are always verified. Loading the certificate authorities takes longer than a request to
-this machine, so they are loaded for the first https request.
+Certificates are always verified. Certificate authorities are loaded before the first https request.
+Loading the authorities takes longer than a whole request to a local server, which needs none.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Limit the total time of a response, even if bytes still arrive.
 
-The timeout of httpx limits each read. With this timeout alone, a server that sends single bytes at
-long intervals could send forever. This limit applies to all reads of a response together, from its
-headers to its end. The time for sending the request does not count.
+The timeout of httpx limits only each single read, so a server that sends a byte now and then could
+send forever. This limit applies to all reads of a response together, from its headers to its end.
+The time for sending the request does not count.
 """
 
 from __future__ import annotations

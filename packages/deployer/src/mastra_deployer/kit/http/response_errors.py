@@ -16,8 +16,8 @@ _WRONG_CONTENT = (AttributeError, IndexError, KeyError, OverflowError, TypeError
 def convert_response_errors(name: str) -> Iterator[None]:
     """Within the block, convert errors about a response's fields and types to ``ApiError``.
 
-    The block reads responses with ordinary Python (``response.json()["id"]``). Without this
-    conversion, unexpected fields or types in a response would look like a defect of the deployer.
+    Without this conversion, a ``KeyError`` from ``response.json()["id"]``, for example, would look
+    like a defect of the deployer.
 
     :param name: the platform's name in the error.
     :raises ApiError: for the exceptions that wrong content causes.

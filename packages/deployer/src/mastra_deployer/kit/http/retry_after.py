@@ -35,9 +35,9 @@ def is_rate_limited(status: int, headers: Mapping[str, str]) -> bool:
 def parse_retry_after(status: int, headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, or ``None`` if the response does not contain them.
 
-    Times are compared with the platform's own ``Date``, so a wrong local clock has no effect. The
-    reset time of a rate limit counts only if no request remains, because some platforms send this
-    time in every response.
+    Times are compared with the response's ``Date`` header, so a wrong local clock has no effect.
+    The reset time of a rate limit is used only if no requests remain, because some platforms send
+    this time in every response.
 
     :param status: the status of the response.
     :param headers: the headers of the response.
@@ -74,7 +74,7 @@ def _parse_wait(text: str, platform_time: dt.datetime) -> float | None:
 
 
 def _parse_policies(text: str) -> float | None:
-    """Parse the IETF header ``"policy";r=0;t=30``, and ``limit=9, remaining=0, reset=30``."""
+    """Return the wait in ``RateLimit: "policy";r=0;t=30`` or in ``remaining=0, reset=30``."""
     waits = []
     for policy in text.split(","):
         items = {name: float(value) for name, value in _ITEM.findall(policy.strip())}

@@ -75,7 +75,7 @@ class RetryRules:
         """Return whether a request may be repeated after an error.
 
         :param request: the request.
-        :param error: the error of its last attempt.
+        :param error: the error of the request's last attempt.
         """
         idempotent = request.extensions.get("mastra_idempotent", request.method in _IDEMPOTENT)
         if isinstance(error, RetryableResponse):
@@ -88,7 +88,7 @@ class RetryRules:
         )
 
     def _has_listed_code(self, response: httpx.Response) -> bool:
-        """Return whether the status or the code of an error is listed."""
+        """Return whether ``codes`` contains the status or the platform's code of an error."""
         if not self.codes or not response.is_error:
             return False
         response.read()

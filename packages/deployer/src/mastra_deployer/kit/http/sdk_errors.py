@@ -25,8 +25,8 @@ def convert_sdk_errors(
     """Within the block, convert an SDK's exceptions to errors of mastra.
 
     Status, code and message are read from the attributes that SDKs use: ``status_code``, ``code``,
-    ``errors`` and ``response``, which is a mapping in botocore. If an SDK wraps an error of the
-    kit, the error of the kit is raised.
+    ``errors`` and ``response``, which is a mapping in botocore. If the cause of an SDK's exception
+    is already an error of mastra, this error is raised.
 
     :param name: the platform's name in errors.
     :param exceptions: the SDK's base exceptions, one argument for each:

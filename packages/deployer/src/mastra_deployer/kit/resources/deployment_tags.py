@@ -74,7 +74,7 @@ class DeploymentTags:
 
     @classmethod
     def from_text(cls, text: str) -> DeploymentTags:
-        """Read the tags from a text field; any other text is a message.
+        """Read the tags from a text that ``to_text`` wrote; use any other text as the message.
 
         :param text: the text of the field.
         """
@@ -116,7 +116,7 @@ class DeploymentTags:
 
 
 def _name_keys(pattern: str) -> dict[str, str]:
-    """Return the key of each field."""
+    """Map the name of each field to its key, such as ``mastra.stage``."""
     names = (field.name for field in dataclasses.fields(DeploymentTags))
     return {name: pattern.format(name=name, Name=name.capitalize()) for name in names}
 

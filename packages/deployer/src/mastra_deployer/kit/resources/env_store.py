@@ -21,7 +21,7 @@ def env_store(
     *,
     create: Callable[[C], object] | None = None,
 ) -> EnvStore:
-    """Return the store for ``mastra_env``, from a store that needs an open client.
+    """Return a store for ``mastra_env`` that opens a client for each call.
 
     :param open_client: opens a client; it is called for each use of the store.
     :param get_variables: returns the store for an open client; a deploy may use this store too.

@@ -30,9 +30,9 @@ def find_unfinished(
         newest deployment of the stage are read.
     :param request: options of the deploy.
     :param to_deployment: converts an item to a ``Deployment``.
-    :param get_change_time: returns when a variable of the stage was last changed. A draft that is
-        older than the change is not returned. Without ``get_change_time``, a draft that is ready is
-        never returned.
+    :param get_change_time: returns the time at which a variable of the stage was last changed. A
+        draft that is older than the change is not returned. Without ``get_change_time``, a draft
+        that is ready is never returned.
     """
     for item in items:
         deployment = to_deployment(item)

@@ -27,8 +27,8 @@ def follow_logs(
     When the lines end, ``read`` is called again. A line counts as new if it is not among the last
     10,000 lines.
 
-    :param read: returns each line with the platform's id for the line. If the id is empty, lines of
-        two calls are the same line if their text, time and level are equal.
+    :param read: returns each line with the platform's id for the line. If the id is empty, two
+        lines with equal text, time and level count as the same line.
     :param after: time of the last line that was shown before; lines up to this time are left out.
     :param interval: seconds between two calls.
     """
@@ -47,8 +47,8 @@ def follow_history(
     late lines are not lost. ``follow_history`` knows all lines of this minute, so it repeats none
     of them.
 
-    :param read: returns the lines since a time, each with the platform's id for the line. The id
-        may be empty, as in ``follow_logs``.
+    :param read: returns the lines since a time, each with the platform's id for the line. If the id
+        is empty, lines are compared as in ``follow_logs``.
     :param since: time of the first line.
     :param interval: seconds between two calls.
     """
@@ -74,7 +74,7 @@ def _follow(
     after: dt.datetime | None = None,
     interval: float,
 ) -> Iterator[LogLine]:
-    """Yield new lines; ``read`` repeats the lines since the time that ``get_start`` returns."""
+    """Yield new lines; each ``read`` may return again the lines since ``get_start()``."""
     shown: collections.OrderedDict[Hashable, dt.datetime | None] = collections.OrderedDict()
     while True:
         counts: collections.OrderedDict[LogLine, int] = collections.OrderedDict()
@@ -89,7 +89,7 @@ def _follow(
 
 
 def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: int) -> int:
-    """Return how often a line has arrived; beyond the limit, the oldest counts are removed."""
+    """Count the arrivals of a line and return their number; forget the oldest line at the limit."""
     counts[line] = counts.get(line, 0) + 1
     if len(counts) > limit:
         counts.popitem(last=False)
@@ -99,7 +99,7 @@ def _count(line: LogLine, counts: collections.OrderedDict[LogLine, int], limit: 
 def _remove_oldest(
     times: collections.OrderedDict[Hashable, dt.datetime | None], start: dt.datetime | None
 ) -> None:
-    """Remove the oldest lines beyond the limit, except lines that ``read`` repeats."""
+    """Remove the oldest lines beyond the limit, but keep lines since ``start`` for comparison."""
     while len(times) > _RECENT:
         time = next(iter(times.values()))
         if start and time and time >= start:
@@ -108,5 +108,5 @@ def _remove_oldest(
 
 
 def _limit(time: dt.datetime) -> dt.datetime:
-    """Return a time, or now if it is in the future: a wrong clock must not hide other lines."""
+    """Return a time, but at most now: later lines would be hidden by a line from the future."""
     return min(time, dt.datetime.now(dt.UTC))

@@ -24,9 +24,9 @@ def get_or_create(
 ) -> T:
     """Return the existing resource, or create it; never create it twice.
 
-    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. In this
-    case, ``find`` is repeated for about 15 seconds, and ``create`` is not called again. If the
-    resource appears later, ``find`` returns it in the next run.
+    After a lost response, a 408, 409, 425 or 5xx, ``create`` may still have succeeded. Therefore
+    ``find`` is called again for about 15 seconds, and ``create`` is not. If the resource appears
+    later, ``find`` returns it in the next run.
 
     :param find: returns the resource, or ``None`` or an empty value if it does not exist.
     :param create: creates the resource and returns it.
@@ -48,9 +48,9 @@ def create_new(
 ) -> T:
     """Create a resource that has no name, such as a deployment; never create it twice.
 
-    ``list_similar`` is called before ``create``. After an ambiguous failure of ``create``,
-    ``list_similar`` is called again. A resource that only the second list contains is the one that
-    ``create`` has created.
+    ``list_similar`` is called before ``create``. If an error does not tell whether ``create``
+    succeeded, ``list_similar`` is called again. A resource that only the second list contains is
+    the one that ``create`` has created.
 
     :param list_similar: returns the existing resources that look like the new one.
     :param create: creates the resource and returns it.
@@ -70,7 +70,7 @@ def create_new(
 def _create_once(
     find: Callable[[], T | None], create: Callable[[], T], conflict_codes: frozenset[int | str]
 ) -> T:
-    """Create a resource; after an ambiguous failure, look for the resource."""
+    """Create a resource; if the response does not tell whether it was created, look for it."""
     try:
         return create()
     except (ApiError, DeployTimeout) as error:

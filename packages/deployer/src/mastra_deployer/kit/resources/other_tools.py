@@ -22,7 +22,8 @@ def warn_about_other_tool(
 ) -> None:
     """Warn if only other tools have deployed a resource, because it may belong to another app.
 
-    The names of apps are often the names of projects, so two apps may have the same name.
+    A deployer often names the resource like the app's project, so two apps may use the same
+    resource by mistake.
 
     :param report: receives the warning.
     :param resource: the resource, such as ``project 'shop'``.

@@ -33,7 +33,7 @@ def poll(
 
     :param fetch: asks the platform for the current value.
     :param is_done: returns whether a value is final.
-    :param timeout: seconds in all; ``fetch`` is called a last time at the end.
+    :param timeout: seconds until the last call of ``fetch``.
     :param interval: seconds before the second call; each later wait is 1.5 times as long.
     :param max_interval: longest wait between two calls, in seconds.
     :param description: what the caller waits for; the error names it.

@@ -1,4 +1,4 @@
-"""Refuse a deploy that must not be published, on a platform without drafts."""
+"""Refuse ``--no-promote`` on a platform that publishes each deploy at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def refuse_draft(request: DeployRequest) -> None:
     """Raise an error for ``--no-promote``, because each deploy to the platform is published.
 
     :param request: options of the deploy.
-    :raises DeployError: when a deploy to production must not be published.
+    :raises DeployError: for a deploy to production with ``--no-promote``.
     """
     if request.environment == "production" and not request.promote:
         raise DeployError(

@@ -32,8 +32,8 @@ def get_interpreter(
     """Return the interpreter to put into a bundle.
 
     The interpreter comes from ``source``, else from this machine, else from uv, which downloads the
-    interpreter into mastra's cache. An interpreter of ``source`` or of uv is read and not run, so
-    it may be for another kind of machine.
+    interpreter into mastra's cache. An interpreter from ``source`` or from uv may be for another
+    kind of machine, because mastra only reads its files.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.

@@ -32,9 +32,8 @@ class ChildProcess:
     When the block ends, the whole process group is ended and the directory is removed.
 
     :param directory: the working directory of the process.
-    :param read_only: whether the process may only read the directory. A read-only directory needs
-        Linux, and a user who may create namespaces. On other machines, the process can write to the
-        directory.
+    :param read_only: whether the process may only read the directory. ``read_only`` has an effect
+        only on Linux, and only if the user may create namespaces.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = True) -> None:

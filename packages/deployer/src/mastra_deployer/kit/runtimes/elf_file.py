@@ -39,8 +39,8 @@ class ElfFile:
     :param needed: names of the libraries that the file needs.
     :param run_paths: the directories in which the loader first searches the libraries, as the file
         names them (``RUNPATH``).
-    :param old_run_paths: like ``run_paths``, but for all libraries of a program, in an older form
-        (``RPATH``).
+    :param old_run_paths: the directories of the older entry ``RPATH``, which also apply to the
+        libraries that the file's own libraries need.
     """
 
     machine: str
@@ -62,7 +62,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
     :param path: the file.
     :returns: the properties of the file; ``None`` for any other file, and for a damaged file. For a
-        32-bit file and for a big-endian file, only the machine is known.
+        32-bit file and for a big-endian file, only ``machine`` is set.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
@@ -72,7 +72,7 @@ def read_elf_file(path: Path) -> ElfFile | None:
 
 
 def find_needed_glibc(path: Path) -> tuple[int, int]:
-    """Return the newest glibc version that a file needs, such as 2 and 34; zeros without glibc.
+    """Return the newest glibc version that a file needs, such as ``(2, 34)``, or else ``(0, 0)``.
 
     :param path: an ELF file, which is searched for the names of versions.
     """

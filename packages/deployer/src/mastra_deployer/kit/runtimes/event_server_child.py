@@ -3,7 +3,7 @@
 python event_server_child.py MODULE.FUNCTION PORT-FILE
 
 `mastra_deployer.kit.preview_handler` runs this file with the bundle's Python, in the bundle's
-directory. It needs only the standard library.
+directory. The file needs only the standard library.
 """
 
 import base64

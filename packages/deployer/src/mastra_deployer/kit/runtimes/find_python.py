@@ -11,7 +11,7 @@ __all__ = ("find_python", "require_python")
 
 
 def find_python(version: str) -> str | None:
-    """Return the path of an interpreter with a version, or ``None``.
+    """Return the path of an interpreter of a given version, or ``None``.
 
     The function searches pyenv, PATH and uv.
 
@@ -23,7 +23,7 @@ def find_python(version: str) -> str | None:
 
 
 def require_python(version: str) -> str:
-    """Return the path of an interpreter with a version, for the preview of a bundle.
+    """Return the path of an interpreter of the given version, which can run a bundle's preview.
 
     :param version: major and minor, as in ``manifest.python``.
     :raises ConfigError: when there is no such interpreter on this machine.

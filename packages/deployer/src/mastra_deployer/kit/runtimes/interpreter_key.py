@@ -1,4 +1,4 @@
-"""Compute the key of an interpreter in a cache of archives."""
+"""Compute the key under which a cache stores the archive of an interpreter."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ __all__ = ("compute_interpreter_key",)
 def compute_interpreter_key(
     python: BundledPython, entries: Iterable[ArchiveEntry], *options: object
 ) -> str:
-    """Hash all inputs of an archive with an interpreter, for the key of a cache.
+    """Hash everything that decides the bytes of an archive with an interpreter.
 
-    Of each file, the size and the time are hashed, because reading the files takes too long.
+    The hash contains each file's size and modification time, because reading all contents takes too
+    long.
 
     :param python: the interpreter.
     :param entries: the other entries of the archive, such as those of ``iter_shared_libraries``.
-    :param options: values with which the archive is written. Include the version of the code that
-        writes the archive.
+    :param options: everything else that changes the archive's bytes, such as the version of the
+        code that writes it.
     :returns: hexadecimal digits.
     """
     digest = hashlib.sha256(f"{zlib.ZLIB_RUNTIME_VERSION} {python} {options!r}".encode())

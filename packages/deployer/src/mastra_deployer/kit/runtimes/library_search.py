@@ -17,8 +17,8 @@ _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
 class LibrarySearch:
     """The directories that a program searches for libraries.
 
-    The directories of the system are searched only if the system has the program's loader. A
-    machine of another kind does not have the program's loader.
+    The directories of the system are searched only if the system has the program's loader, which
+    shows that the program is for this kind of machine.
 
     :param executable: the program.
     :param program: the properties of the program.
@@ -39,7 +39,7 @@ class LibrarySearch:
         """Return all libraries that files need, by name, and the names of missing libraries.
 
         :param files: programs and libraries.
-        :param names: the names of further libraries, which may be missing.
+        :param names: the names of further libraries to find; if one is missing, it is left out.
         """
         found: dict[str, Path] = {}
         missing: set[str] = set()

@@ -11,7 +11,7 @@ def manylinux(machine: str, python: str = "", glibc: str = "2_28") -> Platform:
     """Return the platform for Linux with glibc, as on servers, in containers and in functions.
 
     :param machine: ``x86_64`` or ``aarch64``.
-    :param python: version, such as ``"3.12"``; empty for the project's own.
+    :param python: version, such as ``"3.12"``; empty for the version of the project's Python.
     :param glibc: the oldest glibc that the bundle must run with, such as ``"2_28"``; wheels for an
         older glibc are used too.
     """

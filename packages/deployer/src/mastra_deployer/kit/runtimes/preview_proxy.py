@@ -37,8 +37,8 @@ class PreviewRules:
         too large, 502 for an app that does not respond.
     :param build_headers: called with the client's address for each request; returns the platform's
         headers besides ``x-forwarded-for``, ``x-forwarded-host`` and ``x-forwarded-proto``.
-    :param hidden_headers: the beginnings, in lower case, of the names of response headers that the
-        platform does not send to the client.
+    :param hidden_headers: prefixes, in lower case, of the response headers that the platform does
+        not send to the client.
     """
 
     static: Path | None = None
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def _iter_headers(self, body: bytes) -> Iterator[tuple[str, str]]:
-        """Yield the headers of the client that the platform does not set, then the platform's."""
+        """Yield the client's headers, with those that the platform adds or replaces."""
         client = self.client_address[0]
         added = {
             "content-length": str(len(body)),

@@ -57,16 +57,17 @@ def iter_standard_library(python: BundledPython) -> Iterator[Path]:
 def iter_python_entries(
     python: BundledPython, prefix: str, temp_dir: Path, modules: Collection[str] | None = None
 ) -> Iterator[ArchiveEntry]:
-    """Yield an interpreter, compiled to bytecode and without tests, terminal and desktop parts.
+    """Yield an interpreter's files with bytecode, but without tests, terminal and desktop modules.
 
-    Any Python of the same version on this machine compiles the standard library, so the interpreter
-    may be for another machine.
+    The interpreter itself is not run, so it may be for another machine. A Python of the same
+    version on this machine compiles the standard library.
 
     :param python: the interpreter.
     :param prefix: the directory of the interpreter in the bundle, such as ``usr/local``.
     :param temp_dir: an empty directory, which must exist until the archive is written.
-    :param modules: names of modules of the standard library, such as ``Build.standard``. Only the
-        given modules and the modules that they import get bytecode; ``None`` for all modules.
+    :param modules: names of modules of the standard library, such as those in ``Build.standard``.
+        Only the given modules and the modules that they import get bytecode; ``None`` for all
+        modules.
     :raises BundleError: when the standard library cannot be compiled, or there is no Python of this
         version to compile it.
     """

@@ -6,7 +6,8 @@
 
 Importing this file imports the app. The lifespan of the app runs once for each instance, at the
 runtime's own lifespan event or at the first request. If the app cannot start, the response has
-status 500, and the traceback is printed to stderr. The next request tries to start the app again.
+status 500, and the traceback is printed to stderr. After a failed start, the next request tries to
+start the app again.
 
 This file needs only the standard library. `mastra_deployer.kit.write_launcher` writes this file
 into a bundle, with the constants below.
@@ -74,7 +75,7 @@ def serve(listener, drain=5, **settings):
 def import_without_collection():
     """Turn garbage collection off, because it would take a tenth of the time of the imports.
 
-    The imported objects are never freed, so later collections do not look at them.
+    Later garbage collections skip the imported objects, because these are never freed.
     """
     gc.disable()
     try:
@@ -165,7 +166,7 @@ class Lifespan:
 
 
 async def run_lifespan(receive, send):
-    """Start the app early; after a failure, the first request tries again to start it."""
+    """Start the app before the first request; if this fails, the first request tries again."""
     await receive()
     try:
         await INSTANCE.start()

@@ -31,8 +31,8 @@ def iter_shared_libraries(
     :param executable: the interpreter.
     :param modules: the interpreter's extension modules.
     :param platform_glibc: version of the platform's own C library, such as ``2.34``; empty for
-        none. If a version is given, and this machine does not have the interpreter's loader, only
-        the interpreter's own libraries are yielded.
+        none. If ``platform_glibc`` is given, and this machine does not have the interpreter's
+        loader, only the interpreter's own libraries are yielded.
     :returns: the entries; none for a static interpreter.
     :raises BundleError: when a library or the loader is missing, or when the interpreter is not for
         glibc, or needs a newer glibc than the platform has.

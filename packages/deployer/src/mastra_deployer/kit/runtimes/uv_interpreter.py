@@ -20,10 +20,10 @@ __all__ = ("install_interpreter",)
 
 
 def install_interpreter(version: str, machine: str, report: Report) -> BundledPython:
-    """Return uv's interpreter of a version; download it if it is not in the cache.
+    """Return uv's interpreter of the given version; download it if it is not in the cache.
 
-    A downloaded interpreter never changes, so that equal inputs give equal bundles. Variables of uv
-    have an effect, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
+    A downloaded interpreter never changes, so that equal inputs give equal bundles. uv reads its
+    environment variables, such as ``UV_PYTHON_INSTALL_MIRROR`` and ``UV_PYTHON_DOWNLOADS``.
 
     :param version: version with two numbers, ``3.12``.
     :param machine: machine name, ``x86_64``.

@@ -149,7 +149,7 @@ def wait_for_retry(seconds: float) -> None:
 
 
 def report_rejection(since: float, wait: float) -> None:
-    """Lower the limit of this thread's limiter, if it has one.
+    """Lower the limit of the ``AdaptiveLimiter`` in which this thread works, if any.
 
     :param since: the time of ``clock.now`` at which the rejected request began.
     :param wait: seconds in which no request may begin.
@@ -159,6 +159,6 @@ def report_rejection(since: float, wait: float) -> None:
 
 
 def report_success() -> None:
-    """Raise the limit of this thread's limiter, if it has one."""
+    """Raise the limit of the ``AdaptiveLimiter`` in which this thread works, if any."""
     if (limiter := getattr(_thread, "limiter", None)) is not None:
         limiter.speed_up()

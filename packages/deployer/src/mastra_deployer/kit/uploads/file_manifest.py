@@ -56,7 +56,7 @@ class FileManifest:
         )
 
     def read(self, digest: str) -> bytes:
-        """Return the content with a digest.
+        """Return the content whose digest is ``digest``.
 
         :param digest: a key of ``files``.
         :raises DeployError: when the file was changed or removed after its digest was computed.
@@ -71,9 +71,9 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the sum of the sizes of the given digests, or of all distinct contents.
+        """Return the total size in bytes of the contents with the given digests, or of all files.
 
-        :param digests: keys of ``sizes``; all of them if left out.
+        :param digests: keys of ``sizes``; all keys if left out.
         """
         return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
 

@@ -31,10 +31,11 @@ def upload(
     """Call ``send`` for every item, with several calls in parallel.
 
     If ``send`` uses a client of ``connect``, the number of parallel calls falls after each 429 or
-    503. The number rises again after successful requests.
+    503. After successful requests, the number of parallel calls rises again.
 
     :param items: the items, which are sent in this order.
-    :param send: sends one item; it runs in threads, and its client retries.
+    :param send: sends one item. ``send`` is called in several threads, and should use a client that
+        retries.
     :param report: receives the number of sent bytes, as progress.
     :param size: returns the number of bytes of an item, for progress; if left out, each item counts
         as 1.
