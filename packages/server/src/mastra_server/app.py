@@ -91,8 +91,8 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first. As soon as it is set, ``/ready`` responds with 503, and streams
-    end if they only wait for a thread's next run. Other active requests still finish.
+    ``app.state.draining`` first. While ``draining`` is set, ``/ready`` responds with 503, and
+    streams that only wait for a thread's next run end. All other active requests still finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.

@@ -63,7 +63,7 @@ def _find_applications(root: Path) -> list[str]:
 
 
 def _iter_files(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield the modules of a project, each after the directory from which it is imported."""
+    """Yield pairs for the modules of a project: the directory for the import path, and the file."""
     for base in (root, root / "src"):
         for path in (*sorted(base.glob("*.py")), *sorted(base.glob("*/*.py"))):
             parts = path.relative_to(base).with_suffix("").parts

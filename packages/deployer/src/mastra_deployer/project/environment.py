@@ -1,6 +1,6 @@
 """Read variables from the environment, from ``--env-file`` and from ``.env``.
 
-In development, two more files are read after ``.env``.
+In development, ``.env.local`` and ``.env.development`` are read after ``.env``.
 """
 
 from __future__ import annotations

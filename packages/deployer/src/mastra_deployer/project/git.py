@@ -1,7 +1,7 @@
 """Read the project's git state, which platforms show with a deployment.
 
-A repository that was unpacked from an archive has its own git configuration. Programs in this git
-configuration are never run, and nothing is fetched or written.
+A repository that was unpacked from an archive has its own git configuration, which may name
+programs. This module makes git run none of them, fetch nothing and write nothing.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 The sources of each key are: ``-s key=value``, else the platform's own environment variable (named
 in the field's metadata, ``field(metadata={"env": "ACME_APP"})``), else
 ``[tool.mastra.targets.NAME]``, else ``deployer=`` in the entry file. The metadata may name several
-variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. The first variable with a value is
-used. A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or
-be the project's name, ``{"default": "{project}"}``.
+variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. Of several variables, the first with
+a value is used.
+
+A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or be the
+project's name, ``{"default": "{project}"}``.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ def merge_settings(
     :param environ: every known environment variable; only variables that a field names are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
-    :param resolve: whether settings that refer to environment variables get their values. If not,
-        these settings are ``None``, because a bundle is made without credentials.
+    :param resolve: whether settings that refer to environment variables get the values of these
+        variables. Otherwise they are ``None``, because a bundle is made without credentials.
     :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """
@@ -111,7 +113,7 @@ def _set_derived_defaults(settings: Any, values: Mapping[str, Any], project_name
 class Credentials(dict[str, Secret]):
     """A target's credentials by name.
 
-    :raises AuthError: for ``credentials[name]`` without a value.
+    :raises AuthError: when ``credentials[name]`` is read, and that credential has no value.
     """
 
     def __missing__(self, name: str) -> Secret:

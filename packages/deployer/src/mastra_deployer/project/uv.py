@@ -81,8 +81,8 @@ def run_uv(
 def build_target_arguments(python: str, wheels: str) -> list[str]:
     """Build arguments for uv that resolve or install for another machine.
 
-    uv needs an interpreter to start. mastra's own interpreter is enough, because version and
-    platform are passed.
+    uv does not start without an interpreter. Any interpreter is enough, because the arguments name
+    the target's version and platform.
 
     :param python: the target's version, ``3.12``.
     :param wheels: the target's platform in uv's notation.

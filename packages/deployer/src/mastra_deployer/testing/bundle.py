@@ -110,7 +110,7 @@ class BundleTests(SuiteFixtures):
             assert not local, f"{path} has a local path or name"
 
     def test_a_copied_bundle_loads(self, harness: Harness) -> None:
-        """A copy of the bundle has the same manifest, because the bundle was sealed last."""
+        """A copy of the bundle has the same manifest."""
         bundle = harness.bundle()
         assert harness.copy_bundle(bundle).manifest == bundle.manifest
 

@@ -17,7 +17,7 @@ _SHARE = 25  # percent
 
 
 class CanaryTests(SuiteFixtures):
-    """A canary gets its share, and loses it when another deployment gets all traffic."""
+    """A canary gets its share of the traffic, until another deployment gets all traffic."""
 
     def test_a_canary_gets_its_share(self, harness: Harness) -> None:
         """A canary has the requested share; 0 removes the share, and 100 makes the canary live."""
@@ -47,7 +47,7 @@ class CanaryTests(SuiteFixtures):
             assert _get_traffic(harness) == {live: 100}, f"at {percent} percent"
 
     def test_promoting_a_canary_ends_its_share(self, harness: Harness) -> None:
-        """A promoted canary gets all traffic, and no other deployment keeps a share."""
+        """A promoted canary gets all traffic, and the other deployments get none."""
         self.require(harness, "canary", "canary")
         self.require(harness, "promote")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
@@ -94,7 +94,7 @@ def _get_traffic(harness: Harness) -> Mapping[str, int]:
 
 
 def _list_percents(harness: Harness) -> Mapping[str, int]:
-    """Return the shares that the list of deployments names."""
+    """Return the percentage of the traffic for each listed deployment that has one."""
     listed = harness.call("deployments", 10)
     return {item.id: item.percent for item in listed if item.percent is not None}
 

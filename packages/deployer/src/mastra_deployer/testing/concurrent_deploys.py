@@ -66,6 +66,6 @@ class ConcurrentDeployTests(SuiteFixtures):
 
 
 def _mark_values(harness: Harness, mark: str) -> dict[str, str]:
-    """Return other values of the app's variables; none if the platform stores no variables."""
+    """Return the app's variables with marked values; empty if the platform stores none."""
     values = harness.env if harness.caller.target.stores_env else {}
     return {name: f"{value}-{mark}" for name, value in values.items()}

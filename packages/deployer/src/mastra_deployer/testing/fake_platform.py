@@ -57,7 +57,7 @@ class FakePlatform(Protocol):
         """Delete everything that was created or sent, and remove all faults."""
 
     def clear_faults(self) -> None:
-        """Remove the faults of the methods below."""
+        """End the faults that other methods began, such as ``reject_changes``."""
 
     def reject_changes(self, message: str) -> None:
         """Refuse requests that change something, with an error other than 401 and 5xx.

@@ -28,7 +28,8 @@ class SuiteFixtures:
     """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so a change of one file sends only this
-        file. If the platform takes one archive, an unchanged archive is still not sent again.
+        file. A platform that takes one archive is not incremental, but an unchanged archive must
+        not be sent again.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
@@ -40,7 +41,7 @@ class SuiteFixtures:
     :cvar max_requests: the number of requests of one call after which the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
         such fields; empty for none.
-    :cvar url_env: the environment variable that takes the platform's address; empty for none.
+    :cvar url_env: the environment variable for the platform's address; empty if there is none.
     :cvar credentials: values of all credentials except the first credential, by name.
     """
 
@@ -108,7 +109,7 @@ class SuiteFixtures:
             harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context in which the kit does not wait; an override can skip an SDK's waits."""
+        """Return a context in which waits take no time; override it to skip the waits of an SDK."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
@@ -128,7 +129,7 @@ class SuiteFixtures:
     def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
         """Return the files that must be live for a bundle, by their path on the platform.
 
-        ``mastra-bundle.json`` may be live or not.
+        ``mastra-bundle.json`` is not among them; a platform may serve it or leave it out.
 
         :param bundle: the bundle that was deployed.
         """
@@ -150,7 +151,7 @@ class SuiteFixtures:
 
     @contextlib.contextmanager
     def expect_missing_app(self, verb: str) -> Iterator[None]:
-        """Require that the block raises the DeployError of a hook that finds no app.
+        """Check that the block raises a DeployError on purpose, because the app does not exist.
 
         :param verb: the hook's name without ``mastra_``.
         """

@@ -64,7 +64,7 @@ def isolate_home(home: Path) -> Iterator[None]:
 
 
 def _list_shared_directories() -> dict[str, Path]:
-    """Return the directories in the home directory that tests may use, by variable."""
+    """Return the directories that tests share with the user, by environment variable."""
     from mastra_deployer.files.directories import get_cache_directory
 
     home = Path.home()
@@ -80,9 +80,9 @@ def _list_shared_directories() -> dict[str, Path]:
 
 @contextlib.contextmanager
 def isolate(environment: IsolatedEnvironment, **variables: str) -> Iterator[None]:
-    """Within the block, change the process's directories, names, umask and wall clock.
+    """Within the block, change the directories, the user, the host name, the umask and the clock.
 
-    :param environment: the directories and names to use.
+    :param environment: the directories, the user and the host name.
     :param variables: environment variables to set.
     """
     defaults = {

@@ -23,7 +23,7 @@ class ManagementTests(SuiteFixtures):
     """Test that the hooks for existing deployments have their effect."""
 
     def test_promote_makes_a_deployment_live(self, harness: Harness) -> None:
-        """A promoted older deployment is live with all its files, and no file is sent again."""
+        """Promoting an older deployment makes all its files live, and uploads no file."""
         self.require(harness, "promote")
         old, new = harness.bundle(), harness.bundle("new")
         first = harness.deploy(old)
@@ -84,7 +84,7 @@ class ManagementTests(SuiteFixtures):
         assert harness.get_live() == before
 
     def test_a_rollback_to_a_draft_raises(self, harness: Harness) -> None:
-        """A rollback to a draft raises DeployError; a draft that was promoted is an earlier one."""
+        """A rollback to a draft raises DeployError, unless the draft was promoted before."""
         self.require(harness, "rollback")
         self.require(harness, "promote")
         harness.deploy_sample()
@@ -100,7 +100,7 @@ class ManagementTests(SuiteFixtures):
         assert self.is_complete(harness.get_live(), bundle, {}), "the promoted draft is not live"
 
     def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
-        """A deployment keeps the message of its latest deploy, also after other deploys."""
+        """A deployment keeps the message of its latest deploy, even after other deploys."""
         self.require(harness, "rollback", "messages")
         self.require(harness, "deployments")
         bundle = harness.bundle()

@@ -119,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """If an aborted deploy is promoted, it has a fingerprint only if its variables are set."""
+        """An aborted deploy that is promoted later has a fingerprint only if it is complete."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")

@@ -36,7 +36,7 @@ def find_domain(text: str, host: str) -> str:
 
 
 def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each part of a text that may be a host, and whether the part may begin an address."""
+    """Yield each part of a text that may be a host, and whether an address may begin with it."""
     for piece in _DOTS.sub(".", text.lower()).split():
         yield piece.strip("[]"), False  # an IPv6 address
         for address in re.findall(r"\[([^\]]+)\]", piece):

@@ -23,8 +23,8 @@ class HostPolicy:
 
     :param values: the text values of settings that come from the project's files, by the name of
         the setting.
-    :param confirm: asks the user whether a host is trusted; receives the host and the setting. It
-        is ``None`` if nobody can be asked.
+    :param confirm: asks the user whether a host is trusted; receives the host and the setting.
+        ``None`` means that nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
     """
 
@@ -61,7 +61,7 @@ class HostPolicy:
             self._require(host, setting, name)
 
     def announce(self, url: str) -> None:
-        """Show the host of an address once.
+        """Show the user the host of an address, unless it was shown before.
 
         :param url: an absolute address.
         """

@@ -26,10 +26,10 @@ class TaskStore:
         self._tasks: CallerCache[_Key, Task] = CallerCache(MAX_TASKS, MAX_BYTES, MAX_AGE)
 
     def put(self, task: Task, caller: str) -> None:
-        """Store a task; if it is already stored, count its present size.
+        """Store a new or changed task, and count its present size.
 
         :param task: the task.
-        :param caller: the caller whose limits the task counts toward.
+        :param caller: the caller whose limits apply to the task.
         """
         self._tasks.put(_get_key(task), task, caller, estimate_size(task.build()))
 

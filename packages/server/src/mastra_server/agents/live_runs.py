@@ -108,7 +108,7 @@ class LiveRuns:
         return run
 
     def hold_place(self, caller: str, size: int) -> Callable[[], None]:
-        """Count a run toward the limits of its caller, even if this object does not keep the run.
+        """Count a run toward its caller's limits, without adding it to the live runs.
 
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.

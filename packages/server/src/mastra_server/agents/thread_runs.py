@@ -35,7 +35,8 @@ class StreamedRun(Protocol):
 class _Listener:
     """The runs that one listener has not streamed yet, oldest first.
 
-    A full queue drops its oldest run. The listener can still observe that run by its id.
+    When the queue is full, the next run displaces the oldest run. The listener can still observe
+    that run by its id.
     """
 
     def __init__(self) -> None:
@@ -196,7 +197,7 @@ class ThreadRuns:
             self._running.pop(key, None)
 
     def _remove_lost_runs(self) -> None:
-        """Remove runs whose request the platform has ended, because nothing reports their end."""
+        """Remove runs that are no longer running; a platform may end a request without notice."""
         for key, runs in list(self._running.items()):
             for run in [each for each in runs if not each.is_running]:
                 self._remove_run(key, run)
@@ -212,7 +213,7 @@ async def run_after(
     """Yield ``chunks`` after the preceding run has ended.
 
     :param before: the run to wait for, if any.
-    :param chunks: the chunks of the next run.
+    :param chunks: the chunks of the run that has to wait.
     :returns: the chunks.
     """
     async with contextlib.aclosing(chunks):

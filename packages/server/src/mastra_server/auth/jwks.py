@@ -42,7 +42,8 @@ class KeySet:
 
     There is at most one request to the issuer at a time. A caller whose key is cached never waits.
     Keys that are old are fetched again in the background, and stay valid while the issuer is
-    unreachable. An unknown key id causes a request, so a rotated key is found at once.
+    unreachable. An unknown key id causes a request to the issuer, so a rotated key is found at
+    once.
 
     :param url: the address of the issuer's key set.
     :param signatures: the object that parses the keys; by default it uses PyJWT.
@@ -112,7 +113,7 @@ class KeySet:
             self._unknown.popitem(last=False)
 
     def _begin_refresh(self) -> asyncio.Task[None] | None:
-        """Return the active request, or begin one; ``None`` if no request is allowed now."""
+        """Return the task that requests the keys, or start one; ``None`` if it is too early."""
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task

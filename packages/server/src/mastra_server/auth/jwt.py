@@ -19,7 +19,7 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 
 
 class Jwt:
-    """Accept callers with a valid token; the claims of the token are the user.
+    """Accept callers with a valid token; the claims of the token describe the user.
 
     Pass exactly one of ``secret``, ``public_key`` and ``jwks_url``, to verify the signatures of
     tokens. A token without ``exp`` is rejected.
@@ -118,7 +118,7 @@ def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
 
 
 def _check_url(url: str) -> str:
-    """Return the address of published keys if it can be requested."""
+    """Return the URL of a JWKS; reject a URL that cannot be requested."""
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

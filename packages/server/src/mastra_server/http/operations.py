@@ -60,7 +60,7 @@ class Operation:
     """A handler with one method and one path.
 
     :param method: the HTTP method in lower case.
-    :param path: the path in OpenAPI's spelling.
+    :param path: the path in OpenAPI's syntax.
     :param handler: Litestar's handler.
     :param requires_auth: whether the caller must authenticate.
     :param rate_limited: whether the application limits the rate of requests.
@@ -96,7 +96,7 @@ class Operation:
 
     @property
     def errors(self) -> list[int]:
-        """The error statuses of the operation, in order."""
+        """The error statuses of the operation, in ascending order."""
         statuses = {400, 500, 504, *self.handler.opt.get("errors", ())}
         statuses |= {404} if "{" in self.path else set()
         statuses |= {413} if self.method in ("post", "put", "patch", "delete") else set()
@@ -109,7 +109,7 @@ class Operation:
         """Return the operation as an OpenAPI object.
 
         :param schemas: the schemas of ``types``, by the names of the types.
-        :param components: the further schemas that the schemas of ``types`` refer to.
+        :param components: the schemas that the schemas of ``types`` refer to, by name.
         :returns: the OpenAPI operation object.
         """
         text = self.description

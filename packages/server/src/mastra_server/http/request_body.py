@@ -132,7 +132,7 @@ def check_numbers(raw: bytes, max_values: int) -> None:
 
 
 def _remove_texts(raw: bytes, max_values: int) -> bytes:
-    """Return JSON without its strings; raise an error if there are far too many strings."""
+    """Return JSON without its strings; raise an error if the strings alone exceed the limit."""
     text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
     if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
         raise _build_size_error(max_values)

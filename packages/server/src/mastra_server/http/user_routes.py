@@ -68,8 +68,8 @@ def check_user_routes(app: Litestar) -> None:
 def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
     """Log a warning for custom endpoints that neither ``auth`` nor a middleware protects.
 
-    A middleware without a path covers the API only. If such a middleware checks credentials, custom
-    endpoints outside of the API still need none.
+    A middleware without a path covers the API only. If only this middleware checks credentials,
+    custom endpoints outside of the API need none.
 
     :param app: the application with all routes.
     :param mastra: the application's settings.

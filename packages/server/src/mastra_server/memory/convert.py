@@ -43,7 +43,7 @@ def build_thread(thread: Thread) -> dict[str, Any]:
 
 
 def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
-    """Build a message for a response, in Mastra's stored form.
+    """Build a message for a response, in the form in which Mastra stores messages.
 
     :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
     :param resource: the resource that owns the message's thread.

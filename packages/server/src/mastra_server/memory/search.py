@@ -72,7 +72,7 @@ class SearchResults(TypedDict):
 async def _search_memory(request: _Request) -> ASGIResponse:
     """Get the latest messages of a thread or of a resource's latest thread.
 
-    There is no semantic search. The messages do not depend on the text of the query.
+    There is no semantic search: every ``searchQuery`` gets the same messages.
     """
     memory, text = require_memory(request), require_param(request, "searchQuery")
     limit = read_number_param(request, "limit")

@@ -36,8 +36,8 @@ _IMMEDIATE = frozenset(
 class BackgroundRuns:
     """Execute waiting runs within an invocation of the background function.
 
-    The response ends when each run has ended or waits, or when the platform disconnects because the
-    time of the invocation is over.
+    The response ends when each run has ended or waits. It ends earlier if the platform disconnects
+    because the invocation has run out of time.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
@@ -87,7 +87,7 @@ class DeferredRuns:
         self._next_look = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and name in its response the path that continues its runs.
+        """Pass the request on, and add a header with the path that continues its runs.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -137,8 +137,9 @@ class DeferredRuns:
 def _name_path(message: Message, prefix: str) -> Message:
     """Return an ASGI message; to the head of a response, add the path that continues runs.
 
-    The platform requests this path from the background function in two cases: after a response that
-    leaves runs to the function, and after an invocation of the function that ran out of time.
+    The platform requests this path from the background function after a response that leaves runs
+    to it. When an invocation of the function runs out of time, the platform requests the path
+    again.
     """
     if message["type"] != "http.response.start":
         return message

@@ -1,4 +1,4 @@
-"""Count requests in this process without locks or tasks that requests share."""
+"""Count requests in the memory of this process, without locks and without shared tasks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ class PrivateResponses:
     """Add ``cache-control: no-store`` to responses to identified callers.
 
     Some content delivery networks store each response without this header, and do not distinguish
-    requests by cookies or tokens. A response that has the header already is not changed.
+    requests by cookies or tokens. A response with a ``cache-control`` header of its own is not
+    changed.
 
     :param app: the application inside.
     """

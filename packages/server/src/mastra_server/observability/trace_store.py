@@ -36,7 +36,7 @@ class _Trace:
         return not self.owner and self.root is not None and self.root.ended is None
 
     def drop_oldest_tree(self) -> None:
-        """Drop the tree of spans whose root began first."""
+        """Drop the span tree that began first."""
         oldest = next(iter(self.records.values())).root
         for span_id in [key for key, record in self.records.items() if record.root is oldest]:
             self.size -= self.records.pop(span_id).size
@@ -144,7 +144,7 @@ class TraceStore:
         return self._traces.get(trace_id) or self._starting.get(trace_id)
 
     def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
-        """Store a trace as the one that changed last, and count it toward its owner's limit.
+        """Store a changed trace as the newest trace, and count it toward its owner's limit.
 
         While a trace starts, its owner is unknown. Until the owner is known, the trace is stored
         separately, so that it cannot displace traces of other owners.

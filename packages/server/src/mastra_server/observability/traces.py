@@ -93,7 +93,7 @@ class LightTrace(TypedDict):
 
 
 class Trace(TypedDict):
-    """A trace, whose spans have all their fields."""
+    """A trace with all fields of its spans."""
 
     traceId: str
     spans: list[Span]

@@ -55,7 +55,7 @@ class ResponseStore:
         """Store a response. If the storage fails, only log the error: the run has already ended.
 
         :param entry: the response with what is needed to continue it.
-        :param caller: the caller whose limits the response counts toward.
+        :param caller: the caller whose limits apply to the response.
         """
         name = entry.response["id"]
         if self._records is None:

@@ -30,7 +30,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """The features of user management; the server only describes the current user."""
+    """The supported features of user management: only the description of the current user."""
 
     user: bool
     session: bool
@@ -102,7 +102,7 @@ class McpServers(TypedDict):
 
 
 class ModelPolicy(TypedDict):
-    """Whether models can be chosen in Studio: never, because the application chooses them."""
+    """Whether a user can choose models in Studio. Only the application's code can choose them."""
 
     active: bool
 

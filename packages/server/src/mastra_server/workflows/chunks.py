@@ -107,7 +107,7 @@ class ChunkWriter:
         yield self.build_start()
 
     def on_idle(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """End the stream if the idle run is suspended; continue if the run sleeps.
+        """End the stream if the run is suspended, but not if it only sleeps.
 
         :param event: the event.
         """
@@ -162,7 +162,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
     def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """Convert the suspension of a step; a suspended item counts as its ``foreach`` step.
+        """Convert the suspension of a step; an item of a ``foreach`` step is reported as the step.
 
         :param event: the event.
         """

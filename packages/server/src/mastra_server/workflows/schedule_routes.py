@@ -94,7 +94,7 @@ class _Triggers(TypedDict):
 
 
 class _StartedRun(TypedDict):
-    """A run that was started by hand."""
+    """A run of a schedule that a request started."""
 
     scheduleId: str
     claimId: str
@@ -136,7 +136,7 @@ async def _pause_schedule(request: _Request) -> ASGIResponse:
     "/api/schedules/{schedule_id:str}/resume", operation_id="schedules_resume", response=_Schedule
 )
 async def _resume_schedule(request: _Request) -> ASGIResponse:
-    """Resume a schedule; it starts runs again from its next time on."""
+    """Resume a schedule; its next run starts at the schedule's next time."""
     manager = _get_manager(request)
     return json_response(await _build_schedule(manager, await manager.resume(_read_id(request))))
 

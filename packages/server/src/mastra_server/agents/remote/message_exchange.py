@@ -44,7 +44,7 @@ class MessageExchange:
     """Sends messages and requests to the other servers, and knows which servers are alive.
 
     :param bus: the message bus between the servers.
-    :param handle: called with each message that is no answer to a request of this server.
+    :param handle: handles each message, except answers to the requests of this server.
 
     ``name`` is the channel of messages to this server only.
     """
@@ -106,7 +106,7 @@ class MessageExchange:
             await self._bus.publish(server, [message.encode() for message in messages])
 
     def send_soon(self, server: str, message: Message) -> None:
-        """Send a message in a task.
+        """Send a message in the background.
 
         :param server: the name of the server, or ``ALL_SERVERS``.
         :param message: the message.
@@ -127,7 +127,7 @@ class MessageExchange:
     async def ask(self, question: Message) -> Answer | None:
         """Send a request to all servers, and wait until one of them accepts it.
 
-        The caller must close or cancel a request that a server has accepted.
+        If a server accepts, the caller must later close or cancel the request.
 
         :param question: the request.
         :returns: the answer; ``None`` if no server accepts the request in time.

@@ -87,8 +87,7 @@ class RemoteRuns:
         :param after: the number of frames to skip; ``None`` skips the frames before the run's last
             start.
         :returns: a generator of the frames, and a function to call when the reader has
-            disconnected. If the generator was never started, it does not notice the
-            disconnect.
+            disconnected, because a generator that was never started runs no ``finally``.
         :raises NotFound: when no server has such a run.
         """
         owner, thread, resource = scope
@@ -183,7 +182,7 @@ class RemoteRuns:
         self._exchange.cancel_request(request)
 
     def _request_runs(self, key: ThreadKey) -> None:
-        """Ask other servers for the active runs of a thread to which somebody listens here."""
+        """Ask the other servers for the active runs of a thread, for a listener of this server."""
         agent, resource, thread = key
         question = self._exchange.build("listen", agent=agent, resource=resource, thread=thread)
         self._exchange.send_soon(ALL_SERVERS, question)

@@ -43,7 +43,7 @@ class RequestHandler:
         }
 
     def handle(self, message: Message) -> None:
-        """Answer a request of another server, or stop to answer a cancelled request.
+        """Answer a request of another server, or stop answering a cancelled request.
 
         :param message: the message; if it is neither of these, nothing is done.
         """
@@ -62,7 +62,7 @@ class RequestHandler:
 
         :param run: the run.
         :param key: the thread of the run; the thread's id is empty if the run has no thread.
-        :param server: the name of the server that is told, or ``ALL_SERVERS``.
+        :param server: the name of the server to tell, or ``ALL_SERVERS``.
         """
         _, resource, thread = key
         message = self._exchange.build(

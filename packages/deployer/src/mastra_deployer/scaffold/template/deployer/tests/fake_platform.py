@@ -96,7 +96,7 @@ class App:
 
 
 class FakePlatform(ThreadingHTTPServer):
-    """The methods of `mastra_deployer.testing.FakePlatform`, and the server."""
+    """An HTTP server with the methods of `mastra_deployer.testing.FakePlatform`."""
 
     daemon_threads = True
     request_queue_size = 128  # uploads connect all at once
