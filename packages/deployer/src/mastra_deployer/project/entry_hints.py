@@ -50,7 +50,7 @@ def suggest_entry(root: Path) -> str:
 def _find_applications(root: Path) -> list[str]:
     """Return ``module:attribute`` of each application that the text of a file seems to create.
 
-    Only files in the project, in its ``src``, and in the directories directly below are read.
+    The search covers the project's root, ``src``, and the direct subdirectories of both.
     """
     found = []
     for base, path in itertools.islice(_iter_files(root), _MAX_FILES):

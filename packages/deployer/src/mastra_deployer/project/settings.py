@@ -1,10 +1,10 @@
 """Merge a deployer's settings from all their sources.
 
-The sources of each key are: ``-s key=value``, else the platform's own environment variable (named
-in the field's metadata, ``field(metadata={"env": "ACME_APP"})``), else
-``[tool.mastra.targets.NAME]``, else ``deployer=`` in the entry file. The metadata may name several
-variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. Of several variables, the first with
-a value is used.
+Each setting gets its value from the first source that has one: ``-s key=value``, an environment
+variable of the platform, ``[tool.mastra.targets.NAME]``, ``deployer=`` in the entry file. The
+field's metadata names the variable, ``field(metadata={"env": "ACME_APP"})``, or several variables,
+``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. Of several variables, the first with a value is
+used.
 
 A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or be the
 project's name, ``{"default": "{project}"}``.
@@ -79,7 +79,7 @@ def _select_sources(
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
 ) -> dict[str, tuple[str, Any]]:
-    """Return the source of each setting, as errors name it, and the value from this source."""
+    """Return for each setting the name of its source, for error messages, and the value."""
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
     sources: dict[str, tuple[str, Any]] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):

@@ -47,8 +47,8 @@ def run_uv(
 
     :param arguments: the arguments of uv.
     :param cwd: the working directory of uv; ``None`` for the working directory of this process.
-    :param environment: variables besides those of this process. Secrets belong here and not in the
-        arguments, since every user of the machine can read an argument list.
+    :param environment: variables besides those of this process. Pass secrets as variables and not
+        as arguments, because every user of the machine can read an argument list.
     :param text: uv's standard input.
     :raises BuildError: with uv's own explanation, and a cure if it is known.
     """

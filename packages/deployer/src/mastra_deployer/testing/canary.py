@@ -37,7 +37,7 @@ class CanaryTests(SuiteFixtures):
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
 
     def test_the_live_deployment_is_no_canary(self, harness: Harness) -> None:
-        """A share for the deployment that has all traffic raises DeployError, changes nothing."""
+        """A canary of the live deployment raises DeployError, and changes nothing."""
         self.require(harness, "canary", "canary")
         harness.deploy_sample("a")
         live = harness.deploy_sample("b").id
@@ -57,7 +57,7 @@ class CanaryTests(SuiteFixtures):
         assert harness.get_live().id == first
 
     def test_a_rollback_without_an_id_ends_only_the_canary(self, harness: Harness) -> None:
-        """The live deployment stays live, and gets all traffic."""
+        """A rollback without an id ends the canary, and the live deployment gets all traffic."""
         self.require(harness, "canary", "canary")
         self.require(harness, "rollback")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
@@ -89,7 +89,7 @@ class CanaryTests(SuiteFixtures):
 
 
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
-    """Return the nonzero shares of production's traffic."""
+    """Return the percentage for each deployment that gets traffic of production."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}
 
 

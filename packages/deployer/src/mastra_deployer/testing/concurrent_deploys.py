@@ -47,7 +47,7 @@ class ConcurrentDeployTests(SuiteFixtures):
     def _deploy_at_once(
         self, harness: Harness, index: int, one: _Version, two: _Version
     ) -> list[str]:
-        """Deploy ``one``; when it begins its change ``index``, deploy ``two`` completely first."""
+        """Deploy ``one``; before its change number ``index``, deploy ``two`` from start to end."""
         changes, errors = itertools.count(), list[str]()
 
         def deploy(version: _Version) -> None:

@@ -47,8 +47,8 @@ class IsolatedEnvironment:
 def isolate_home(home: Path) -> Iterator[None]:
     """Within the block, use an empty home directory, but keep caches and interpreters.
 
-    Files in the author's home directory, such as a login for the platform, therefore have no effect
-    on tests.
+    With the empty directory, files in the author's home, such as a login for the platform, have no
+    effect on tests.
 
     :param home: a directory that does not exist yet.
     """

@@ -112,7 +112,7 @@ class SecretTests(SuiteFixtures):
 
 
 def _quote_values(values: Sequence[str]) -> Rule:
-    """Return a rule that refuses each request with a secret value, and repeats the value."""
+    """Return a rule that refuses each request with a secret value, and quotes it in the error."""
 
     def quote(exchange: Exchange) -> Fault | None:
         found = [value for value in values if value.encode() in exchange.body]

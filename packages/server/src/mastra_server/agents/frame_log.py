@@ -90,7 +90,8 @@ class FrameLog:
         """Add frames, and wake the readers.
 
         :param frames: the frames.
-        :returns: whether the log is too full now, so that ``make_room`` must be called.
+        :returns: whether the log exceeds its maximum size, so that the caller must call
+            ``make_room``.
         """
         for frame in frames:
             self._frames.append(frame)

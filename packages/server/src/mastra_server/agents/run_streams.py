@@ -58,8 +58,8 @@ async def respond_with_stream(
 
     A run is aborted soon after its last reader has disconnected, unless its thread has a subscriber
     or the run is durable. With ``x-mastra-abort-on-disconnect: false`` the run continues after the
-    disconnect, and with ``true`` it is aborted at once. For a reconnect, ``chunks`` is not
-    iterated.
+    disconnect, and with ``true`` it is aborted at once. If the client reconnects, the existing run
+    is streamed, and ``chunks`` is not used.
 
     :param request: the request.
     :param agent_id: the id of the agent.

@@ -137,7 +137,7 @@ class KeySet:
             keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
-        """Request the keys, or poll until a request that another caller has begun has ended."""
+        """Request the keys, or wait for the request of another caller to end."""
         now = time.monotonic()
         if now < self._request_ends:
             while time.monotonic() < self._request_ends:  # noqa: ASYNC110  # an event belongs to one request

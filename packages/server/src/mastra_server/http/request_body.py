@@ -101,7 +101,8 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 def check_structure(raw: bytes, max_values: int) -> None:
     """Check the number and the depth of JSON values, before a decoder uses time and memory.
 
-    Outside of strings, each value follows a comma or an opening bracket, except the first value.
+    Commas and opening brackets outside of strings are counted, because each value follows one of
+    them.
 
     :param raw: the JSON.
     :param max_values: the maximum number of commas and opening brackets.

@@ -100,8 +100,7 @@ async def list_response(
 ) -> ASGIResponse:
     """Build a JSON response with a list; other requests can run while a long list is encoded.
 
-    While the bytes are encoded, they count toward the caller's limit. If they exceed this limit,
-    the response is a 429.
+    The encoded bytes count toward the caller's limit. A list that exceeds this limit gets a 429.
 
     :param request: the request.
     :param key: the name of the list.

@@ -33,7 +33,7 @@ Milliseconds = Annotated[int, msgspec.Meta(description="Milliseconds since the e
 
 
 class ContextQuery(msgspec.Struct, rename="camel"):
-    """The query of every operation."""
+    """The query parameters that every operation has."""
 
     request_context: Context = ""
 

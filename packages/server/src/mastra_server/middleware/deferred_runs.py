@@ -72,8 +72,8 @@ class BackgroundRuns:
 class DeferredRuns:
     """Let the background function execute the runs that no client waits for.
 
-    A request that waits for the result of its run executes the run itself. The response to such a
-    request ends when the run has ended or waits.
+    A request that waits for the result of its run executes the run itself, and its response ends
+    when the run has ended or waits.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
@@ -135,7 +135,7 @@ class DeferredRuns:
 
 
 def _name_path(message: Message, prefix: str) -> Message:
-    """Return an ASGI message; to the head of a response, add the path that continues runs.
+    """Return an ASGI message; if it is a response's head, add the path that continues runs.
 
     The platform requests this path from the background function after a response that leaves runs
     to it. When an invocation of the function runs out of time, the platform requests the path

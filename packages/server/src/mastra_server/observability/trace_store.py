@@ -48,8 +48,7 @@ class TraceStore:
     All resources share the limit, but a resource with many traces displaces its own oldest traces.
     A trace can have several roots, each with a tree of spans.
 
-    Spans of requests are not stored. Because of this, the root of a trace is the run of an agent or
-    a workflow.
+    Spans of requests are not stored, so the root of a trace is the run of an agent or a workflow.
 
     :param settings: the application's telemetry settings, for its name and sampling.
     """

@@ -25,8 +25,8 @@ _MAX_AGE = 24 * 3600.0  # seconds
 class StoredResponse(msgspec.Struct, frozen=True):
     """A response, with the data that is needed to continue it.
 
-    If the response belongs to a conversation, the memory has the messages. Otherwise they are
-    stored here: in ``history`` if the agent framework returns them in its own form, or else in
+    If the response belongs to a conversation, the memory has the messages. Otherwise the messages
+    are in ``history``, if the agent framework returns them in its own form, or else in
     ``messages``.
     """
 

@@ -175,9 +175,9 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 async def _iter_records(
     engine: Engine, workflow: Workflow, query: RunQuery
 ) -> AsyncGenerator[RunRecord]:
-    """Yield the records of runs, and read a few runs at a time.
+    """Yield the records of runs, reading a few runs at a time.
 
-    The response is refused when it becomes too large, before the remaining runs are read.
+    A caller whose response becomes too large can stop before the remaining runs are read.
     """
     remaining, part = query.limit or 0, query
     while remaining > 0:

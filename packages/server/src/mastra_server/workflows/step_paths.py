@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 def get_outer_step(path: str) -> str:
-    """Return the step of the outermost workflow that the step at ``path`` belongs to.
+    """Return the step of the top-level workflow that is, or contains, the step at ``path``.
 
     :param path: the path of a step.
     """

@@ -170,7 +170,7 @@ async def _show_run(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _list_fingerprints(request: _Request) -> ASGIResponse:
-    """List the versions of a workflow's code, and the live processes that have each version."""
+    """List the fingerprints of a workflow, and the live processes that have each fingerprint."""
     workflow = require_param(request, "workflowId")
     operations = await _get_operations(request, of_all=True)
     return json_response(await operations.list_fingerprints(workflow))
@@ -238,7 +238,7 @@ async def _retry_run(request: _Request) -> ASGIResponse:
     errors=(403, 409),
 )
 async def _move_runs(request: _Request) -> ASGIResponse:
-    """Let at most 500 runs continue with another description of their workflow."""
+    """Move at most 500 runs to another fingerprint of their workflow."""
     body = await read_body(request, _Moved)
     operations = await _get_operations(request, of_all=True)
     moves = await operations.move_runs(

@@ -73,7 +73,7 @@ class RecordingProxy(ThreadingHTTPServer):
     def apply_rule(self, rule: Rule | None) -> Iterator[None]:
         """Within the block, inject the faults of a rule; the index of the first request is 0.
 
-        :param rule: returns the fault for a request; ``None`` for no faults.
+        :param rule: a function that returns the fault for a request; ``None`` injects no faults.
         """
         with self._lock:
             self._rule, self._rule_start = rule, len(self.exchanges)

@@ -46,7 +46,7 @@ class MessageExchange:
     :param bus: the message bus between the servers.
     :param handle: handles each message, except answers to the requests of this server.
 
-    ``name`` is the channel of messages to this server only.
+    ``name`` is the channel on which other servers send messages to this server only.
     """
 
     def __init__(self, bus: MessageBus, handle: Callable[[Message], None]) -> None:
@@ -97,7 +97,7 @@ class MessageExchange:
         return Message(kind, self.name, **{"request": uuid.uuid4().hex, **fields})
 
     async def send(self, server: str, *messages: Message) -> None:
-        """Send messages; if the database cannot be used, the receiver notices the silence.
+        """Send messages. If the database cannot be used, they are lost without an error.
 
         :param server: the name of the server, or ``ALL_SERVERS``.
         :param messages: the messages.
