@@ -29,7 +29,7 @@ class BundleTests(SuiteFixtures):
     """Bundling depends only on the build and the settings, and writes one directory."""
 
     def test_bundling_is_reproducible(self, harness: Harness) -> None:
-        """The same inputs give the same bytes in another directory, time and umask."""
+        """The same inputs give the same bytes in another directory, at another time and umask."""
         first = harness.bundle()
         build = harness.build()
         for path in build.directory.rglob("*"):

@@ -15,7 +15,7 @@ __all__ = ("FakePlatform", "Live")
 class Live:
     """The deployment that users of a stage see.
 
-    :param id: as in ``Deployment.id``.
+    :param id: the deployment's id, the same as in ``Deployment.id``.
     :param files: content by path, as the platform lays them out; archives are unpacked.
     :param env: the variables that the app runs with.
     """

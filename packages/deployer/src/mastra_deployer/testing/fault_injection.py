@@ -127,8 +127,8 @@ def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
 def fail_at_random(seed: int, share: float, *faults: Fault) -> Rule:
     """Return a rule that injects random faults into some of the requests.
 
-    The decision depends only on the seed, the request and its attempt. The order of requests has no
-    effect.
+    The fault of a request depends on the seed, the request and the number of its attempt, but not
+    on the order of the requests.
 
     :param seed: selects the random sequence.
     :param share: the share of requests that fail, from 0 to 1.

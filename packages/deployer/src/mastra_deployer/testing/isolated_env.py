@@ -1,4 +1,4 @@
-"""Run code with other directories, names, time and umask, or without a network."""
+"""Run code with other directories, users, host names, times and umasks, or without a network."""
 
 from __future__ import annotations
 

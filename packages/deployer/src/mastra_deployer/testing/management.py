@@ -20,7 +20,7 @@ _PROMOTION_BYTES = 20_000  # largest size of all requests of a promotion
 
 
 class ManagementTests(SuiteFixtures):
-    """Test that the hooks for existing deployments have their effect."""
+    """Test the hooks that change an existing app or its deployments."""
 
     def test_promote_makes_a_deployment_live(self, harness: Harness) -> None:
         """Promoting an older deployment makes all its files live, and uploads no file."""
@@ -64,7 +64,7 @@ class ManagementTests(SuiteFixtures):
             self._refuse_ids(harness, verb, ids)
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
-        """A rollback restores the deployment with an id, or else the previously live deployment."""
+        """A rollback makes the given deployment live, or without an id, the previous deployment."""
         self.require(harness, "rollback")
         bundles = [harness.bundle(change) for change in "abc"]
         first, second, third = (harness.deploy(bundle).id for bundle in bundles)
@@ -130,7 +130,7 @@ class ManagementTests(SuiteFixtures):
         assert "GONE" not in live
 
     def test_variables_are_listed_without_values(self, harness: Harness) -> None:
-        """The list has names and stages, and no values."""
+        """Variables are listed with names and stages, but without values."""
         self.require(harness, "env")
         self.require(harness, "deploy")
         harness.deploy_sample()

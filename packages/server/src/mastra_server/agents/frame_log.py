@@ -43,7 +43,7 @@ class FrameReader:
         self.wakeup = create_signal()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until the reader is woken; return ``False`` if this does not happen in time.
+        """Wait until the reader is woken; return ``False`` after a timeout.
 
         :param seconds: the seconds to wait.
         """

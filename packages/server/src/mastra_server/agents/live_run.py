@@ -96,9 +96,9 @@ class LiveRun:
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
 
-        Unless ``abort_without_readers`` is called after each start, the run continues without
-        readers. One task drives ``chunks`` to their end, because agent frameworks bind cancel
-        scopes and context variables to a task.
+        The run continues without readers, unless ``abort_without_readers`` is called after each
+        start. One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes
+        and context variables to a task.
 
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run; ``None`` for none.

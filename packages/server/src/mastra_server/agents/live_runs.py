@@ -144,7 +144,7 @@ class LiveRuns:
         return run if run is not None and thread in ("", run.thread) else None
 
     def forget_finished(self, run_id: str, agent_id: str, owner: str) -> None:
-        """Forget a finished or suspended run, because another server continues it.
+        """Forget a run that no longer executes here, because another server continues it.
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.

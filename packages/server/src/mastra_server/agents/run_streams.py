@@ -159,7 +159,7 @@ async def _find_run(
 def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
     """Return a run, unless the caller names a resource and the run belongs to another resource.
 
-    :raises Conflict: when the run of another resource is durable.
+    :raises Conflict: when the run belongs to another resource and is durable.
     """
     if run is None or resource in ("", run.resource):
         return run

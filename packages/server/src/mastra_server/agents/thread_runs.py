@@ -25,7 +25,7 @@ MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 
 
 class StreamedRun(Protocol):
-    """A run of this or another server, in the form in which a listener of its thread reads it."""
+    """A run of this or another server, as a listener of the run's thread reads it."""
 
     @property
     def stream_frames(self) -> Callable[[], AsyncGenerator[bytes]]:

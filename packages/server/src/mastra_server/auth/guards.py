@@ -116,10 +116,10 @@ class AuthGuard:
 def is_studio_in_development(connection: _Connection) -> bool:
     """Return whether Mastra Studio of ``mastra dev`` sent a request.
 
-    A page of another origin cannot send the header, because CORS refuses it. A request whose header
-    ``Host`` does not name this machine is refused as well. A program on another machine, or at the
-    other end of a tunnel, can send every header, so the connection itself must come from this
-    machine, and not from a proxy.
+    A page of another origin cannot send Studio's header, because CORS refuses this header. A
+    request whose header ``Host`` does not name this machine is refused as well. A program on
+    another machine, or at the other end of a tunnel, can send every header, so the connection
+    itself must come from this machine, and not from a proxy.
 
     :param connection: the connection.
     """

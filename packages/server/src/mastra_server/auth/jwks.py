@@ -125,7 +125,7 @@ class KeySet:
         return self._task
 
     def _may_request(self, now: float) -> bool:
-        """Return whether the previous request was long enough ago."""
+        """Return whether enough time has passed since the previous request."""
         return now - self._requested_at >= (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL)
 
     def _refresh_in_background(self) -> None:

@@ -24,7 +24,7 @@ class Jwt:
     Pass exactly one of ``secret``, ``public_key`` and ``jwks_url``, to verify the signatures of
     tokens. A token without ``exp`` is rejected.
 
-    :param secret: the secret shared with the issuer, for HS256 or the algorithms in ``algorithms``.
+    :param secret: the secret that the issuer signs tokens with, for HS256 or for ``algorithms``.
     :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
     :param jwks_url: the address where the issuer publishes its keys; fetched when needed.
     :param audience: the audience a token must have; ``None`` accepts any.
@@ -103,7 +103,7 @@ class Jwt:
 
 
 def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
-    """Check the types, because PyJWT would report a wrong type as an error of each token."""
+    """Check the types, because PyJWT would report a wrong type as the fault of each token."""
     settings = {
         "audience": (audience, audience is None or isinstance(audience, Collection)),
         "issuer": (issuer, issuer is None or isinstance(issuer, Collection)),

@@ -99,7 +99,7 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
 
 
 def _describe_all_steps(workflow: WorkflowDefinition, prefix: str = "") -> dict[str, Any]:
-    """Return all steps by path, also those of nested workflows."""
+    """Return all steps by path, including the steps of nested workflows."""
     steps: dict[str, Any] = {}
     for step_ in workflow.iter_steps():
         steps[prefix + step_.id] = {**_describe_step(step_), "isWorkflow": step_.kind == "workflow"}

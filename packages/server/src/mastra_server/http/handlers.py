@@ -1,8 +1,8 @@
 """Declare the handlers of this server's routes, with little startup time.
 
-Litestar inspects the signature of every handler, and makes one more handler for ``OPTIONS`` for
-every path. All handlers of this server get the request and return a response. Handlers with equal
-signatures share the objects that Litestar derives from a signature.
+Litestar inspects the signature of every handler, and adds a handler for ``OPTIONS`` to every path.
+All handlers of this server get the request and return a response. Handlers with equal signatures
+share the objects that Litestar derives from a signature.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 An operation is built from the arguments of the handler's decorator: ``body=`` and ``query=`` are
 the types of the input, and ``response=`` is the type of the response. ``stream="sse"`` or
-``"records"`` is the format of a streamed response. ``errors=(409,)`` lists additional statuses. The
-text of ``empty="..."`` describes when the response is a 204 without a body. ``operation_id=`` is
-the id. If a handler has several paths, ``{path}`` in the id is replaced with the end of the path.
-The docstring of the handler is the description.
+``stream="records"`` is the format of a streamed response. ``errors=(409,)`` lists additional
+statuses. The text of ``empty="..."`` describes when the response is a 204 without a body.
+``operation_id=`` is the id. If a handler has several paths, ``{path}`` in the id is replaced with
+the end of the path. The docstring of the handler is the description.
 """
 
 from __future__ import annotations

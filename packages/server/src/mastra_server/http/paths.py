@@ -33,7 +33,7 @@ def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterato
 
 
 def to_declared_path(path: str, prefix: str) -> str:
-    """Convert a requested path to the form of the decorators, which begins with ``/api``.
+    """Convert a requested path to the form in which handlers declare paths: below ``/api``.
 
     :param path: the path of the request.
     :param prefix: the prefix that the API is served under.

@@ -235,7 +235,7 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
     another iterator, which needs no close.
 
     :param events: the iterator.
-    :returns: a context manager that gives ``events``.
+    :returns: a context manager that yields ``events``.
     """
     try:
         yield events
@@ -245,7 +245,7 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
 
 
 async def _send_large_chunk(caller: str, chunk: bytes, send: Send) -> bool:
-    """Send a chunk; return ``False`` if too many large chunks wait for clients of the caller."""
+    """Send a chunk; return ``False`` if the caller's unsent chunks exceed the limit."""
     if not UNSENT_BYTES.try_acquire(caller, len(chunk)):
         return False
     try:

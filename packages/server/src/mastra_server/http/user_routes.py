@@ -45,7 +45,7 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
 def check_user_routes(app: Litestar) -> None:
     """Check that no two endpoints differ only in the names of their parameters.
 
-    Of two such endpoints, Litestar would serve only the last one.
+    Of two endpoints that differ only in these names, Litestar would serve only the last one.
 
     :param app: the application with all routes.
     :raises ConfigError: when two endpoints have the same method and equal paths.

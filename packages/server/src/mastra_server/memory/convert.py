@@ -63,7 +63,7 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
 
     :param item: the decoded JSON.
     :param index: the position of the message in the request, for error messages.
-    :param id: the id to give the message if it has none.
+    :param id: the id for a message that has none.
     :returns: the message.
     :raises InvalidBody: for an invalid message, or for a message without a thread.
     """

@@ -105,7 +105,7 @@ async def _find_thread(request: _Request, memory: Memory) -> Thread | None:
 
 
 async def _load_results(memory: Memory, thread: Thread) -> list[dict[str, Any]]:
-    """Load as many messages as an agent run would receive from the memory, newest first."""
+    """Load the latest messages, as many as a run would get from the memory, newest first."""
     if not memory.last_messages:
         return []
     query = MessageQuery(

@@ -121,7 +121,7 @@ class DeferredRuns:
             await self._app(scope, receive, send_parts)
 
     async def _find_waiting_runs(self) -> bool:
-        """Return whether the background function has to continue runs, such as lost runs."""
+        """Return whether the background function must continue runs that are due or were lost."""
         if time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + _INTERVAL
@@ -148,7 +148,7 @@ def _name_path(message: Message, prefix: str) -> Message:
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
-    """Wait for the request's tasks and the claimed runs, or until the platform disconnects."""
+    """Wait for the request's tasks and the claimed runs, unless the platform disconnects."""
     disconnect = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         while not disconnect.done():

@@ -78,7 +78,7 @@ async def take_up_runs(continue_runs: Callable[[], Awaitable[None]]) -> None:
 
 
 async def wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
-    """Wait for the tasks of a request, and then for tasks that no response waits for.
+    """Wait for the tasks of a request, and then for the tasks that nothing awaits.
 
     :param tasks: the tasks, which may add further tasks.
     """

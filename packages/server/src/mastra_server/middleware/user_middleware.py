@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing, to which no body limit of a route applies yet."""
+    """A request that is not routed yet, so that no route's body limit applies to it."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True

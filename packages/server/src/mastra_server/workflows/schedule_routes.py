@@ -236,6 +236,6 @@ def _summarize_run(record: RunRecord) -> dict[str, Any]:
 
 
 def _parse_moment(run_id: str) -> int:
-    """Return the time that the id of a scheduled run ends with."""
+    """Return the time at the end of a scheduled run's id."""
     text = run_id.rpartition("_")[2]
     return int(text) if text.isascii() and text.isdigit() else 0

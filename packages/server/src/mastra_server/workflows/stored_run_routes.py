@@ -44,7 +44,7 @@ class _ListQuery(ContextQuery):
 
 
 class _RunQuery(ContextQuery, kw_only=True):
-    """A run; its workflow or owner is required if several of them have a run with the same id."""
+    """The run of an operation; its workflow or owner is required if its id is not unique."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
     workflow_id: str = ""

@@ -2,8 +2,8 @@
 
 A run stays in the memory of its server. A server that does not know a run asks all other servers on
 the message bus of the storage. The server of the run then sends the frames of the run, until the
-run ends or the reader is gone. A run that no other server observes costs one message at its start,
-if there are other servers.
+run ends or the reader is gone. If no other server observes a run, the run costs at most one
+message, at its start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SILENCE_TIMEOUT = 40.0  # seconds without a frame or heartbeat until a server co
 
 
 class _RemoteRun:
-    """A run of another server, in the form in which a listener of its thread reads it."""
+    """A run of another server, as a listener of the run's thread reads it."""
 
     def __init__(self, open_frames: Callable[[], AsyncGenerator[bytes]]) -> None:
         self.stream_frames = open_frames
