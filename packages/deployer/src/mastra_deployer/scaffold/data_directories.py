@@ -36,7 +36,8 @@ class Database:
 def find_databases(project: Project) -> tuple[Database, ...]:
     """Return the database files that the project's code names.
 
-    A database that is the default of a required variable is left out, because it is never used.
+    A database that is only the default value of a required variable is left out, because the
+    variable is always set.
 
     :param project: the project, whose code is read.
     """

@@ -89,7 +89,7 @@ class CanaryTests(SuiteFixtures):
 
 
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
-    """Return the percentage for each deployment that gets traffic of production."""
+    """Return the percentage of production's traffic for each deployment that gets any."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}
 
 

@@ -129,7 +129,7 @@ class SuiteFixtures:
     def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
         """Return the files that must be live for a bundle, by their path on the platform.
 
-        ``mastra-bundle.json`` is not among them; a platform may serve it or leave it out.
+        The result does not contain ``mastra-bundle.json``, which may be live or not.
 
         :param bundle: the bundle that was deployed.
         """
@@ -151,7 +151,7 @@ class SuiteFixtures:
 
     @contextlib.contextmanager
     def expect_missing_app(self, verb: str) -> Iterator[None]:
-        """Check that the block raises a DeployError on purpose, because the app does not exist.
+        """Check that the block raises a deliberate DeployError for an app that does not exist.
 
         :param verb: the hook's name without ``mastra_``.
         """

@@ -193,7 +193,7 @@ class Harness:
         env: Mapping[str, str] | None = None,
         **flags: Any,
     ) -> Deployment:
-        """Deploy as ``mastra deploy`` does before its smoke test; a draft is not promoted.
+        """Deploy like ``mastra deploy``, but stop before the smoke test and the promotion.
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.

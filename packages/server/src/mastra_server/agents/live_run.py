@@ -148,8 +148,8 @@ class LiveRun:
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
         """Abort the run when it has had no reader for two seconds.
 
-        :param must_continue: a function that is called after the two seconds, and returns whether
-            the run continues without readers.
+        :param must_continue: a function that is called after two seconds without a reader, and
+            returns whether the run continues.
         """
         self._must_continue = must_continue
 

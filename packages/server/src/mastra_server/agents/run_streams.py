@@ -207,8 +207,8 @@ def start_live_run(
     :param convert: a function that converts each chunk to the chunks that readers receive.
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :param chat: the id of the chat that the run answers; empty without a chat.
-    :param is_waiting: whether the run waits for runs of other servers. Subscribers get a waiting
-        run from ``ThreadRuns.end_waiting``.
+    :param is_waiting: whether the run waits for runs of other servers. ``ThreadRuns.end_waiting``
+        announces a waiting run to the subscribers of its thread.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.

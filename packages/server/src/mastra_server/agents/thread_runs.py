@@ -36,7 +36,7 @@ class _Listener:
     """The runs that one listener has not streamed yet, oldest first.
 
     When the queue is full, the next run displaces the oldest run. The listener can still observe
-    that run by its id.
+    the displaced run by its id.
     """
 
     def __init__(self) -> None:

@@ -103,8 +103,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _is_trusted_proxy(self) -> bool:
         """Return whether the peer is a proxy, whose connections belong to many clients.
 
-        A peer without an address is connected by a Unix socket. It is a process on this machine,
-        and counts as a proxy.
+        A process that is connected by a Unix socket has no address, and counts as a proxy.
         """
         trusted: Any = getattr(self.config.loaded_app, "trusted_hosts", ())
         return self.client is None or self.client[0] in trusted
@@ -137,7 +136,7 @@ class LimitedConnection(HttpToolsProtocol):
 
         :raises _HeadTooLarge: when the head exceeds its limit.
         :raises _RepeatedHost: when the head has several ``Host`` headers. A proxy may have checked
-            one of them, and the application would read another.
+            another ``Host`` header than the application would read.
         """
         # A head of one small read, as nearly all are, needs no exact count.
         if self._unparsed_size + self._read_size > MAX_HEAD_BYTES:

@@ -137,8 +137,8 @@ class DeferredRuns:
 def _name_path(message: Message, prefix: str) -> Message:
     """Return an ASGI message; if it is a response's head, add the path that continues runs.
 
-    The platform requests this path from the background function after a response that leaves runs
-    to it. When an invocation of the function runs out of time, the platform requests the path
+    When a response leaves runs to the background function, the platform requests this path from the
+    function. When an invocation of the function runs out of time, the platform requests the path
     again.
     """
     if message["type"] != "http.response.start":

@@ -26,8 +26,8 @@ _SHOWN = 100  # characters of an origin that the error quotes
 class ForeignPages:
     """Respond 403 to a ``POST`` of a page whose origin the CORS settings do not allow.
 
-    If the settings allow every origin, only a ``POST`` with cookies is refused. Pages of other
-    origins have no use for it, because browsers do not let them read the response.
+    If the settings allow every origin, only a ``POST`` with cookies is refused: no page of another
+    origin could read the response to it.
 
     :param app: the application inside.
     :param prefix: the prefix of the API. Custom endpoints have other paths, and may receive forms.

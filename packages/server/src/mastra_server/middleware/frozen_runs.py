@@ -18,7 +18,7 @@ _UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait 
 
 
 class FrozenRuns:
-    """Continue waiting runs during each request for workflows, and end its response after that.
+    """Continue waiting runs during each request for workflows, and end the response after that.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.

@@ -94,7 +94,7 @@ class _Triggers(TypedDict):
 
 
 class _StartedRun(TypedDict):
-    """A run of a schedule that a request started."""
+    """A run that a request started for a schedule."""
 
     scheduleId: str
     claimId: str
