@@ -81,7 +81,7 @@ class SuiteFixtures:
     def run_harness(
         self, deployer: object, platform: FakePlatform, root: Path
     ) -> Iterator[Harness]:
-        """Run a harness within the block.
+        """Within the block, run a harness: a proxy between the deployer and the fake platform.
 
         :param deployer: the module, or object, with the hooks.
         :param platform: a fake of the platform.

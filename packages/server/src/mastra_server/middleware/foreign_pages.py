@@ -2,8 +2,8 @@
 
 CORS only controls which pages read responses. Before a page of another origin sends JSON, or uses
 ``PUT``, ``PATCH`` or ``DELETE``, the browser sends a preflight request. Before a ``POST`` without a
-body, the browser sends no preflight request, and it adds the cookies of its user. Without a check,
-a page could start, resume or cancel runs in the user's name.
+body, the browser sends no preflight request, but it sends the user's cookies. Without a check, a
+page could start, resume or cancel runs in the user's name.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class LineSource(Protocol):
 
 
 class ServerLogs:
-    """The log of one application.
+    """The log of one application, which writes lines and keeps the latest lines in memory.
 
     :param mastra: the application.
     :param can_list: whether lines are kept in memory, and may be read over HTTP.

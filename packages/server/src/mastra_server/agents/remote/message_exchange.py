@@ -187,7 +187,8 @@ class MessageExchange:
         return self._queues.pop(request, None) is not None
 
     def cancel_request(self, request: str) -> None:
-        """Close a request, and tell the server that answers it; do nothing if it is closed.
+        """Close a request, and tell the server that answers it, unless the request is already
+        closed.
 
         :param request: the id of the request.
         """

@@ -37,7 +37,7 @@ class _RemoteRun:
 
 
 class RemoteRuns:
-    """The runs of other servers.
+    """Observes and aborts the runs of other servers, and announces this server's runs to them.
 
     :param bus: the message bus between the servers.
     :param runs: the runs of this server.
