@@ -164,7 +164,7 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
-        :param resolve: whether settings that refer to environment variables get their values.
+        :param resolve: whether to read the environment variables that settings refer to.
         :param sources: whether the project must have an application.
         :param check_file: raises an error for a file of the project that must not run as a
             deployer.

@@ -59,7 +59,7 @@ def open_session(
     :param env_file: the file of ``--env-file``, which is read in addition to ``.env``.
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
-    :param resolve: whether settings that refer to environment variables get their values.
+    :param resolve: whether to read the environment variables that settings refer to.
     :param check_file: raises an error for a file of the project that must not run as a deployer.
     :param confirm: asks the user whether credentials may go to a host that a setting of the
         project names; ``None`` if nobody can be asked.

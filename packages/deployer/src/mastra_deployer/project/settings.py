@@ -55,8 +55,8 @@ def merge_settings(
     :param environ: every known environment variable; only variables that a field names are used.
     :param table: ``[tool.mastra.targets.NAME]``.
     :param entry: the arguments of ``deployer=`` in the entry file.
-    :param resolve: whether settings that refer to environment variables get the values of these
-        variables. Otherwise they are ``None``, because a bundle is made without credentials.
+    :param resolve: whether to read the environment variables that settings refer to. If not, such a
+        setting is ``None``, because a bundle is made without credentials.
     :param project_name: the ``name`` in pyproject.toml, for settings that default to it.
     :raises ConfigError: for an unknown or missing key, or a value of the wrong type.
     """

@@ -127,7 +127,7 @@ def _collect_credentials(choice: TargetChoice, target: Target) -> tuple[str, ...
 
 
 def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
-    """Return the hosts and files that need trust, because a pipeline cannot ask the user."""
+    """Return the hosts and files that a pipeline must trust, because it cannot ask the user."""
     settings = [*choice.table.values(), *(choice.call.settings.values() if choice.call else ())]
     hosts = [find_host(value) for value in settings if isinstance(value, str)]
     files = [choice.deployer] if choice.deployer.endswith(".py") else []

@@ -121,14 +121,14 @@ class Harness:
     def build(self, change: str = "") -> Build:
         """Stage the sample app in a new directory.
 
-        :param change: a text in the app's source; another text makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         """
         return sample_build(self.make_directory(), self.caller.target, change=change)
 
     def bundle(self, change: str = "", *, build: Build | None = None) -> Bundle:
         """Bundle the sample app in a new directory.
 
-        :param change: a text in the app's source; another text makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         :param build: the build to bundle; a new build if left out.
         """
         build = build or self.build(change)
@@ -208,7 +208,7 @@ class Harness:
     def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:
         """Bundle and deploy a version of the sample app.
 
-        :param change: a text in the app's source; another text makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         :param environment: the stage to deploy to.
         """
         return self.deploy(self.bundle(change), environment)

@@ -131,7 +131,7 @@ def _advance_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 class _DatetimeType(type):
-    """Makes real datetimes count as instances of the class that replaces ``datetime``."""
+    """Lets ``isinstance`` accept real datetimes for the class that replaces ``datetime``."""
 
     def __instancecheck__(cls, item: object) -> bool:
         return isinstance(item, cls.__mro__[1])

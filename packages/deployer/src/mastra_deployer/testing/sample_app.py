@@ -49,7 +49,7 @@ def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
 
     :param directory: an empty directory.
     :param target: the target to stage for.
-    :param change: text that makes another version of the app, in which one small file differs.
+    :param change: a text in one small file; another text makes another version of the app.
     """
     contents = _build_contents(change)
     for name, content in contents.items():

@@ -95,7 +95,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run to the listeners after it has waited for runs of other servers.
+        """Announce a run to the listeners after the run has waited for runs of other servers.
 
         :param key: the thread.
         :param run_id: the id of the run.

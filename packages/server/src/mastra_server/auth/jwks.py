@@ -93,7 +93,7 @@ class KeySet:
         return key
 
     def _get_key(self, key_id: str | None) -> Any:
-        """Return a key by its id; for a token without an id, return the only key."""
+        """Return a key by its id; for a token without a key id, return the only key."""
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)

@@ -31,8 +31,8 @@ class Jwt:
     :param issuer: the issuer a token must have; ``None`` accepts any.
     :param algorithms: the accepted algorithms, all of which must fit the kind of key.
     :param leeway: the clock difference to tolerate, in seconds.
-    :param resource_claim: the claim that names the only resource whose memory the user may access;
-        if it is empty, the user is not restricted.
+    :param resource_claim: the claim with the id of the only resource whose memory the user may
+        access; empty for no restriction.
     :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
         when another parameter cannot be used.
     """

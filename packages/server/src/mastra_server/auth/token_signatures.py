@@ -13,7 +13,7 @@ __all__ = ("LibrarySignatures", "Signatures", "read_key_set")
 
 
 def read_key_set(body: bytes) -> list[dict[str, Any]]:
-    """Return the keys of a JSON Web Key Set that may verify signatures.
+    """Return those keys of a JSON Web Key Set that may verify signatures.
 
     Malformed keys are left out, so that they do not stop the others. Private keys are also left
     out: a key set is public, so anybody could sign tokens with them.

@@ -44,7 +44,8 @@ def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str
     :param workflow: the workflow.
     :param record: the record of the run.
     :param status: the status that the steps must have.
-    :returns: for each step, the index of its node, and its index in a node with several steps.
+    :returns: for each step, the index of the step's node, and the step's index within a node of
+        several steps.
     """
     ids = {
         get_outer_step(path) for path, step_status in record.open.items() if step_status == status
