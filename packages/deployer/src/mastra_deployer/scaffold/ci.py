@@ -137,7 +137,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 def _find_settings_error(
     project: Project, choice: TargetChoice, target: Target
 ) -> ConfigError | None:
-    """Return the error that a deploy with only the project's own settings would raise."""
+    """Return the error that a deploy would raise with only the project's own settings."""
     try:
         merge_settings(
             target.settings,

@@ -16,7 +16,7 @@ class Live:
     """The deployment that users of a stage see.
 
     :param id: the deployment's id, the same as in ``Deployment.id``.
-    :param files: content by path, as the platform lays them out; archives are unpacked.
+    :param files: the content of each file, by its path on the platform; archives are unpacked.
     :param env: the variables that the app runs with.
     """
 

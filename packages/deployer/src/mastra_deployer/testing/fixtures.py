@@ -140,7 +140,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly the files of a bundle, and the given variables, are live.
+        """Return whether a bundle is live: exactly its files, and the given variables.
 
         :param live: the deployment that users see.
         :param bundle: the bundle that was deployed.

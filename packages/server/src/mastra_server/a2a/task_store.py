@@ -20,7 +20,7 @@ _Key = tuple[str, str, str]  # agent, owner, task
 
 
 class TaskStore:
-    """The latest tasks of this process; callers share limits for number, age and bytes."""
+    """The latest tasks of all callers in this process, limited in number, age and bytes."""
 
     def __init__(self) -> None:
         self._tasks: CallerCache[_Key, Task] = CallerCache(MAX_TASKS, MAX_BYTES, MAX_AGE)

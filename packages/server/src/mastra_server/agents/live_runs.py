@@ -40,7 +40,7 @@ class RunScope(NamedTuple):
 
 
 class LiveRuns:
-    """The agent runs of this process; callers share limits for number, age and bytes.
+    """The agent runs of all callers in this process, limited in number, age and bytes.
 
     :param seconds: the timeout of each run.
     """

@@ -26,7 +26,7 @@ class PrivateResponses:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass on the request, and add the header if ``auth`` or a middleware names the caller.
+        """Pass on the request; add the header if ``auth`` or a middleware identifies the caller.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
