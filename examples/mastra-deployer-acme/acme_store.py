@@ -56,7 +56,7 @@ class App:
         return self.history[stage][-1] if self.history.get(stage) else None
 
     def get_percent(self, id: str) -> int | None:
-        """Return the share of a canary, or of the live deployment beside a canary."""
+        """Return the percentage of the traffic that a deployment gets while there is a canary."""
         live = self.get_live("production")
         if self.canary and live is not None and live.deployment == id:
             return 100 - sum(self.canary.values())

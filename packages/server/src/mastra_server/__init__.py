@@ -1,7 +1,6 @@
 """Serve the agents, workflows and tools of a ``Mastra`` object over HTTP with Litestar.
 
-Public names are imported on first use. The build tools can therefore import this package without
-importing Litestar.
+Public names are imported on first use, so build tools can import this package without Litestar.
 """
 
 from typing import TYPE_CHECKING, Any

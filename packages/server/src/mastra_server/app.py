@@ -91,8 +91,8 @@ def create_app(mastra: Mastra) -> Litestar:
     """Build the ASGI application that serves ``mastra``.
 
     ``app.state.mastra`` is the ``Mastra`` object itself. Code that stops the process may set
-    ``app.state.draining`` first. As soon as it is set, ``/ready`` responds with 503, and streams
-    end if they only wait for a thread's next run. Other active requests still finish.
+    ``app.state.draining`` first. While ``draining`` is set, ``/ready`` responds with 503, and
+    streams that only wait for a thread's next run end. All other active requests still finish.
 
     :param mastra: the agents, workflows, tools and server settings to serve.
     :returns: the Litestar application.
@@ -205,7 +205,7 @@ def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
 
 
 def _get_stored_run_routes(mastra: Mastra) -> tuple[Any, ...]:
-    """Return the routes of stored runs only if the engine stores runs."""
+    """Return the routes of stored runs if the engine stores runs, or else no routes."""
     if not hasattr(mastra.engine, "manage"):
         return ()
     from mastra_server.workflows.stored_run_routes import ROUTES
@@ -219,7 +219,7 @@ def _should_keep_logs(mastra: Mastra) -> bool:
 
 
 def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, ...]]:
-    """Return the trace store and its routes, and import them only if traces are kept."""
+    """Return the trace store and its routes; import them only if the server stores traces."""
     if not _should_keep_traces(mastra):
         return None, ()
     from mastra_server.observability import trace_query, traces
@@ -229,7 +229,7 @@ def _create_trace_store(mastra: Mastra) -> tuple[TraceStore | None, tuple[Any, .
 
 
 def _should_keep_traces(mastra: Mastra) -> bool:
-    """Return whether traces are kept; in development, only if OpenTelemetry is installed."""
+    """Return whether the server stores traces: by default, in development with OpenTelemetry."""
     enabled = mastra.server.traces
     return _is_dev() and is_sdk_installed() if enabled is None else enabled
 

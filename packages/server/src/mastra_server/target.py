@@ -44,7 +44,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path) -> Bundle:
-    """Move the build unchanged into the bundle's directory; its launcher serves the app.
+    """Move the build unchanged into the bundle's directory. The build has a launcher for the app.
 
     :param build: the finished build.
     :param directory: where the bundle goes.

@@ -50,7 +50,7 @@ def suggest_entry(root: Path) -> str:
 def _find_applications(root: Path) -> list[str]:
     """Return ``module:attribute`` of each application that the text of a file seems to create.
 
-    Only files in the project, in its ``src``, and in the directories directly below are read.
+    The search covers the project's root, ``src``, and the direct subdirectories of both.
     """
     found = []
     for base, path in itertools.islice(_iter_files(root), _MAX_FILES):
@@ -63,7 +63,7 @@ def _find_applications(root: Path) -> list[str]:
 
 
 def _iter_files(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield the modules of a project, each after the directory from which it is imported."""
+    """Yield pairs for the modules of a project: the directory for the import path, and the file."""
     for base in (root, root / "src"):
         for path in (*sorted(base.glob("*.py")), *sorted(base.glob("*/*.py"))):
             parts = path.relative_to(base).with_suffix("").parts

@@ -1,6 +1,6 @@
 """Read variables from the environment, from ``--env-file`` and from ``.env``.
 
-In development, two more files are read after ``.env``.
+In development, ``.env.local`` and ``.env.development`` are read after ``.env``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEVELOPMENT_ENV_FILES = (".env", ".env.local", ".env.development")  # the later 
 def read_environment(
     project: Project, env_file: Path | None = None, names: Sequence[str] = ENV_FILES
 ) -> dict[str, str]:
-    """Return all variables; the environment of this process overrides files.
+    """Return all variables. A variable of this process overrides a variable in a file.
 
     :param project: the project whose files are read.
     :param env_file: the file of ``--env-file``, which overrides the files in ``names``.

@@ -1,7 +1,8 @@
 """Read the project's git state, which platforms show with a deployment.
 
-A repository that was unpacked from an archive has its own git configuration. Programs in this git
-configuration are never run, and nothing is fetched or written.
+A repository that was unpacked from an archive has its own git configuration, which may name
+programs. This module reads the git state without running these programs, and without fetching or
+writing anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Find two interpreters: the project's Python, and the target's Python.
 
-The project's Python runs the project's code. The target's Python compiles bytecode and starts the
-bundle for a check. mastra may be installed in another environment (pipx, uv tool), so mastra's own
-Python is the last choice in both cases.
+The project's Python has the project's packages and runs its code. The target's Python compiles
+bytecode and starts the bundle for a check. mastra may be installed in another environment (pipx, uv
+tool), so mastra's own Python is the last choice in both cases.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Interpreter:
 
     @property
     def platform(self) -> Platform:
-        """The platform of builds for this interpreter."""
+        """The platform that a build for this interpreter has."""
         return Platform(python=self.python, wheels=self.wheels)
 
     @property
@@ -148,7 +148,7 @@ def find_project_interpreter(project: Project) -> Interpreter:
 def find_target_interpreter(
     python: str, default: Interpreter, own_path: str = ""
 ) -> Interpreter | None:
-    """Find an interpreter of a version on this machine; return ``None`` if there is none.
+    """Find a Python of a given version on this machine; return ``None`` if there is none.
 
     :param python: major and minor version.
     :param default: the interpreter to prefer, if its version fits.

@@ -1,7 +1,7 @@
 """Choose the version of macOS that a build may need.
 
-uv assumes an older version for every Mac, but a Python may compile only for the newest version.
-mastra gives uv and the Python the same version, so that a wheel that is compiled here works in the
+By default, uv resolves for an old version of macOS, but some Pythons compile only for the newest
+version. mastra gives both the same version, so that a wheel that is compiled here works in the
 bundle.
 """
 

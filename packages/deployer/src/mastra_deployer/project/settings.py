@@ -1,11 +1,13 @@
 """Merge a deployer's settings from all their sources.
 
-The sources of each key are: ``-s key=value``, else the platform's own environment variable (named
-in the field's metadata, ``field(metadata={"env": "ACME_APP"})``), else
-``[tool.mastra.targets.NAME]``, else ``deployer=`` in the entry file. The metadata may name several
-variables: ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. The first variable with a value is
-used. A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or
-be the project's name, ``{"default": "{project}"}``.
+Each setting gets its value from the first source that has one: ``-s key=value``, an environment
+variable of the platform, ``[tool.mastra.targets.NAME]``, ``deployer=`` in the entry file. The
+field's metadata names the variable, ``field(metadata={"env": "ACME_APP"})``, or several variables,
+``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. Of several variables, the first with a value is
+used.
+
+A default may depend on other settings, ``{"default": "https://{region}.acme.example"}``, or be the
+project's name, ``{"default": "{project}"}``.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def _select_sources(
     table: Mapping[str, Any],
     entry: Mapping[str, Any],
 ) -> dict[str, tuple[str, Any]]:
-    """Return the source of each setting, as errors name it, and the value from this source."""
+    """Return for each setting the name of its source, for error messages, and the value."""
     fields = {field.name: field for field in dataclasses.fields(settings_class)}
     sources: dict[str, tuple[str, Any]] = {}
     for where, layer in (("deployer=", entry), ("pyproject.toml", table), ("-s", flags)):
@@ -112,7 +114,7 @@ def _set_derived_defaults(settings: Any, values: Mapping[str, Any], project_name
 class Credentials(dict[str, Secret]):
     """A target's credentials by name.
 
-    :raises AuthError: for ``credentials[name]`` without a value.
+    :raises AuthError: when ``credentials[name]`` is read, and that credential has no value.
     """
 
     def __missing__(self, name: str) -> Secret:

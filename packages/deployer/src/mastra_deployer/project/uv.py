@@ -47,8 +47,8 @@ def run_uv(
 
     :param arguments: the arguments of uv.
     :param cwd: the working directory of uv; ``None`` for the working directory of this process.
-    :param environment: variables besides those of this process. Secrets belong here and not in the
-        arguments, since every user of the machine can read an argument list.
+    :param environment: variables besides those of this process. Pass secrets as variables and not
+        as arguments, because every user of the machine can read an argument list.
     :param text: uv's standard input.
     :raises BuildError: with uv's own explanation, and a cure if it is known.
     """
@@ -81,8 +81,8 @@ def run_uv(
 def build_target_arguments(python: str, wheels: str) -> list[str]:
     """Build arguments for uv that resolve or install for another machine.
 
-    uv needs an interpreter to start. mastra's own interpreter is enough, because version and
-    platform are passed.
+    uv does not start without an interpreter. Any interpreter is enough, because the arguments name
+    the target's version and platform.
 
     :param python: the target's version, ``3.12``.
     :param wheels: the target's platform in uv's notation.

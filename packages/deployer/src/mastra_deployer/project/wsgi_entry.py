@@ -19,7 +19,7 @@ _CONSTRUCTORS = frozenset(
 def is_wsgi_application(tree: ast.Module, attribute: str) -> bool:
     """Return whether a module assigns a WSGI application of a known framework to an attribute.
 
-    Other WSGI applications are recognised at the import of the entry.
+    Other WSGI applications are recognised when the entry is imported.
 
     :param tree: the module.
     :param attribute: the name to which the module assigns the application.

@@ -127,7 +127,7 @@ def _collect_credentials(choice: TargetChoice, target: Target) -> tuple[str, ...
 
 
 def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
-    """Return the hosts and files that need trust, because a pipeline cannot ask the user."""
+    """Return the hosts and files that a pipeline must trust, because it cannot ask the user."""
     settings = [*choice.table.values(), *(choice.call.settings.values() if choice.call else ())]
     hosts = [find_host(value) for value in settings if isinstance(value, str)]
     files = [choice.deployer] if choice.deployer.endswith(".py") else []
@@ -137,7 +137,7 @@ def _list_trusted_names(choice: TargetChoice) -> tuple[str, ...]:
 def _find_settings_error(
     project: Project, choice: TargetChoice, target: Target
 ) -> ConfigError | None:
-    """Return the error that a deploy with only the project's own settings would raise."""
+    """Return the error that a deploy would raise with only the project's own settings."""
     try:
         merge_settings(
             target.settings,

@@ -1,4 +1,4 @@
-"""Find the directories of an app's databases, for the files of a host."""
+"""Find the directories of an app's databases, which a host must keep between deploys."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Database:
 def find_databases(project: Project) -> tuple[Database, ...]:
     """Return the database files that the project's code names.
 
-    If a database is only the fallback of a required variable, it is left out.
+    A database that is only the default value of a required variable is left out, because the
+    variable is always set.
 
     :param project: the project, whose code is read.
     """
@@ -52,7 +53,7 @@ def find_databases(project: Project) -> tuple[Database, ...]:
 
 
 def list_directories(databases: Iterable[Database], home: str) -> tuple[str, ...]:
-    """Return the directories of the databases, except directories within another of them.
+    """Return the directories of the databases; leave out subdirectories of a returned directory.
 
     :param databases: the databases.
     :param home: the working directory, which relative paths start from.

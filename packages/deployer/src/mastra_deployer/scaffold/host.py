@@ -58,7 +58,8 @@ def read_hosting(project: Project, image: str = "") -> Hosting:
     """Read the facts about an app from the project, and from its bundle if there is one.
 
     :param project: the project to run.
-    :param image: name of the image; empty for the image of a target of the deployer ``oci``.
+    :param image: the name of the image; if empty, the image in the settings of the deployer
+        ``oci``.
     :raises ConfigError: for an invalid name of a variable.
     """
     manifest = _load_manifest(project)

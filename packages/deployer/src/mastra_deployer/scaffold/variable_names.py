@@ -16,7 +16,7 @@ def require_plain_names(names: Iterable[str]) -> None:
     """Raise an error if a name has a meaning in the syntax of YAML, systemd or a shell.
 
     :param names: names of environment variables.
-    :raises ConfigError: for a name with other characters than letters, digits and ``_``.
+    :raises ConfigError: when a name has a character that is not a letter, a digit or ``_``.
     """
     for name in names:
         if not _NAME.fullmatch(name):

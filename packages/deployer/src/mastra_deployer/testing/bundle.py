@@ -29,7 +29,7 @@ class BundleTests(SuiteFixtures):
     """Bundling depends only on the build and the settings, and writes one directory."""
 
     def test_bundling_is_reproducible(self, harness: Harness) -> None:
-        """The same inputs give the same bytes in another directory, time and umask."""
+        """The same inputs give the same bytes in another directory, at another time and umask."""
         first = harness.bundle()
         build = harness.build()
         for path in build.directory.rglob("*"):
@@ -110,7 +110,7 @@ class BundleTests(SuiteFixtures):
             assert not local, f"{path} has a local path or name"
 
     def test_a_copied_bundle_loads(self, harness: Harness) -> None:
-        """A copy of the bundle has the same manifest, because the bundle was sealed last."""
+        """A copy of the bundle has the same manifest."""
         bundle = harness.bundle()
         assert harness.copy_bundle(bundle).manifest == bundle.manifest
 

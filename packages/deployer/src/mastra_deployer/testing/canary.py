@@ -17,7 +17,7 @@ _SHARE = 25  # percent
 
 
 class CanaryTests(SuiteFixtures):
-    """A canary gets its share, and loses it when another deployment gets all traffic."""
+    """A canary gets its share of the traffic, until another deployment gets all traffic."""
 
     def test_a_canary_gets_its_share(self, harness: Harness) -> None:
         """A canary has the requested share; 0 removes the share, and 100 makes the canary live."""
@@ -37,7 +37,7 @@ class CanaryTests(SuiteFixtures):
         assert harness.get_live().id == first, "at 100 percent it is not the live one"
 
     def test_the_live_deployment_is_no_canary(self, harness: Harness) -> None:
-        """A share for the deployment that has all traffic raises DeployError, changes nothing."""
+        """A canary of the live deployment raises DeployError, and changes nothing."""
         self.require(harness, "canary", "canary")
         harness.deploy_sample("a")
         live = harness.deploy_sample("b").id
@@ -47,7 +47,7 @@ class CanaryTests(SuiteFixtures):
             assert _get_traffic(harness) == {live: 100}, f"at {percent} percent"
 
     def test_promoting_a_canary_ends_its_share(self, harness: Harness) -> None:
-        """A promoted canary gets all traffic, and no other deployment keeps a share."""
+        """A promoted canary gets all traffic, and the other deployments get none."""
         self.require(harness, "canary", "canary")
         self.require(harness, "promote")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
@@ -57,7 +57,7 @@ class CanaryTests(SuiteFixtures):
         assert harness.get_live().id == first
 
     def test_a_rollback_without_an_id_ends_only_the_canary(self, harness: Harness) -> None:
-        """The live deployment stays live, and gets all traffic."""
+        """A rollback without an id ends the canary, and the live deployment gets all traffic."""
         self.require(harness, "canary", "canary")
         self.require(harness, "rollback")
         first, second = harness.deploy_sample("a").id, harness.deploy_sample("b").id
@@ -89,12 +89,12 @@ class CanaryTests(SuiteFixtures):
 
 
 def _get_traffic(harness: Harness) -> Mapping[str, int]:
-    """Return the nonzero shares of production's traffic."""
+    """Return the percentage of production's traffic for each deployment that gets any."""
     return {name: share for name, share in harness.platform.get_traffic().items() if share}
 
 
 def _list_percents(harness: Harness) -> Mapping[str, int]:
-    """Return the shares that the list of deployments names."""
+    """Return the percentage of the traffic for each listed deployment that has one."""
     listed = harness.call("deployments", 10)
     return {item.id: item.percent for item in listed if item.percent is not None}
 

@@ -47,7 +47,7 @@ class ConcurrentDeployTests(SuiteFixtures):
     def _deploy_at_once(
         self, harness: Harness, index: int, one: _Version, two: _Version
     ) -> list[str]:
-        """Deploy ``one``; when it begins its change ``index``, deploy ``two`` completely first."""
+        """Deploy ``one``; before its change number ``index``, deploy ``two`` from start to end."""
         changes, errors = itertools.count(), list[str]()
 
         def deploy(version: _Version) -> None:
@@ -66,6 +66,6 @@ class ConcurrentDeployTests(SuiteFixtures):
 
 
 def _mark_values(harness: Harness, mark: str) -> dict[str, str]:
-    """Return other values of the app's variables; none if the platform stores no variables."""
+    """Return the app's variables with marked values; empty if the platform stores none."""
     values = harness.env if harness.caller.target.stores_env else {}
     return {name: f"{value}-{mark}" for name, value in values.items()}

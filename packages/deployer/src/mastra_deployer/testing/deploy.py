@@ -66,7 +66,7 @@ class DeployTests(SuiteFixtures):
         assert not differing, "these files differ"
 
     def test_environment_variables_are_deployed(self, harness: Harness) -> None:
-        """The app runs with the variables of the latest request."""
+        """The app runs with the variables of the latest deploy."""
         self.require(harness, "deploy")
         if not harness.caller.target.stores_env:
             pytest.skip("the platform stores no variables")

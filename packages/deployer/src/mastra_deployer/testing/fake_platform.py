@@ -15,8 +15,8 @@ __all__ = ("FakePlatform", "Live")
 class Live:
     """The deployment that users of a stage see.
 
-    :param id: as in ``Deployment.id``.
-    :param files: content by path, as the platform lays them out; archives are unpacked.
+    :param id: the deployment's id, the same as in ``Deployment.id``.
+    :param files: the content of each file, by its path on the platform; archives are unpacked.
     :param env: the variables that the app runs with.
     """
 
@@ -57,7 +57,7 @@ class FakePlatform(Protocol):
         """Delete everything that was created or sent, and remove all faults."""
 
     def clear_faults(self) -> None:
-        """Remove the faults of the methods below."""
+        """End the faults that other methods began, such as ``reject_changes``."""
 
     def reject_changes(self, message: str) -> None:
         """Refuse requests that change something, with an error other than 401 and 5xx.

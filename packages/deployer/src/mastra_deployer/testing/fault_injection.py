@@ -30,7 +30,7 @@ Kind = Literal["answer", "reset", "lost", "truncated", "slow"]
 class Exchange:
     """A request that the proxy recorded.
 
-    :param index: number of requests since the rule was applied, before this request.
+    :param index: the position of the request among all requests under the same rule, from 0.
     :param method: the method in upper case.
     :param path: the path with the query.
     :param headers: the headers by name in lower case, without the values of credentials.
@@ -125,10 +125,10 @@ def fail_each_once(fault: Fault, matches: Callable[[Exchange], bool]) -> Rule:
 
 
 def fail_at_random(seed: int, share: float, *faults: Fault) -> Rule:
-    """Return a rule that injects a random fault into a share of the requests.
+    """Return a rule that injects random faults into some of the requests.
 
-    The decision depends only on the seed, the request and its attempt. The order of requests has no
-    effect.
+    The fault of a request depends on the seed, the request and the number of its attempt, but not
+    on the order of the requests.
 
     :param seed: selects the random sequence.
     :param share: the share of requests that fail, from 0 to 1.

@@ -38,11 +38,11 @@ class FaultTests(SuiteFixtures):
     """Deploys survive errors, lost responses and lost connections, or raise the right error."""
 
     def test_deploy_retries_after_429(self, harness: Harness) -> None:
-        """If each request gets one 429 with Retry-After, this deploy or the next one succeeds."""
+        """If the first attempt of each request gets a 429, this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_rate_limit())
 
     def test_deploy_retries_after_503(self, harness: Harness) -> None:
-        """If each request gets one 503, this deploy or the next one succeeds."""
+        """If the first attempt of each request gets a 503, this deploy or the next one succeeds."""
         self._deploy_despite(harness, build_error(503, "try again"))
 
     def test_deploy_retries_after_a_reset_connection(self, harness: Harness) -> None:
@@ -157,7 +157,7 @@ class FaultTests(SuiteFixtures):
             raise error
 
     def test_deploy_survives_random_faults(self, harness: Harness) -> None:
-        """With random faults in 30 % of requests, repeated deploys succeed and are not partial."""
+        """If 30 % of requests fail, a repeated deploy succeeds; no partial version is live."""
         self.require(harness, "deploy")
         for seed in range(self.random_fault_runs):
             harness.platform.reset()
@@ -193,7 +193,7 @@ class FaultTests(SuiteFixtures):
         return runs
 
     def _deploy_despite(self, harness: Harness, fault: Fault) -> None:
-        """Deploy with one fault in each repeatable request, and then with faults in the others."""
+        """Deploy with a fault in each repeatable request, and then in each other request."""
         self.require(harness, "deploy")
         bundle = harness.bundle()
         error = harness.deploy_with_faults(bundle, fail_each_once(fault, self.is_repeatable))

@@ -28,7 +28,8 @@ class SuiteFixtures:
     """Fixtures, switches and predicates, which authors override for their platform.
 
     :cvar incremental: the platform takes files one by one, so a change of one file sends only this
-        file. If the platform takes one archive, an unchanged archive is still not sent again.
+        file. A platform that takes one archive is not incremental, but an unchanged archive must
+        not be sent again.
     :cvar can_fail: a deployment can be accepted and fail afterwards.
     :cvar can_hang: a deployment can be accepted and never finish.
     :cvar previews: previews are tested, if the target has them.
@@ -40,7 +41,7 @@ class SuiteFixtures:
     :cvar max_requests: the number of requests of one call after which the proxy answers 403.
     :cvar url_setting: the field of the settings that takes the platform's address, or a tuple of
         such fields; empty for none.
-    :cvar url_env: the environment variable that takes the platform's address; empty for none.
+    :cvar url_env: the environment variable for the platform's address; empty if there is none.
     :cvar credentials: values of all credentials except the first credential, by name.
     """
 
@@ -80,7 +81,7 @@ class SuiteFixtures:
     def run_harness(
         self, deployer: object, platform: FakePlatform, root: Path
     ) -> Iterator[Harness]:
-        """Run a harness within the block.
+        """Within the block, run a harness: a proxy between the deployer and the fake platform.
 
         :param deployer: the module, or object, with the hooks.
         :param platform: a fake of the platform.
@@ -108,7 +109,7 @@ class SuiteFixtures:
             harness.proxy.stop()
 
     def skip_waits(self) -> AbstractContextManager[None]:
-        """Return a context in which the kit does not wait; an override can skip an SDK's waits."""
+        """Return a context in which waits take no time; override it to skip the waits of an SDK."""
         return skip_waits()
 
     def is_read(self, exchange: Exchange) -> bool:
@@ -128,7 +129,7 @@ class SuiteFixtures:
     def get_expected_files(self, bundle: Bundle) -> Mapping[str, bytes]:
         """Return the files that must be live for a bundle, by their path on the platform.
 
-        ``mastra-bundle.json`` may be live or not.
+        The result does not contain ``mastra-bundle.json``, which may be live or not.
 
         :param bundle: the bundle that was deployed.
         """
@@ -139,7 +140,7 @@ class SuiteFixtures:
         }
 
     def is_complete(self, live: Live, bundle: Bundle, env: Mapping[str, str]) -> bool:
-        """Return whether exactly the files of a bundle, and the given variables, are live.
+        """Return whether a bundle is live: exactly its files, and the given variables.
 
         :param live: the deployment that users see.
         :param bundle: the bundle that was deployed.
@@ -150,7 +151,7 @@ class SuiteFixtures:
 
     @contextlib.contextmanager
     def expect_missing_app(self, verb: str) -> Iterator[None]:
-        """Require that the block raises the DeployError of a hook that finds no app.
+        """Check that the block raises a deliberate DeployError for an app that does not exist.
 
         :param verb: the hook's name without ``mastra_``.
         """

@@ -42,10 +42,10 @@ _METHODS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HarnessOptions:
-    """The configuration of a deployer for the proxy.
+    """How a deployer connects to the proxy instead of the platform.
 
     :param url_settings: the fields of the deployer's settings that take an address of the platform.
-    :param url_env: the environment variable that takes the platform's address; empty for none.
+    :param url_env: the environment variable for the platform's address; empty if there is none.
     :param credentials: values of all credentials except the first credential, by name.
     :param skip_waits: returns a context in which waits take no time.
     :param max_requests: the number of requests of one call after which the proxy answers 403.
@@ -121,14 +121,14 @@ class Harness:
     def build(self, change: str = "") -> Build:
         """Stage the sample app in a new directory.
 
-        :param change: text that makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         """
         return sample_build(self.make_directory(), self.caller.target, change=change)
 
     def bundle(self, change: str = "", *, build: Build | None = None) -> Bundle:
         """Bundle the sample app in a new directory.
 
-        :param change: text that makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         :param build: the build to bundle; a new build if left out.
         """
         build = build or self.build(change)
@@ -193,7 +193,7 @@ class Harness:
         env: Mapping[str, str] | None = None,
         **flags: Any,
     ) -> Deployment:
-        """Deploy like the command before its smoke test, so that a draft stays a draft.
+        """Deploy like ``mastra deploy``, but stop before the smoke test and the promotion.
 
         :param bundle: the bundle to deploy.
         :param environment: the stage to deploy to.
@@ -208,7 +208,7 @@ class Harness:
     def deploy_sample(self, change: str = "", environment: Stage = "production") -> Deployment:
         """Bundle and deploy a version of the sample app.
 
-        :param change: text that makes another version of the app.
+        :param change: a text in one small file; another text makes another version of the app.
         :param environment: the stage to deploy to.
         """
         return self.deploy(self.bundle(change), environment)
@@ -271,7 +271,7 @@ class Harness:
 
     @contextlib.contextmanager
     def record_requests(self) -> Iterator[list[Exchange]]:
-        """Yield a list that contains the requests of the block after the block has ended."""
+        """Yield an empty list; at the end of the block, the block's requests are added to it."""
         start, requests = len(self.proxy.exchanges), list[Exchange]()
         with self.proxy.apply_rule(None):
             yield requests

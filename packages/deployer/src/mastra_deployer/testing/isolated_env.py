@@ -1,4 +1,4 @@
-"""Run code with other directories, names, time and umask, or without a network."""
+"""Run code with other directories, users, host names, times and umasks, or without a network."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class IsolatedEnvironment:
 def isolate_home(home: Path) -> Iterator[None]:
     """Within the block, use an empty home directory, but keep caches and interpreters.
 
-    Files in the author's home directory, such as a login for the platform, therefore have no effect
-    on tests.
+    With the empty directory, files in the author's home, such as a login for the platform, have no
+    effect on tests.
 
     :param home: a directory that does not exist yet.
     """
@@ -64,7 +64,7 @@ def isolate_home(home: Path) -> Iterator[None]:
 
 
 def _list_shared_directories() -> dict[str, Path]:
-    """Return the directories in the home directory that tests may use, by variable."""
+    """Return the directories that tests share with the user, by environment variable."""
     from mastra_deployer.files.directories import get_cache_directory
 
     home = Path.home()
@@ -80,9 +80,9 @@ def _list_shared_directories() -> dict[str, Path]:
 
 @contextlib.contextmanager
 def isolate(environment: IsolatedEnvironment, **variables: str) -> Iterator[None]:
-    """Within the block, change the process's directories, names, umask and wall clock.
+    """Within the block, change the directories, the user, the host name, the umask and the clock.
 
-    :param environment: the directories and names to use.
+    :param environment: the directories, the user and the host name.
     :param variables: environment variables to set.
     """
     defaults = {
@@ -131,7 +131,7 @@ def _advance_clock(patch: pytest.MonkeyPatch) -> None:
 
 
 class _DatetimeType(type):
-    """Makes real datetimes count as instances of the class that replaces ``datetime``."""
+    """Lets ``isinstance`` accept real datetimes for the class that replaces ``datetime``."""
 
     def __instancecheck__(cls, item: object) -> bool:
         return isinstance(item, cls.__mro__[1])

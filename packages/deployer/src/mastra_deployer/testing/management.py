@@ -20,10 +20,10 @@ _PROMOTION_BYTES = 20_000  # largest size of all requests of a promotion
 
 
 class ManagementTests(SuiteFixtures):
-    """Test that the hooks for existing deployments have their effect."""
+    """Test the hooks that change an existing app or its deployments."""
 
     def test_promote_makes_a_deployment_live(self, harness: Harness) -> None:
-        """A promoted older deployment is live with all its files, and no file is sent again."""
+        """Promoting an older deployment makes all its files live, and uploads no file."""
         self.require(harness, "promote")
         old, new = harness.bundle(), harness.bundle("new")
         first = harness.deploy(old)
@@ -64,7 +64,7 @@ class ManagementTests(SuiteFixtures):
             self._refuse_ids(harness, verb, ids)
 
     def test_rollback_restores_the_previous_deployment(self, harness: Harness) -> None:
-        """A rollback restores the deployment with an id, or else the previously live deployment."""
+        """A rollback makes the given deployment live, or without an id, the previous deployment."""
         self.require(harness, "rollback")
         bundles = [harness.bundle(change) for change in "abc"]
         first, second, third = (harness.deploy(bundle).id for bundle in bundles)
@@ -84,7 +84,7 @@ class ManagementTests(SuiteFixtures):
         assert harness.get_live() == before
 
     def test_a_rollback_to_a_draft_raises(self, harness: Harness) -> None:
-        """A rollback to a draft raises DeployError; a draft that was promoted is an earlier one."""
+        """A rollback to a draft raises DeployError, unless the draft was promoted before."""
         self.require(harness, "rollback")
         self.require(harness, "promote")
         harness.deploy_sample()
@@ -100,7 +100,7 @@ class ManagementTests(SuiteFixtures):
         assert self.is_complete(harness.get_live(), bundle, {}), "the promoted draft is not live"
 
     def test_a_message_survives_a_rollback(self, harness: Harness) -> None:
-        """A deployment keeps the message of its latest deploy, also after other deploys."""
+        """A deployment keeps the message of its latest deploy, even after other deploys."""
         self.require(harness, "rollback", "messages")
         self.require(harness, "deployments")
         bundle = harness.bundle()
@@ -130,7 +130,7 @@ class ManagementTests(SuiteFixtures):
         assert "GONE" not in live
 
     def test_variables_are_listed_without_values(self, harness: Harness) -> None:
-        """The list has names and stages, and no values."""
+        """Variables are listed with names and stages, but without values."""
         self.require(harness, "env")
         self.require(harness, "deploy")
         harness.deploy_sample()

@@ -12,7 +12,7 @@ def require_expected_failures(subclass: type, suite: type) -> None:
 
     :param subclass: the subclass.
     :param suite: the suite.
-    :raises TypeError: naming the test.
+    :raises TypeError: when an overridden test has no such marker; the error names the test.
     """
     for name in dir(suite):
         test = inspect.getattr_static(subclass, name)

@@ -58,7 +58,7 @@ class PreviewTests(SuiteFixtures):
             assert run.get("result") == expected, f"the workflow answered {run}"
 
     def _read_deployed(self, harness: Harness, bundle: Bundle) -> Mapping[str, bytes]:
-        """Return the live files from uploaded archives, or else the files of the bundle."""
+        """Return the live files after a deploy; without a deploy hook, the bundle's files."""
         if not harness.caller.has_hook("deploy"):
             return read_files(bundle.directory)
         harness.deploy(bundle)

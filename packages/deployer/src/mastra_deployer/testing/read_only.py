@@ -119,7 +119,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_an_aborted_deploy_leaves_no_fingerprint(self, harness: Harness) -> None:
-        """If an aborted deploy is promoted, it has a fingerprint only if its variables are set."""
+        """An aborted deploy that is promoted later has a fingerprint only if it is complete."""
         self.require(harness, "deployments")
         self.require(harness, "deploy")
         self.require(harness, "promote")
@@ -138,7 +138,7 @@ class ReadOnlyTests(SuiteFixtures):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"
 
     def test_a_missing_app_has_no_deployments(self, harness: Harness) -> None:
-        """Before the first deploy, the list is empty, and there is no error."""
+        """Before the first deploy, the list of deployments is empty, and no error is raised."""
         self.require(harness, "deployments")
         assert harness.call("deployments", 10) == []
 
@@ -149,7 +149,7 @@ class ReadOnlyTests(SuiteFixtures):
             self._read_log(harness, follow=False)
 
     def test_logs_are_in_order(self, harness: Harness) -> None:
-        """The live app's lines are listed oldest first; following ends when the caller stops."""
+        """Log lines are listed oldest first; a followed log ends when the caller stops reading."""
         self.require(harness, "logs", "logs")
         harness.deploy_sample()
         for text in ("first words", "second words"):
@@ -231,7 +231,7 @@ class ReadOnlyTests(SuiteFixtures):
 
     @staticmethod
     def _get_fingerprint(harness: Harness) -> str:
-        """Return the fingerprint of the live deployment in the list."""
+        """Return the fingerprint that the list of deployments has for the live deployment."""
         listed = harness.call("deployments", 10)
         return next((item.fingerprint for item in listed if item.id == harness.get_live().id), "")
 

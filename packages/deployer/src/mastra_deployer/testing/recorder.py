@@ -19,7 +19,7 @@ _MIN_ENCODED = 6  # bytes; a shorter text in base64 also occurs by chance
 
 
 class Recorder(logging.Handler):
-    """A report, a log handler and a terminal that record all lines in ``lines``."""
+    """Records all lines of a report, of the log and of a terminal in ``lines``."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -35,7 +35,7 @@ class Recorder(logging.Handler):
     def advance(self, current: int, total: int, unit: str = "B") -> None:
         """Record progress.
 
-        :param current: amount that is done.
+        :param current: the amount that is done.
         :param total: the amount at the end of the step.
         :param unit: the unit of ``current`` and ``total``.
         """
@@ -96,7 +96,7 @@ def find_occurrences(content: bytes, words: Iterable[str]) -> list[str]:
 
 
 def _iter_forms(word: str) -> Iterator[bytes]:
-    """Yield a word, and its base64 form for each offset within a longer text."""
+    """Yield a word, and the three forms that it can have within a longer base64 text."""
     content = word.encode()
     yield content
     for start in range(3):

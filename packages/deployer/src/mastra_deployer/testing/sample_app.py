@@ -44,12 +44,12 @@ async def app(scope, receive, send):
 def sample_build(directory: Path, target: Target, *, change: str = "") -> Build:
     """Stage the sample app for the preferred platform of the target.
 
-    Two files have the same content. One file is empty, one has a deep path with a non-ASCII name,
-    and one is large.
+    Two files of the app have the same content. One file is empty, one has a deep path with a
+    non-ASCII name, and one is large.
 
     :param directory: an empty directory.
     :param target: the target to stage for.
-    :param change: text that makes another version of the app, in which one small file differs.
+    :param change: a text in one small file; another text makes another version of the app.
     """
     contents = _build_contents(change)
     for name, content in contents.items():

@@ -28,7 +28,7 @@ __all__ = ("SecretTests",)
 
 
 class SecretTests(SuiteFixtures):
-    """No secret is exposed, also when requests fail."""
+    """No secret is exposed, even when requests fail."""
 
     def test_no_output_has_a_secret(self, harness: Harness) -> None:
         """No note, log, result, error or traceback contains a token or a variable's value."""
@@ -40,7 +40,7 @@ class SecretTests(SuiteFixtures):
             )
 
     def test_no_url_has_a_secret(self, harness: Harness) -> None:
-        """No URL contains a token or a value, because servers and proxies log URLs."""
+        """No URL contains a token or a variable's value, because servers and proxies log URLs."""
         self.require(harness, "deploy")
         with harness.record_requests() as requests:
             harness.deploy_sample()
@@ -112,7 +112,7 @@ class SecretTests(SuiteFixtures):
 
 
 def _quote_values(values: Sequence[str]) -> Rule:
-    """Return a rule that refuses each request with a secret value, and repeats the value."""
+    """Return a rule that refuses each request with a secret value, and quotes it in the error."""
 
     def quote(exchange: Exchange) -> Fault | None:
         found = [value for value in values if value.encode() in exchange.body]

@@ -48,7 +48,7 @@ class DeployerSuite(
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Raise an error for overridden tests that are not marked as expected failures.
 
-        :raises TypeError: naming the test.
+        :raises TypeError: when an overridden test has no such mark; the error names the test.
         """
         super().__init_subclass__(**arguments)
         require_expected_failures(cls, DeployerSuite)

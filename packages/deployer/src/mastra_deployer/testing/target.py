@@ -47,7 +47,7 @@ class TargetTests(SuiteFixtures):
         assert not list(iter_unmarked_hooks(deployer)), "these lack @hookimpl"
 
     def test_the_target_has_a_description(self, deployer: object) -> None:
-        """The target has a name, a summary of one line and a platform; the hook uses no network."""
+        """The target has a name, a summary of one line and a platform. No network is needed."""
         with block_network() as attempts:
             target = InProcessCaller(deployer).target
         assert not attempts, "mastra_target used the network"
@@ -67,7 +67,7 @@ class TargetTests(SuiteFixtures):
         assert "target" not in names, "target is a field: annotate it as ClassVar[str]"
 
     def test_credentials_are_environment_variables(self, deployer: object) -> None:
-        """Credentials are names of environment variables; every secret setting is a credential."""
+        """Credentials are environment variables; every secret setting is a credential."""
         target = InProcessCaller(deployer).target
         for name in target.credentials:
             assert re.fullmatch(r"[A-Z][A-Z0-9_]*", name), f"{name!r} is no name of a variable"

@@ -1,4 +1,4 @@
-"""Find the domain in the setting from which a deployer has built a host name.
+"""Find, in the text of a setting, the domain from which a deployer has built a host name.
 
 A deployer may put a setting anywhere into an address. For example, in
 ``https://api-{region}.platform.example``, the region ``x.evil.example/`` makes the host
@@ -18,7 +18,7 @@ _DOTS = re.compile("[\u3002\uff0e\uff61]")  # these characters mean a dot in an 
 
 
 def find_domain(text: str, host: str) -> str:
-    """Return the host or its longest parent domain that a text contains.
+    """Find a host, or else its longest parent domain, in a text.
 
     :param text: the text of a setting.
     :param host: the host as ``format_host`` writes it.
@@ -36,7 +36,7 @@ def find_domain(text: str, host: str) -> str:
 
 
 def _iter_names(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each part of a text that may be a host, and whether the part may begin an address."""
+    """Yield each part of a text that may be a host, and whether an address may begin with it."""
     for piece in _DOTS.sub(".", text.lower()).split():
         yield piece.strip("[]"), False  # an IPv6 address
         for address in re.findall(r"\[([^\]]+)\]", piece):

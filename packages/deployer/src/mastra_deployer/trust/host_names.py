@@ -55,7 +55,7 @@ def parse_host(text: str) -> str:
     """Return the host in a user's input: a host, a host with a port, or an address.
 
     :param text: ``registry.example``, ``registry.example:5000`` or ``https://registry.example/x``.
-    :raises ConfigError: when the text has none of these forms.
+    :raises ConfigError: when the text is neither a host, with or without a port, nor an address.
     """
     is_address = "://" in text and urlsplit(text).scheme in _DEFAULT_PORTS
     host = format_host(text if is_address else f"https://{text}")

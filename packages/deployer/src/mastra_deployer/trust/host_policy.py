@@ -23,8 +23,8 @@ class HostPolicy:
 
     :param values: the text values of settings that come from the project's files, by the name of
         the setting.
-    :param confirm: asks the user whether a host is trusted; receives the host and the setting. It
-        is ``None`` if nobody can be asked.
+    :param confirm: asks the user whether a host is trusted; receives the host and the setting.
+        ``None`` means that nobody can be asked.
     :param announce: shows a host that is about to receive credentials.
     """
 
@@ -41,9 +41,9 @@ class HostPolicy:
         self._shown: set[str] = set()
 
     def check_addresses(self) -> None:
-        """Raise an error for each setting of the project with an address whose host is not trusted.
+        """Raise an error if a setting in the project's files is an address of an untrusted host.
 
-        :raises ConsentError: naming the host and the setting.
+        :raises ConsentError: when the user does not trust the host; the error names the setting.
         """
         for setting, text in self._values.items():
             if re.match(r"\s*https?:", text, re.IGNORECASE):
@@ -53,7 +53,7 @@ class HostPolicy:
         """Raise an error for a URL whose host the project names and the user does not trust.
 
         :param url: an absolute address.
-        :raises ConsentError: naming the host and the setting.
+        :raises ConsentError: when the user does not trust the host; the error names the setting.
         """
         host = format_host(url)
         setting, name = self._find_setting(host)
@@ -61,7 +61,7 @@ class HostPolicy:
             self._require(host, setting, name)
 
     def announce(self, url: str) -> None:
-        """Show the host of an address once.
+        """Show the user the host of an address, unless it was shown before.
 
         :param url: an absolute address.
         """
@@ -71,7 +71,7 @@ class HostPolicy:
             self._announce(host)
 
     def _find_setting(self, host: str) -> tuple[str, str]:
-        """Return the setting that contains a host or a domain above it, and the found name."""
+        """Return the setting that names a host or its longest parent domain, and that name."""
         matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
         return max(
             (match for match in matches if match[1]),
@@ -121,7 +121,8 @@ def require_consent(url: str, *, host_bound: bool = False) -> None:
     :param host_bound: whether the user stored the credentials for exactly this host, as ``docker
         login`` does. Credentials that are bound to a host are sent to no other host, so they need
         no consent.
-    :raises ConsentError: naming the host and the cure.
+    :raises ConsentError: when the user does not trust the host; the hint has the command to trust
+        it.
     """
     policy = _Current.policy
     if policy is None:

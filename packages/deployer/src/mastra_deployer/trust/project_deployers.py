@@ -14,7 +14,8 @@ def require_trusted_file(path: Path) -> None:
     """Raise an error if the user does not trust a deployer that is a file of the project.
 
     :param path: absolute path of the deployer's file.
-    :raises ConsentError: naming the file and the cure.
+    :raises ConsentError: when the user does not trust the file; the hint has the command to trust
+        it.
     """
     if path.is_file() and not is_trusted_file(path):
         raise ConsentError(

@@ -94,7 +94,7 @@ def _convert_errors(file: Path) -> Iterator[None]:
 def is_trusted_host(host: str) -> bool:
     """Return whether the trust store or ``MASTRA_TRUST`` contains a host.
 
-    Only the real environment is read, because ``.env`` is a file of the project.
+    ``MASTRA_TRUST`` is not read from ``.env``, because ``.env`` is a file of the project.
 
     :param host: the host as ``format_host`` writes it.
     """

@@ -1,1 +1,1 @@
-"""The A2A protocol over agents: agent cards, and tasks over JSON-RPC."""
+"""Serve agents by the A2A protocol: agent cards, and tasks by JSON-RPC."""

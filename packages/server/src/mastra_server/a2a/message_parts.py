@@ -32,8 +32,8 @@ def read_resume_data(message: dict[str, Any], *, is_approval: bool) -> Any:
     """Read the data for a waiting run from a data part, or from a text, which may be JSON.
 
     :param message: the message, in the form of version 0.3.
-    :param is_approval: whether the run waits for an approval. If it does, a text such as "yes"
-        approves, and every other text refuses and is the reason for the refusal.
+    :param is_approval: whether the run waits for an approval. A text such as "yes" then approves.
+        Any other text refuses, and is the reason for the refusal.
     """
     for part in message["parts"]:
         if part["kind"] == "data":

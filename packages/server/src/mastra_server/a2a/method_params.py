@@ -65,7 +65,7 @@ class SendParams(msgspec.Struct, rename="camel"):
 
 
 class TaskParams(msgspec.Struct, rename="camel"):
-    """The parameters of the methods of one task."""
+    """The parameters of a method that reads or changes one task."""
 
     id: Id
     history_length: _Length | None = None

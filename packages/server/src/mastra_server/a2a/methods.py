@@ -65,7 +65,7 @@ async def answer_call(request: _Request, agent: AgentLike, rpc: RpcRequest, vers
     :param agent: the agent.
     :param rpc: the call.
     :param version: the version of the protocol: ``0.3`` or ``1.0``.
-    :returns: the response; errors of the protocol are a part of it.
+    :returns: the response, which contains the error if the protocol defines one.
     :raises RequestError: for an error that has its own HTTP status.
     """
     is_new = version == "1.0"

@@ -25,7 +25,7 @@ _VARY = {"vary": "A2A-Version"}
     response=dict[str, Any],
 )
 async def _get_agent_card(request: _Request) -> ASGIResponse:
-    """Get the card of an agent for A2A clients, in the version of the header ``A2A-Version``."""
+    """Get an agent's card in the version of A2A that the header ``A2A-Version`` names."""
     from mastra_server.a2a.agent_card import build_agent_card  # rarely needed
 
     agent = get_agent(request)

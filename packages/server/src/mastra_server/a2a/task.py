@@ -146,7 +146,7 @@ class Task:
         return {**status, "message": self._status_message} if self._status_message else status
 
     def iter_artifacts(self) -> Iterator[dict[str, Any]]:
-        """Yield the artifacts; without a stream, the run has artifacts only after its end."""
+        """Yield the artifacts; a task that is not streamed has none before its end."""
         if self.is_streamed:
             if self._pieces:
                 yield self.build_text_artifact(0, self.piece_count)

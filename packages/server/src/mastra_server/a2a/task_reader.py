@@ -34,8 +34,8 @@ class TaskReader:
     async def stream(self) -> AsyncGenerator[dict[str, Any] | None]:
         """Yield the task, and then its changes.
 
-        :returns: a generator of the task and its events, in the form of version 0.3. It yields
-            ``None`` if nothing has changed for a long time.
+        :returns: a generator of the task and its events, in the form of version 0.3; yields
+            ``None`` if the task has not changed for a long time.
         """
         yield self._first
         while self._task.is_active:

@@ -20,16 +20,16 @@ _Key = tuple[str, str, str]  # agent, owner, task
 
 
 class TaskStore:
-    """The latest tasks of this process; callers share limits for number, age and bytes."""
+    """The latest tasks of all callers in this process, limited in number, age and bytes."""
 
     def __init__(self) -> None:
         self._tasks: CallerCache[_Key, Task] = CallerCache(MAX_TASKS, MAX_BYTES, MAX_AGE)
 
     def put(self, task: Task, caller: str) -> None:
-        """Store a task; if it is already stored, count its present size.
+        """Store a new or changed task, and count its present size.
 
         :param task: the task.
-        :param caller: the caller whose limits the task counts toward.
+        :param caller: the caller whose limits apply to the task.
         """
         self._tasks.put(_get_key(task), task, caller, estimate_size(task.build()))
 

@@ -1,4 +1,4 @@
-"""Convert results of A2A from version 0.3 to version 1.0."""
+"""Convert results from version 0.3 of the A2A protocol to version 1.0."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_new_task(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_new_event(event: dict[str, Any]) -> dict[str, Any]:
-    """Convert a task, or an event of its stream.
+    """Convert a task, or an event of a task's stream, to version 1.0.
 
     :param event: the event, in the form of version 0.3.
     """

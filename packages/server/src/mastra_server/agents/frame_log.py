@@ -43,7 +43,7 @@ class FrameReader:
         self.wakeup = create_signal()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until the reader is woken; return ``False`` if this does not happen in time.
+        """Wait until the reader is woken; return ``False`` after a timeout.
 
         :param seconds: the seconds to wait.
         """
@@ -61,7 +61,7 @@ class FrameLog:
 
     The log has a maximum size. When the log is full, the run waits up to 30 seconds for readers
     that have not read the oldest frame. After 30 seconds, these readers are disconnected, and the
-    frame is dropped. A run without readers never waits for readers.
+    frame is dropped. A run that nobody reads never waits.
 
     :param run_id: the id of the run, which readers send to reconnect.
     :param budget: the memory that the logs of all runs share.
@@ -90,7 +90,8 @@ class FrameLog:
         """Add frames, and wake the readers.
 
         :param frames: the frames.
-        :returns: whether the log is too full now, so that ``make_room`` must be called.
+        :returns: whether the log exceeds its maximum size, so that the caller must call
+            ``make_room``.
         """
         for frame in frames:
             self._frames.append(frame)
@@ -105,13 +106,13 @@ class FrameLog:
             reader.wakeup.set()
 
     async def make_room(self) -> None:
-        """Drop the oldest frames until the log is not too full."""
+        """Drop the oldest frames until the log is within its maximum size."""
         while self._is_full:
             await self._drop_oldest_frame()
 
     @contextlib.contextmanager
     def open_reader(self, position: int) -> Iterator[FrameReader]:
-        """Count a reader until the block ends.
+        """Yield a new reader of the log; the log forgets the reader when the block ends.
 
         :param position: the number of the first frame to read.
         """
@@ -129,8 +130,8 @@ class FrameLog:
         The frames are joined to a copy, which stays in memory until the client has received it.
         Many readers of a long log can be slow, so each gets a limited part of the log at a time.
 
-        The id for a reconnection is in a block without data. Mastra's client ignores this block,
-        because it is not an event. A comment replaces frames that are no longer in the log.
+        The id for a reconnection is in a block without data, which Mastra's client ignores. A
+        comment replaces frames that are no longer in the log.
 
         :param reader: the reader.
         :returns: the frames, joined.

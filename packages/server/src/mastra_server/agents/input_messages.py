@@ -29,8 +29,9 @@ _FAILED_OUTPUTS = ("error-text", "error-json", "execution-denied")
 def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
     """Parse a text, a message, or a list of texts and messages.
 
-    Content may be text, parts, or Mastra's stored form (``{"format": 2, "parts": [...]}``).
-    Reasoning, sources and step marks are left out, because no model receives them.
+    Content may be text, parts, or the form in which Mastra stores messages (``{"format": 2,
+    "parts": [...]}``). Reasoning, sources and step marks are left out, because no model receives
+    them.
 
     :param value: the decoded JSON.
     :param where: the path of the value in the body, for error messages.
@@ -76,7 +77,7 @@ def _get_id(item: dict[str, Any]) -> str:
 
 
 def parse_parts(item: dict[str, Any], where: str) -> tuple[Part, ...]:
-    """Parse those parts of one message that the model receives.
+    """Parse the parts of a message; leave out parts that the model does not receive.
 
     :param item: the message.
     :param where: the path of the message for errors, such as ``messages.0``.
@@ -209,8 +210,8 @@ def _decode_data_url(text: str) -> tuple[str, bytes]:
 def _decode_percent(text: str) -> bytes:
     r"""Decode the percent-encoding of a text.
 
-    ``urllib`` decodes in Python, and would block the event loop for a second. The codec for escapes
-    such as ``\x41`` is written in C.
+    ``urllib`` would block the event loop for a second with a large text, because its decoder is
+    written in Python. Python's codec for escapes such as ``\x41`` is written in C.
     """
     if "%" not in text:
         return text.encode()

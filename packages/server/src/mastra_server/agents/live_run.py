@@ -49,8 +49,8 @@ class LiveRun:
 
     A suspended run continues in the same log.
 
-    A durable run is executed elsewhere, and this task only reads the events of the run. The durable
-    run continues if this task ends.
+    The task of a durable run only reads events from the database. When the task ends, the durable
+    run continues.
 
     :param run_id: the id of the run.
     :param agent_id: the id of the agent.
@@ -96,9 +96,9 @@ class LiveRun:
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
 
-        Unless ``abort_without_readers`` is called after each start, the run continues without
-        readers. One task drives ``chunks`` to their end, because agent frameworks bind cancel
-        scopes and context variables to a task.
+        The run continues without readers, unless ``abort_without_readers`` is called after each
+        start. One task drives ``chunks`` to their end, because agent frameworks bind cancel scopes
+        and context variables to a task.
 
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run; ``None`` for none.
@@ -148,8 +148,8 @@ class LiveRun:
     def abort_without_readers(self, must_continue: Callable[[], bool]) -> None:
         """Abort the run when it has had no reader for two seconds.
 
-        :param must_continue: a function that returns whether the run continues without readers. It
-            is called after the two seconds.
+        :param must_continue: a function that is called after two seconds without a reader, and
+            returns whether the run continues.
         """
         self._must_continue = must_continue
 

@@ -40,7 +40,7 @@ class RunScope(NamedTuple):
 
 
 class LiveRuns:
-    """The agent runs of this process; callers share limits for number, age and bytes.
+    """The agent runs of all callers in this process, limited in number, age and bytes.
 
     :param seconds: the timeout of each run.
     """
@@ -108,7 +108,7 @@ class LiveRuns:
         return run
 
     def hold_place(self, caller: str, size: int) -> Callable[[], None]:
-        """Count a run toward the limits of its caller, even if this object does not keep the run.
+        """Count a run toward its caller's limits, without adding it to the live runs.
 
         :param caller: the caller; empty for the application itself.
         :param size: the bytes of the run's input.
@@ -144,7 +144,7 @@ class LiveRuns:
         return run if run is not None and thread in ("", run.thread) else None
 
     def forget_finished(self, run_id: str, agent_id: str, owner: str) -> None:
-        """Forget a finished or suspended run, because another server continues it.
+        """Forget a run that no longer executes here, because another server continues it.
 
         :param run_id: the id of the run.
         :param agent_id: the id of the agent.

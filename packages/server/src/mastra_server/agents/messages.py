@@ -1,4 +1,4 @@
-"""Build the messages of a run for responses, in a model's form and in Mastra's stored form."""
+"""Build a run's messages for responses: as a model reads them, and as Mastra stores them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build_content(turn: Turn, text: str = "") -> list[dict[str, Any]]:
 
 
 def build_finished_call(call: dict[str, Any], result: Any, *, is_error: bool) -> dict[str, Any]:
-    """Build a tool call that has a result, in Mastra's stored form.
+    """Build a tool call that has a result, in the form in which Mastra stores messages.
 
     :param call: the id, the name and the arguments of the call.
     :param result: the result of the tool, or the message of its error.
@@ -92,7 +92,7 @@ def build_request_messages(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[str, Any]:
-    """Build one message from the run's response, in Mastra's stored form.
+    """Build one message from the run's response, in the form in which Mastra stores messages.
 
     :param transcript: the run.
     :param trace: the trace id of the run, if it is traced.
@@ -119,7 +119,7 @@ def build_stored_message(transcript: Transcript, trace: dict[str, str]) -> dict[
 
 
 def build_stored_input(transcript: Transcript) -> list[dict[str, Any]]:
-    """Build the caller's messages in Mastra's stored form.
+    """Build the caller's messages in the form in which Mastra stores messages.
 
     :param transcript: the run.
     :returns: the messages of the roles ``user`` and ``assistant``.

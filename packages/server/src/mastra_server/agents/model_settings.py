@@ -46,8 +46,8 @@ def read_model_settings(
 ) -> dict[str, Any]:
     """Read a caller's model settings, and refuse settings that only the application may set.
 
-    A setting such as ``extra_body`` becomes part of the request to the model's provider. With such
-    a setting, a caller could choose another model.
+    A setting such as ``extra_body`` becomes part of the request to the model's provider, so a
+    caller could choose another model with it.
 
     :param values: the settings by name, in camelCase or snake_case.
     :param extra_names: the names of further settings that a caller may pass, from

@@ -101,7 +101,7 @@ class AgentBody(msgspec.Struct, rename="camel"):
     """The input and the options of an agent run.
 
     Only the application's code chooses the model, the options of its provider and the server's
-    tools. Therefore ``model``, ``provider_options`` and ``toolsets`` must be empty.
+    tools, so ``model``, ``provider_options`` and ``toolsets`` must be empty.
     """
 
     messages: str | dict[str, Any] | _Items

@@ -58,8 +58,8 @@ async def respond_with_stream(
 
     A run is aborted soon after its last reader has disconnected, unless its thread has a subscriber
     or the run is durable. With ``x-mastra-abort-on-disconnect: false`` the run continues after the
-    disconnect, and with ``true`` it is aborted at once. For a reconnect, ``chunks`` is not
-    iterated.
+    disconnect, and with ``true`` it is aborted at once. If the client reconnects, the existing run
+    is streamed, and ``chunks`` is not used.
 
     :param request: the request.
     :param agent_id: the id of the agent.
@@ -159,7 +159,7 @@ async def _find_run(
 def _require_same_resource(run: LiveRun | None, resource: str) -> LiveRun | None:
     """Return a run, unless the caller names a resource and the run belongs to another resource.
 
-    :raises Conflict: when the run of another resource is durable.
+    :raises Conflict: when the run belongs to another resource and is durable.
     """
     if run is None or resource in ("", run.resource):
         return run
@@ -208,7 +208,7 @@ def start_live_run(
     :param announce: whether subscribers of the run's thread receive ``chunks``.
     :param chat: the id of the chat that the run answers; empty without a chat.
     :param is_waiting: whether the run waits for runs of other servers. ``ThreadRuns.end_waiting``
-        announces such a run to subscribers.
+        announces a waiting run to the subscribers of its thread.
     :returns: the run.
     :raises Conflict: when a run with this id is still running.
     :raises TooManyRuns: when too many runs are running.

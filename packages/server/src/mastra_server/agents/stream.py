@@ -89,8 +89,8 @@ async def resume_agent(
 ) -> AsyncGenerator[dict[str, Any]]:
     """Stream the chunks of a resumed run.
 
-    The run is removed from the suspended runs only when its stream begins, because a reader that
-    only reconnects must not remove the run.
+    The run leaves the store of suspended runs when its stream begins, and not before: a reader that
+    reconnects must not remove the run.
 
     :param agent: the agent.
     :param run_input: the input that resumes the run.

@@ -88,8 +88,8 @@ async def stream_events(
 ) -> AsyncGenerator[AgentEvent]:
     """Run an agent and stream its events; store the run when it is suspended.
 
-    A suspended run is stored before its last events are sent. A client that sends its decision at
-    once therefore finds the run.
+    A suspended run is stored before its last events are sent, so the run exists when a client sends
+    its decision at once.
 
     :param agent: the agent.
     :param run_input: the input of the run.

@@ -25,7 +25,7 @@ MAX_WAITING = 100  # runs of one thread, and runs in the queue of one listener
 
 
 class StreamedRun(Protocol):
-    """A run of this or another server, in the form in which a listener of its thread reads it."""
+    """A run of this or another server, as a listener of the run's thread reads it."""
 
     @property
     def stream_frames(self) -> Callable[[], AsyncGenerator[bytes]]:
@@ -35,7 +35,8 @@ class StreamedRun(Protocol):
 class _Listener:
     """The runs that one listener has not streamed yet, oldest first.
 
-    A full queue drops its oldest run. The listener can still observe that run by its id.
+    When the queue is full, the next run displaces the oldest run. The listener can still observe
+    the displaced run by its id.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class ThreadRuns:
             self._announce(key, run)
 
     def end_waiting(self, key: ThreadKey, run_id: str) -> LiveRun | None:
-        """Announce a run to the listeners after it has waited for runs of other servers.
+        """Announce a run to the listeners after the run has waited for runs of other servers.
 
         :param key: the thread.
         :param run_id: the id of the run.
@@ -212,7 +213,7 @@ async def run_after(
     """Yield ``chunks`` after the preceding run has ended.
 
     :param before: the run to wait for, if any.
-    :param chunks: the chunks of the next run.
+    :param chunks: the chunks of the run that has to wait.
     :returns: the chunks.
     """
     async with contextlib.aclosing(chunks):

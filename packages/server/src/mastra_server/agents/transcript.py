@@ -52,7 +52,7 @@ APPROVAL_SCHEMA = encode_json(
 
 @dataclasses.dataclass
 class Turn:
-    """One turn of the model."""
+    """One turn of the model: its text, reasoning, files, tool calls and their results."""
 
     text_pieces: list[str] = dataclasses.field(default_factory=list)
     reasoning_pieces: list[str] = dataclasses.field(default_factory=list)
@@ -171,7 +171,7 @@ def _join(pieces: list[str]) -> str:
 
 
 def build_model_metadata(transcript: Transcript) -> dict[str, str]:
-    """Build the model metadata of a payload.
+    """Build the fields of a payload that name the model and its provider.
 
     :param transcript: the run.
     """
@@ -183,7 +183,7 @@ def build_model_metadata(transcript: Transcript) -> dict[str, str]:
 
 
 def build_usage(usage: Usage) -> dict[str, Any]:
-    """Build the token usage of a payload.
+    """Build the numbers of tokens for a payload.
 
     :param usage: the usage.
     """

@@ -85,7 +85,7 @@ def resume_chat(request: _Request, agent: AgentLike, chat: str) -> StreamRespons
 async def _find_decided_run(
     request: _Request, agent: AgentLike, body: ChatBody
 ) -> AgentInput | None:
-    """Return the input that resumes the suspended run for which the last message has decisions."""
+    """Return the input that resumes a suspended run with the decisions in the last message."""
     decisions = dict(_iter_decisions(body.messages))
     run_ids = list(dict.fromkeys(run_id for run_id, _ in decisions))
     for run_id in run_ids[-_MAX_DECIDED_RUNS:]:

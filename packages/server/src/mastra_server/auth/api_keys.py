@@ -20,8 +20,8 @@ class ApiKeys:
 
     :param keys: a mapping of the owners' names to their keys. A key is a ``Secret``, a string, or
         ``sha256:`` and the hex digest of the key. The digest may be stored in the code.
-    :param restrict_memory: restrict each caller to the memory of the resource whose id is the name
-        of the caller's key.
+    :param restrict_memory: whether each caller may access only the memory of one resource, whose id
+        is the name of the caller's key.
     :raises ConfigError: for an empty mapping, or an invalid digest.
     """
 
@@ -35,7 +35,7 @@ class ApiKeys:
         }
 
     def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
-        """Return the owner of ``token``, comparing in constant time.
+        """Return the owner of ``token``; the comparison takes constant time.
 
         :param token: the key of the caller.
         :param _: the connection, which is not used.
@@ -58,7 +58,7 @@ class ApiKeys:
         return user["id"] if self._restrict_memory else ""
 
     def _get_digest(self, name: str) -> bytes:
-        """Return the digest of a key; read its variable at the first request, not at the import."""
+        """Return the digest of a key, whose variable is first read at the first request."""
         if name not in self._digests:
             key = self._keys[name]
             self._digests[name] = _compute_digest(

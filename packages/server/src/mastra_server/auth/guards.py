@@ -47,8 +47,8 @@ def build_guards(mastra: Mastra) -> list[AuthGuard]:
 class AuthGuard:
     """Authenticate the caller before a handler runs.
 
-    The guard checks the handler that Litestar selected. No spelling of a path therefore bypasses
-    the guard.
+    The guard checks the handler that Litestar selected, so no spelling of a path bypasses the
+    guard.
 
     :param auth: the value of ``Server(auth=...)``.
     :param public: the patterns of the paths that need no authentication.
@@ -116,10 +116,10 @@ class AuthGuard:
 def is_studio_in_development(connection: _Connection) -> bool:
     """Return whether Mastra Studio of ``mastra dev`` sent a request.
 
-    A page of another origin cannot send the header, because CORS refuses it. A request whose header
-    ``Host`` does not name this machine is refused as well. A program on another machine, or at the
-    other end of a tunnel, can send every header. Therefore the connection itself must come from
-    this machine, and not from a proxy.
+    A page of another origin cannot send Studio's header, because CORS refuses this header. A
+    request whose header ``Host`` does not name this machine is refused as well. A program on
+    another machine, or at the other end of a tunnel, can send every header, so the connection
+    itself must come from this machine, and not from a proxy.
 
     :param connection: the connection.
     """

@@ -42,7 +42,8 @@ class KeySet:
 
     There is at most one request to the issuer at a time. A caller whose key is cached never waits.
     Keys that are old are fetched again in the background, and stay valid while the issuer is
-    unreachable. An unknown key id causes a request, so a rotated key is found at once.
+    unreachable. An unknown key id causes a request to the issuer, so a rotated key is found at
+    once.
 
     :param url: the address of the issuer's key set.
     :param signatures: the object that parses the keys; by default it uses PyJWT.
@@ -92,7 +93,7 @@ class KeySet:
         return key
 
     def _get_key(self, key_id: str | None) -> Any:
-        """Return a key by its id; for a token without an id, return the only key."""
+        """Return a key by its id; for a token without a key id, return the only key."""
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
@@ -112,7 +113,7 @@ class KeySet:
             self._unknown.popitem(last=False)
 
     def _begin_refresh(self) -> asyncio.Task[None] | None:
-        """Return the active request, or begin one; ``None`` if no request is allowed now."""
+        """Return the task that requests the keys, or start one; ``None`` if it is too early."""
         loop = asyncio.get_running_loop()
         if self._task is not None and self._task.get_loop() is loop and not self._task.done():
             return self._task
@@ -124,7 +125,7 @@ class KeySet:
         return self._task
 
     def _may_request(self, now: float) -> bool:
-        """Return whether the previous request was long enough ago."""
+        """Return whether enough time has passed since the previous request."""
         return now - self._requested_at >= (_MIN_INTERVAL if self._keys else _RETRY_INTERVAL)
 
     def _refresh_in_background(self) -> None:
@@ -136,7 +137,7 @@ class KeySet:
             keep_alive(asyncio.ensure_future(self._refresh_in_request()))
 
     async def _refresh_in_request(self) -> None:
-        """Request the keys, or poll until a request that another caller has begun has ended."""
+        """Request the keys, or wait for the request of another caller to end."""
         now = time.monotonic()
         if now < self._request_ends:
             while time.monotonic() < self._request_ends:  # noqa: ASYNC110  # an event belongs to one request

@@ -19,20 +19,20 @@ _PUBLIC = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384
 
 
 class Jwt:
-    """Accept callers with a valid token; the claims of the token are the user.
+    """Accept callers with a valid token; the claims of the token describe the user.
 
     Pass exactly one of ``secret``, ``public_key`` and ``jwks_url``, to verify the signatures of
     tokens. A token without ``exp`` is rejected.
 
-    :param secret: the secret shared with the issuer, for HS256 or the algorithms in ``algorithms``.
+    :param secret: the secret that the issuer signs tokens with, for HS256 or for ``algorithms``.
     :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
     :param jwks_url: the address where the issuer publishes its keys; fetched when needed.
     :param audience: the audience a token must have; ``None`` accepts any.
     :param issuer: the issuer a token must have; ``None`` accepts any.
     :param algorithms: the accepted algorithms, all of which must fit the kind of key.
     :param leeway: the clock difference to tolerate, in seconds.
-    :param resource_claim: the claim that names the only resource whose memory the user may access;
-        if it is empty, the user is not restricted.
+    :param resource_claim: the claim with the id of the only resource whose memory the user may
+        access; empty for no restriction.
     :raises ConfigError: when PyJWT is not installed, when not exactly one kind of key is passed, or
         when another parameter cannot be used.
     """
@@ -103,7 +103,7 @@ class Jwt:
 
 
 def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
-    """Check the types, because PyJWT would report a wrong type as an error of each token."""
+    """Check the types, because PyJWT would report a wrong type as the fault of each token."""
     settings = {
         "audience": (audience, audience is None or isinstance(audience, Collection)),
         "issuer": (issuer, issuer is None or isinstance(issuer, Collection)),
@@ -118,7 +118,7 @@ def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
 
 
 def _check_url(url: str) -> str:
-    """Return the address of published keys if it can be requested."""
+    """Return the URL of a JWKS; reject a URL that cannot be requested."""
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

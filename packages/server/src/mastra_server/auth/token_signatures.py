@@ -13,10 +13,10 @@ __all__ = ("LibrarySignatures", "Signatures", "read_key_set")
 
 
 def read_key_set(body: bytes) -> list[dict[str, Any]]:
-    """Return the keys of a JSON Web Key Set that may verify signatures.
+    """Return those keys of a JSON Web Key Set that may verify signatures.
 
-    Malformed keys are left out, so that they do not stop the others. Private keys are left out too,
-    because everybody who reads the key set could sign tokens with them.
+    Malformed keys are left out, so that they do not stop the others. Private keys are also left
+    out: a key set is public, so anybody could sign tokens with them.
 
     :param body: the key set as JSON.
     :raises ValueError: if ``body`` is not a key set.
@@ -69,8 +69,8 @@ class LibrarySignatures:
     def parse_keys(self, body: bytes) -> dict[str | None, Any]:
         """Return the public keys of a key set, by key id.
 
-        PyJWT would use a key without ``alg`` for one algorithm only. A key without ``alg`` is
-        therefore returned as a key of ``cryptography``, which fits every algorithm of its type.
+        A key without ``alg`` is returned as a key of ``cryptography``, which fits every algorithm
+        of its type. PyJWT's own keys fit only one algorithm.
 
         :param body: the key set as JSON.
         :raises ValueError: if ``body`` is not a key set.

@@ -20,8 +20,8 @@ def identify_caller(scope: Scope) -> str:
 def read_client_address(scope: Scope) -> str:
     """Return the client's IPv4 address or IPv6 network; one client may have a whole IPv6 network.
 
-    A proxy may report any text, such as ``unknown``. A text that is not an IP address is returned
-    unchanged.
+    A proxy may report ``unknown`` or another text in place of an IP address. Such a text is
+    returned unchanged.
 
     :param scope: the ASGI scope.
     """

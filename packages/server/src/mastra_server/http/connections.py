@@ -28,7 +28,7 @@ _TOO_SLOW = b"408 Request Timeout"
 
 
 def count_possible_connections() -> int:
-    """Return how many connections the process can open in addition to its files."""
+    """Return how many connections the process can open besides its own files."""
     try:
         import resource
     except ImportError:  # Windows, if the number is not limited
@@ -52,8 +52,8 @@ class LimitedConnection(HttpToolsProtocol):
     """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
     Trailers after a chunked body count as part of the head, but do not become headers of the
-    request. A proxy removes and sets headers, but not trailers. A trailer could otherwise replace a
-    header that a proxy has set, such as the address or the user of the client.
+    request. Otherwise, a client could use a trailer to replace a header that its proxy has set,
+    such as the client's address or user.
     """
 
     _unparsed_size = 0  # bytes that were read since a head began or a part of a body ended
@@ -103,7 +103,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _is_trusted_proxy(self) -> bool:
         """Return whether the peer is a proxy, whose connections belong to many clients.
 
-        The peer of a Unix socket has no address. Such a peer is a process on this machine.
+        A process that is connected by a Unix socket has no address, and counts as a proxy.
         """
         trusted: Any = getattr(self.config.loaded_app, "trusted_hosts", ())
         return self.client is None or self.client[0] in trusted
@@ -136,7 +136,7 @@ class LimitedConnection(HttpToolsProtocol):
 
         :raises _HeadTooLarge: when the head exceeds its limit.
         :raises _RepeatedHost: when the head has several ``Host`` headers. A proxy may have checked
-            another one than the application would read.
+            another ``Host`` header than the application would read.
         """
         # A head of one small read, as nearly all are, needs no exact count.
         if self._unparsed_size + self._read_size > MAX_HEAD_BYTES:

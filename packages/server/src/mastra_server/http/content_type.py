@@ -36,8 +36,8 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
     is recognised by the header ``Origin``, which the browser adds.
 
     :param headers: the headers of the request, with names in lower case.
-    :raises UnsupportedMediaType: for a content type other than JSON, or for the body of a web
-        page's request that has no content type.
+    :raises UnsupportedMediaType: when the content type is not JSON, or when a web page sent a body
+        without a content type.
     """
     has_type = has_origin = False
     for name, value in headers:

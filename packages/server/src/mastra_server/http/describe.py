@@ -1,4 +1,4 @@
-"""Describe agents, tools and workflows as in the lists and details of the API."""
+"""Describe agents, tools and workflows in the form in which the API lists and shows them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def describe_workflow(workflow: Workflow, *, partial: bool = False) -> dict[str,
 
 
 def _describe_all_steps(workflow: WorkflowDefinition, prefix: str = "") -> dict[str, Any]:
-    """Return all steps by path, also those of nested workflows."""
+    """Return all steps by path, including the steps of nested workflows."""
     steps: dict[str, Any] = {}
     for step_ in workflow.iter_steps():
         steps[prefix + step_.id] = {**_describe_step(step_), "isWorkflow": step_.kind == "workflow"}
@@ -119,7 +119,7 @@ def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
 
 
 def _encode_schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
-    """Encode schemas as text in the form of the API, and leave out unknown schemas.
+    """Encode schemas as text in the form of the API, and leave out missing schemas.
 
     The text is JSON in the envelope of superjson.
     """

@@ -75,8 +75,8 @@ class ErrorBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the inner application, and respond to its exceptions.
 
-        If the response has already begun, the exception is raised again. The ASGI server then
-        closes the connection.
+        If the response has already begun, the exception is raised again, and the ASGI server closes
+        the connection.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -149,8 +149,8 @@ class ErrorResponse:
     """The response to an error: the result of the user's ``on_error``, or a default response.
 
     :param error: the exception.
-    :param default: the response if ``on_error`` returns none; by default it is built from the
-        error.
+    :param default: the response to use if ``on_error`` returns ``None``; built from the error by
+        default.
     """
 
     def __init__(self, error: Exception, default: App | None = None) -> None:

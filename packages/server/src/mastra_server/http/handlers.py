@@ -1,8 +1,8 @@
 """Declare the handlers of this server's routes, with little startup time.
 
-Litestar inspects the signature of every handler, and makes one more handler for ``OPTIONS`` for
-every path. The functions here all get the request and return a response, so that handlers with
-equal signatures share what Litestar derives from them.
+Litestar inspects the signature of every handler, and adds a handler for ``OPTIONS`` to every path.
+All handlers of this server get the request and return a response. Handlers with equal signatures
+share the objects that Litestar derives from a signature.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _MODELS: dict[Hashable, Any] = {}
 class RequestHandler(HTTPRouteHandler):
     """A handler whose function has at most the parameter ``request``.
 
-    Handlers of several applications can share the values below, because no dependencies, types or
-    decoders of an application apply to a function whose only parameter is ``request``.
+    Handlers of several applications can share the parsed signature and its model. Dependencies,
+    types and decoders of an application do not apply to a function whose only parameter is
+    ``request``.
     """
 
     @functools.cached_property
@@ -48,9 +49,8 @@ class RequestHandler(HTTPRouteHandler):
 def _build_key(function: Any) -> Hashable:
     """Return a key that is equal for functions whose signatures have equal types.
 
-    An annotation that is not the name of a global is compared as text. For such an annotation, the
-    key contains the function's module, because the same text may mean another type in another
-    module.
+    An annotation that is not the name of a global is compared as text. Because equal texts may mean
+    different types in two modules, the key then contains the function's module.
     """
     names, annotations = function.__globals__, function.__annotations__
     types = tuple((name, names.get(text, text)) for name, text in annotations.items())

@@ -16,11 +16,11 @@ HEARTBEAT_INTERVAL = 15.0  # seconds; proxies close a connection that is silent 
 async def add_heartbeats(frames: AsyncGenerator[bytes], heartbeat: bytes) -> AsyncGenerator[bytes]:
     """Yield frames, and a heartbeat each time there was no frame for 15 seconds.
 
-    One task reads all frames, because a generator may hold a timeout or a span that belongs to its
-    task. The task reads at most one frame ahead.
+    One task reads all frames, because a timeout or a span in the generator must end in the task in
+    which it began. The task waits until its last frame was yielded, and then reads the next frame.
 
     :param frames: the frames; closed at the end.
-    :param heartbeat: what readers of the stream ignore.
+    :param heartbeat: bytes that readers of the stream ignore.
     """
     waiting: list[bytes] = []
     changed, taken = asyncio.Event(), asyncio.Event()

@@ -2,10 +2,10 @@
 
 An operation is built from the arguments of the handler's decorator: ``body=`` and ``query=`` are
 the types of the input, and ``response=`` is the type of the response. ``stream="sse"`` or
-``"records"`` is the format of a streamed response. ``errors=(409,)`` lists additional statuses. The
-text of ``empty="..."`` describes when the response is a 204 without a body. ``operation_id=`` is
-the id. If a handler has several paths, ``{path}`` in the id is replaced with the end of the path.
-The docstring of the handler is the description.
+``stream="records"`` is the format of a streamed response. ``errors=(409,)`` lists additional
+statuses. The text of ``empty="..."`` describes when the response is a 204 without a body.
+``operation_id=`` is the id. If a handler has several paths, ``{path}`` in the id is replaced with
+the end of the path. The docstring of the handler is the description.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Operation:
     """A handler with one method and one path.
 
     :param method: the HTTP method in lower case.
-    :param path: the path in OpenAPI's spelling.
+    :param path: the path in OpenAPI's syntax.
     :param handler: Litestar's handler.
     :param requires_auth: whether the caller must authenticate.
     :param rate_limited: whether the application limits the rate of requests.
@@ -96,7 +96,7 @@ class Operation:
 
     @property
     def errors(self) -> list[int]:
-        """The error statuses of the operation, in order."""
+        """The error statuses of the operation, in ascending order."""
         statuses = {400, 500, 504, *self.handler.opt.get("errors", ())}
         statuses |= {404} if "{" in self.path else set()
         statuses |= {413} if self.method in ("post", "put", "patch", "delete") else set()
@@ -109,7 +109,7 @@ class Operation:
         """Return the operation as an OpenAPI object.
 
         :param schemas: the schemas of ``types``, by the names of the types.
-        :param components: the further schemas that the schemas of ``types`` refer to.
+        :param components: the schemas that the schemas of ``types`` refer to, by name.
         :returns: the OpenAPI operation object.
         """
         text = self.description

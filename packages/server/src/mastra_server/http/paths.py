@@ -33,11 +33,11 @@ def mount_handlers(handlers: Iterable[HTTPRouteHandler], prefix: str) -> Iterato
 
 
 def to_declared_path(path: str, prefix: str) -> str:
-    """Convert a requested path to the form of the decorators, which begins with ``/api``.
+    """Convert a requested path to the form in which handlers declare paths: below ``/api``.
 
     :param path: the path of the request.
     :param prefix: the prefix that the API is served under.
-    :returns: the path below ``/api``; empty if it does not belong to the API.
+    :returns: the path, with ``/api`` in place of ``prefix``; empty if it is not below ``prefix``.
     """
     inside = path == prefix or path.startswith(f"{prefix}/")
     return _DECLARED_PREFIX + path.removeprefix(prefix) if inside else ""
@@ -56,8 +56,8 @@ class PathPattern:
 
     :param path: the pattern.
     :param label: the kind of setting that contains the pattern, for the error message.
-    :raises ConfigError: for a pattern with ``*`` anywhere but in a ``/*`` at its end, or without a
-        leading slash.
+    :raises ConfigError: when the pattern has no leading slash, or has a ``*`` that is not in a
+        ``/*`` at its end.
     """
 
     def __init__(self, path: str, label: str) -> None:

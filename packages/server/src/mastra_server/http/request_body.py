@@ -101,7 +101,8 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 def check_structure(raw: bytes, max_values: int) -> None:
     """Check the number and the depth of JSON values, before a decoder uses time and memory.
 
-    Outside of strings, each value follows a comma or an opening bracket, except the first value.
+    Commas and opening brackets outside of strings are counted, because each value follows one of
+    them.
 
     :param raw: the JSON.
     :param max_values: the maximum number of commas and opening brackets.
@@ -132,7 +133,7 @@ def check_numbers(raw: bytes, max_values: int) -> None:
 
 
 def _remove_texts(raw: bytes, max_values: int) -> bytes:
-    """Return JSON without its strings; raise an error if there are far too many strings."""
+    """Return JSON without its strings; raise an error if the strings alone exceed the limit."""
     text = raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
     if text.count(b'"') > 4 * max_values:  # an entry of an object has two strings
         raise _build_size_error(max_values)

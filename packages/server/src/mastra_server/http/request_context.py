@@ -96,5 +96,5 @@ def _read_query_context(request: ASGIConnection[Any, Any, Any, Any]) -> dict[str
 
 
 def _is_reserved(key: str) -> bool:
-    """Return whether only middleware may set ``key``, because other code trusts this key."""
+    """Return whether other code trusts ``key``, so that only middleware may set it."""
     return key == "user" or key.startswith("mastra__")

@@ -66,7 +66,7 @@ class _JsonResponse(ASGIResponse):
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _send_in_pieces(self, scope: Scope, send: Send) -> None:
-        """Send a large body at the client's speed; respond 429 if too much is being sent."""
+        """Send a large body at the client's speed; respond 429 above the caller's limit."""
         body, caller = self._body, identify_caller(scope)
         if not UNSENT_BYTES.try_acquire(caller, len(body)):
             await _refuse_large_response()(scope, _receive_nothing, send)
@@ -100,8 +100,7 @@ async def list_response(
 ) -> ASGIResponse:
     """Build a JSON response with a list; other requests can run while a long list is encoded.
 
-    While the bytes are encoded, they count toward the caller's limit. If they exceed this limit,
-    the response is a 429.
+    The encoded bytes count toward the caller's limit. A list that exceeds this limit gets a 429.
 
     :param request: the request.
     :param key: the name of the list.
@@ -174,8 +173,8 @@ def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) 
 class StreamResponse:
     """A response that sends its body in chunks, as they are generated.
 
-    The response may end with the last chunk, a disconnect or a cancellation. In each case, the
-    generator is closed before the call returns, and no task waits for a disconnect any more.
+    The response may end with the last chunk, a disconnect or a cancellation. In each case,
+    ``__call__`` closes the generator and ends its own tasks before it returns.
 
     :param chunks: the chunks of the body; the generator is closed at the end of the response.
     :param media_type: the content type.
@@ -199,8 +198,8 @@ class StreamResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the body until its end or until the client disconnects.
 
-        While a large chunk waits for the client, it counts toward the caller's limit. Above the
-        limit, the body ends before this chunk.
+        While a large chunk waits for the client, it counts toward the caller's limit. A chunk that
+        would exceed the limit is not sent, and the body ends.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -232,11 +231,11 @@ class StreamResponse:
 async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Close ``events`` at the end of the block, if it is a generator.
 
-    An agent may return any iterator, and nearly all agents return a generator. A generator that
-    stays open would keep its resources.
+    Most agents return a generator, which keeps its resources while it is open. Some agents return
+    another iterator, which needs no close.
 
     :param events: the iterator.
-    :returns: a context manager that gives ``events``.
+    :returns: a context manager that yields ``events``.
     """
     try:
         yield events
@@ -246,7 +245,7 @@ async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator
 
 
 async def _send_large_chunk(caller: str, chunk: bytes, send: Send) -> bool:
-    """Send a chunk; return ``False`` if too many large chunks wait for clients of the caller."""
+    """Send a chunk; return ``False`` if the caller's unsent chunks exceed the limit."""
     if not UNSENT_BYTES.try_acquire(caller, len(chunk)):
         return False
     try:

@@ -33,7 +33,7 @@ Milliseconds = Annotated[int, msgspec.Meta(description="Milliseconds since the e
 
 
 class ContextQuery(msgspec.Struct, rename="camel"):
-    """The query of every operation."""
+    """The query parameters that every operation has."""
 
     request_context: Context = ""
 
@@ -45,7 +45,7 @@ class StartQuery(ContextQuery):
 
 
 class ListQuery(ContextQuery):
-    """The query of a list."""
+    """The query of a list of agents, tools or workflows."""
 
     partial: Annotated[str, msgspec.Meta(description="`true` leaves the schemas out.")] = ""
 
@@ -86,7 +86,7 @@ class RunLoad(TypedDict):
 
 
 class Ready(TypedDict):
-    """Whether the server takes requests.
+    """Whether the server accepts requests.
 
     The field ``runs`` exists only if the engine is durable.
     """
@@ -147,7 +147,7 @@ class Response(TypedDict):
 
 
 class Generated(TypedDict):
-    """The result of a whole run of an agent."""
+    """The result of a run of an agent, with the turns of the model in ``steps``."""
 
     text: str
     object: NotRequired[Any]

@@ -13,9 +13,9 @@ class ServerState(State):
     """The state that all requests share.
 
     A reader of a durable run and a listener of a thread may wait for a long time. Setting
-    ``draining`` wakes these readers and listeners, so that their streams end. Any thread and any
-    signal handler may set ``draining``. ``loop`` is the event loop of the streams while the server
-    runs.
+    ``draining`` wakes the waiting readers and listeners, so that their streams end. Any thread and
+    any signal handler may set ``draining``. ``loop`` is the event loop of the streams while the
+    server runs.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
 """List the operations of Mastra that this server does not support, with the reasons.
 
-The operations have no routes, because every route takes startup time. The list is searched only if
-no route matches.
+These operations have no routes, because every route takes startup time. The server searches this
+list of operations only if no route matches a request.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def find_unsupported(
     """Return the error for an operation of Mastra that this server does not support.
 
     :param method: the HTTP method.
-    :param path: the path in the form of the decorators, below ``/api``.
-    :param traces: whether traces are kept. If they are, the operations on traces are supported.
+    :param path: the requested path, with ``/api`` in place of the API's prefix.
+    :param traces: whether the server stores traces. If so, the server supports the operations on
+        traces.
     :returns: the error with the reason; ``None`` if Mastra has no such operation.
     """
     parts = path.split("/")

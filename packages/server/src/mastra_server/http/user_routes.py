@@ -45,7 +45,8 @@ def build_user_routes(mastra: Mastra) -> Iterator[Any]:
 def check_user_routes(app: Litestar) -> None:
     """Check that no two endpoints differ only in the names of their parameters.
 
-    Of two such endpoints, Litestar would serve only the last one.
+    Of two endpoints that differ only in the names of parameters, Litestar would serve only the last
+    one.
 
     :param app: the application with all routes.
     :raises ConfigError: when two endpoints have the same method and equal paths.
@@ -68,8 +69,8 @@ def check_user_routes(app: Litestar) -> None:
 def warn_about_open_routes(app: Litestar, mastra: Mastra) -> None:
     """Log a warning for custom endpoints that neither ``auth`` nor a middleware protects.
 
-    A middleware without a path covers the API only. If such a middleware checks credentials, custom
-    endpoints outside of the API still need none.
+    A middleware without a path covers the API only. If only a middleware without a path checks
+    credentials, custom endpoints outside of the API need none.
 
     :param app: the application with all routes.
     :param mastra: the application's settings.

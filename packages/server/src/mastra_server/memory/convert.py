@@ -43,7 +43,7 @@ def build_thread(thread: Thread) -> dict[str, Any]:
 
 
 def build_message(message: StoredMessage, resource: str) -> dict[str, Any]:
-    """Build a message for a response, in Mastra's stored form.
+    """Build a message for a response, in the form in which Mastra stores messages.
 
     :param message: the message. Content that a client saved in Mastra's form is returned unchanged.
     :param resource: the resource that owns the message's thread.
@@ -63,7 +63,7 @@ def parse_saved_message(item: dict[str, Any], index: int, id: str) -> StoredMess
 
     :param item: the decoded JSON.
     :param index: the position of the message in the request, for error messages.
-    :param id: the id to give the message if it has none.
+    :param id: the id for a message that has none.
     :returns: the message.
     :raises InvalidBody: for an invalid message, or for a message without a thread.
     """

@@ -50,7 +50,7 @@ class Include(msgspec.Struct, rename="camel"):
 
     @property
     def neighbours(self) -> tuple[int, int]:
-        """How many messages before and after this message are requested."""
+        """The number of messages to return before and after this message."""
         before, after = self.with_previous_messages, self.with_next_messages
         return min(max(before, 0), _MAX_NEIGHBOURS), min(max(after, 0), _MAX_NEIGHBOURS)
 

@@ -76,7 +76,7 @@ async def _get_config(request: _Request) -> ASGIResponse:
     errors=(501,),
 )
 async def _get_observations() -> ASGIResponse:
-    """Not supported: Mastra's agent that observes and summarizes conversations."""
+    """Not supported: this server has no agent that observes and summarizes conversations."""
     raise UnsupportedOperation("This server does not support observational memory")
 
 
@@ -87,7 +87,7 @@ async def _get_observations() -> ASGIResponse:
     errors=(501,),
 )
 async def _get_buffer_status() -> ASGIResponse:
-    """Not supported: Mastra's agent that observes and summarizes conversations."""
+    """Not supported: this server has no agent that observes and summarizes conversations."""
     raise UnsupportedOperation("This server does not support observational memory")
 
 

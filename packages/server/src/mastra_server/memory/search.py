@@ -72,7 +72,7 @@ class SearchResults(TypedDict):
 async def _search_memory(request: _Request) -> ASGIResponse:
     """Get the latest messages of a thread or of a resource's latest thread.
 
-    There is no semantic search. The messages do not depend on the text of the query.
+    There is no semantic search: every ``searchQuery`` gets the same messages.
     """
     memory, text = require_memory(request), require_param(request, "searchQuery")
     limit = read_number_param(request, "limit")
@@ -105,7 +105,7 @@ async def _find_thread(request: _Request, memory: Memory) -> Thread | None:
 
 
 async def _load_results(memory: Memory, thread: Thread) -> list[dict[str, Any]]:
-    """Load as many messages as an agent run would receive from the memory, newest first."""
+    """Load the latest messages, as many as a run would get from the memory, newest first."""
     if not memory.last_messages:
         return []
     query = MessageQuery(

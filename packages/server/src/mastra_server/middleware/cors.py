@@ -29,9 +29,9 @@ class CorsHeaders:
 
     :param app: the inner ASGI application.
     :param settings: the origins, headers and credentials to allow.
-    :param dev: allow pages on this machine to send credentials, as Mastra Studio does. With
-        ``dev``, the origin ``*`` allows no other page, because logs and traces are served without
-        authentication.
+    :param dev: allow pages on this machine to send credentials, as Mastra Studio does. Other pages
+        are refused even if the origins contain ``*``, because in development, logs and traces need
+        no authentication.
     """
 
     def __init__(self, app: App, settings: Cors, *, dev: bool = False) -> None:

@@ -1,8 +1,8 @@
 """Cancel tasks at deadlines, with one timer for all tasks.
 
-All tasks have the same timeout, so one timer is enough. ``asyncio.timeout`` would need a timer for
-each request, which takes a tenth of the time of a small request. On platforms where a timer ends
-with its request, each request has its own timer.
+All tasks have the same timeout, so one timer is enough. ``asyncio.timeout`` would start a timer for
+each request, which takes a tenth of the time of a small request. Some platforms cancel a timer when
+the request that started it ends. There, each request has its own timer.
 """
 
 from __future__ import annotations

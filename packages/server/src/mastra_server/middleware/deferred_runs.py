@@ -36,8 +36,8 @@ _IMMEDIATE = frozenset(
 class BackgroundRuns:
     """Execute waiting runs within an invocation of the background function.
 
-    The response ends when each run has ended or waits, or when the platform disconnects because the
-    time of the invocation is over.
+    The response ends when each run has ended or waits. It ends earlier if the platform disconnects
+    because the invocation has run out of time.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
@@ -72,8 +72,8 @@ class BackgroundRuns:
 class DeferredRuns:
     """Let the background function execute the runs that no client waits for.
 
-    A request that waits for the result of its run executes the run itself. The response to such a
-    request ends when the run has ended or waits.
+    A request that waits for the result of its run executes the run itself, and its response ends
+    when the run has ended or waits.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
@@ -87,7 +87,7 @@ class DeferredRuns:
         self._next_look = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and name in its response the path that continues its runs.
+        """Pass the request on, and add a header with the path that continues its runs.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.
@@ -121,7 +121,7 @@ class DeferredRuns:
             await self._app(scope, receive, send_parts)
 
     async def _find_waiting_runs(self) -> bool:
-        """Return whether the background function has to continue runs, such as lost runs."""
+        """Return whether the background function must continue runs that are due or were lost."""
         if time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + _INTERVAL
@@ -135,10 +135,11 @@ class DeferredRuns:
 
 
 def _name_path(message: Message, prefix: str) -> Message:
-    """Return an ASGI message; to the head of a response, add the path that continues runs.
+    """Return an ASGI message; if it is a response's head, add the path that continues runs.
 
-    The platform requests this path from the background function in two cases: after a response that
-    leaves runs to the function, and after an invocation of the function that ran out of time.
+    When a response leaves runs to the background function, the platform requests this path from the
+    function. When an invocation of the function runs out of time, the platform requests the path
+    again.
     """
     if message["type"] != "http.response.start":
         return message
@@ -147,7 +148,7 @@ def _name_path(message: Message, prefix: str) -> Message:
 
 
 async def _wait_until_rest_or_disconnect(tasks: list[asyncio.Task[Any]], receive: Receive) -> None:
-    """Wait for the request's tasks and the claimed runs, or until the platform disconnects."""
+    """Wait for the request's tasks and the claimed runs, unless the platform disconnects."""
     disconnect = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         while not disconnect.done():

@@ -2,8 +2,8 @@
 
 CORS only controls which pages read responses. Before a page of another origin sends JSON, or uses
 ``PUT``, ``PATCH`` or ``DELETE``, the browser sends a preflight request. Before a ``POST`` without a
-body, the browser sends no preflight request, and it adds the cookies of its user. Such a request
-could start, resume or cancel a run.
+body, the browser sends no preflight request, but it sends the user's cookies. Without a check, a
+page could start, resume or cancel runs in the user's name.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _SHOWN = 100  # characters of an origin that the error quotes
 class ForeignPages:
     """Respond 403 to a ``POST`` of a page whose origin the CORS settings do not allow.
 
-    If the settings allow every origin, only a ``POST`` with cookies is refused, because browsers do
-    not let a page read the response to such a request.
+    If the settings allow every origin, only a ``POST`` with cookies is refused: no page of another
+    origin could read the response to it.
 
     :param app: the application inside.
     :param prefix: the prefix of the API. Custom endpoints have other paths, and may receive forms.
@@ -54,7 +54,7 @@ class ForeignPages:
         return self._app(scope, receive, send)
 
     def _is_foreign(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Return whether a page that is not allowed sent the request; programs send no origin."""
+        """Return whether a page of a forbidden origin sent the request."""
         origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
         if site in _OWN_SITES or (origin is None and site is None):
             return False

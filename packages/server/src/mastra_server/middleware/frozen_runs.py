@@ -18,7 +18,7 @@ _UNAWAITED_TIMEOUT = 30.0  # seconds for tasks that nobody awaits; one may wait 
 
 
 class FrozenRuns:
-    """Continue waiting runs at each request for workflows; keep its response open meanwhile.
+    """Continue waiting runs during each request for workflows, and end the response after that.
 
     :param app: the inner ASGI application.
     :param prefix: the prefix of the routes.
@@ -78,7 +78,7 @@ async def take_up_runs(continue_runs: Callable[[], Awaitable[None]]) -> None:
 
 
 async def wait_for_all(tasks: list[asyncio.Task[Any]]) -> None:
-    """Wait for the tasks of a request, and then for tasks that no response waits for.
+    """Wait for the tasks of a request, and then for the tasks that nothing awaits.
 
     :param tasks: the tasks, which may add further tasks.
     """

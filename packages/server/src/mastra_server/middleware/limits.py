@@ -22,7 +22,7 @@ class BodyLimit:
     """Refuse bodies of more than ``limit`` bytes, even without a ``content-length``.
 
     Until the response is complete, a large body also counts toward a limit of the client's address.
-    A request above this limit gets a 429.
+    If the bodies from one address exceed the limit, the request gets a 429.
 
     :param app: the inner ASGI application.
     :param limit: the largest size in bytes.

@@ -1,4 +1,4 @@
-"""Count requests in this process without locks or tasks that requests share."""
+"""Count requests in the memory of this process, without locks and without shared tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_CALLERS = 10_000  # callers that are counted; the longest inactive ones are 
 
 
 class MovingWindow:
-    """The moving window of the package ``limits``, with the two methods that this server calls."""
+    """A moving window with the two methods of the package ``limits`` that this server calls."""
 
     def __init__(self) -> None:
         self._hits: OrderedDict[str, deque[float]] = OrderedDict()

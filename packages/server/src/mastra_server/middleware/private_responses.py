@@ -16,7 +16,8 @@ class PrivateResponses:
     """Add ``cache-control: no-store`` to responses to identified callers.
 
     Some content delivery networks store each response without this header, and do not distinguish
-    requests by cookies or tokens. A response that has the header already is not changed.
+    requests by cookies or tokens. A response with a ``cache-control`` header of its own is not
+    changed.
 
     :param app: the application inside.
     """
@@ -25,7 +26,7 @@ class PrivateResponses:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass on the request, and add the header if ``auth`` or a middleware names the caller.
+        """Pass on the request; add the header if ``auth`` or a middleware identifies the caller.
 
         :param scope: the ASGI scope.
         :param receive: the ASGI receive callable.

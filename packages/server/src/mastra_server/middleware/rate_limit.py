@@ -86,7 +86,7 @@ class RateLimiter:
     async def _count(self, request: Request[Any, Any, Any]) -> tuple[bool, dict[str, str]]:
         """Count a request; return whether it is within the limit, and the headers about the limit.
 
-        :raises Exception: any exception of the user's function ``by`` or of the storage.
+        :raises Exception: any exception that the user's function ``by`` or the storage raises.
         """
         caller = await self._identify_caller(request)
         allowed = await self._get_limiter().hit(self._item, caller)

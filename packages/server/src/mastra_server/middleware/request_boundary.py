@@ -9,7 +9,7 @@ __all__ = ("RequestBoundary",)
 
 
 class RequestBoundary:
-    """Make each call of the application one request of ``mastra_core.request_scope``.
+    """Open the scope of ``mastra_core.request_scope`` for each request.
 
     :param app: the inner ASGI application.
     """

@@ -17,7 +17,7 @@ _SUPPLY = 128  # ids that one call of the operating system supplies
 
 
 class _IdSupply:
-    """A supply of random ids; a system call per id takes 2 % of the time of a small request."""
+    """Makes random ids, many at a time; a system call for each would slow small requests by 2 %."""
 
     def __init__(self) -> None:
         self._ids: list[bytes] = []
@@ -35,7 +35,7 @@ class _IdSupply:
             return first
 
     def clear(self) -> None:
-        """Discard the supply in a forked process, because the parent process has the same ids."""
+        """Discard the ids in a forked process, because the parent process will use the same ids."""
         self._ids.clear()
 
 

@@ -16,9 +16,9 @@ _METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY
 
 
 class RequestMetrics:
-    """Measure requests by method, route and status; without a route, the route is ``none``.
+    """Measure requests by method, route and status; the route is ``none`` if no route matches.
 
-    Health checks and requests of the metrics are left out.
+    Health checks and requests for the metrics are not measured.
 
     :param app: the inner ASGI application.
     """

@@ -74,7 +74,7 @@ def get_trace_ids(run: Run) -> dict[str, str]:
 def _describe_request(scope: Scope) -> dict[str, Any]:
     """Return the attributes of a request in OpenTelemetry's conventions for HTTP servers.
 
-    The query is left out, because it may contain credentials.
+    The URL's query string is left out, because it may contain credentials.
     """
     attributes = {
         "http.request.method": scope["method"],

@@ -29,7 +29,7 @@ def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
     :param app: the inner ASGI application.
     :param middleware: the functions or ASGI middleware, with their paths.
     :returns: the wrapped application.
-    :raises ConfigError: for a path with ``*`` anywhere but at its end.
+    :raises ConfigError: when a path contains ``*`` before its end.
     """
     for item in reversed(middleware):
         app = _PathFilter(_wrap(item.handler, app), app, item.path)
@@ -119,7 +119,7 @@ class PendingResponse:
 
 
 class _UnroutedRequest(Request[Any, Any, Any]):
-    """A request before routing, to which no body limit of a route applies yet."""
+    """A request that is not routed yet, so that no route's body limit applies to it."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         more = True

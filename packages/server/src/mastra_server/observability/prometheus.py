@@ -24,7 +24,7 @@ _GAUGE_MODES = {"active": "livesum", "level": "livemax", "oldest": "livemin"}
 
 
 class PrometheusRecorder:
-    """Records every metric in its own Prometheus registry.
+    """Records all metrics in one registry of ``prometheus-client``.
 
     Worker processes share a directory, and each process reports the metrics of all processes.
 

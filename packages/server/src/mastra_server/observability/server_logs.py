@@ -1,4 +1,4 @@
-"""Run the application's log while the server runs."""
+"""Write the application's log while the server runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LineSource(Protocol):
 
 
 class ServerLogs:
-    """The log of one application.
+    """The log of one application, which writes lines and keeps the latest lines in memory.
 
     :param mastra: the application.
     :param can_list: whether lines are kept in memory, and may be read over HTTP.
@@ -49,7 +49,7 @@ class ServerLogs:
         return {"memory": self._buffer, **files}
 
     def open(self) -> None:
-        """Start to collect the log records of libraries, to write lines, and to keep lines."""
+        """Start the log: collect the records of libraries, and write and keep the lines."""
         if self._libraries is not None:
             self._libraries.attach()
         if self.pipeline is not None and not is_request_scoped():

@@ -188,7 +188,7 @@ class SpanRecord:
         self._attributes = _encode_attributes(attributes)
 
     def _build_attributes(self) -> dict[str, Any]:
-        """Return the span's attributes; add Mastra's names for those of a model call."""
+        """Return the span's attributes; for a model call, add them under Mastra's names."""
         attributes: dict[str, Any] = msgspec.json.decode(self._attributes)
         if self.kind != "model_generation":
             return attributes

@@ -106,7 +106,7 @@ class _ConditionParser:
         return lambda facts, spans: combine(test(facts, spans) for test in tests)
 
     def _parse_related(self, where: dict[str, Any], at: str, depth: int) -> _Test:
-        """Parse a condition on spans, or on scores and feedback, which this server never has."""
+        """Parse a condition on spans, or on scores and feedback, which no trace here has."""
         (scope, quantified), *more = where.items() if where else [("", None)]
         if more or scope not in _FIELDS or not isinstance(quantified, dict) or len(quantified) != 1:
             raise InvalidBody(at, 'Expected "op", or spans, scores or feedback')

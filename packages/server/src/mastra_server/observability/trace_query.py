@@ -92,7 +92,7 @@ class Cursor(TypedDict):
 
 
 class Rows(TypedDict):
-    """A page of traces, described by ``page`` or ``pagination``, depending on the request."""
+    """A page of traces, with ``page`` or ``pagination``, depending on the request."""
 
     traces: list[Row]
     page: NotRequired[Cursor]

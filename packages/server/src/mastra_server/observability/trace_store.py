@@ -36,7 +36,7 @@ class _Trace:
         return not self.owner and self.root is not None and self.root.ended is None
 
     def drop_oldest_tree(self) -> None:
-        """Drop the tree of spans whose root began first."""
+        """Drop the span tree that began first."""
         oldest = next(iter(self.records.values())).root
         for span_id in [key for key, record in self.records.items() if record.root is oldest]:
             self.size -= self.records.pop(span_id).size
@@ -48,8 +48,7 @@ class TraceStore:
     All resources share the limit, but a resource with many traces displaces its own oldest traces.
     A trace can have several roots, each with a tree of spans.
 
-    Spans of requests are not stored. Because of this, the root of a trace is the run of an agent or
-    a workflow.
+    Spans of requests are not stored, so the root of a trace is the run of an agent or a workflow.
 
     :param settings: the application's telemetry settings, for its name and sampling.
     """
@@ -144,7 +143,7 @@ class TraceStore:
         return self._traces.get(trace_id) or self._starting.get(trace_id)
 
     def _put(self, trace_id: int, trace: _Trace, growth: int) -> None:
-        """Store a trace as the one that changed last, and count it toward its owner's limit.
+        """Store a changed trace as the newest trace, and count it toward its owner's limit.
 
         While a trace starts, its owner is unknown. Until the owner is known, the trace is stored
         separately, so that it cannot displace traces of other owners.

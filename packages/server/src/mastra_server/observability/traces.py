@@ -79,7 +79,7 @@ class LightTraces(TypedDict):
 
 
 class Traces(TypedDict):
-    """A page of the root spans of traces, with all fields."""
+    """A page of traces: the root span of each trace, with all its fields."""
 
     pagination: Pagination
     spans: list[Span]
@@ -93,7 +93,7 @@ class LightTrace(TypedDict):
 
 
 class Trace(TypedDict):
-    """A trace, whose spans have all their fields."""
+    """A trace with all fields of its spans."""
 
     traceId: str
     spans: list[Span]

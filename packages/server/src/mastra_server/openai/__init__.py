@@ -1,1 +1,1 @@
-"""The OpenAI Responses API over agents."""
+"""Serve agents by OpenAI's Responses API."""

@@ -42,8 +42,8 @@ class ResponseWriter:
     :param response_id: the id of the response.
     :param model: the model that the request names.
     :param request_fields: the fields of the request that the response repeats.
-    :param is_structured: whether the answer is structured. If it is, the response contains only the
-        text of the valid answer, because clients parse all text.
+    :param is_structured: whether the answer is structured. A structured response contains no text
+        besides the valid answer, because clients parse all text.
     """
 
     def __init__(

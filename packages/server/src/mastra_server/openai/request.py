@@ -30,10 +30,11 @@ class _Named(msgspec.Struct):
 
 
 class ResponseBody(msgspec.Struct):
-    """A request for a response of an agent.
+    """The body of a request that creates a response.
 
     :param model: the id of the agent, if ``agent_id`` is empty.
-    :param conversation: OpenAI's name of ``conversation_id``: an id, or an object with an id.
+    :param conversation: the same as ``conversation_id``, as OpenAI's clients send it: an id, or an
+        object with an id.
     """
 
     input: str | Annotated[list[Any], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -74,7 +75,7 @@ def build_client_tools(body: ResponseBody) -> tuple[ClientTool, ...]:
     """Build the function tools of the caller.
 
     :param body: the request.
-    :raises InvalidBody: for a tool that is not a function, because only OpenAI offers such tools.
+    :raises InvalidBody: when a tool is not a function. Only OpenAI itself offers other tools.
     """
     for index, tool in enumerate(body.tools):
         if tool.get("type") != "function" or not isinstance(tool.get("name"), str):

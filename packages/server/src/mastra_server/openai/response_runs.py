@@ -127,7 +127,7 @@ async def _run_agent(
 async def _end_in_time(
     request: _Request, agent: AgentLike, events: AsyncIterator[AgentEvent]
 ) -> AsyncGenerator[AgentEvent]:
-    """Yield the events of a run; after the timeout of runs, yield a failure instead."""
+    """Yield the events of a run; when the run exceeds ``run_timeout``, yield a failure and end."""
     is_durable = find_durable_agent(request, agent.id) is not None
     seconds = None if is_durable else request.app.state.mastra.server.run_timeout
     try:

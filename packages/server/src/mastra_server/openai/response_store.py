@@ -25,8 +25,8 @@ _MAX_AGE = 24 * 3600.0  # seconds
 class StoredResponse(msgspec.Struct, frozen=True):
     """A response, with the data that is needed to continue it.
 
-    If the response belongs to a conversation, the memory has the messages. Otherwise they are
-    stored here: in ``history`` if the agent framework returns them in its own form, or else in
+    If the response belongs to a conversation, the memory has the messages. Otherwise the messages
+    are in ``history``, if the agent framework returns them in its own form, or else in
     ``messages``.
     """
 
@@ -55,7 +55,7 @@ class ResponseStore:
         """Store a response. If the storage fails, only log the error: the run has already ended.
 
         :param entry: the response with what is needed to continue it.
-        :param caller: the caller whose limits the response counts toward.
+        :param caller: the caller whose limits apply to the response.
         """
         name = entry.response["id"]
         if self._records is None:

@@ -30,7 +30,7 @@ class User(TypedDict):
 
 
 class UserCapabilities(TypedDict):
-    """The features of user management; the server only describes the current user."""
+    """The supported features of user management: only the description of the current user."""
 
     user: bool
     session: bool
@@ -40,7 +40,7 @@ class UserCapabilities(TypedDict):
 
 
 class Capabilities(TypedDict):
-    """Whether callers must authenticate; there is no login page.
+    """Whether callers must authenticate. The server has no login page, so ``login`` is ``null``.
 
     The user and its capabilities are only reported for valid credentials.
     """
@@ -102,7 +102,7 @@ class McpServers(TypedDict):
 
 
 class ModelPolicy(TypedDict):
-    """Whether models can be chosen in Studio: never, because the application chooses them."""
+    """Whether a user can choose models in Studio. Only the application's code can choose them."""
 
     active: bool
 
@@ -177,7 +177,7 @@ async def _get_builder_settings() -> ASGIResponse:
 
 @get("/api/vectors", operation_id="studio_vectors", response=Vectors)
 async def _list_vectors() -> ASGIResponse:
-    """List vector stores; always empty."""
+    """List the vector stores; the list is always empty."""
     return json_response({"vectors": []})
 
 

@@ -216,7 +216,7 @@ async def _run_in_turn(
 async def _prepend_echo(
     chunks: AsyncGenerator[dict[str, Any]], echo: dict[str, Any] | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Yield first the sent message, for other subscribers of the thread, and then ``chunks``."""
+    """Yield the sent message, which other subscribers of the thread need, and then ``chunks``."""
     if echo is not None:
         yield echo
     async with contextlib.aclosing(chunks):
@@ -236,7 +236,7 @@ def _build_signal(message: _SentMessage) -> dict[str, Any]:
 
 
 async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Approval) -> AgentInput:
-    """Build the input that resumes the thread's run that waits for a decision about this call."""
+    """Find the run of a thread that waits for this decision, and build the input to resume it."""
     _, resource, thread = _build_thread_key(request, agent, body.thread_id, body.resource_id)
     query = SuspendedRunQuery(
         agent=agent.id, resource=resource, thread=thread, call=body.tool_call_id, per_page=1

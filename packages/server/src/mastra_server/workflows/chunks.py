@@ -107,7 +107,7 @@ class ChunkWriter:
         yield self.build_start()
 
     def on_idle(self, event: RunIdle) -> Iterator[dict[str, Any]]:
-        """End the stream if the idle run is suspended; continue if the run sleeps.
+        """End the stream if the run is suspended, but not if it only sleeps.
 
         :param event: the event.
         """
@@ -115,7 +115,7 @@ class ChunkWriter:
             yield self.build_finish("suspended")
 
     def on_paused(self, _: RunPaused) -> Iterator[dict[str, Any]]:
-        """Convert the pause of a run that was to execute only one step.
+        """Convert the end of the requested step, after which a run with ``per_step`` pauses.
 
         :param _: the event, which is not used.
         """
@@ -162,7 +162,7 @@ class ChunkWriter:
             yield self.build_chunk("workflow-step-waiting", self._build_step(event.step))
 
     def on_step_suspended(self, event: StepSuspended) -> Iterator[dict[str, Any]]:
-        """Convert the suspension of a step; a suspended item counts as its ``foreach`` step.
+        """Convert the suspension of a step; an item of a ``foreach`` step is reported as the step.
 
         :param event: the event.
         """
@@ -175,7 +175,7 @@ class ChunkWriter:
         yield self.build_chunk("workflow-step-suspended", payload)
 
     def on_step_ended(self, event: StepEnded) -> Iterator[dict[str, Any]]:
-        """Convert the end of a step; an item's end becomes progress of its ``foreach`` step.
+        """Convert the end of a step; report the end of a ``foreach`` item as progress of the step.
 
         :param event: the event.
         """

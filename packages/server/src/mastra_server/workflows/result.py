@@ -176,7 +176,7 @@ def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:
 
 
 def _select_steps(record: RunRecord, *, include_nested: bool) -> dict[str, StepRecord]:
-    """Return all steps by path, without items; mark a group with a suspended step as suspended."""
+    """Return the steps by path, without items. A group with a suspended step is suspended."""
     steps = {
         path: step
         for path, step in record.steps.items()

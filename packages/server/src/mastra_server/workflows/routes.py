@@ -331,7 +331,7 @@ def _select_suspended_steps(workflow: Workflow, record: RunRecord, body: _Resume
 
 
 def _is_item(path: str, step: str, index: int) -> bool:
-    """Return whether item ``index`` of ``step`` is, or contains, the suspended step at ``path``."""
+    """Return whether the suspended step at ``path`` is in the item ``index`` of ``step``."""
     return get_item_index(path) == index and (
         not step or strip_indexes(path) == step or get_outer_step(path) == step
     )

@@ -69,7 +69,7 @@ def get_engine(request: _Request) -> Engine:
 async def get_run(request: _Request, run_id: str) -> Run:
     """Return a run of the workflow in the path.
 
-    :param request: the request. Its query may name the owner of the run.
+    :param request: the request, whose parameter ``resourceId`` may name the owner of the run.
     :param run_id: the id of the run.
     :raises NotFound: when there is no such run that the caller may see.
     :raises Forbidden: when the caller names another resource than its own.
@@ -84,8 +84,8 @@ def build_run_context(
 ) -> dict[str, Any]:
     """Build the request context with which an existing run continues.
 
-    Values that an operator does not replace stay, such as the tenant of the run. A caller that is
-    confined to a resource gets no values of others.
+    A run keeps its values, such as its tenant, unless an operator's request replaces them. If the
+    caller is confined to a resource, the context has only the caller's own values.
 
     :param request: the request.
     :param run: the run.
@@ -175,9 +175,9 @@ ROUTES = (_list_runs, _get_run_details, _cancel_run, _delete_run)
 async def _iter_records(
     engine: Engine, workflow: Workflow, query: RunQuery
 ) -> AsyncGenerator[RunRecord]:
-    """Yield the records of runs, and read a few runs at a time.
+    """Yield the records of runs, reading a few runs at a time.
 
-    The response is refused when it becomes too large, before the remaining runs are read.
+    A caller whose response becomes too large can stop before the remaining runs are read.
     """
     remaining, part = query.limit or 0, query
     while remaining > 0:
@@ -192,7 +192,7 @@ async def _iter_records(
 
 
 def _build_query(request: _Request) -> RunQuery | None:
-    """Build the query for the requested runs that the caller may see; ``None`` for none."""
+    """Build the query for the requested runs; ``None`` if the caller may see none of them."""
     own = restrict_to_resource(request)
     resource = request.query_params.get("resourceId") or ""
     if own and resource not in ("", own):
@@ -210,10 +210,9 @@ def _build_query(request: _Request) -> RunQuery | None:
 
 
 def _read_page(request: _Request) -> tuple[int, int]:
-    """Return the requested offset and limit, which ``page`` and ``perPage`` may express.
+    """Return the offset and the limit of a request; convert ``page`` and ``perPage`` to them.
 
-    A database may contain the runs of a month, each with many events, so a response has a maximum
-    number of runs.
+    The limit has a maximum, because a database may contain the runs of a month.
     """
     size, page = read_number_param(request, "perPage"), read_number_param(request, "page")
     if size is None:

@@ -94,7 +94,7 @@ class _Triggers(TypedDict):
 
 
 class _StartedRun(TypedDict):
-    """A run that was started by hand."""
+    """A run that a request started for a schedule."""
 
     scheduleId: str
     claimId: str
@@ -136,7 +136,7 @@ async def _pause_schedule(request: _Request) -> ASGIResponse:
     "/api/schedules/{schedule_id:str}/resume", operation_id="schedules_resume", response=_Schedule
 )
 async def _resume_schedule(request: _Request) -> ASGIResponse:
-    """Resume a schedule; it starts runs again from its next time on."""
+    """Resume a schedule; its next run starts at the schedule's next time."""
     manager = _get_manager(request)
     return json_response(await _build_schedule(manager, await manager.resume(_read_id(request))))
 
@@ -236,6 +236,6 @@ def _summarize_run(record: RunRecord) -> dict[str, Any]:
 
 
 def _parse_moment(run_id: str) -> int:
-    """Return the time that the id of a scheduled run ends with."""
+    """Return the time at the end of a scheduled run's id."""
     text = run_id.rpartition("_")[2]
     return int(text) if text.isascii() and text.isdigit() else 0

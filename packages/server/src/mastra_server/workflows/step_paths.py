@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 def get_outer_step(path: str) -> str:
-    """Return the step of the outermost workflow that the step at ``path`` belongs to.
+    """Return the step of the top-level workflow that is, or contains, the step at ``path``.
 
     :param path: the path of a step.
     """
@@ -43,8 +43,9 @@ def locate_steps(workflow: Workflow, record: RunRecord, status: str) -> dict[str
 
     :param workflow: the workflow.
     :param record: the record of the run.
-    :param status: the status of the steps.
-    :returns: for each step, the index of its node, and its index in a node with several steps.
+    :param status: the status that the steps must have.
+    :returns: for each step, the index of the step's node, and the step's index within a node of
+        several steps.
     """
     ids = {
         get_outer_step(path) for path, step_status in record.open.items() if step_status == status
@@ -80,14 +81,14 @@ def locate_labels(record: RunRecord) -> dict[str, dict[str, str | int]]:
 def resolve_step(
     workflow: Workflow, path: str | list[str] | None, record: RunRecord | None = None
 ) -> str:
-    """Convert the name that a client has for a step to the path of the step.
+    """Convert a client's name for a step to the path of the step.
 
     :param workflow: the workflow.
     :param path: the ids of nested steps, in a list or joined by dots; may be empty.
     :param record: the record of the run, which may contain steps of another version of the
         workflow.
     :returns: the path; empty if the client names no step.
-    :raises InvalidBody: when the workflow and the record have no such step.
+    :raises InvalidBody: when neither the workflow nor the record has the step.
     """
     name = ".".join(path) if isinstance(path, list) else path or ""
     recorded = () if record is None else map(strip_indexes, record.steps)

@@ -44,7 +44,7 @@ class _ListQuery(ContextQuery):
 
 
 class _RunQuery(ContextQuery, kw_only=True):
-    """A run; its workflow or owner is required if several of them have a run with the same id."""
+    """The run of an operation; its workflow or owner is required if its id is not unique."""
 
     run_id: Annotated[str, msgspec.Meta(min_length=1)]
     workflow_id: str = ""
@@ -170,7 +170,7 @@ async def _show_run(request: _Request) -> ASGIResponse:
     errors=(403,),
 )
 async def _list_fingerprints(request: _Request) -> ASGIResponse:
-    """List the fingerprints of a workflow, and for each the live processes whose code has it."""
+    """List the fingerprints of a workflow, and the live processes that have each fingerprint."""
     workflow = require_param(request, "workflowId")
     operations = await _get_operations(request, of_all=True)
     return json_response(await operations.list_fingerprints(workflow))
@@ -266,7 +266,7 @@ ROUTES = (
 async def _get_operations(request: _Request, *, of_all: bool = False) -> RunOperations:
     """Return the operations on the runs that the caller may see.
 
-    :param of_all: whether the operation concerns the runs of all callers.
+    :param of_all: whether the operation reads or changes the runs of all callers.
     :raises Forbidden: when the caller may not use the operation.
     """
     own = restrict_to_resource(request)

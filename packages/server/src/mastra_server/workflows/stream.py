@@ -29,7 +29,7 @@ def stream_run(
     :param run: the run.
     :param offset: the number of events to skip.
     :param skip: the number of chunks to skip.
-    :param past_suspension: continue the stream while the run is suspended.
+    :param past_suspension: whether the stream continues while the run is suspended.
     :returns: the stream.
     """
     return _build_response(_stream_chunks(run, offset, skip, past_suspension=past_suspension))

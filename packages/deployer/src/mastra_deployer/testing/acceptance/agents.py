@@ -48,7 +48,7 @@ class AgentTests(AppFixtures):
         assert set(agents) == {"echo", "calculate", "tick", "broken"}
 
     def test_an_agent_responds(self, app_client: httpx.Client) -> None:
-        """A run returns the agent's text, also with characters beyond ASCII."""
+        """A run returns the agent's text, including characters beyond ASCII."""
         response = app_client.post("/api/agents/echo/generate", json={"messages": "Grüße, 世界 🌍"})
         assert response.json()["text"] == "echo: Grüße, 世界 🌍"
 

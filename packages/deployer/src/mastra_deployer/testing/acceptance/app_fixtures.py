@@ -24,8 +24,8 @@ class AppFixtures:
         runs ``mastra build`` and ``python .mastra/index.py``.
     :cvar options: further options of the command: ``("-s", "app=shop", "--python", "3.12")``.
     :cvar body_limit: the largest body of a request in bytes, on the platform or of the server.
-    :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed. If
-        this is false, the example application has no workflow that suspends its runs.
+    :cvar shared_memory: all requests reach one process, so that runs in memory can be resumed.
+        Without shared memory, the example application has no workflow that suspends its runs.
     :cvar streams: each chunk of a response arrives at once. If a platform sends each response as a
         whole, tests of the arrival times of chunks are skipped.
     :cvar reports_disconnects: the app learns that a client has left.

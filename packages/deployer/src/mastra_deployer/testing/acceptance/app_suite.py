@@ -24,7 +24,7 @@ class AppSuite(AgentTests, WorkflowTests, RequestTests, NpmClientTests):
     def __init_subclass__(cls, **arguments: object) -> None:
         """Raise an error for overridden tests that are not marked as expected failures.
 
-        :raises TypeError: naming the test.
+        :raises TypeError: when an overridden test has no such mark; the error names the test.
         """
         super().__init_subclass__(**arguments)
         require_expected_failures(cls, AppSuite)

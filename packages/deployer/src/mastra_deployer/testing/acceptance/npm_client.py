@@ -64,7 +64,7 @@ class NpmClientTests(AppFixtures):
         assert npm_results["resumed"]["value"]["result"] == "tea: yes"
 
     def test_client_gets_errors_with_their_status(self, npm_results: Any) -> None:
-        """An unknown agent, a failed agent and a missing key have the right status."""
+        """An unknown agent, a failed agent and a missing key raise errors with the right status."""
         names = ("unknown", "broken", "stranger")
         assert [npm_results[name]["status"] for name in names] == [404, 500, 401]
         assert "the agent failed" in npm_results["broken"]["message"]

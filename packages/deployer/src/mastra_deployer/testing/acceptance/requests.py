@@ -118,7 +118,7 @@ class RequestTests(AppFixtures):
             assert (response.status_code, response.text) == (httpx.codes.OK, str(size))
 
     def test_a_request_beyond_the_limit_is_refused(self, app_client: httpx.Client) -> None:
-        """A larger body gets a 413, with a declared length and in chunks; the app keeps running."""
+        """A body above the limit gets a 413, even in chunks, and the app keeps running."""
         for send in (_send_at_once, _send_in_chunks):
             response = send(app_client, self.body_limit + _MARGIN)
             assert response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE

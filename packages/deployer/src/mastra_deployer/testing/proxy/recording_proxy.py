@@ -34,8 +34,8 @@ class RecordingProxy(ThreadingHTTPServer):
     """A reverse proxy on loopback.
 
     :param upstream: the platform's address.
-    :param max_requests: the number of requests that one call may send. All later requests get a
-        403, so that a deployer that polls forever ends.
+    :param max_requests: the number of requests that one call may send. Each request above this
+        number gets a 403, which ends a deployer that polls forever.
     """
 
     daemon_threads = True
@@ -73,7 +73,7 @@ class RecordingProxy(ThreadingHTTPServer):
     def apply_rule(self, rule: Rule | None) -> Iterator[None]:
         """Within the block, inject the faults of a rule; the index of the first request is 0.
 
-        :param rule: returns the fault for a request; ``None`` for no faults.
+        :param rule: a function that returns the fault for a request; ``None`` injects no faults.
         """
         with self._lock:
             self._rule, self._rule_start = rule, len(self.exchanges)
@@ -185,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(response.status, headers, response.read(), half=_is_truncated(fault))
 
     def _request_upstream(self, body: bytes) -> http.client.HTTPResponse:
-        """Send the request over a connection that lasts as long as the deployer's connection."""
+        """Send the request to the platform over a connection that no other client uses."""
         self._upstream.request(self.command, self.path, body or None, self._build_headers(body))
         return self._upstream.getresponse()
 

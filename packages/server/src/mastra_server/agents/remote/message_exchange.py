@@ -44,9 +44,9 @@ class MessageExchange:
     """Sends messages and requests to the other servers, and knows which servers are alive.
 
     :param bus: the message bus between the servers.
-    :param handle: called with each message that is no answer to a request of this server.
+    :param handle: handles each message, except answers to the requests of this server.
 
-    ``name`` is the channel of messages to this server only.
+    ``name`` is the channel on which other servers send messages to this server only.
     """
 
     def __init__(self, bus: MessageBus, handle: Callable[[Message], None]) -> None:
@@ -97,7 +97,7 @@ class MessageExchange:
         return Message(kind, self.name, **{"request": uuid.uuid4().hex, **fields})
 
     async def send(self, server: str, *messages: Message) -> None:
-        """Send messages; if the database cannot be used, the receiver notices the silence.
+        """Send messages. If the database cannot be used, they are lost without an error.
 
         :param server: the name of the server, or ``ALL_SERVERS``.
         :param messages: the messages.
@@ -106,7 +106,7 @@ class MessageExchange:
             await self._bus.publish(server, [message.encode() for message in messages])
 
     def send_soon(self, server: str, message: Message) -> None:
-        """Send a message in a task.
+        """Send a message in the background.
 
         :param server: the name of the server, or ``ALL_SERVERS``.
         :param message: the message.
@@ -127,7 +127,7 @@ class MessageExchange:
     async def ask(self, question: Message) -> Answer | None:
         """Send a request to all servers, and wait until one of them accepts it.
 
-        The caller must close or cancel a request that a server has accepted.
+        If a server accepts, the caller must later close or cancel the request.
 
         :param question: the request.
         :returns: the answer; ``None`` if no server accepts the request in time.
@@ -187,7 +187,8 @@ class MessageExchange:
         return self._queues.pop(request, None) is not None
 
     def cancel_request(self, request: str) -> None:
-        """Close a request, and tell the server that answers it; do nothing if it is closed.
+        """Close a request, and tell the server that answers it, unless the request is already
+        closed.
 
         :param request: the id of the request.
         """

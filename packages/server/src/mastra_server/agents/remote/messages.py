@@ -38,8 +38,8 @@ class Message(msgspec.Struct, omit_defaults=True):
     :param thread: the thread that the caller is confined to, or that the run belongs to.
     :param after: the number of frames to skip; ``None`` skips the frames before the run's last
         start.
-    :param number: the position of a part of a frame. It makes messages differ, because of two equal
-        messages one would be lost.
+    :param number: the position of ``data`` in its frame. Without it, two equal parts would be equal
+        messages, and one of them would be lost.
     :param data: a part of a frame, in base64.
     :param is_last: whether the part is the last one of its frame.
     :param stamp: the start time of a run by the logical clock that all servers share.

@@ -2,8 +2,8 @@
 
 A run stays in the memory of its server. A server that does not know a run asks all other servers on
 the message bus of the storage. The server of the run then sends the frames of the run, until the
-run ends or the reader is gone. A run that no other server observes costs one message at its start,
-if there are other servers.
+run ends or the reader is gone. If no other server observes a run, the run costs at most one
+message, at its start.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ SILENCE_TIMEOUT = 40.0  # seconds without a frame or heartbeat until a server co
 
 
 class _RemoteRun:
-    """A run of another server, in the form in which a listener of its thread reads it."""
+    """A run of another server, as a listener of the run's thread reads it."""
 
     def __init__(self, open_frames: Callable[[], AsyncGenerator[bytes]]) -> None:
         self.stream_frames = open_frames
 
 
 class RemoteRuns:
-    """The runs of other servers.
+    """Observes and aborts the runs of other servers, and announces this server's runs to them.
 
     :param bus: the message bus between the servers.
     :param runs: the runs of this server.
@@ -87,8 +87,7 @@ class RemoteRuns:
         :param after: the number of frames to skip; ``None`` skips the frames before the run's last
             start.
         :returns: a generator of the frames, and a function to call when the reader has
-            disconnected. If the generator was never started, it does not notice the
-            disconnect.
+            disconnected, because a generator that was never started runs no ``finally``.
         :raises NotFound: when no server has such a run.
         """
         owner, thread, resource = scope
@@ -183,7 +182,7 @@ class RemoteRuns:
         self._exchange.cancel_request(request)
 
     def _request_runs(self, key: ThreadKey) -> None:
-        """Ask other servers for the active runs of a thread to which somebody listens here."""
+        """Ask the other servers for the active runs of a thread, for a listener of this server."""
         agent, resource, thread = key
         question = self._exchange.build("listen", agent=agent, resource=resource, thread=thread)
         self._exchange.send_soon(ALL_SERVERS, question)

@@ -43,9 +43,9 @@ class RequestHandler:
         }
 
     def handle(self, message: Message) -> None:
-        """Answer a request of another server, or stop to answer a cancelled request.
+        """Answer a request of another server, or stop answering a cancelled request.
 
-        :param message: the message; if it is neither of these, nothing is done.
+        :param message: the request or the cancellation; other messages are ignored.
         """
         if task := self._senders.get(message.request):
             task.cancel()  # the reader is gone
@@ -62,7 +62,7 @@ class RequestHandler:
 
         :param run: the run.
         :param key: the thread of the run; the thread's id is empty if the run has no thread.
-        :param server: the name of the server that is told, or ``ALL_SERVERS``.
+        :param server: the name of the server to tell, or ``ALL_SERVERS``.
         """
         _, resource, thread = key
         message = self._exchange.build(
@@ -77,7 +77,7 @@ class RequestHandler:
         self._exchange.send_soon(server, message)
 
     def _report_runs(self, message: Message) -> None:
-        """Announce the active runs of a thread to a server on which somebody listens to it."""
+        """Announce the active runs of a thread to a server that has a listener of the thread."""
         key = _get_key(message)
         for run in self._threads.list_active(key):
             if not run.is_waiting:

@@ -75,7 +75,7 @@ class App:
         return next((id for id in ids[::-1] if live and id != live.deployment), "")
 
     def get_percent(self, id: str) -> int | None:
-        """Return the share of a canary, or of the live deployment beside a canary."""
+        """Return the percentage of the traffic that a deployment gets while there is a canary."""
         live = self.get_live("production")
         if self.share and live is not None and live.deployment == id:
             return 100 - sum(self.share.values())
@@ -96,7 +96,7 @@ class App:
 
 
 class FakePlatform(ThreadingHTTPServer):
-    """The methods of `mastra_deployer.testing.FakePlatform`, and the server."""
+    """An HTTP server with the methods of `mastra_deployer.testing.FakePlatform`."""
 
     daemon_threads = True
     request_queue_size = 128  # uploads connect all at once
