@@ -141,7 +141,7 @@ class DeployerSpec:
         cannot contain any.
 
         :param build: the staged app.
-        :param directory: the directory for the staged files.
+        :param directory: the directory for the files of the bundle.
         :param settings: an instance of ``Target.settings``.
         :param report: receives progress and notes.
         :returns: the sealed bundle.

@@ -182,7 +182,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     :param output_schema: JSON Schema of the structured answer.
     :param output: type of the structured answer.
     :param fallback: the structured answer if the model gives no valid one. A run with a fallback
-        does not fail because of an invalid answer; its text is what the model wrote.
+        does not fail because of an invalid answer; the result's text is what the model wrote.
     :param model: the model to use in place of the agent's.
     :param instructions: the instructions to use in place of the agent's.
     :param extra_instructions: text to add after the instructions.

@@ -81,7 +81,7 @@ def to_storage_error(error: Error, source: str) -> StorageError:
     """Convert an error of the driver to a ``StorageError`` with a hint.
 
     :param error: the error.
-    :param source: the URL of the database without its password.
+    :param source: the URL of the database without its user, password and options.
     """
     name = f"The database {source!r}"
     message, hint = _find_message(error)

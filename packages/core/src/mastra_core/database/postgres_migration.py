@@ -21,7 +21,7 @@ async def migrate_postgres(connection: AsyncConnection[Any], schema: Schema, sou
 
     :param connection: a connection in autocommit mode, without an open transaction.
     :param schema: the tables.
-    :param source: the URL of the database without its password, for messages.
+    :param source: the URL of the database without its user, password and options, for messages.
     :raises StorageError: when a newer version of mastra wrote the tables.
     """
     if await read_postgres_version(connection, schema) == schema.newest:

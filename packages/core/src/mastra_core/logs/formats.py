@@ -37,7 +37,7 @@ class ConsoleFormatter(logging.Formatter):
 
     Control characters are written as escapes, and further lines of a message are indented. A text
     of a caller can therefore neither change the terminal nor look like another record. Ids such as
-    the request id are shown only by ``JsonFormatter``.
+    the request id are left out; JSON lines contain them.
 
     :param colour: whether the terminal shows colours.
     :param tracebacks: whether to show every frame of an exception.

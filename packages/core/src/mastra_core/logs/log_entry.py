@@ -75,7 +75,7 @@ def read_entry(record: logging.LogRecord) -> LogEntry:
 
 
 def measure_entry(entry: LogEntry) -> int:
-    """Estimate the bytes of memory that an entry takes; return 0 if a field is a mutable object.
+    """Estimate the bytes of memory that an entry takes; return 0 if a field may be mutable.
 
     An entry of size 0 must be formatted at once, before the application changes the object.
 

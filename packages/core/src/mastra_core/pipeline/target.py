@@ -88,8 +88,8 @@ class Target:
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
         ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports a database
         of another kind.
-    :param env_stages: the stages that have variables of their own. For a stage without variables, a
-        deploy gets no values, and ``mastra env`` raises an error.
+    :param env_stages: the stages that have variables of their own. A deploy to any other
+        stage gets no values, and ``mastra env`` raises an error for that stage.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
         ``None`` for all of ``env_stages``. For a stage that is only in ``env_stages``, each deploy
         brings its own values, and ``mastra env`` raises an error.

@@ -84,7 +84,7 @@ class D1Database:
         *,
         writes: bool = False,  # noqa: ARG002  # a batch is a transaction in any case
         locks: Sequence[Lock] = (),  # noqa: ARG002  # D1 executes one batch at a time
-        is_conditional: bool = False,  # noqa: ARG002  # all statements see the same rows
+        is_conditional: bool = False,  # noqa: ARG002  # nobody writes in between
     ) -> T:
         """Execute statements in one batch, and convert their results.
 
@@ -92,7 +92,7 @@ class D1Database:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: ignored, because there is one writer at a time.
-        :param is_conditional: ignored, because all statements of a batch see the same rows.
+        :param is_conditional: ignored, because no other caller can write between two statements.
         :raises StorageError: when the database cannot be used.
         """
         traced = TracedDatabase("sqlite", self.name)

@@ -56,7 +56,7 @@ class SqliteFile:
         *,
         writes: bool = False,
         locks: Sequence[Lock] = (),  # noqa: ARG002  # a file has one writer at a time
-        is_conditional: bool = False,  # noqa: ARG002  # all statements see the same rows
+        is_conditional: bool = False,  # noqa: ARG002  # nobody writes in between
     ) -> T:
         """Execute statements in one transaction, and convert their results in the same thread.
 
@@ -64,7 +64,7 @@ class SqliteFile:
         :param convert: converts the results, one for each statement.
         :param writes: whether a statement changes data.
         :param locks: ignored, because there is one writer at a time.
-        :param is_conditional: ignored, because all statements of a transaction see the same rows.
+        :param is_conditional: ignored, because no other caller can write between two statements.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: when the file cannot be used.
         """

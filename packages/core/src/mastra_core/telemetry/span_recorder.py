@@ -261,7 +261,7 @@ class _UnsampledBlock:
 
 
 def _reset_mark(mark: Token[Headers | None]) -> None:
-    """Reset ``unsampled_headers``; ignore a mark from another context, as of a closed generator."""
+    """Reset ``unsampled_headers``, unless a generator was closed in another context."""
     with contextlib.suppress(ValueError):
         unsampled_headers.reset(mark)
 

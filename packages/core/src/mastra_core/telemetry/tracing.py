@@ -141,8 +141,8 @@ def open_span(
 def extract_parent(headers: Mapping[str, str]) -> Any:
     """Return a caller's ``traceparent`` as the parent context for the request's span.
 
-    The request's span continues the caller's trace id. Only this process decides whether to sample
-    the trace, so a caller can neither prevent nor force the export.
+    The request's span gets the caller's trace id. Unless ``trust_callers`` is set, this process
+    alone decides whether to sample the trace, so a caller can neither prevent nor force the export.
 
     :param headers: the headers of the request.
     :returns: OpenTelemetry's context; ``None`` if nothing is recorded.

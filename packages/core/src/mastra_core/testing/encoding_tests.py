@@ -52,7 +52,7 @@ class EncodingTests(StorageFixtures):
         assert waiting.arguments == {"note": "\ufffd"}
 
     def test_metadata_that_utf_8_cannot_encode_is_found(self, storage: Storage, run: Run) -> None:
-        """A query finds metadata in which U+FFFD replaces half of a surrogate pair."""
+        """A query with half of a surrogate pair finds metadata that is stored with U+FFFD."""
         run(storage.threads.create(build_thread(metadata={"a": _HALF})))
         assert run(storage.threads.find(ThreadQuery(metadata={"a": _HALF}))).total == 1
 

@@ -17,7 +17,7 @@ async def add_heartbeats(frames: AsyncGenerator[bytes], heartbeat: bytes) -> Asy
     """Yield frames, and a heartbeat each time there was no frame for 15 seconds.
 
     One task reads all frames, because a timeout or a span in the generator must end in the task in
-    which it began. The task waits until its last frame was yielded, and then reads the next frame.
+    which it began. While the caller uses a frame, the task reads only the next one.
 
     :param frames: the frames; closed at the end.
     :param heartbeat: bytes that readers of the stream ignore.

@@ -101,8 +101,8 @@ def decode_json(raw: bytes, type_: type[T]) -> T:
 def check_structure(raw: bytes, max_values: int) -> None:
     """Check the number and the depth of JSON values, before a decoder uses time and memory.
 
-    Commas and opening brackets outside of strings are counted, because each value follows one of
-    them.
+    Commas and opening brackets outside of strings are counted, because each value except the first
+    follows one of them.
 
     :param raw: the JSON.
     :param max_values: the maximum number of commas and opening brackets.

@@ -231,8 +231,8 @@ class StreamResponse:
 async def close_on_exit(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     """Close ``events`` at the end of the block, if it is a generator.
 
-    Most agents return a generator, which keeps its resources while it is open. Some agents return
-    another iterator, which needs no close.
+    Nearly all agents return a generator, which keeps its resources while it is open. An agent may
+    also return another iterator, which is not closed.
 
     :param events: the iterator.
     :returns: a context manager that yields ``events``.

@@ -45,7 +45,7 @@ class EventConverter:
 
         :param mode: the stream mode of the item: ``messages``, ``updates`` or ``values``.
         :param value: the item.
-        :returns: the events; empty if the item contains none.
+        :returns: the events; empty if the item has no counterpart.
         """
         if mode == "messages":
             return self._convert_chunk(value[0])

@@ -75,7 +75,7 @@ class ToolInputConverter:
 
 
 def format_arguments(arguments: Any) -> str:
-    """Return the arguments that the model has written so far, as text.
+    """Return the arguments of a call, or a piece of them, as text.
 
     :param arguments: a piece of JSON text, or a complete object.
     """

@@ -17,7 +17,7 @@ def unlock_stream(stream: StreamedResponse) -> None:
     """Let a stream read its pieces without the lock of pydantic-ai.
 
     pydantic-ai takes the lock for each piece, so that one task may close a stream that another task
-    reads. Taking the lock takes about as long as decoding a piece, and lets other tasks run in
+    reads. The lock costs about as much time as decoding a piece, and lets other tasks run in
     between. A stream that has no lock of pydantic-ai is left unchanged.
 
     :param stream: an unread stream; the task that reads it must also close it.

@@ -106,7 +106,7 @@ class ListTests(RunStoreFixtures):
         assert read(updated_since=2**52) == []
 
     def test_lists_read_the_outer_steps_of_finished_runs(self, store: RunStore, run: Run) -> None:
-        """A list may omit the inner or all steps of finished runs, but no written value."""
+        """A list has no written values, and may omit inner or all steps of finished runs."""
         outer = [("each:started", '"outer start"'), ("each:ended", '"outer end"')]
         inner = [("each[0]:started", '"item"'), ("each#1.s:started", '"inner"')]
         write = [("each:wrote1.1", '{"type":"step-wrote","step":"each","chunk":1}')]

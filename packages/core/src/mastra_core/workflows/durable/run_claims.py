@@ -64,10 +64,10 @@ class RunClaims:
     def must_wait(self, workflow: Workflow, fingerprint: str) -> bool:
         """Return whether a run with a reserved place must wait in the queue.
 
-        A run must wait if the process has no workflow with the run's fingerprint or already
-        executes the maximum number of runs. A run also must wait if other runs wait already, if its
-        workflow has a maximum of concurrent runs, or if a background function executes the runs of
-        requests.
+        A run must wait if the process has no workflow with the run's fingerprint, or already
+        executes the maximum number of runs. It also waits if other runs wait already, if its
+        workflow has a maximum of concurrent runs, or if the request leaves its runs to a background
+        function.
 
         :param workflow: the workflow of the run.
         :param fingerprint: the fingerprint with which the run is executed.

@@ -45,7 +45,7 @@ class RunManager:
     :param context_keys: the keys of a request context that are stored; all keys by default.
     :param workflows: the workflows that this process knows, by fingerprint.
 
-    ``mover`` lets runs continue with a changed version of their workflow.
+    ``mover`` lets runs continue with a changed description of their workflow.
     """
 
     def __init__(

@@ -167,7 +167,7 @@ class RunOperations:
         after: int = 0,
         resource: str = "",
     ) -> dict[str, Any]:
-        """Let runs continue with a changed version of their workflow.
+        """Let runs continue with a changed description of their workflow.
 
         One call looks at 500 runs at most. If the result has a number in ``next``, more runs
         follow: call again with this number as ``after``.

@@ -267,7 +267,11 @@ async def _run_nested(
 async def _find_or_run_nested(
     scope: Scope, inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
-    """Execute a nested workflow, or return its outcome if the journal contains one."""
+    """Execute a nested workflow, or return its outcome if the journal contains one.
+
+    The outcome is recorded if the workflow failed or ended early, so that a repeated execution does
+    not call its canceled steps.
+    """
     parts, key = scope.journal.parts, inner.key.removesuffix(".")
     recorded = None if parts is None else parts.find(key)
     if recorded is not None:

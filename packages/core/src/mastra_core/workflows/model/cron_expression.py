@@ -1,4 +1,4 @@
-"""Find the times that match a cron expression in a time zone with daylight saving time."""
+"""Find the times that match a cron expression in a time zone, even when its clock changes."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ class CronExpression:
     def find_next(self, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         """Return the first time after a moment that matches the expression.
 
-        If the clock is set forward by an hour, a skipped time moves by an hour: 02:30 becomes
-        03:30. If the clock is set back, a time that occurs twice matches only once. An expression
-        with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits local times
-        that the clock skips, and matches a repeated local time twice.
+        If the clock is set forward, a skipped time moves by the same amount: with one hour, 02:30
+        becomes 03:30. If the clock is set back, a time that occurs twice matches only once. An
+        expression with ``*`` or ``*/n`` as minute or hour describes an interval. An interval omits
+        local times that the clock skips, and matches a repeated local time twice.
 
         :param after: the moment, with a time zone.
         :param zone: the time zone of the expression.

@@ -70,7 +70,7 @@ class KnownWorkflows:
                 self._current[child.id] = present
 
     def find(self, fingerprint: str, default: Workflow) -> Workflow:
-        """Return the version of a workflow that executes a run.
+        """Return the workflow that executes a run, perhaps an earlier description of it.
 
         :param fingerprint: the fingerprint of the run.
         :param default: the workflow that the caller uses. The method returns ``default`` if it has

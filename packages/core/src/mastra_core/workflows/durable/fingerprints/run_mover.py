@@ -1,4 +1,4 @@
-"""Move runs to another version of their workflow, if their recorded outcomes fit this version."""
+"""Move runs to another description of their workflow, if their recorded outcomes fit it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KnownFingerprint(NamedTuple):
 
 
 class RunMover:
-    """Lets runs continue with a changed version of their workflow.
+    """Lets runs continue with a changed description of their workflow.
 
     :param store: the store.
     """

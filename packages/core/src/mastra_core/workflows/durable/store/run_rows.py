@@ -266,7 +266,7 @@ class KnownWorkflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedRuns(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs that wait because no living process has their fingerprint.
+    """The runs with one fingerprint, which wait because no living process has it.
 
     :param workflow: the id of the workflow.
     :param fingerprint: the fingerprint.

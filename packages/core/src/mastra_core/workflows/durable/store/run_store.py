@@ -320,10 +320,10 @@ class RunStore(Protocol):
         """Start a child run for a parent run, unless the child run was started before.
 
         The parent's wait for the child run has a key that ends with ``!`` and the number of the
-        attempt. After a restart, attempts are counted from 1 again. The first attempt also finds
-        the child run that a later attempt has started before the restart, unless this child run has
-        failed. The child run is canceled together with its parent. If the parent waits, one
-        transaction stores the end of the child run and the answer of the wait.
+        attempt. After a restart, attempts are counted from 1 again. If the child run of an attempt
+        has failed, the attempt gets the child run that a later attempt started before the restart,
+        unless this one has failed too. The child run is canceled together with its parent. If the
+        parent waits, one transaction stores the end of the child run and the answer of the wait.
 
         :param parent: the row of the run that starts the child run, as the executing process has
             read it.
