@@ -149,7 +149,7 @@ class _DeployRun:
                 set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
-        """Warn that another tool deployed the Worker, which may therefore contain another app.
+        """Warn if only other tools deployed the Worker, because it may contain another app.
 
         :param state: the state of the Worker.
         """
