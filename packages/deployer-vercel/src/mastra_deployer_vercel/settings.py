@@ -17,7 +17,7 @@ class VercelDeployer:
 
     :param project_name: name of the project; the name in pyproject.toml if empty. A missing project
         is created.
-    :param team_id: id (``team_...``) or slug of the team; if empty, the token's default team.
+    :param team_id: id (``team_...``) or slug of the team; if empty, the token's own scope.
     :param max_duration: seconds that a request may take; the default of the plan where ``None``.
     :param memory: memory of the function in megabytes; the default of the plan where ``None``.
     :param regions: regions of the function, as Vercel names them (``iad1``).

@@ -62,8 +62,8 @@ def deploy(
 ) -> Deployment:
     """Create missing resources, upload a version with its values, and send the traffic to it.
 
-    An interrupted deploy does not affect users: a version contains its modules, settings and
-    secrets, and gets traffic only when it is complete.
+    Users never get a partial version: a version contains its modules, settings and secrets, and
+    gets traffic only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.
@@ -149,7 +149,7 @@ class _DeployRun:
                 set_switches(self._api, self._name, {"previews_enabled": True})
 
     def warn_about_other_tool(self, state: WorkerState) -> None:
-        """Warn that another tool deployed the Worker, which may therefore contain another app.
+        """Warn if only other tools deployed the Worker, because it may contain another app.
 
         :param state: the state of the Worker.
         """
@@ -179,7 +179,7 @@ class _DeployRun:
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
     ) -> Deployment:
-        """Reuse the live version, and publish only changes of the message and the addresses."""
+        """Reuse an unchanged version; if the deploy publishes it, update message and addresses."""
         self._report.note(f"Version {version.id[:8]} has the same modules, settings and values.")
         if self._is_published:
             if self._request.message not in ("", state.get_tags(version).message):

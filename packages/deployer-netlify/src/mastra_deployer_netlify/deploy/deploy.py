@@ -49,8 +49,8 @@ def deploy(
 ) -> Deployment:
     """Set the variables, create the deployment, send missing files, and wait.
 
-    An interrupted deploy does not affect users. The request that creates a deployment contains its
-    variables. The deployment is published only when it is complete.
+    Users never get a partial deployment. The request that creates a deployment contains its
+    variables, and the deployment is published only when it is complete.
 
     :param bundle: the bundle to deploy.
     :param settings: settings of the deployer.

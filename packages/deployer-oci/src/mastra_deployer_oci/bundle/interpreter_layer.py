@@ -36,7 +36,7 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
     :param python: the interpreter.
     :param user: user that runs the app, as numeric ``user[:group]``.
     :param blobs: directory of the bundle's blobs.
-    :param strip: whether to remove debug symbols from the interpreter.
+    :param strip: whether to remove the symbols from the interpreter.
     :returns: the layer.
     """
 

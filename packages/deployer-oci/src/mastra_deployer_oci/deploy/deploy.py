@@ -67,7 +67,7 @@ def deploy(
 
 
 def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, report: Report) -> None:
-    """Warn if another tool moved the tag, because a rollback cannot restore its image."""
+    """Warn if another tool moved the tag: a rollback cannot restore that tool's image."""
     from mastra_deployer.kit import warn_about_other_tool
 
     image = registry.find_manifest(tag)

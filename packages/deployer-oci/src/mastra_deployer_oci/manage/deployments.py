@@ -101,7 +101,8 @@ def rollback(
 ) -> Deployment:
     """Move the production tag to the previous image; each further call goes one image back.
 
-    The next rollback without an ``id`` undoes a rollback to an ``id``.
+    After a rollback to an ``id``, the next rollback without an ``id`` goes back to the image that
+    was live before.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

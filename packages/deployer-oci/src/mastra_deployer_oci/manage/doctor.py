@@ -13,7 +13,7 @@ __all__ = ("diagnose",)
 
 
 def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[Problem]:
-    """Check access to the target repository, and to a base image without a placeholder.
+    """Check access to the target repository, and to the base image unless it has a placeholder.
 
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.

@@ -47,8 +47,8 @@ def deploy(
 ) -> Deployment:
     """Set variables, upload files, create the deployment, and wait until it is ready.
 
-    An interrupted deploy does not affect users. A deployment gets its variables when it is created,
-    so setting variables does not affect running deployments. The request that creates the
+    Users never get a partial deployment. A deployment gets its variables when it is created, so
+    setting variables does not affect running deployments. The request that creates the
     deployment also contains its variables, so that the variables of two simultaneous deploys do not
     mix.
 
@@ -58,7 +58,7 @@ def deploy(
     :param request: options of the deploy.
     :param report: receives progress.
     :returns: the new deployment.
-    :raises ConfigError: when a staged deployment could not be promoted later.
+    :raises ConfigError: when mastra would end before it can promote a staged deployment.
     :raises DeploymentFailed: when the deployment fails.
     :raises DeployTimeout: when the deployment is not ready in time.
     """
@@ -96,11 +96,11 @@ def deploy(
 
 
 def refuse_unpublished_draft(settings: VercelDeployer, request: DeployRequest) -> None:
-    """Refuse to create a staged deployment that nobody can publish later.
+    """Refuse a staged deployment that mastra could not promote, before anything is sent.
 
     :param settings: settings of the deployer.
     :param request: options of the deploy.
-    :raises ConfigError: when a staged deployment could not be promoted later.
+    :raises ConfigError: when mastra would end before it can promote a staged deployment.
     """
     is_draft = settings.staged and request.environment == "production"
     if is_draft and request.promote and not request.wait:

@@ -34,7 +34,7 @@ def plan_deploy(
     :param credentials: values of the credentials that are set.
     :param request: options of the deploy.
     :returns: the plan.
-    :raises ConfigError: when a staged deployment could not be promoted later.
+    :raises ConfigError: when mastra would end before it can promote a staged deployment.
     """
     refuse_unpublished_draft(settings, request)
     is_draft = request.environment == "production" and (settings.staged or not request.promote)

@@ -319,17 +319,14 @@ class _Staging:
         )
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:
-        """Return the names of the bytecode files of the app and of imported dependencies."""
+        """Return the names of the bytecode files of the app and of its imported dependencies."""
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 
     def _read_entry_points(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
     ) -> list[str]:
-        """Return the ``entry_points.txt`` texts of the app and some dependencies.
-
-        These are the local and the direct dependencies.
-        """
+        """Return the ``entry_points.txt`` texts of the app and of local and direct packages."""
         own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
         files = [self.app / name for name in own]
         for name in (*read_local_names(closure), *sorted(closure.direct)):

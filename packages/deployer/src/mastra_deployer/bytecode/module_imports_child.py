@@ -21,8 +21,8 @@ _EMPTY = [[], [], [], [], None, [], []]
 def read_module_imports(source, module, is_package, is_own):
     """Return the modules and names that a module may import, as JSON builtins.
 
-    The constants below are the positions in the returned list. An import is a pair of a module and
-    a name:
+    An import is a pair of a module and a name. These constants are the positions in the returned
+    list:
 
     - ``EAGER``: the imports that run with the module.
     - ``TRIED``: the imports in functions, if the failure of the import is caught.

@@ -1,4 +1,4 @@
-"""Find variables in ``.env`` that the app does not declare, so that a deploy does not send them."""
+"""Find variables in ``.env`` that a deploy does not send, because they are not declared."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def find_settings_reads(code: ParsedModule, names: NameResolver) -> Iterator[Var
     """Yield the fields of each class that gets all its values from the environment.
 
     The function skips a class whose prefix is computed, a class with other sources, and a class
-    that is called with arguments, because its variables are known only at run time.
+    that is called with arguments: their variables are known only at run time.
 
     :param code: the module.
     :param names: resolves the names in the module.

@@ -40,7 +40,8 @@ class DevOptions:
     :param debug: ``host:port`` on which the app waits for a debugger; empty for none.
     :param quiet: do not log requests.
     :param env_file: a file with further environment variables.
-    :param allow_hosts: further host names of the app's URL, besides the names of this machine.
+    :param allow_hosts: further host names that the app's URL may have, besides this machine's
+        names.
     """
 
     directory: Path

@@ -28,7 +28,11 @@ def build_authorized_example(mastra):
 
 
 def build_mastra_example(mastra):
-    """Build an example request to an agent without a model, a workflow or another agent."""
+    """Build an example request.
+
+    The request goes to an agent without a model, else to a workflow, else to another agent whose
+    key is set, else to the list of agents.
+    """
     agents = [(key, agent.info()) for key, agent in mastra.agents.items()]
     for key, info in agents:
         if not info.provider and not info.requires:

@@ -30,8 +30,8 @@ _SERVER = "mastra-server[serve]"
 def needs_runtime(interpreter: Interpreter) -> bool:
     """Return whether an earlier start had to install the server for this interpreter.
 
-    If the result is true, the caller installs the server before it imports the app. Otherwise the
-    import would fail.
+    In this case, the caller installs the server before it imports the app, because the import
+    would probably fail without the server.
 
     :param interpreter: the interpreter of the project.
     """

@@ -48,7 +48,7 @@ class Launch:
     :param quiet: do not log requests.
     :param debug: whether a debugger is used.
     :param address: the address that the listening socket is bound to.
-    :param hosts: further host names of the app's URL, besides the names of this machine.
+    :param hosts: further host names that the app's URL may have, besides this machine's names.
     """
 
     interpreter: Interpreter

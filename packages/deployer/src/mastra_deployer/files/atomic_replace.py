@@ -102,7 +102,7 @@ def needs_repair(destination: Path) -> bool:
 
 
 def choose_temporary_parent(destination: Path, default: Path) -> Path:
-    """Return the directory in which to write the files before they are renamed to ``destination``.
+    """Return the parent of the temporary directory that will be renamed to ``destination``.
 
     The directory is on the file system of ``destination``, because a rename works only within a
     file system.

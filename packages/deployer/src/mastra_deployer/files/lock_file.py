@@ -43,7 +43,7 @@ def _lock_on_posix(file: IO[bytes], *, wait: bool) -> bool:
 
 
 def _lock_on_windows(file: IO[bytes], *, wait: bool) -> bool:
-    """Lock the first byte of a file without waiting, because Windows waits at most ten seconds."""
+    """Try once to lock the first byte of a file; Windows itself would wait only ten seconds."""
     import msvcrt
 
     del wait

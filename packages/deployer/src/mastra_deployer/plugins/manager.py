@@ -130,7 +130,7 @@ def _find_entry_point(name: str) -> EntryPoint:
 def _suggest_deployer(name: str, installed_names: Collection[str]) -> str:
     """Return a hint with the nearest known deployer, or with the command that installs a deployer.
 
-    If the name is misspelled, the command installs the known deployer. A package with the
+    If the name is misspelled, the command installs the known deployer, because a package with the
     misspelled name may be malicious.
     """
     near = "" if name in _OWN_DEPLOYERS else find_nearest(name, {*installed_names, *_OWN_DEPLOYERS})

@@ -160,7 +160,7 @@ class NameResolver:
         return [string] if string else []
 
     def resolve_string(self, node: ast.expr) -> str | None:
-        """Return the string that an expression stands for; ``None`` if only the run time knows it.
+        """Return the string of an expression; ``None`` if it is known only at run time.
 
         :param node: the expression.
         """

@@ -76,7 +76,8 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DevConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[tool.mastra.dev]``.
 
-    :param hosts: further host names of the URL of ``mastra dev``, as with ``--allow-host``.
+    :param hosts: further host names that the app's URL may have in ``mastra dev``, as with
+        ``--allow-host``.
     """
 
     hosts: tuple[str, ...] = ()

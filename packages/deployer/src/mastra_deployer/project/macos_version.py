@@ -1,8 +1,8 @@
 """Choose the version of macOS that a build may need.
 
 By default, uv resolves for an old version of macOS, but some Pythons compile only for the newest
-version. mastra gives both the same version, so that a wheel that is compiled here works in the
-bundle.
+version. mastra gives uv and the Python the same version, so that a wheel that is compiled here
+works in the bundle.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Merge a deployer's settings from all their sources.
 
 Each setting gets its value from the first source that has one: ``-s key=value``, an environment
-variable of the platform, ``[tool.mastra.targets.NAME]``, ``deployer=`` in the entry file. The
+variable of the platform, ``[tool.mastra.targets.NAME]``, or ``deployer=`` in the entry file. The
 field's metadata names the variable, ``field(metadata={"env": "ACME_APP"})``, or several variables,
 ``{"env": ("ACME_REGION", "ACME_DEFAULT_REGION")}``. Of several variables, the first with a value is
 used.

@@ -40,7 +40,7 @@ class Indexes:
     prereleases: bool = False
 
     def to_lines(self) -> tuple[str, ...]:
-        """Return lines for a requirements file with the options that no variable can set."""
+        """Return lines for a requirements file: the options that ``to_environment`` lacks."""
         return ("--no-index",) if self.only_links else ()
 
     def to_environment(self) -> dict[str, str]:

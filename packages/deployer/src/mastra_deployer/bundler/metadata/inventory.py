@@ -55,7 +55,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
         not contain.
     :param fingerprint: the fingerprint of the build.
     :param included: files outside of the app's packages that ship, each with the reason.
-    :param modules: number of the dependencies' modules; 0 if mastra removed no bytecode.
+    :param modules: number of the dependencies' modules; 0 unless only imported modules have
+        bytecode.
     :param compiled: number of the dependencies' modules that have bytecode.
     """
 

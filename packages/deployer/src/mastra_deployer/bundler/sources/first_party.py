@@ -41,7 +41,7 @@ _WELL_KNOWN = ".well-known"
 
 
 def collect_sources(project: Project, packages: set[str]) -> AppSources:
-    """Collect the project's files that ship, and remove ``deployer=`` from the entry file.
+    """Collect the project's files that ship; the bundled entry file has no ``deployer=``.
 
     :param project: the app.
     :param packages: import names of deployer packages, which the app must not import.

@@ -41,7 +41,7 @@ class ModuleCode:
 
 
 class _ModuleCache:
-    """Modules that were already parsed, by source and package; ``None`` while nothing is cached."""
+    """Parsed modules by source and package; ``None`` outside of ``share_parsed_modules``."""
 
     modules: dict[tuple[bytes, str], ModuleCode] | None = None
 

@@ -1,6 +1,6 @@
 """Remove ``deployer=`` from the bundled copy of the entry file.
 
-A deployer is a tool whose settings may contain a token, so a bundle must not contain it. The
+A deployer is a tool, and its settings may contain a token, so a bundle must contain neither. The
 argument is replaced with blanks. If the deployer is assigned to a name, the assignment becomes
 ``pass``. Imports that only the deployer used also become ``pass``. The rest of the file keeps its
 line and column numbers, so tracebacks stay correct.

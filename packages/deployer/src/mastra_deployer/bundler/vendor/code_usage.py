@@ -1,8 +1,8 @@
 """Find the stubs, headers and tests that the code of a distribution uses at run time.
 
 Stubs, headers and tests ship only if the code uses them. The first build of an app reads all
-modules of all dependencies. Therefore the build parses only the modules that contain one of a few
-words.
+modules of all dependencies. To save time, the build parses only the modules that contain one of a
+few words.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ __all__ = ("FinishedFile", "finish_files")
 class FinishedFile(msgspec.Struct, frozen=True, array_like=True):
     """A file in its final state.
 
-    :param name: the file's path, relative to the directory that lists the file.
+    :param name: the file's path, relative to the root of its directory tree.
     :param size: the size of the file in bytes.
     :param mtime: the time of the last change, in nanoseconds. A later write changes this time or
         the size.

@@ -1,8 +1,8 @@
 """Decide which distributions ship.
 
 A distribution is left out only if two conditions are true. No code in the bundle imports the
-distribution. Every requirement that leads to the distribution is in a list of requirements that
-mastra's tests found to be unnecessary.
+distribution. Every requirement that leads to the distribution is in a list of unneeded
+requirements, each of which is tested.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Leave out the bytecode of modules that neither the start nor the first requests import.
 
-An app uses only a few features of most packages. An isolated start shows which modules the app's
-features import. A module without bytecode still works: Python compiles it when it is imported.
+Import statements in functions lead to all features of a package, but an app uses only a few. An
+isolated start shows which features the app uses. A module without bytecode still works: Python
+compiles it when it is imported.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
 class BytecodeReducer:
     """Leaves out the bytecode of modules that the app's start does not import.
 
-    Create a reducer while the app starts, because most of its work does not need the result of the
-    start.
+    Create a reducer while the app starts, because most of the reducer's work does not need the
+    result of the start.
 
     :param dependencies: the dependencies that ship.
     """

@@ -77,7 +77,7 @@ class BytecodeSelection(msgspec.Struct, frozen=True, kw_only=True):
     :param imported: names of the bytecode files of imported modules. ``files`` may contain more
         files.
     :param standard: modules of the standard library that are imported.
-    :param modules: the number of all modules if only imported modules have bytecode, or else 0.
+    :param modules: number of all modules; 0 unless only imported modules have bytecode.
     :param stored: the stored facts about each wheel's modules, by the path of the stored wheel.
     :param roots: dotted names of the modules at which the search for imports began.
     :param own: canonical names of the distributions whose code belongs to the app or to mastra.

@@ -1,9 +1,9 @@
 """Store each wheel's distribution once, without unneeded files.
 
 The dependencies of a bundle are hard links to the store, so a wheel is not installed again for a
-second project. The name of a stored wheel is a hash of the wheel's key and of the options that
-decide which files remain. A stored wheel never changes. A damaged wheel is discarded and created
-again.
+second project. The name of a stored wheel is a hash of the wheel's key, of the rule for its files,
+and of whether symbols are removed. A stored wheel never changes. A damaged wheel is discarded and
+created again.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
 
 
 def _make_folder_check(tree: Path) -> Callable[[str], bool]:
-    """Return a function that checks that the path of a folder in the tree contains no links."""
+    """Return a function that tells whether the path of a folder in the tree has no links."""
     root = os.path.realpath(tree)
 
     @functools.cache

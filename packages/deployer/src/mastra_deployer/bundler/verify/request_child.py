@@ -131,7 +131,7 @@ def send_request(launcher, bundle, app, path):
 
 
 def build_stack(app):
-    """Wrap an app as uvicorn does, so that an ASGI 2 or WSGI app becomes an ASGI 3 app."""
+    """Wrap an app as uvicorn does, so that an ASGI 2 app becomes an ASGI 3 app."""
     try:
         import uvicorn
     except ImportError:  # the platform has a server of its own

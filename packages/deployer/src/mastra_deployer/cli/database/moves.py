@@ -64,8 +64,8 @@ def move_runs(
 ) -> None:
     """Let runs continue with a changed description of their workflow.
 
-    A run is moved only if everything before its last recorded step is the same in the old and the
-    new description.
+    A run is moved only if its recorded outcomes have the same meaning in the new description. Both
+    descriptions must have the same nodes before the last node with a recorded outcome.
     """
     with Terminal(as_json=options.as_json) as terminal:
         if bool(run_id) == bool(source) or (source and not workflow):

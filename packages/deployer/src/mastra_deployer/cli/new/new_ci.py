@@ -44,8 +44,9 @@ echo "url=$url" >> "$GITHUB_OUTPUT\"""",
 def new_ci(options: Options, system: str, target: str, branch: str, force: bool) -> None:
     """Write a pipeline for SYSTEM: github or gitlab.
 
-    The pipeline tests and bundles the app without credentials. Each pull request is deployed as a
-    preview, and each push to the branch is deployed to production. A rollback is a manual job.
+    The pipeline tests and bundles the app without credentials. A pull request is deployed as a
+    preview, unless it comes from a fork. A push to the branch is deployed to production. A rollback
+    is a manual job.
     """
     if system not in _SYSTEMS:
         message = f"There is no pipeline for {system!r}." if system else "SYSTEM is missing."

@@ -19,8 +19,8 @@ _CONNECTION = "mastra_server.http.connections:LimitedConnection"
 def write_launcher(file: Path, manifest: BundleManifest) -> None:
     """Write a module that starts the app in the runtime of a function platform.
 
-    The module's ``app`` is an ASGI application. Its function ``serve(listener)`` serves the
-    application on a bound socket.
+    The module has the ASGI application ``app``, and a function ``serve(listener)``, which serves
+    ``app`` on a bound socket.
 
     :param file: the new file, in the directory that ``manifest.paths`` are relative to.
     :param manifest: the manifest of the build.

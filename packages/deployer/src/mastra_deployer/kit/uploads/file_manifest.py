@@ -71,9 +71,9 @@ class FileManifest:
         return content
 
     def get_size(self, digests: Iterable[str] | None = None) -> int:
-        """Return the total size in bytes of the contents with the given digests, or of all files.
+        """Return the total bytes of the contents with the given digests, or of all contents.
 
-        :param digests: keys of ``sizes``; all keys if left out.
+        :param digests: keys of ``sizes``; all keys if left out. Equal contents count once.
         """
         return sum(self.sizes[digest] for digest in (self.sizes if digests is None else digests))
 
