@@ -114,7 +114,7 @@ mastra = Mastra(
         "pause": Workflow("pause").sleep(1).then(double),
         "idle": Workflow("idle").then(idle),
     },
-    engine=DurableEngine("d1:DB", lease=2, park_after=0.5),
+    engine=DurableEngine("d1:DB", lease=2, release_after=0.5),
     memory=Memory(),
     storage="d1:DB",
     server=Server(api_routes=[ApiRoute(path="/bindings", handler=use_bindings)]),

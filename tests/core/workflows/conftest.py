@@ -55,7 +55,9 @@ def make_engine(request, tmp_path):
         engines.append(DurableEngine(request.getfixturevalue("run_database")()))
         return engines[-1]
 
-    if request.param == "request-scoped":  # requests own their tasks, and suspended runs are parked
+    if (
+        request.param == "request-scoped"
+    ):  # requests own their tasks, and suspended runs have no task
         enable_request_scope(asyncio.ensure_future)
     makers = {"sqlite": limit_engines(make_sqlite), "postgres": limit_engines(make_postgres)}
     yield makers.get(request.param, MemoryEngine)

@@ -280,7 +280,7 @@ def test_caller_wakes_the_run_of_its_request(processes):
     workflow = Workflow("w", input=int).sleep(0.3).then(double)
 
     async def run_scenario():
-        async with processes("caller", workflow, park_after=0.1) as caller:
+        async with processes("caller", workflow, release_after=0.1) as caller:
             run = await start(caller, workflow, 4)
             return await asyncio.wait_for(run.wait(), 10)
 

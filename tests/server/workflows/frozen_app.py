@@ -40,7 +40,9 @@ mastra = Mastra(
         "queue": Workflow("queue", concurrency=1).then(prepare),
         "idle": Workflow("idle").then(idle),
     },
-    engine=DurableEngine(os.environ.get("DATABASE", "sqlite:///runs.db"), lease=1, park_after=0.5),
+    engine=DurableEngine(
+        os.environ.get("DATABASE", "sqlite:///runs.db"), lease=1, release_after=0.5
+    ),
     logger=False,
 )
 

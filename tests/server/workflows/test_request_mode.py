@@ -41,7 +41,7 @@ async def wait(number: int) -> int:
 
 
 def create_application(binding, **options):
-    engine = DurableEngine(D1RunStore(binding), lease=1, park_after=0.5, **options)
+    engine = DurableEngine(D1RunStore(binding), lease=1, release_after=0.5, **options)
     order = Workflow("order", timeout=2).then(prepare).then(approve)
     pause = Workflow("pause").sleep(1).then(prepare)
     workflows = {"order": order, "slow": Workflow("slow").then(wait), "pause": pause}

@@ -135,11 +135,13 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
 
 
 def _find_loader() -> tuple[str, str] | None:
-    """Return the loader that a command called by name and its library path, or ``None``.
+    """Return the loader with which a command has started Python, and its library path.
 
-    If a command calls the loader by name, ``/proc/self/exe`` is the loader, and the command line
-    contains the loader's arguments. If the system starts the loader, ``/proc/self/exe`` is the
-    interpreter.
+    The result is ``None`` for a Python that the system has started.
+
+    A command such as ``ld-linux.so --library-path PATH python`` starts the loader, and the loader
+    starts Python. In such a process, ``/proc/self/exe`` is a link to the loader. In other
+    processes, it is a link to Python.
     """
     try:
         loader = os.readlink("/proc/self/exe")

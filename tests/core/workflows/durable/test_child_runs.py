@@ -60,7 +60,7 @@ def test_parent_gets_the_result_of_the_child(database_url):
     assert record.steps["child"].child_run_id == child.run_id
 
 
-def test_waiting_parent_is_parked_and_cannot_be_resumed(database_url):
+def test_waiting_parent_is_released_and_cannot_be_resumed(database_url):
     async def run_scenario():
         async with open_engines(database_url, "a", workflows=[PATIENT]) as (engine,):
             run = await start(engine, PATIENT)

@@ -212,7 +212,7 @@ def test_clock_of_the_database_may_differ(tmp_path, monkeypatch):
         store = SqliteRunStore(tmp_path / "runs.db")
         database = type(store._database)
         monkeypatch.setattr(database, "now", f"{database.now} + 3000")
-        async with open_engines(store, "one", workflows=[workflow], park_after=0.1) as (engine,):
+        async with open_engines(store, "one", workflows=[workflow], release_after=0.1) as (engine,):
             run = await engine.create(workflow)
             await engine.start(run, 1)
             async for _ in run.iter_events(until_finished=True):
@@ -283,7 +283,7 @@ def test_run_does_not_rest_if_a_wait_is_resumed_while_its_outcomes_are_stored(st
             lambda: stops.append(True),
             position=0,
             max_events=10,
-            park_after=1,
+            release_after=1,
         )
         await journal.call_once(f"{step_id}#1", suspend)
         await journal.emit(build_idle_key([wait, "other!1"]), RunIdle(status="suspended"))

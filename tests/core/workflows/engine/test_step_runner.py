@@ -168,7 +168,9 @@ def test_step_timeout_in_a_thread(engine):
 def test_workflow_timeout(engine, item):
     async def run_scenario():
         run = await start_and_wait(engine, Workflow("w", timeout=0.02).then(add_one).then(item), 1)
-        if getattr(run, "is_parked", False):  # has no timer: the next resume notices the timeout
+        if getattr(
+            run, "awaits_execution", False
+        ):  # has no timer: the next resume notices the timeout
             await asyncio.sleep(0.05)
             await engine.resume(run, {"go": True})
         await wait_until(lambda: run.record.is_finished)  # time spent waiting for a person counts

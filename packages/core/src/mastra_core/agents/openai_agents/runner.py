@@ -156,7 +156,7 @@ def _apply_decision(state: Any, item: Any, decision: Decision) -> None:
     if decision.arguments is not None or decision.data is not None:
         raise InvalidInput(
             "The OpenAI Agents SDK accepts neither arguments nor data in a decision.",
-            "Send a decision with approved=True or approved=False only.",
+            "Send a decision that contains only approved=True or approved=False.",
         )
     if decision.approved:
         state.approve(item)

@@ -345,7 +345,7 @@ class Dispatcher:
         follow_runs = self._followed_runs.refresh
         if self._freezes and not self._followed_runs.list():
             return (follow_runs, self._purge_runs)  # no request may wait for a claimed run
-        if self._role == "caller" and not self._followed_runs.has_watched_parked_run():
+        if self._role == "caller" and not self._followed_runs.has_watched_released_run():
             return (follow_runs, self._purge_runs)  # the worker executes other runs
         return (
             self._fire_schedules,

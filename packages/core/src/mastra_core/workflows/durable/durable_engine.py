@@ -89,8 +89,8 @@ class DurableEngine:
         when it reaches ``max_events``.
     :param max_takeovers: how many processes in sequence may die while they execute a run and record
         no outcome; the death of one more process makes the run fail.
-    :param park_after: if a run sleeps for more seconds than this, the process removes the run from
-        its memory.
+    :param release_after: if a run sleeps for more seconds than this, the process removes the run
+        from its memory.
     :param max_age: the seconds for which a finished run is kept.
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Values
@@ -109,13 +109,13 @@ class DurableEngine:
         lease: float = 5,
         max_events: int = 100_000,
         max_takeovers: int = 20,
-        park_after: float = 10,
+        release_after: float = 10,
         max_age: float = _MONTH,
         max_unfinished: int = 10_000,
         context_keys: Collection[str] | None = None,
     ) -> None:
         check_seconds(f"lease={lease!r}", lease)
-        check_seconds(f"park_after={park_after!r}", park_after, allows_zero=True)
+        check_seconds(f"release_after={release_after!r}", release_after, allows_zero=True)
         check_seconds(f"max_age={max_age!r}", max_age, allows_zero=True)
         check_count("max_concurrency", max_concurrency, least=0)
         check_count("max_takeovers", max_takeovers, least=0)
@@ -126,7 +126,7 @@ class DurableEngine:
         limits = ExecutionLimits(
             max_events=max_events,
             max_takeovers=max_takeovers,
-            park_after=park_after,
+            release_after=release_after,
             max_unfinished=max_unfinished,
         )
         settings = DispatcherSettings(

@@ -20,7 +20,7 @@ from mastra_core.workflows.engine.tasks import retrieve_exception
 
 __all__ = ("DurableJournal",)
 
-_PARK_DELAY = 0.05  # seconds after which a run is released if all its parts sleep for long
+_RELEASE_DELAY = 0.05  # seconds after which a run is released if all its parts sleep for long
 _OUTCOME = msgspec.json.Decoder(Outcome)
 
 
@@ -39,7 +39,7 @@ class DurableJournal:
     :param stop: stops the steps of the run; called after this process has released the run.
     :param position: the number of stored events.
     :param max_events: the maximum number of events of a run.
-    :param park_after: if a run sleeps for more seconds than this, the process releases it.
+    :param release_after: if a run sleeps for more seconds than this, the process releases it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DurableJournal:
         *,
         position: int,
         max_events: int,
-        park_after: float,
+        release_after: float,
     ) -> None:
         self.run_id = run_id
         self.closed = self.stopping = False
@@ -61,11 +61,11 @@ class DurableJournal:
         self._writer = JournalWriter(run_id, commit, max_events - position)
         self._read_journal = read_journal
         self._stop = stop
-        self._park_after = park_after
+        self._release_after = release_after
         self._sleeping: dict[str, float] = {}
         self._waiters: dict[str, asyncio.Event] = {}
         self._idle_waits: list[str] = []
-        self._parking: asyncio.Task[None] | None = None
+        self._release_task: asyncio.Task[None] | None = None
 
     async def call_once(self, key: str, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """Return the outcome of ``key``; await ``call`` if there is none yet.
@@ -173,8 +173,8 @@ class DurableJournal:
         """Ignore all further events and outcomes."""
         self.closed = True
         self._writer.close()
-        if self._parking is not None:
-            self._parking.cancel()
+        if self._release_task is not None:
+            self._release_task.cancel()
         self._stop = _do_nothing
 
     async def finish(self, event: RunFinished | RunPaused) -> None:
@@ -231,37 +231,37 @@ class DurableJournal:
         if any(wait in self._data.answers for wait in waits):
             return
         if event.status == "suspended":
-            await self._park(waits, [event])
+            await self._release(waits, [event])
             return
         self._writer.add_event("", event)
         self._idle_waits = waits
-        if self._parking is None or self._parking.done():
-            self._parking = asyncio.create_task(self._park_if_idle())
-            self._parking.add_done_callback(retrieve_exception)
+        if self._release_task is None or self._release_task.done():
+            self._release_task = asyncio.create_task(self._release_if_idle())
+            self._release_task.add_done_callback(retrieve_exception)
 
-    async def _park_if_idle(self) -> None:
+    async def _release_if_idle(self) -> None:
         """Release the run, so that it takes no memory, if all its parts sleep for a long time."""
-        await asyncio.sleep(_PARK_DELAY)
+        await asyncio.sleep(_RELEASE_DELAY)
         resting = {*self._sleeping, *self._waiters}
         # The timeout of a workflow does not count: no part of the run waits for it.
         ends = [until for key, until in self._sleeping.items() if key in self._idle_waits]
-        is_long = min(ends, default=math.inf) - time.time() > self._park_after
+        is_long = min(ends, default=math.inf) - time.time() > self._release_after
         if is_long and resting.issuperset(self._idle_waits):
-            await self._park(self._idle_waits, [])
+            await self._release(self._idle_waits, [])
 
-    async def _park(self, waits: list[str], events: list[RunEvent]) -> None:
+    async def _release(self, waits: list[str], events: list[RunEvent]) -> None:
         """Release a run whose parts all wait, unless one of its waits was resumed meanwhile."""
         await self.flush()
         # No answer can come between this look at the waits and the number of answers in the batch.
         while not any(wait in self._data.answers for wait in waits):
-            if await self._try_park(events):
+            if await self._try_release(events):
                 stop = self._stop
                 self.close()
                 stop()
                 return
             await self.add_answers()
 
-    async def _try_park(self, events: list[RunEvent]) -> bool:
+    async def _try_release(self, events: list[RunEvent]) -> bool:
         """Release the run, unless the store has answers that this execution has not read."""
         self._require_open()
         batch = Batch(releases=True, answers=self._data.answer_count)

@@ -57,14 +57,14 @@ class ExecutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     :param max_events: the maximum number of events of a run.
     :param max_takeovers: how many processes in sequence may die while they execute a run and
         record no outcome.
-    :param park_after: if a run sleeps for more seconds than this, the process releases it.
+    :param release_after: if a run sleeps for more seconds than this, the process releases it.
     :param max_unfinished: the maximum number of unfinished runs of each caller.
     """
 
     max_unfinished: int
     max_events: int
     max_takeovers: int
-    park_after: float
+    release_after: float
 
 
 class Execution:
@@ -172,7 +172,7 @@ class Execution:
             self.abandon,
             position=run.position,
             max_events=self._limits.max_events,
-            park_after=self._limits.park_after,
+            release_after=self._limits.release_after,
         )
         if row.takeovers > self._limits.max_takeovers:
             await journal.finish(self._build_lost_process_end())

@@ -30,7 +30,7 @@ class FollowedRuns:
         executions: Mapping[int, Execution],
     ) -> None:
         self._store, self._runs, self._executions = store, runs, executions
-        self._executed: WeakSet[DurableRun] = WeakSet()  # also the runs that are parked now
+        self._executed: WeakSet[DurableRun] = WeakSet()  # also the released runs
 
     def mark_executed(self, run: DurableRun) -> None:
         """Remember that this process has executed a run, as long as the run's handle is in use.
@@ -39,8 +39,8 @@ class FollowedRuns:
         """
         self._executed.add(run)
 
-    def has_watched_parked_run(self) -> bool:
-        """Return whether a client waits for a run that this process has executed and parked."""
+    def has_watched_released_run(self) -> bool:
+        """Return whether a client waits for a run that this process has executed and released."""
         return any(run.is_watched and not run.is_executed for run in [*self._executed])
 
     def list(self) -> dict[int, DurableRun]:

@@ -229,7 +229,7 @@ class MemoryEngine:
         paths = await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
         run.resumed_by.update(get_span_ids(get_current_span()))
-        run.unpark()
+        run.reopen_journal()
         await run.resume_steps(paths, dump(data))
         self._executor.continue_run(run)
 

@@ -1,8 +1,8 @@
 """Execute the runs of the memory engine in tasks.
 
-On platforms that end the tasks of a request together with the request, the engine parks a suspended
-run: it ends the execution of the run. The next request that resumes the run, or reads it after a
-sleep, executes the run again from its journal.
+On some platforms, the tasks of a request end with the request. There, the engine itself ends the
+execution of a run that is suspended. The next request that resumes the run, or reads the run after
+a sleep, executes the run again from its journal.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class MemoryExecutor:
         options.resumed_by = run.resumed_by
         if is_request_scoped():
             run.replay_options = msgspec.structs.replace(options, state=dict(initial))
-            run.journal.on_suspend = run.park
+            run.journal.on_suspend = run.end_execution
         run.task = start_task(self._execute(run, options), "workflow run")
 
     def begin_again(
@@ -94,15 +94,15 @@ class MemoryExecutor:
         self.begin(run, event, start, state, per_step=per_step)
 
     def continue_run(self, run: MemoryRun) -> None:
-        """Execute a parked run again, in the request that resumes the run.
+        """Execute a run without an execution again, in the request that resumes the run.
 
-        :param run: the run; if it is not parked, nothing is done.
+        :param run: the run; if it has an execution, nothing is done.
         """
         if run.replay_options is None or run.task is not None or run.journal.closed:
             return
         initial = dict(run.replay_options.state)
         options = msgspec.structs.replace(run.replay_options, state=initial)
-        run.journal.on_suspend = run.park
+        run.journal.on_suspend = run.end_execution
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def continue_due_runs(self) -> None:
@@ -110,9 +110,11 @@ class MemoryExecutor:
         import asyncio
 
         self.finish_lost_runs()
-        due = [run for run in self._runs.unfinished_runs if run.is_parked and run.journal.is_due]
+        due = [
+            run for run in self._runs.unfinished_runs if run.awaits_execution and run.journal.is_due
+        ]
         for run in due:
-            run.unpark()
+            run.reopen_journal()
             self.continue_run(run)
         if tasks := [run.task for run in due if run.task is not None]:
             await asyncio.wait(tasks, timeout=_MOMENT)  # so that the caller sees a timeout

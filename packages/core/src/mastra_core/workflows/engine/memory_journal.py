@@ -176,7 +176,7 @@ class MemoryJournal:
         try:
             await asyncio.sleep(max(0.0, until - time.time()))
         finally:
-            if not self.closed:  # a parked run still sleeps
+            if not self.closed:  # a run without an execution still sleeps
                 self._sleeping -= {key}
 
     @property

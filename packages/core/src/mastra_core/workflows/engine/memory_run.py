@@ -65,14 +65,14 @@ class MemoryRun:
     ``number`` counts the runs of the engine in the order of their creation. ``trace`` holds the ids
     of the latest execution's span, if there is one. ``size`` is the estimated memory of the run in
     bytes. ``reserved`` is the number of bytes that the store counts for the unfinished run. A
-    parked run is suspended and has no task; ``replay_options`` are the options of its next
-    execution.
+    suspended run whose execution has ended has no task; ``replay_options`` are the options of the
+    next execution.
     """
 
     __slots__ = (
         "__weakref__", "_context_size", "_events", "_latest_data", "_max_events", "_reserve",
-        "_start_size", "_waiters", "_watchers", "caller", "context", "is_parked", "journal", "key",
-        "number", "record", "replay_options", "reserved", "resumed_by", "run_id", "size",
+        "_start_size", "_waiters", "_watchers", "awaits_execution", "caller", "context", "journal",
+        "key", "number", "record", "replay_options", "reserved", "resumed_by", "run_id", "size",
         "start_point", "task", "trace", "workflow",
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ class MemoryRun:
         self.start_point: StartPoint | None = None
         self.task: asyncio.Task[None] | None = None
         self.replay_options: RunOptions | None = None
-        self.is_parked = False
+        self.awaits_execution = False
         self.context: dict[str, Any] = {}
         self.trace: dict[str, str] = {}
         self.resumed_by: dict[str, str] = {}
@@ -218,7 +218,7 @@ class MemoryRun:
                 self._latest_data = data
         return size
 
-    def park(self) -> None:
+    def end_execution(self) -> None:
         """End the present execution of a suspended run, so that its request can end.
 
         The next ``resume`` executes the run again, and takes the outcomes of earlier calls from the
@@ -226,19 +226,19 @@ class MemoryRun:
         """
         self.journal.close()
         task, self.task = self.task, None
-        self.is_parked = True
+        self.awaits_execution = True
         if task is not None:
             cancel_task(task)
 
-    def unpark(self) -> None:
-        """Reopen the journal of a parked run, so that the journal receives the resume data."""
-        if self.is_parked:
-            self.is_parked = False
+    def reopen_journal(self) -> None:
+        """Reopen the journal of a run without an execution, so that it receives the resume data."""
+        if self.awaits_execution:
+            self.awaits_execution = False
             self.journal = self.journal.reopen(self.add_event, self.count_bytes)
 
     def stop(self) -> None:
         """Cancel the present execution, if any, and ignore its further events."""
-        self.is_parked = False
+        self.awaits_execution = False
         self.journal.close()
         task, self.task = self.task, None
         if task is not None and not task.done():

@@ -49,8 +49,8 @@ def create_new(
     """Create a resource that has no name, such as a deployment; never create it twice.
 
     ``list_similar`` is called before ``create``. If an error does not tell whether ``create``
-    succeeded, ``list_similar`` is called again. A resource that only the second list contains is
-    the one that ``create`` has created.
+    succeeded, ``list_similar`` is called again. If the second list contains one more resource than
+    the first list, ``create`` has created this resource.
 
     :param list_similar: returns the existing resources that look like the new one.
     :param create: creates the resource and returns it.
