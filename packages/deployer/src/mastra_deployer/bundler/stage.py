@@ -6,7 +6,6 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,7 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.suggest import find_nearest
 from mastra_deployer.project.wsgi_entry import is_wsgi_application
 
 __all__ = ("mastra_build",)
@@ -237,10 +237,10 @@ class _Staging:
     def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
         """Warn about names in ``keep`` that are not among the dependencies."""
         for name in sorted(unknown):
-            near = get_close_matches(name, list(names), 1)
+            near = find_nearest(name, names)
             self.report.warn(
                 f"[tool.mastra.build] keep: {name!r} is not among the dependencies.",
-                f"Did you mean {near[0]!r}?" if near else "Correct the name, or remove it.",
+                f"Did you mean {near!r}?" if near else "Correct the name, or remove it.",
             )
 
     def compile_app(self, kind: str, source: SourceReport | None) -> None:
