@@ -23,6 +23,9 @@ def main() -> None:
     finally:
         # Python may still wait for threads. A further Ctrl-C ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # At its end, Python searches all objects for reference cycles. After a build, this search
+        # takes 30 ms. It does not examine frozen objects.
+        gc.freeze()
 
 
 if __name__ == "__main__":

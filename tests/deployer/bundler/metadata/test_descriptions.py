@@ -34,7 +34,7 @@ def test_compiled_libraries_of_the_app_and_of_wheels_count(tmp_path, own, vendor
         dropped={},
     )
     project = find_project(root, "main:app")
-    assert draft_manifest(project, PLATFORM, "asgi", None, root, [wheel]).pure is pure
+    assert draft_manifest(project, PLATFORM, "asgi", root, [wheel]).pure is pure
 
 
 def test_package_urls_are_encoded(tmp_path):

@@ -51,10 +51,13 @@ def test_settings_of_a_server_that_is_not_started(tmp_path, setting, source, war
     build = Build(directory=tmp_path / "build", platform=OTHER, manifest=manifest)
     report, interpreter = RecordingReport(), probe_interpreter(sys.executable)
     inventory = Inventory(app=(), dropped={}, distributions={})
+    python = interpreter if has_python else None
     found, start_modules = verify_build(
-        find_project(root), build, interpreter if has_python else None, source, inventory, report
+        find_project(root), build, python, source, None, inventory, report
     )
-    assert found is build
+    assert found.manifest.registry == (
+        {"agents": {}, "workflows": {}, "tools": {}} if source else {}
+    )
     assert not start_modules.imported
     assert bool(report.warnings) == bool(warned)
     assert warned in "".join(report.warnings)

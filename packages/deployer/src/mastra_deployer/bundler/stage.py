@@ -6,9 +6,8 @@ import dataclasses
 import shutil
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from packaging.utils import canonicalize_name
@@ -38,13 +37,14 @@ from mastra_deployer.bundler.sources.console_scripts import (
     write_console_scripts,
 )
 from mastra_deployer.bundler.sources.first_party import collect_sources
+from mastra_deployer.bundler.sources.shipped_entry_points import read_entry_points
 from mastra_deployer.bundler.vendor.reduce_bytecode import BytecodeReducer, StartModules
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
 from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
-from mastra_deployer.bundler.verify.verify import find_kind, verify_build
+from mastra_deployer.bundler.verify.verify import BuildStart, start_build, verify_build
 from mastra_deployer.bytecode.compile_modules import compile_app
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
@@ -61,23 +61,25 @@ from mastra_deployer.project.interpreters import (
     find_project_interpreter,
     find_target_interpreter,
 )
+from mastra_deployer.project.suggest import find_nearest
 from mastra_deployer.project.wsgi_entry import is_wsgi_application
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ("mastra_build",)
 
-_FREEZE = """\
-# What adapts other frameworks' agents was looked up when this was built.
-from mastra_core.agents.adapt import freeze_adapters
-
-freeze_adapters({adapters!r})
-
-"""
 _ASGI = """\
 # Made by mastra: the ASGI application of this bundle.
 # Litestar imports these modules for debugging and for YAML documents, which few applications use.
 from mastra_core.deferred_imports import defer_imports
 
-{freeze}from {module} import {head}
+# The build found the adapters for agents of other frameworks.
+from mastra_core.agents.adapt import freeze_adapters
+
+freeze_adapters({adapters!r})
+
+from {module} import {head}
 
 with defer_imports("pdb", "yaml"):
     from mastra_server import create_app
@@ -112,31 +114,26 @@ def mastra_build(
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
-    with interruptible_pool(2) as pool:  # the app is imported while the rest is staged
+    with interruptible_pool(3) as pool:  # the app is imported while its copy is made and started
         inspection = pool.submit(staging.inspect_source)
         try:
-            sources = staging.copy_sources()
+            sources = collect_sources(project, list_tool_packages())
+            staged_app = staging.stage(_detect_kind(project), sources)
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
-        kind, modules = _detect_kind(project), sources.collect_modules()
-        installation = pool.submit(staging.install_dependencies, kind, modules)
-        source = staging.check_source(inspection.result())
-        if source and source["kind"] != kind:  # the Mastra object is not made in the entry file
-            installation.result()
-            kind = source["kind"]
-            installation = pool.submit(staging.install_dependencies, kind, modules)
-        staging.compile_app(kind, source)
-        vendored, closure = installation.result()
-    build, inventory = staging.create_build(kind, source, sources, vendored, closure)
-    if source is None and find_kind(project, build, interpreter, inventory) == "wsgi":
-        vendored, closure = staging.install_dependencies("wsgi", modules)
-        staging.compile_app("wsgi", source)
-        build, inventory = staging.create_build("wsgi", source, sources, vendored, closure)
-    with interruptible_pool(1) as pool:  # the reduction is prepared while the app starts
-        reducer = pool.submit(staging.create_reducer, vendored)
-        build, start_modules = verify_build(project, build, interpreter, source, inventory, report)
-        return staging.reduce_bytecode(build, inventory, reducer.result(), start_modules)
+        reducer = pool.submit(staging.create_reducer, staged_app)
+        source, start = staging.start_beside_import(staged_app, inspection, pool)
+        kind = _read_kind(source, start) or staged_app.kind
+        if kind != staged_app.kind:  # for example, the Mastra object is not made in the entry file
+            staged_app = staging.stage(kind, sources)
+            reducer = pool.submit(staging.create_reducer, staged_app)
+            start = staging.start(staged_app)
+        staging.check_source(source)
+        build, start_modules = verify_build(
+            project, staged_app.build, interpreter, source, start, staged_app.inventory, report
+        )
+        return staging.reduce_bytecode(build, staged_app.inventory, reducer.result(), start_modules)
 
 
 def _detect_kind(project: Project) -> str:
@@ -145,6 +142,31 @@ def _detect_kind(project: Project) -> str:
     if find_mastra_calls(tree):
         return "mastra"
     return "wsgi" if is_wsgi_application(tree, project.attribute) else "asgi"
+
+
+def _read_kind(source: SourceReport | None, start: BuildStart | None) -> str:
+    """Return the kind of the application as the started app reports it; empty if unknown."""
+    if source is not None:
+        kind: str = source["kind"]
+        return kind
+    # Without its source, only the kind of another framework's application is known.
+    return "wsgi" if start and start.registry.get("kind") == "wsgi" else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _StagedApp:
+    """The copy of an app for one kind of application.
+
+    :param kind: ``mastra``, ``asgi`` or ``wsgi``.
+    :param build: the staged app.
+    :param inventory: the inventory of the build, with what was left out.
+    :param dependencies: the dependencies that ship.
+    """
+
+    kind: str
+    build: Build
+    inventory: Inventory
+    dependencies: VendoredDependencies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,14 +188,14 @@ class _Staging:
     def _import_root(self) -> Path:
         return self.app / self.project.import_root.relative_to(self.project.root)
 
-    def inspect_source(self) -> dict[str, Any] | None:
+    def inspect_source(self) -> SourceReport | None:
         """Import the app from source, and return its contents."""
         call = self._read_deployer_call()
         settings = call.settings.values() if call else ()
         references = [item.name for item in settings if isinstance(item, EnvReference)]
         return boot_source(self.project, find_project_interpreter(self.project), references)
 
-    def check_source(self, source: dict[str, Any] | None) -> dict[str, Any] | None:
+    def check_source(self, source: SourceReport | None) -> SourceReport | None:
         """Check the contents of the app; return ``None`` if its dependencies are not installed."""
         if source is None:
             self.report.note(
@@ -190,18 +212,56 @@ class _Staging:
             )
         return source
 
-    def copy_sources(self) -> AppSources:
-        """Copy the app's own code."""
-        sources = collect_sources(self.project, list_tool_packages())
-        sources.write(self.app)
-        return sources
+    def stage(self, kind: str, sources: AppSources) -> _StagedApp:
+        """Fill the directory for one kind of application; delete an earlier attempt.
 
-    def install_dependencies(
+        :param kind: ``mastra``, ``asgi`` or ``wsgi``.
+        :param sources: the app's own code.
+        """
+        shutil.rmtree(self.directory)
+        self.directory.mkdir()
+        sources.write(self.app)
+        dependencies, closure = self._install_dependencies(kind, sources.collect_modules())
+        self._compile_app(kind, sources, dependencies)
+        return self._create_build(kind, sources, dependencies, closure)
+
+    def start(self, staged_app: _StagedApp) -> BuildStart | None:
+        """Start the staged app in isolation; return ``None`` if this machine cannot start it."""
+        if self.interpreter is None or not self.interpreter.can_run(self.platform.wheels):
+            return None
+        self.report.step("Starting the app in isolation")
+        return start_build(self.project, staged_app.build, self.interpreter)
+
+    def start_beside_import(
+        self,
+        staged_app: _StagedApp,
+        inspection: Future[SourceReport | None],
+        pool: ThreadPoolExecutor,
+    ) -> tuple[SourceReport | None, BuildStart | None]:
+        """Start the staged app in isolation while the app is imported from source.
+
+        Both processes may need the same port or the same file. Therefore, if one process fails
+        beside the other, it is started again alone.
+
+        :param staged_app: the app to start.
+        :param inspection: the import from source.
+        :param pool: starts the staged app.
+        :returns: the report of the import, and the start in isolation.
+        """
+        if inspection.done():
+            return inspection.result(), self.start(staged_app)
+        starting = pool.submit(self.start, staged_app)
+        failed_import = inspection.exception() is not None
+        failed_start = starting.exception() is not None
+        source = self.inspect_source() if failed_import else inspection.result()
+        if failed_start or ((start := starting.result()) and start.has_failed):
+            start = self.start(staged_app)
+        return source, start
+
+    def _install_dependencies(
         self, kind: str, modules: frozenset[str]
     ) -> tuple[VendoredDependencies, Closure]:
-        """Install the dependencies, and remove those of an earlier attempt."""
         directory = self.directory / "vendor"
-        shutil.rmtree(directory, ignore_errors=True)
         closure = lock_dependencies(
             self.project, self.target, self.platform, kind, self.report, modules
         )
@@ -237,36 +297,37 @@ class _Staging:
     def _report_unknown_names(self, unknown: AbstractSet[str], names: Iterable[str]) -> None:
         """Warn about names in ``keep`` that are not among the dependencies."""
         for name in sorted(unknown):
-            near = get_close_matches(name, list(names), 1)
+            near = find_nearest(name, names)
             self.report.warn(
                 f"[tool.mastra.build] keep: {name!r} is not among the dependencies.",
-                f"Did you mean {near[0]!r}?" if near else "Correct the name, or remove it.",
+                f"Did you mean {near!r}?" if near else "Correct the name, or remove it.",
             )
 
-    def compile_app(self, kind: str, source: SourceReport | None) -> None:
+    def _compile_app(
+        self, kind: str, sources: AppSources, dependencies: VendoredDependencies
+    ) -> None:
         """Compile the app's own code, and the modules that mastra adds."""
         shutil.copyfile(get_environment_file(), self._import_root / "mastra_venv.py")
         if kind != "asgi":
-            self._write_asgi_module(kind, source)
+            self._write_asgi_module(kind, sources, dependencies)
         if self.interpreter is not None and get_config(self.project).build.bytecode != "none":
             modules = (path.relative_to(self.app).as_posix() for path in self.app.rglob("*.py"))
             compile_app(self.app, modules, self.interpreter)
 
-    def create_build(
+    def _create_build(
         self,
         kind: str,
-        source: SourceReport | None,
         sources: AppSources,
         dependencies: VendoredDependencies,
         closure: Closure,
-    ) -> tuple[Build, Inventory]:
-        """Write manifest, inventory and bill of materials; return the build and its inventory."""
+    ) -> _StagedApp:
+        """Write the launcher, the inventory, the bill of materials and the console scripts."""
         wheels = dependencies.wheels.values()
         write_sbom(self.project, wheels, self.directory / "mastra-sbom.json")
         shutil.copyfile(get_launcher_file(), self.directory / "index.py")
-        manifest = draft_manifest(self.project, self.platform, kind, source, self.app, wheels)
-        texts = self._read_entry_points(sources, dependencies, closure)
-        write_console_scripts(read_console_scripts(texts), manifest, self.directory)
+        manifest = draft_manifest(self.project, self.platform, kind, self.app, wheels)
+        scripts = self._read_scripts(sources, dependencies, closure)
+        write_console_scripts(scripts, manifest, self.directory)
         fingerprint = compute_build_fingerprint(
             sources.compute_written_digest(self.app), closure.fingerprint
         )
@@ -282,12 +343,12 @@ class _Staging:
             imported=self._list_imported(dependencies),
             standard=dependencies.bytecode.standard,
         )
-        return build, inventory
+        return _StagedApp(kind, build, inventory, dependencies)
 
-    def create_reducer(self, dependencies: VendoredDependencies) -> BytecodeReducer | None:
+    def create_reducer(self, staged_app: _StagedApp) -> BytecodeReducer | None:
         """Return a reducer for the bytecode of the dependencies; ``None`` if all of it ships."""
         is_partial = get_config(self.project).build.bytecode == "imported"
-        return BytecodeReducer(dependencies) if is_partial and self.interpreter else None
+        return BytecodeReducer(staged_app.dependencies) if is_partial and self.interpreter else None
 
     def reduce_bytecode(
         self,
@@ -323,28 +384,43 @@ class _Staging:
         own = (path.relative_to(self.directory).as_posix() for path in self.app.rglob("*.pyc"))
         return frozenset((*own, *(f"vendor/{name}" for name in dependencies.bytecode.imported)))
 
-    def _read_entry_points(
+    def _read_scripts(
         self, sources: AppSources, dependencies: VendoredDependencies, closure: Closure
+    ) -> dict[str, str]:
+        """Return the console scripts of the app and of its local and direct dependencies."""
+        names = [*read_local_names(closure), *sorted(closure.direct)]
+        names = [name for name in names if name in dependencies.wheels]
+        return read_console_scripts(self._read_entry_point_files(sources, dependencies, names))
+
+    def _find_adapters(
+        self, sources: AppSources, dependencies: VendoredDependencies
+    ) -> dict[str, str]:
+        """Return the adapters for agents in the app and in all distributions that ship."""
+        texts = self._read_entry_point_files(sources, dependencies, dependencies.wheels)
+        return read_entry_points(texts, "mastra.agents")
+
+    def _read_entry_point_files(
+        self, sources: AppSources, dependencies: VendoredDependencies, names: Iterable[str]
     ) -> list[str]:
-        """Return the ``entry_points.txt`` texts of the app and of local and direct packages."""
+        """Return the ``entry_points.txt`` texts of the app and of some of its dependencies."""
         own = [name for name in sources.files if name.endswith(".dist-info/entry_points.txt")]
         files = [self.app / name for name in own]
-        for name in (*read_local_names(closure), *sorted(closure.direct)):
-            if name in dependencies.wheels:
-                info = dependencies.distributions[name].info
-                files.append(self.directory / "vendor" / info / "entry_points.txt")
+        for name in names:
+            info = dependencies.distributions[name].info
+            files.append(self.directory / "vendor" / info / "entry_points.txt")
         return [file.read_text("utf-8", "replace") for file in files if file.is_file()]
 
     def _read_deployer_call(self) -> DeployerCall | None:
         entry = find_module_file(self.project)
         return read_deployer(entry, parse_source(entry))
 
-    def _write_asgi_module(self, kind: str, source: SourceReport | None) -> None:
+    def _write_asgi_module(
+        self, kind: str, sources: AppSources, dependencies: VendoredDependencies
+    ) -> None:
         """Write the module that makes an ASGI application from the object that the user wrote."""
         project = self.project
-        adapters = source.get("adapters") if source else None
         text = (_ASGI if kind == "mastra" else _WSGI).format(
-            freeze="" if adapters is None else _FREEZE.format(adapters=adapters),
+            adapters=self._find_adapters(sources, dependencies),
             module=project.module,
             head=project.attribute.partition(".")[0],
             attribute=project.attribute,

@@ -6,7 +6,6 @@ import fnmatch
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from mastra_core.agents.providers import find_providers
 from mastra_core.pipeline import Build, Problem, Project, Target
 from mastra_deployer.bundler.metadata.inventory import read_inventory
 from mastra_deployer.checks.known_variables import is_known_variable
@@ -112,6 +111,8 @@ class _AppCheck:
         for names, agents in agents_by_names.items():
             if any(is_known_variable(name, self._ignored) for name in names):
                 continue
+            from mastra_core.agents.providers import find_providers  # most builds need no agents
+
             yield Problem(
                 message=f"The model of {_format_list('agent', agents)} needs "
                 f"{' or '.join(names)}, which is not declared.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = ("find_nearest", "suggest")
@@ -14,6 +13,8 @@ def find_nearest(word: str, words: Iterable[str]) -> str:
     :param word: the unknown word.
     :param words: the words that exist.
     """
+    import difflib  # only an error needs it
+
     return next(iter(difflib.get_close_matches(word, sorted(words), 1)), "")
 
 

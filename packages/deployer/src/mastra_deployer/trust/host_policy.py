@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Mapping
 
 from mastra_core.errors import ConsentError
-from mastra_deployer.trust.find_domain import find_domain
 from mastra_deployer.trust.host_names import format_host
 from mastra_deployer.trust.trust_store import TRUST_VARIABLE, is_trusted_host
 
@@ -72,6 +71,8 @@ class HostPolicy:
 
     def _find_setting(self, host: str) -> tuple[str, str]:
         """Return the setting that names a host or its longest parent domain, and that name."""
+        from mastra_deployer.trust.find_domain import find_domain  # most commands send nothing
+
         matches = [(setting, find_domain(text, host)) for setting, text in self._values.items()]
         return max(
             (match for match in matches if match[1]),

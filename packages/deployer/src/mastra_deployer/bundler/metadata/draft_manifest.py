@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Collection, Mapping
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from mastra_core.pipeline import BundleManifest, Platform, Project, Serve
+from mastra_core.pipeline import BundleManifest, Platform, Project
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.vendor.wheel_store import StoredWheel
@@ -27,7 +24,6 @@ def draft_manifest(
     project: Project,
     platform: Platform,
     kind: str,
-    source: Mapping[str, Any] | None,
     app: Path,
     wheels: Collection[StoredWheel],
 ) -> BundleManifest:
@@ -36,8 +32,6 @@ def draft_manifest(
     :param project: the app.
     :param platform: the platform of the build.
     :param kind: ``mastra``, ``asgi`` or ``wsgi``.
-    :param source: what the app reported when it was imported from source; ``None`` without a
-        report.
     :param app: directory of the app's files in the build.
     :param wheels: the dependencies that ship.
     """
@@ -54,27 +48,10 @@ def draft_manifest(
         entry=project.entry,
         required=project.environment.required,
         optional=project.environment.optional,
-        serve=msgspec.convert((source or {}).get("serve", {}), Serve),
-        registry=extract_registry(source or {}),
-        variables=(source or {}).get("variables", {}),
-        suspending_steps=_select_suspending_steps(source or {}, get_config(project).check.ignore),
-        run_database=(source or {}).get("run_database", ""),
         versions={name: metadata.version(name) for name in (*OWN_DISTRIBUTIONS, "mastra-deployer")},
         sizes=measure_sizes(app, wheels),
         stripped=get_config(project).build.strip,
     )
-
-
-def _select_suspending_steps(
-    source: Mapping[str, Any], patterns: Collection[str]
-) -> dict[str, tuple[str, ...]]:
-    """Return the steps that suspend runs, except those of workflows that the project ignores."""
-    found: dict[str, tuple[str, ...]] = source.get("suspending_steps", {})
-    return {
-        name: steps
-        for name, steps in found.items()
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-    }
 
 
 def extract_registry(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import glob
 import os
 import sys
@@ -16,6 +15,7 @@ from mastra_core.pipeline import Bundle, Project
 from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
 from mastra_deployer.bundler.sources.private_files import is_private
+from mastra_deployer.project.suggest import find_nearest
 
 __all__ = ("explain",)
 
@@ -215,8 +215,8 @@ def _explain_project_file(file: str, inventory: Inventory) -> str:
 
 def _explain_unknown(name: str, inventory: Inventory, project: Project) -> str:
     tops = {top for item in inventory.distributions.values() for top in item.tops}
-    close = difflib.get_close_matches(name, [*tops, *inventory.distributions], 1)
-    guess = f" Did you mean {close[0]}?" if close else ""
+    near = find_nearest(name, [*tops, *inventory.distributions])
+    guess = f" Did you mean {near}?" if near else ""
     if "/" in name:
         return (
             f"The project has no file {name}, and there is no module or distribution with that "

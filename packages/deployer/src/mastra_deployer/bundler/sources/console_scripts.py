@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mastra_core.pipeline import BundleManifest
+from mastra_deployer.bundler.sources.shipped_entry_points import read_entry_points
 
 __all__ = ("SCRIPTS", "read_console_scripts", "write_console_scripts")
 
@@ -38,11 +39,11 @@ def read_console_scripts(texts: Iterable[str]) -> dict[str, str]:
 
     :param texts: the contents of the files.
     """
-    scripts: dict[str, str] = {}
-    for text in texts:
-        for name, reference in _iter_entries(text):
-            scripts.setdefault(name, reference)
-    return scripts
+    return {
+        name: reference
+        for name, reference in read_entry_points(texts, "console_scripts").items()
+        if _NAME.fullmatch(name) and _REFERENCE.fullmatch(reference)
+    }
 
 
 def write_console_scripts(
@@ -67,20 +68,3 @@ def write_console_scripts(
         )
         file.write_text(text, encoding="utf-8", newline="\n")
         file.chmod(0o755)
-
-
-def _iter_entries(text: str) -> Iterator[tuple[str, str]]:
-    import configparser  # most projects have no scripts
-
-    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment, method-assign]  # names have upper case
-    try:
-        parser.read_string(text)
-    except configparser.Error:  # no installer can read it either
-        return
-    if not parser.has_section("console_scripts"):
-        return
-    for name, value in parser.items("console_scripts"):
-        reference = value.partition("[")[0].replace(" ", "")
-        if _NAME.fullmatch(name) and _REFERENCE.fullmatch(reference):
-            yield name, reference

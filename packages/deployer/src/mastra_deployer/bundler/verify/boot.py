@@ -34,6 +34,7 @@ from mastra_deployer.project.system_variables import read_system_variables
 __all__ = (
     "boot_bundle",
     "boot_source",
+    "check_boot",
     "get_environment_file",
     "get_launcher_file",
 )
@@ -51,7 +52,7 @@ _SERVER_ERROR = 500
 def boot_source(
     project: Project, interpreter: Interpreter, references: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """Import the entry from source, and return its kind, its registry and its adapters.
+    """Import the entry from source, and return its kind and its registry.
 
     :param project: the app.
     :param interpreter: the Python in which the project's dependencies are installed.
@@ -76,31 +77,41 @@ def boot_source(
     return registry
 
 
-def boot_bundle(
-    project: Project,
-    directory: Path,
-    interpreter: Interpreter,
-    inventory: Inventory,
-    report: Report,
-) -> dict[str, Any]:
+def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> dict[str, Any]:
     """Start a staged app with only its own files, send it a request, and return its report.
 
     :param project: the app.
     :param directory: the directory of the build.
     :param interpreter: an interpreter of the target's version.
+    :returns: the report, which contains an error if the app did not start.
+    :raises BuildError: when the process of the app ends without a report, or does not end.
+    """
+    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
+    return _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
+
+
+def check_boot(
+    project: Project,
+    directory: Path,
+    result: Mapping[str, Any],
+    inventory: Inventory,
+    report: Report,
+) -> None:
+    """Check that a staged app started, responded to a request, and lacks no dependency.
+
+    :param project: the app.
+    :param directory: the directory of the build.
+    :param result: the report of the started app.
     :param inventory: the inventory of the build, with what was left out.
     :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
-    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
-    result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
     if not result["ok"]:
         raise explain_bundle_error(project, result["error"], directory / "app", inventory)
     _check_providers(project, result["registry"].get("missing", {}))
     _check_extras(project, result["registry"].get("missing_extras", {}), report)
     if response := result["registry"].get("request"):
         _check_response(project, response, directory / "app", inventory, report)
-    return result
 
 
 def get_launcher_file() -> Path:

@@ -49,10 +49,9 @@ def inspect_entry(module_name, attribute):
     objects = sorted({id(item): name for name, item in reversed(applications.items())}.values())
     report = {"kind": get_kind(entry, core), "objects": objects}
     if report["kind"] == "mastra":
-        from mastra_core.agents.adapt import get_adapters
         from mastra_core.describe import describe, find_missing_providers
 
-        report.update(describe(entry), adapters=get_adapters())
+        report.update(describe(entry))
         report["missing"] = find_missing_providers(entry)
         report["deployer"] = type(entry.deployer).__name__ if entry.deployer is not None else ""
     return report

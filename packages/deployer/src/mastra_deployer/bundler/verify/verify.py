@@ -3,49 +3,74 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mastra_core.errors import BuildError
-from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve, SilentReport
+from mastra_core.pipeline import MANIFEST, Build, Project, Report, Serve
 from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules
-from mastra_deployer.bundler.verify.boot import boot_bundle
+from mastra_deployer.bundler.verify.boot import boot_bundle, check_boot
 from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.output.names import format_names
 from mastra_deployer.project.deployer_argument import find_server_settings
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("find_kind", "verify_build")
+__all__ = ("BuildStart", "start_build", "verify_build")
 
 _MIN_UNCOMPILED = 20  # modules; to compile one takes about two milliseconds
 
 
-def find_kind(
-    project: Project, build: Build, interpreter: Interpreter | None, inventory: Inventory
-) -> str:
-    """Return the kind of application in a build: ``mastra``, ``asgi`` or ``wsgi``.
+@dataclasses.dataclass(frozen=True)
+class BuildStart:
+    """The result of a start in isolation.
 
-    If the manifest does not tell ASGI from WSGI, because the source was not imported, the build is
-    started once to find out.
+    :param report: the report of the started app, with its registry or an error.
+    :param written: names of the files that the app wrote into the build; they are deleted.
+    """
+
+    report: Mapping[str, Any]
+    written: tuple[str, ...]
+
+    @property
+    def registry(self) -> Mapping[str, Any]:
+        """The contents of the app; empty if the app did not start."""
+        registry: Mapping[str, Any] = self.report.get("registry", {})
+        return registry
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the app did not start, or a request to it raised an exception."""
+        request = self.registry.get("request") or {}
+        return not self.report["ok"] or request.get("error") is not None
+
+
+def start_build(project: Project, build: Build, interpreter: Interpreter) -> BuildStart:
+    """Start a build in isolation, and delete the files that the app writes into the build.
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: an interpreter of the target's version; without one, the result is the kind
-        in the manifest of the build.
-    :param inventory: the inventory of the build, with what was left out.
+    :param interpreter: an interpreter of the target's version.
+    :raises BuildError: when the process of the app ends without a report, or does not end.
     """
-    manifest = build.manifest
-    if manifest.kind != "asgi" or interpreter is None or not interpreter.can_run(manifest.wheels):
-        return manifest.kind
-    result = _boot_and_clean_up(project, build, interpreter, inventory, SilentReport())
-    return "wsgi" if result["registry"]["kind"] == "wsgi" else manifest.kind
+    draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
+    before = {name for name, _ in iter_files(build.directory)}
+    draft.write_bytes(msgspec.json.encode(build.manifest))
+    try:
+        result = boot_bundle(project, build.directory, interpreter)
+    finally:
+        draft.unlink()
+        written = sorted({name for name, _ in iter_files(build.directory)} - before)
+        for name in written:
+            (build.directory / name).unlink()
+    return BuildStart(result, tuple(written))
 
 
 def verify_build(
@@ -53,54 +78,64 @@ def verify_build(
     build: Build,
     interpreter: Interpreter | None,
     source: Mapping[str, Any] | None,
+    start: BuildStart | None,
     inventory: Inventory,
     report: Report,
 ) -> tuple[Build, StartModules]:
-    """Start a build in isolation, and check that it contains everything in its source.
+    """Check that a build starts in isolation, and contains everything in its source.
 
     :param project: the app.
     :param build: the staged app.
-    :param interpreter: an interpreter of the target's version; without an interpreter, nothing is
-        checked.
+    :param interpreter: an interpreter of the target's version; ``None`` if this machine has none.
     :param source: the report of an import from source; ``None`` if nothing is compared.
+    :param start: the start of the build; ``None`` if the build cannot start on this machine.
     :param inventory: the inventory of the build, with what was left out.
-    :param report: receives progress and notes.
+    :param report: receives notes.
     :returns: the build, whose manifest now contains what the started app has reported about itself,
         and the modules that the start imported.
-    :raises BuildError: when the app does not start, or a module or file is missing.
+    :raises BuildError: when the app did not start, or a module or file is missing.
     """
-    can_start = interpreter is not None and interpreter.can_run(build.platform.wheels)
-    if source is None and not can_start:
-        _warn_about_defaults(project, build, report)
-    if interpreter is None:
-        return build, StartModules()
-    if not can_start:
-        report.note(
-            f"The build is for {build.platform.wheels}, but this machine is {interpreter.machine}. "
-            "Therefore the app was not started.",
-            f"Start it once on {build.platform.wheels}: python index.py --check.",
-        )
-        return build, StartModules()
-    report.step("Starting the app in isolation")
-    result = _boot_and_clean_up(project, build, interpreter, inventory, report)
-    registry = result["registry"]
+    if start is None:
+        if source is None:
+            _warn_about_defaults(project, build, report)
+        if interpreter is not None:
+            _report_no_start(build.platform.wheels, interpreter.machine, report)
+        return _add_facts(project, build, source or {}), StartModules()
+    _report_written_files(start.written, report)
+    check_boot(project, build.directory, start.report, inventory, report)
+    registry = start.registry
     if build.manifest.kind == "asgi":
         check_entry(project, {**registry, "objects": ()})
     if source is not None:
         _compare(source, registry)
     _check_bytecode(project, registry["uncompiled"], report)
-    return _add_facts(build, registry), _read_start_modules(registry)
+    return _add_facts(project, build, registry), _read_start_modules(registry)
 
 
-def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
-    """Add to the build's manifest what the started app has reported about itself."""
+def _add_facts(project: Project, build: Build, registry: Mapping[str, Any]) -> Build:
+    """Add to the build's manifest what the app has reported about itself."""
+    ignored = get_config(project).check.ignore
     manifest = msgspec.structs.replace(
         build.manifest,
         serve=msgspec.convert(registry.get("serve", {}), Serve),
         registry=extract_registry(registry),
         variables=registry.get("variables", {}),
+        suspending_steps=_select_suspending_steps(registry, ignored),
+        run_database=registry.get("run_database", ""),
     )
     return dataclasses.replace(build, manifest=manifest)
+
+
+def _select_suspending_steps(
+    registry: Mapping[str, Any], patterns: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the steps that suspend runs, except those of workflows that the project ignores."""
+    found: dict[str, tuple[str, ...]] = registry.get("suspending_steps", {})
+    return {
+        name: steps
+        for name, steps in found.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    }
 
 
 def _read_start_modules(registry: Mapping[str, Any]) -> StartModules:
@@ -135,33 +170,25 @@ def _warn_about_defaults(project: Project, build: Build, report: Report) -> None
         )
 
 
-def _boot_and_clean_up(
-    project: Project,
-    build: Build,
-    interpreter: Interpreter,
-    inventory: Inventory,
-    report: Report,
-) -> dict[str, Any]:
-    """Start the build and return its report; delete files that the app writes meanwhile."""
-    draft = build.directory / MANIFEST  # only for the launcher: each bundle gets its own
-    before = {name for name, _ in iter_files(build.directory)}
-    draft.write_bytes(msgspec.json.encode(build.manifest))
-    result = boot_bundle(project, build.directory, interpreter, inventory, report)
-    draft.unlink()
-    written = sorted({name for name, _ in iter_files(build.directory)} - before)
-    for name in written:
-        (build.directory / name).unlink()
-    if written:
+def _report_no_start(wheels: str, machine: str, report: Report) -> None:
+    report.note(
+        f"The build is for {wheels}, but this machine is {machine}. Therefore the app was not "
+        "started.",
+        f"Start it once on {wheels}: python index.py --check.",
+    )
+
+
+def _report_written_files(names: Sequence[str], report: Report) -> None:
+    if names:
         report.warn(
-            f"The app writes {_count_files(written)} beside its code during the import: "
-            f"{format_names(written)}. These files were deleted.",
+            f"The app writes {_count_files(names)} beside its code during the import: "
+            f"{format_names(names)}. These files were deleted.",
             "Write to another directory, and not during the import, because a bundle may be "
             "read-only.",
         )
-    return result
 
 
-def _count_files(names: list[str]) -> str:
+def _count_files(names: Sequence[str]) -> str:
     return "a file" if len(names) == 1 else f"{len(names)} files"
 
 
