@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mastra_core.database import Schema, parse_database_url
+from mastra_core.database.message_bus import PostgresBus
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.errors import ConfigError, StorageError
 from tests.postgres import run_postgres
@@ -300,6 +301,29 @@ def test_notifications_arrive(postgres_url):
         return received
 
     assert asyncio.run(notify()) == ["", "n1", "n2"]
+
+
+def test_messages_are_published_with_one_statement(postgres_server, postgres_url):
+    name = postgres_url.rpartition("/")[2]
+    last = (
+        f"SELECT query FROM pg_stat_activity WHERE datname = '{name}' AND query NOT LIKE 'LISTEN%'"
+    )
+
+    async def publish():
+        pool = create_pool(postgres_url, max_connections=1)
+        bus = PostgresBus(pool)
+        messages = bus.listen("example_channel")
+        received = [await anext(messages)]
+        await bus.publish("example_channel", ["one", "two"])
+        received += [await anext(messages) for _ in range(2)]
+        queries = await asyncio.to_thread(postgres_server.execute, last)
+        await messages.aclose()
+        await pool.close()
+        return received, queries
+
+    received, queries = asyncio.run(publish())
+    assert received == ["", "one", "two"]
+    assert [query.split("(")[0] for (query,) in queries] == ["SELECT pg_notify"]
 
 
 @pytest.mark.slow

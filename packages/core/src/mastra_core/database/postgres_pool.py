@@ -112,7 +112,8 @@ class PostgresPool:
 
         The function is called again if the connection was lost.
 
-        :param work: reads from the connection, and changes nothing.
+        :param work: reads from the connection, or executes one statement whose repetition does no
+            harm.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
