@@ -40,6 +40,7 @@ __all__ = (
 
 _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
+_WEBSOCKET_ROUTES_CHILD = Path(__file__).parent / "websocket_routes_child.py"
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
@@ -92,8 +93,9 @@ def boot_bundle(
     :param report: receives notes.
     :raises BuildError: naming the missing module, variable or provider, and the cure.
     """
-    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
-    result = _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
+    arguments = [_REQUEST_CHILD, directory / "index.py", _CHILD, _WEBSOCKET_ROUTES_CHILD]
+    command = [interpreter.path, "-B", *map(str, arguments)]
+    result = _run_child(command, _build_environment(project))
     if not result["ok"]:
         raise explain_bundle_error(project, result["error"], directory / "app", inventory)
     _check_providers(project, result["registry"].get("missing", {}))

@@ -98,6 +98,7 @@ def _add_facts(build: Build, registry: Mapping[str, Any]) -> Build:
         serve=msgspec.convert(registry.get("serve", {}), Serve),
         registry=extract_registry(registry),
         variables=registry.get("variables", {}),
+        websockets=tuple(registry.get("websockets", ())),
     )
     return dataclasses.replace(build, manifest=manifest)
 
