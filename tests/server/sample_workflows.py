@@ -75,6 +75,7 @@ def workflows():
         "nested": Workflow("nested").then(as_step(double, id="first")).then(INNER),
         "each": Workflow("each").foreach(ask, concurrency=2),
         "sleepy": Workflow("sleepy").sleep(0.05).then(double),
+        "sleeping": Workflow("sleeping").sleep(3600).then(double),
         "loops": Workflow("loops").dowhile(double, lambda n: n < 10),
         "endless": Workflow("endless").then(endless),
         "picky": Workflow("picky").then(double).then(picky),

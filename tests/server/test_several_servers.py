@@ -199,9 +199,22 @@ def test_a_call_is_approved_once_and_the_rest_is_observed_anywhere(servers):
     again = one.http.post("/api/agents/shop/approve-tool-call", json=decision)
     assert again.status_code == 404
     assert paid == [3]
-    for server in servers:  # the first server has forgotten its part of the run
-        observed = server.http.post("/api/agents/shop/observe", json={"runId": "paid-1"})
-        assert "paid 3" in observed.text
+    for server in servers:
+        wait_for_observation(server, "paid-1", "paid 3")
+
+
+def wait_for_observation(server, run_id, text, seconds=15):
+    """Observe a run until a text arrives.
+
+    A server has the first part of the run itself. It learns from a notification that the run
+    continues on another server, and then forgets its part.
+    """
+    end = time.monotonic() + seconds
+    while text not in (
+        observed := server.http.post("/api/agents/shop/observe", json={"runId": run_id}).text
+    ):
+        assert time.monotonic() < end, observed
+        time.sleep(0.02)
 
 
 def test_a_response_is_continued_and_deleted_on_the_other_server(servers):

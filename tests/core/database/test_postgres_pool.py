@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mastra_core.database import Schema, parse_database_url
+from mastra_core.database.message_bus import PostgresBus
 from mastra_core.database.postgres_pool import PostgresPool
 from mastra_core.errors import ConfigError, StorageError
 from tests.postgres import run_postgres
@@ -240,6 +241,41 @@ def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url
         assert time.monotonic() < deadline
 
 
+def test_the_end_of_an_event_loop_closes_its_connections(postgres_server, postgres_url):
+    pool = create_pool(postgres_url)
+    name = postgres_url.rpartition("/")[2]
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    async def work():  # with all connections of the pool
+        await asyncio.gather(*(pool.run(fetch("SELECT pg_sleep(0.1)")) for _ in range(2)))
+
+    for _ in range(3):
+        asyncio.run(work())
+        deadline = time.monotonic() + 10
+        while postgres_server.execute(count) != [(0,)]:
+            assert time.monotonic() < deadline
+
+
+def test_a_close_ends_no_transaction(postgres_url):
+    async def main():
+        pool = create_pool(postgres_url)
+        await pool.open()
+        is_running, may_end = asyncio.Event(), asyncio.Event()
+
+        async def work(connection):
+            is_running.set()
+            await may_end.wait()
+            return await fetch("SELECT 1")(connection)
+
+        running = asyncio.create_task(pool.run(work))
+        await is_running.wait()
+        await pool.close()
+        may_end.set()
+        assert await running == [(1,)]
+
+    asyncio.run(main())
+
+
 def test_a_close_waits_for_connections_that_are_being_opened(postgres_url):
     async def main():
         pool = create_pool(postgres_url)
@@ -265,6 +301,29 @@ def test_notifications_arrive(postgres_url):
         return received
 
     assert asyncio.run(notify()) == ["", "n1", "n2"]
+
+
+def test_messages_are_published_with_one_statement(postgres_server, postgres_url):
+    name = postgres_url.rpartition("/")[2]
+    last = (
+        f"SELECT query FROM pg_stat_activity WHERE datname = '{name}' AND query NOT LIKE 'LISTEN%'"
+    )
+
+    async def publish():
+        pool = create_pool(postgres_url, max_connections=1)
+        bus = PostgresBus(pool)
+        messages = bus.listen("example_channel")
+        received = [await anext(messages)]
+        await bus.publish("example_channel", ["one", "two"])
+        received += [await anext(messages) for _ in range(2)]
+        queries = await asyncio.to_thread(postgres_server.execute, last)
+        await messages.aclose()
+        await pool.close()
+        return received, queries
+
+    received, queries = asyncio.run(publish())
+    assert received == ["", "one", "two"]
+    assert [query.split("(")[0] for (query,) in queries] == ["SELECT pg_notify"]
 
 
 @pytest.mark.slow

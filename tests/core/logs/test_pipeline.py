@@ -335,6 +335,58 @@ def test_a_signal_handler_may_log_while_a_line_is_queued():
     assert len(lines) == int(done.stdout)
 
 
+INTERRUPTED_WRITES = """
+import os, signal, sys, threading, time
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.close(writer)
+received = []
+
+def read():
+    while piece := os.read(reader, 4096):
+        received.append(piece)
+
+thread = threading.Thread(target=read)
+thread.start()
+logger = create_logger(format="json")
+pipeline = find_pipeline(logger)
+is_late = sys.argv[1] == "late"
+handled = 0
+
+def log_signal(*_):
+    global handled
+    handled += 1
+    logger.info("signal " + "y" * 20_000)
+
+if is_late:  # the thread has ended, and the pipeline has not forgotten it yet
+    pipeline.start()
+    logger.info("first")
+    pipeline._writer.stop(20)
+signal.signal(signal.SIGALRM, log_signal)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(200):
+    logger.info("line " + "x" * 200_000)
+signal.setitimer(signal.ITIMER_REAL, 0)
+if is_late:
+    pipeline.stop()
+os.close(2)
+thread.join()
+print(200 + is_late + handled)
+sys.stdout.write(b"".join(received).decode())
+"""
+
+
+@pytest.mark.parametrize("mode", ["direct", "late"])
+def test_a_signal_handler_that_interrupts_a_write_logs_after_it(mode):
+    count, *lines = run_script(INTERRUPTED_WRITES, mode).stdout.splitlines()
+    texts = [json.loads(line)["msg"] for line in lines]
+    assert len(texts) == int(count)
+    assert any(text.startswith("signal") for text in texts)
+
+
 INTERRUPTED_START = """
 import threading
 from mastra_core import create_logger
@@ -382,10 +434,9 @@ def test_a_process_that_has_not_stopped_its_server_writes_its_last_lines():
     assert [json.loads(line)["msg"] for line in lines] == ["first", "last"]
 
 
-def run_script(script):
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
-    )
+def run_script(script, *arguments):
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, done.stderr
     return done
 

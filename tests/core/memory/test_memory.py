@@ -413,6 +413,44 @@ def test_a_canceled_run_stores_the_calls_that_were_executed(storage, run, method
     assert "paid 4" in repr(script.asked[-1])
 
 
+@pytest.mark.parametrize("end", ["cancel", "cancel stream", "close stream", "error"])
+def test_a_run_that_ends_early_stores_results_that_nobody_has_read(storage, run, end):
+    """Several calls may have finished before the reader of their results continues."""
+    tasks = []
+
+    @tool
+    async def pay(amount: int) -> str:
+        if amount == 1 and end == "error":
+            raise OSError("the bank is closed")
+        if amount == 3 and end.startswith("cancel"):
+            tasks[0].cancel()
+        return f"paid {amount}"
+
+    calls = [call("pay", {"amount": each}, f"c{each}", index=each) for each in (1, 2, 3)]
+    built_in = Agent(name="a", model=Script(calls).model, tools=[pay], stop_on_tool_error=True)
+    agent = add_memory(built_in, storage)
+
+    async def end_run():
+        if end == "close stream":
+            events = agent.stream(build_input("pay"))
+            async for event in events:
+                if isinstance(event, ToolResult):
+                    break
+            await events.aclose()
+            return
+        streams = functools.partial(collect_events, agent)
+        start = streams if end == "cancel stream" else agent.generate
+        tasks.append(asyncio.create_task(start(build_input("pay"))))
+        await asyncio.wait(tasks)
+        assert tasks[0].cancelled() == end.startswith("cancel")
+        assert tasks[0].cancelled() or isinstance(tasks[0].exception(), AgentFailed)
+
+    run(end_run())
+    (_, message) = run(storage.threads.list_messages(MessageQuery(thread="t1"))).items
+    results = [part.result for part in message.parts if isinstance(part, ToolResultPart)]
+    assert results == [f"paid {each}" for each in (1, 2, 3) if each != 1 or end != "error"]
+
+
 def test_concurrent_runs_of_one_thread(storage, run):
     async def echo(text: str):
         await asyncio.sleep(0.05 if text == "slow" else 0.01)

@@ -57,6 +57,14 @@ def test_malformed_dependencies_are_corrected_in_pyproject(project, mastra, echo
     mastra("build", cwd=root).failed(2, "Correct the dependencies in pyproject.toml")
 
 
+@pytest.mark.parametrize("line", ["dependencies = 3", "tool = 3"])
+def test_malformed_dependencies_are_corrected_in_the_script_block(project, mastra, line):
+    app = "async def app(scope, receive, send): ...\n"
+    root = project({"serve.py": f"# /// script\n# {line}\n# ///\n{app}"})
+    done = mastra("build", "--app", "serve:app", cwd=root)
+    done.failed(2, "Correct the dependencies in serve.py")
+
+
 def test_missing_directory(mastra, tmp_path):
     mastra("build", "--dir", tmp_path / "nowhere").failed(2, "nowhere", "does not exist")
 

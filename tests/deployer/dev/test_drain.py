@@ -208,8 +208,6 @@ def test_an_interrupt_ends_the_requests_of_previous_versions(tmp_path):
         dev.wait_for_line("waiting")
         save_version(dev, "main.py", ROUTES, "new")
         dev.wait_for_line("finishes 1 request")
-        start = time.monotonic()
-        assert dev.stop(signal.SIGINT) == 130
-        assert time.monotonic() - start < 2
+        assert dev.stop(signal.SIGINT) == 130  # although the request waits for a file without end
         assert answer.result().status_code == 503
     assert "Traceback" not in dev.text

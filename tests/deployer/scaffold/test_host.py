@@ -500,7 +500,9 @@ def send_posts(url):
     answers, ended = [], threading.Event()
 
     def send():
-        with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+        # A proxy may close an idle connection at the moment when the client sends a request.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=url, timeout=20, trust_env=False, limits=limits) as client:
             while not ended.is_set():
                 try:
                     answer = client.post("/api/agents/echo/generate", json={"messages": "x"})
@@ -542,6 +544,9 @@ def test_nginx_loses_no_request_when_slots_are_switched(built, tmp_path):
         assert "warn" not in checked.stderr
         url = f"http://127.0.0.1:{port}"
         with run_proxy(command, url), send_posts(url) as answers:
+            path, headers = f"{url}/api/agents/echo/generate", {"origin": url}
+            own_page = httpx.post(path, headers=headers, trust_env=False)
+            assert own_page.status_code == 400, "the port of the page is not that of the app"
             for slot in ("green", "blue"):
                 count = len(answers)
                 done = slots.switch(slot)

@@ -69,6 +69,28 @@ def test_blob_that_a_killed_registry_cannot_read_is_sent_again(proxy, registry, 
     assert has_blob(registry, name)
 
 
+def test_manifests_that_a_killed_registry_cannot_read_are_stored_again(registry, oci, bundle):
+    """A registry that dies while it links a manifest leaves an empty link, and responds with 500."""
+    run = oci(registry.host)
+    deployment = run("deploy", "--prebuilt", bundle, "--prod", "--json").ok().json["deployment"]
+    manifests = registry.root / "docker/registry/v2/repositories/team/app/_manifests"
+    for link in (*manifests.glob("tags/*/current/link"), *manifests.glob("revisions/*/*/link")):
+        link.write_bytes(b"")
+    assert get_manifest(registry, "latest").status_code == 500
+    assert run("deployments", "--json").ok().json["deployments"] == []
+    run("deploy", "--prebuilt", bundle, "--prod", "--dry-run").ok()
+    run("deploy", "--prebuilt", bundle, "--prod").ok()
+    assert get_manifest(registry, "latest").status_code == 200
+    deployments = run("deployments", "--json").ok().json["deployments"]
+    assert [(each["id"], each["live"]) for each in deployments] == [(deployment["id"], True)]
+
+
+def get_manifest(registry, pointer):
+    url = f"http://{registry.host}/v2/team/app/manifests/{pointer}"
+    accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+    return httpx.get(url, headers={"accept": accept}, trust_env=False)
+
+
 def has_blob(registry, name):
     return head_blob(registry, name).status_code == 200
 

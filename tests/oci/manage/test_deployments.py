@@ -89,6 +89,17 @@ def test_promotion_can_be_rolled_back(bundles, run, deploy, live, proxy):
     run("promote", "mastra-000000000000").failed(6, "no deployment 'mastra-000000000000'")
 
 
+def test_a_rollback_is_possible_after_a_registry_was_killed_while_it_moved_the_tag(
+    bundles, run, deploy, live, registry
+):
+    first, second = (deploy(bundle, "--prod") for bundle in bundles[:2])
+    manifests = registry.root / "docker/registry/v2/repositories/team/app/_manifests"
+    (manifests / "tags/latest/current/link").write_bytes(b"")
+    assert deploy(bundles[1], "--prod") == second == live()
+    run("rollback").ok()
+    assert live() == first
+
+
 def _list_tags(proxy):
     output = run_skopeo("list-tags", "--tls-verify=false", f"docker://{proxy.host}/team/app")
     return json.loads(output)["Tags"]

@@ -32,6 +32,7 @@ class MemoryBus:
         self.listeners = []
         self.sent = []  # the kind of each message
         self.loses = lambda message: False
+        self.copies = 1  # of each message that arrives
         self.delays = {}  # seconds for each kind of message
 
     async def publish(self, channel, messages):
@@ -42,7 +43,7 @@ class MemoryBus:
             message = json.loads(text)
             self.sent.append(message["kind"])
             await asyncio.sleep(self.delays.get(message["kind"], 0))
-            if not self.loses(message):
+            for _ in range(0 if self.loses(message) else self.copies):
                 self.deliver(channel, text)
 
     def deliver(self, channel, text):
@@ -155,6 +156,19 @@ def test_a_stream_with_lost_frames_has_no_end_marker():
             rest = await read(await two.observe(after=len(numbers)))
             assert numbers + list_numbers(rest) == [*range(30)]
             assert rest.endswith(DONE)
+
+    asyncio.run(main())
+
+
+def test_a_stream_whose_messages_arrive_twice_is_whole():
+    async def main():
+        bus = MemoryBus()
+        bus.copies = 2
+        async with open_servers(bus, 2) as (one, two):
+            one.start(chunks(10, size=12_000))
+            got = await read(await two.observe())
+            assert list_numbers(got) == [*range(10)]
+            assert got.endswith(DONE)
 
     asyncio.run(main())
 

@@ -47,7 +47,7 @@ class Issuer:
 
     def respond(self, handler):
         if self.mode == "hang":
-            self.released.wait(30)
+            self.released.wait()
             return
         handler.send_response(500 if self.mode == "broken" else 200)
         handler.end_headers()
@@ -86,11 +86,9 @@ def server(serve, issuer, monkeypatch):
 
 
 def call(server, token):
-    """Return the status and the seconds of a request."""
-    began = time.monotonic()
+    """Return the status of a request."""
     headers = {"authorization": f"Bearer {token}"}
-    status = server.http.get("/api/agents", headers=headers).status_code
-    return status, time.monotonic() - began
+    return server.http.get("/api/agents", headers=headers).status_code
 
 
 def call_all(server, tokens):
@@ -100,32 +98,31 @@ def call_all(server, tokens):
 
 def test_first_callers_share_one_request(server, issuer):
     answers = call_all(server, [issuer.sign()] * 20)
-    assert {status for status, _ in answers} == {200}
+    assert set(answers) == {200}
     assert issuer.requested == 1
 
 
-def test_a_hanging_issuer_costs_one_timeout(server, issuer):
+def test_a_hanging_issuer_costs_one_timeout(server, issuer, monkeypatch):
+    monkeypatch.setattr(jwks, "_RETRY_INTERVAL", 60)
     issuer.mode = "hang"
-    began = time.monotonic()
     answers = call_all(server, [issuer.sign(f"kid-{index}") for index in range(20)])
-    assert time.monotonic() - began < 3
-    assert {status for status, _ in answers} == {503}
+    assert set(answers) == {503}  # although the issuer has not responded
     assert issuer.requested == 1
-    assert call(server, issuer.sign())[1] < 0.5  # soon after a failure, nobody waits
+    assert call(server, issuer.sign()) == 503
+    assert issuer.requested == 1, "soon after a failure, nobody waits"
     issuer.mode = ""
     issuer.released.set()
-    time.sleep(jwks._RETRY_INTERVAL)
-    assert call(server, issuer.sign())[0] == 200
+    monkeypatch.setattr(jwks, "_RETRY_INTERVAL", 0)
+    assert call(server, issuer.sign()) == 200
 
 
 @pytest.mark.parametrize("mode", ["slow", "endless", "broken"])
-def test_a_broken_issuer(server, issuer, mode):
+def test_a_broken_issuer(server, issuer, mode, monkeypatch):
+    monkeypatch.setattr(jwks, "_RETRY_INTERVAL", 0)
     issuer.mode = mode
-    status, seconds = call(server, issuer.sign())
-    assert (status, seconds < 3) == (503, True)
+    assert call(server, issuer.sign()) == 503  # although the response of the issuer has no end
     issuer.mode = ""
-    time.sleep(jwks._RETRY_INTERVAL)
-    assert call(server, issuer.sign())[0] == 200
+    assert call(server, issuer.sign()) == 200
 
 
 def expire_keys(monkeypatch):
@@ -134,44 +131,44 @@ def expire_keys(monkeypatch):
 
 
 def test_callers_with_known_keys_do_not_wait_for_a_hanging_issuer(server, issuer, monkeypatch):
-    assert call(server, issuer.sign())[0] == 200
+    assert call(server, issuer.sign()) == 200
     issuer.mode = "hang"
     expire_keys(monkeypatch)
     monkeypatch.setattr(jwks, "_TIMEOUT", 30)
     with ThreadPoolExecutor(10) as pool:
         forged = [pool.submit(call, server, issuer.sign(f"forged-{n}")) for n in range(10)]
-        assert {call(server, issuer.sign())[0] for _ in range(20)} == {200}
+        assert {call(server, issuer.sign()) for _ in range(20)} == {200}
         assert not any(each.done() for each in forged)
         issuer.released.set()
-        assert {each.result()[0] for each in forged} == {401}
+        assert {each.result() for each in forged} == {401}
     assert issuer.most_active == 1
 
 
 def test_callers_with_known_keys_do_not_notice_a_broken_issuer(server, issuer, monkeypatch):
-    assert call(server, issuer.sign())[0] == 200
+    assert call(server, issuer.sign()) == 200
     issuer.mode = "broken"
     expire_keys(monkeypatch)
     tokens = [issuer.sign(name) for number in range(10) for name in ("one", f"forged-{number}")]
-    assert [status for status, _ in call_all(server, tokens)] == [200, 401] * 10
+    assert call_all(server, tokens) == [200, 401] * 10
     assert issuer.most_active == 1
 
 
 def test_forged_key_ids_cause_no_flood(server, issuer, monkeypatch):
-    assert call(server, issuer.sign())[0] == 200
+    assert call(server, issuer.sign()) == 200
     answers = call_all(server, [issuer.sign(f"forged-{index}") for index in range(50)])
-    assert {status for status, _ in answers} == {401}
+    assert set(answers) == {401}
     assert issuer.requested == 1
     monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
     for token in [issuer.sign("forged")] * 20 + [issuer.sign("x" * 10_000)] * 20:
-        assert call(server, token)[0] == 401
+        assert call(server, token) == 401
     assert issuer.requested == 2
 
 
 def test_a_rotated_key_works_at_once(server, issuer, monkeypatch):
-    assert call(server, issuer.sign())[0] == 200
+    assert call(server, issuer.sign()) == 200
     monkeypatch.setattr(jwks, "_MIN_INTERVAL", 0)
-    assert call(server, issuer.sign("forged"))[0] == 401
+    assert call(server, issuer.sign("forged")) == 401
     issuer.keys["two"] = ec.generate_private_key(ec.SECP256R1())
-    assert call(server, issuer.sign("two", issuer.keys["two"]))[0] == 200
+    assert call(server, issuer.sign("two", issuer.keys["two"])) == 200
     stranger = ec.generate_private_key(ec.SECP256R1())
-    assert call(server, issuer.sign("two", stranger))[0] == 401
+    assert call(server, issuer.sign("two", stranger)) == 401

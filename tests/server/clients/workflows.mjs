@@ -17,7 +17,7 @@ async function settled(workflow, runId) {
   }
 }
 
-const names = ["line", "asking", "nested", "each", "sleepy", "loops", "endless", "picky", "made"];
+const names = ["line", "asking", "nested", "each", "sleepy", "sleeping", "loops", "endless", "picky", "made"];
 const wf = Object.fromEntries(names.map((name) => [name, client.getWorkflow(name)]));
 
 got.listed = await client.listWorkflows();
@@ -90,16 +90,19 @@ got.eachAgain = await failing(() => run.resumeAsync({ step: "ask", resumeData: 1
 
 // A durable engine starts a run a moment after its answer.
 async function readWhen(workflow, condition) {
-  for (let count = 0; ; count += 1) {
+  for (;;) {
     const read = await workflow.runById(run.runId);
-    if (condition(read) || count > 100) return read;
+    if (condition(read)) return read;
     await new Promise((done) => setTimeout(done, 5));
   }
 }
 
+run = await wf.sleeping.createRun();
+await run.start({ inputData: 4 });
+got.sleeping = await readWhen(wf.sleeping, (each) => each.status === "waiting");
+await run.cancel();
 run = await wf.sleepy.createRun();
 await run.start({ inputData: 4 });
-got.sleeping = await readWhen(wf.sleepy, (each) => each.status !== "running");
 got.sleepyStream = await chunks(await run.observe());
 got.loops = await (await wf.loops.createRun()).startAsync({ inputData: 1 });
 got.made = await (await wf.made.createRun()).startAsync({ inputData: "abc" });

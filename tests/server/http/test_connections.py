@@ -151,10 +151,8 @@ def test_incomplete_heads(connect):
     second.sendall(HEAD + b"\r\n")
     assert read_status_line(second) == b"HTTP/1.1 200 OK"
     second.sendall(HEAD)
-    began = time.monotonic()
-    for each in (silent, slow, second):
+    for each in (silent, slow, second):  # none of them sends a whole head
         assert read_status_line(each) == b"HTTP/1.1 408 Request Timeout"
-    assert time.monotonic() - began < 3
 
 
 def test_large_body(connect):

@@ -54,6 +54,7 @@ def post(server, path=PATH, *, cookie="session=ann", **headers):
         {"origin": "null"},
         {"origin": EVIL, "sec_fetch_site": "same-site"},
         {"origin": EVIL, "content_type": "text/plain"},
+        {"origin": EVIL, "x_forwarded_host": "app.example"},
         {"sec_fetch_site": "cross-site"},
     ],
 )
@@ -74,6 +75,9 @@ def test_accepted_requests(named, open_to_all):
         {"origin": OWN, "sec_fetch_site": "cross-site"},
         {"origin": f"https://{authority}"},  # its own page, behind a proxy that terminates TLS
         {"origin": OTHER, "sec_fetch_site": "same-origin"},  # behind a proxy that changes the host
+        # Over plain HTTP, browsers send no sec-fetch-site.
+        {"origin": "http://app.example:8080", "x_forwarded_host": "app.example:8080"},
+        {"origin": "http://app.example:8080", "x_forwarded_host": "app.example:8080, inner"},
         {"origin": OTHER, "content_type": "application/json"},  # after a preflight request
     ):
         assert post(named, **headers).status_code != 403, headers
@@ -81,6 +85,19 @@ def test_accepted_requests(named, open_to_all):
     assert without_cookie.status_code == 401
     assert without_cookie.headers["access-control-allow-origin"] == "*"
     assert named.http.get("/api/agents", headers={"origin": EVIL}).status_code == 401
+
+
+def test_a_foreign_page_may_not_send_the_host_of_a_proxy_with_cookies(named, open_to_all):
+    """The browser asks first, and sends no cookies unless the origin is named."""
+    for server in (named, open_to_all):
+        preflight = {
+            "origin": EVIL,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "x-forwarded-host",
+        }
+        allowed = server.http.options(PATH, headers=preflight).headers
+        assert "access-control-allow-credentials" not in allowed
+        assert allowed.get("access-control-allow-origin") in (None, "*")
 
 
 def test_custom_endpoints_receive_forms(named):

@@ -116,14 +116,12 @@ def test_another_isolate_observes_and_cancels(isolates):
     first, second = isolates
     run_id = str(uuid.uuid4())
     post(first, "slow/create-run", run_id)
-    post(first, "slow/start", run_id, inputData=30)
+    post(first, "slow/start", run_id, inputData=3600)
     with second.http.stream("POST", f"/api/workflows/slow/observe?runId={run_id}") as response:
         lines = response.iter_lines()
         assert "workflow-start" in next(line for line in lines if line)
-        began = time.monotonic()
         post(second, f"slow/runs/{run_id}/cancel", run_id)
-        assert "canceled" in "".join(lines)
-    assert time.monotonic() - began < 3
+        assert "canceled" in "".join(lines)  # before the step would end by itself
     assert read(first, "slow", run_id)["status"] == "canceled"
     first.wait_for_ends()  # the step has ended, too
 

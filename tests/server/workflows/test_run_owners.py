@@ -1,5 +1,7 @@
 """Requests for a run whose id several resources use."""
 
+import asyncio
+import queue
 from typing import Any
 
 import pytest
@@ -8,6 +10,16 @@ from mastra_core import DurableEngine, Mastra, MemoryEngine, StepContext, Workfl
 from tests.core.workflows.sample_steps import ask_too
 
 USERS = ("ann", "bob")
+
+
+endless_starts = queue.Queue()
+
+
+@step
+async def endless(n: int) -> int:
+    endless_starts.put(n)
+    await asyncio.sleep(3600)
+    return n
 
 
 class Auth:
@@ -28,7 +40,10 @@ def call(serve, tmp_path, request):
         "durable": lambda: DurableEngine(f"sqlite:///{tmp_path}/runs.db"),
     }
     mastra = Mastra(
-        workflows={"order": Workflow("order").then(ask_too)},
+        workflows={
+            "order": Workflow("order").then(ask_too),
+            "endless": Workflow("endless").then(endless),
+        },
         engine=engines[request.param](),
         server={"auth": Auth()},
         logger=False,
@@ -93,6 +108,18 @@ def test_the_operators_own_run_comes_first(call):
     started = call("POST", "workflows/order/start-async", {"inputData": 7}, runId="w")
     assert started.json()["input"] == 7
     assert call("GET", "workflows/order/runs/w").json()["payload"] == 7
+
+
+def test_restart_all_restarts_each_of_two_runs_with_one_id_and_owner(call):
+    """An operator may start a run for a resource whose own run has the same id."""
+    for number, by in enumerate(("ann", "operator")):
+        body = {"inputData": number, "resourceId": "ann"}
+        call("POST", "workflows/endless/create-run", body, by, runId="r")
+        call("POST", "workflows/endless/start", body, by, runId="r")
+    assert {endless_starts.get(timeout=20) for _ in range(2)} == {0, 1}
+    assert call("POST", "workflows/endless/restart-all-active-workflow-runs").status_code == 200
+    assert {endless_starts.get(timeout=20) for _ in range(2)} == {0, 1}
+    assert endless_starts.empty()
 
 
 @step

@@ -82,6 +82,7 @@ def mastra_target() -> Target:
         persistent_disk=False,
         short_lived=True,
         run_databases=("postgresql",),
+        websockets=False,
         reserved_variables=_RESERVED,
     )
 

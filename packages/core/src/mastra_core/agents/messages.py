@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from mastra_core.agents.events import ToolResult
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 
@@ -199,6 +200,8 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         itself.
     :param trace: the ids of the span of a suspended run; the span of the resumed run links to it.
     :param journal: records the finished calls of a durable run; set by the framework.
+    :param unread_results: receives the results of calls that have finished, and that the run could
+        not yield before it was cancelled or failed; set by the framework.
     """
 
     messages: tuple[Message, ...] = ()
@@ -230,6 +233,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     caller: str = ""
     trace: dict[str, str] = {}
     journal: RunJournal | None = None
+    unread_results: list[ToolResult] | None = None
 
     @classmethod
     def from_value(cls, input: AgentInput | str, overrides: Mapping[str, Any]) -> AgentInput:
@@ -245,7 +249,13 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     def drop_code(self) -> AgentInput:
         """Return the input without functions, types and model objects."""
         return msgspec.structs.replace(
-            self, output=None, model=None, tools=(), stop_when=(), journal=None
+            self,
+            output=None,
+            model=None,
+            tools=(),
+            stop_when=(),
+            journal=None,
+            unread_results=None,
         )
 
     def estimate_size(self) -> int:

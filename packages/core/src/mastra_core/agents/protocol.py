@@ -32,11 +32,13 @@ __all__ = (
     "AgentInfo",
     "AgentLike",
     "AgentOutput",
+    "FrameworkTool",
     "attach_events",
     "build_agent_error",
     "build_output",
     "collect",
     "get_attached_events",
+    "list_described_tools",
 )
 
 
@@ -61,6 +63,23 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     output_schema: dict[str, Any] | None = None
     requires: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+
+
+class FrameworkTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that only the framework of its agent can call.
+
+    :param id: the name that a model calls the tool by.
+    :param description: text that tells the model when to call the tool.
+    :param input_schema: JSON Schema of the arguments.
+    :param output_schema: JSON Schema of the result; ``None`` if it is unknown.
+    :param requires_approval: whether a person may have to approve a call.
+    """
+
+    id: str
+    description: str = ""
+    input_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    requires_approval: bool = False
 
 
 class AgentOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +172,16 @@ class AgentLike(Protocol):
 
         :param input: the input of the run.
         """
+
+
+def list_described_tools(agent: AgentLike) -> Sequence[Tool | FrameworkTool]:
+    """Return the tools of an agent, for a description of the agent.
+
+    The adapter of a framework may have an attribute ``framework_tools``.
+
+    :param agent: the agent.
+    """
+    return (*agent.info().tools, *getattr(agent, "framework_tools", ()))
 
 
 async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:

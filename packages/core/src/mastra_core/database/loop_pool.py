@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -21,13 +22,19 @@ class LoopPool:
     All methods are called in one event loop, and the connections are closed at the end of this
     event loop.
 
-    :param create_pool: connects, creates or migrates the tables, and returns an open pool.
+    :param create_pool: connects, creates or migrates the tables, and returns an open pool. It gets
+        a function to which the pool must pass each of its connections.
     """
 
     def __init__(
-        self, create_pool: Callable[[], Awaitable[AsyncConnectionPool[AsyncConnection[Any]]]]
+        self,
+        create_pool: Callable[
+            [Callable[[AsyncConnection[Any]], None]],
+            Awaitable[AsyncConnectionPool[AsyncConnection[Any]]],
+        ],
     ) -> None:
         self._create_pool = create_pool
+        self._connections: WeakSet[AsyncConnection[Any]] = WeakSet()
         self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
         self._opening = asyncio.Lock()
         self._closer: asyncio.Task[None] | None = None
@@ -42,8 +49,8 @@ class LoopPool:
             return self._pool
         async with self._opening:
             if self._pool is None:
-                self._pool = await self._create_pool()
-                closing = _close_at_cancellation(self._pool)
+                self._pool = await self._create_pool(self._connections.add)
+                closing = _close_at_cancellation(self._pool, self._connections)
                 self._closer = asyncio.create_task(closing, name="close connections")
                 await asyncio.sleep(0)  # a task that is cancelled before its start closes nothing
             return self._pool
@@ -78,13 +85,21 @@ class LoopPool:
             await asyncio.wait([checker])
 
 
-async def _close_at_cancellation(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+async def _close_at_cancellation(
+    pool: AsyncConnectionPool[AsyncConnection[Any]], connections: Iterable[AsyncConnection[Any]]
+) -> None:
     """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
     A worker of the pool that is cancelled while it connects takes this for a failed connection and
-    continues, so an event loop in which nobody has called ``close`` would never end.
+    continues, so an event loop in which nobody has called ``close`` would never end. The
+    cancellation of the other workers ends ``pool.close`` before it closes the connections.
     """
     try:
         await asyncio.get_running_loop().create_future()
     finally:
-        await pool.close()
+        try:
+            await pool.close()
+        except asyncio.CancelledError:
+            for connection in [*connections]:
+                await connection.close()
+            raise

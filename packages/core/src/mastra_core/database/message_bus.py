@@ -21,6 +21,8 @@ class MessageBus(Protocol):
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
         """Send messages in order; of equal messages in one call, perhaps only one arrives.
 
+        If the connection to the database is lost, all messages of the call may arrive twice.
+
         :param channel: name of the channel, an identifier in lower case.
         :param messages: the messages, of at most ``MAX_MESSAGE_BYTES`` each.
         :raises StorageError: when the database cannot be used.
@@ -45,7 +47,8 @@ class PostgresBus(MessageBus):
 
     @override
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        await self._pool.run(
+        # Without a transaction, which would send two more statements.
+        await self._pool.read(
             lambda connection: connection.execute(_NOTIFY, (channel, list(messages)))
         )
 

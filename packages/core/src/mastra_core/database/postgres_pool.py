@@ -111,7 +111,8 @@ class PostgresPool:
 
         ``work`` is called again if the connection was lost.
 
-        :param work: reads from the connection, and changes nothing.
+        :param work: reads from the connection, or executes one statement whose repetition does no
+            harm.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
@@ -206,7 +207,9 @@ class PostgresPool:
             found = self._loops[loop] = LoopPool(self._open_pool)
         return found
 
-    async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    async def _open_pool(
+        self, register: Callable[[AsyncConnection[Any]], None]
+    ) -> AsyncConnectionPool[AsyncConnection[Any]]:
         connection = await self._connect()
         from psycopg import Error
 
@@ -219,12 +222,16 @@ class PostgresPool:
             await connection.close()
         from psycopg_pool import AsyncConnectionPool
 
+        async def configure(connection: AsyncConnection[Any]) -> None:
+            register(connection)
+            await _set_idle_timeouts(connection)
+
         pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
             self.url.reveal(),
             kwargs={**self._get_options(), "autocommit": True},
             min_size=min(2, self._max_connections),
             max_size=self._max_connections,
-            configure=_set_idle_timeouts,
+            configure=configure,
             reconnect_timeout=_CONNECT_SECONDS,  # its delays double, and would exceed an outage
             open=False,
         )

@@ -73,7 +73,7 @@ def dump_input(run_input: AgentInput, *, live: bool) -> Any:
     :param live: whether the answers of the model are streamed.
     :raises InvalidInput: when the input has code, which cannot be stored.
     """
-    stored = msgspec.structs.replace(run_input, context={}, journal=None)
+    stored = msgspec.structs.replace(run_input, context={}, journal=None, unread_results=None)
     for name in ("output", "tools", "stop_when"):
         if getattr(stored, name):
             raise _build_error(name)

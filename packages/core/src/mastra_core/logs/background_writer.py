@@ -16,6 +16,7 @@ from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.log_entry import LogEntry, format_entries
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
+from mastra_core.logs.write_sequence import WriteSequence
 
 __all__ = ("BackgroundWriter",)
 
@@ -32,14 +33,14 @@ class BackgroundWriter:
     :param write: writes the lines of one transport; must not raise.
     :param count_lost: called with the error and the transports of an entry that cannot be
         formatted.
-    :param late_lock: a reentrant lock to hold while lines are written after the end of the thread.
+    :param late_writes: runs the writes after the end of the thread.
     """
 
     def __init__(
         self,
         write: Callable[[LogTransport, list[Any]], None],
         count_lost: Callable[[Exception, Sequence[LogTransport]], None],
-        late_lock: Any,
+        late_writes: WriteSequence,
     ) -> None:
         self._write = write
         self._count_lost = count_lost
@@ -47,7 +48,7 @@ class BackgroundWriter:
         self._wakeup = Wakeup()
         self._is_awake = False  # whether the thread will take the lines that wait now
         self._is_stopping = False
-        self._late_lock = late_lock  # reentrant, because a signal handler may log here
+        self._late_writes = late_writes
         self._thread = threading.Thread(target=self._run, name="mastra-logs", daemon=True)
         self._thread.start()
         self.ident = self._thread.ident
@@ -64,7 +65,7 @@ class BackgroundWriter:
             self._is_awake = True
             self._wakeup.set()
         if self._is_stopping and not self._thread.is_alive():
-            self._write_late_lines()
+            self._late_writes.run(self._write_waiting_lines)
         return accepted
 
     def stop(self, seconds: float) -> bool:
@@ -77,7 +78,8 @@ class BackgroundWriter:
         self._thread.join(seconds)
         if self._thread.is_alive():
             return False
-        self._write_late_lines()
+        # Lines that another thread has logged while this writer stopped.
+        self._late_writes.run(self._write_waiting_lines)
         return True
 
     def _run(self) -> None:
@@ -88,11 +90,6 @@ class BackgroundWriter:
                 self._is_awake = False  # the thread takes the lines after this
             self._write_waiting_lines()
         self._write_waiting_lines()  # that arrived during the last pass
-
-    def _write_late_lines(self) -> None:
-        """Write lines that another thread has logged while this writer stopped."""
-        with self._late_lock:
-            self._write_waiting_lines()
 
     def _write_waiting_lines(self) -> None:
         waiting = len(self._queue)  # other threads may log without end

@@ -18,6 +18,7 @@ from mastra_core.logs.log_entry import format_entry, measure_entry, read_entry
 from mastra_core.logs.losses import Loss, Losses
 from mastra_core.logs.stream_transport import StreamTransport
 from mastra_core.logs.transport import LinesLost, LogTransport, measure_line
+from mastra_core.logs.write_sequence import WriteSequence
 from mastra_core.redaction import safe_message
 
 __all__ = ("LogPipeline", "find_pipeline")
@@ -47,6 +48,7 @@ class LogPipeline(logging.Handler):
         self._entry_transports: tuple[LogTransport, ...] = ()
         self._other_transports: dict[str, LogTransport] = {}
         self._losses = Losses()
+        self._direct_writes = WriteSequence(self.lock)  # of lines without the thread
         self._writer: BackgroundWriter | None = None
         self._start_lock = threading.RLock()
         self._is_starting = False
@@ -211,7 +213,7 @@ class LogPipeline(logging.Handler):
                     self._is_starting = True
                     try:
                         self._writer = BackgroundWriter(
-                            self._write_batch, self._count_unformatted, self.lock
+                            self._write_batch, self._count_unformatted, self._direct_writes
                         )
                     finally:
                         self._is_starting = False
@@ -232,12 +234,8 @@ class LogPipeline(logging.Handler):
             self._losses.add(name, len(lines), safe_message(error))
 
     def _write_alone(self, transport: LogTransport, line: Any) -> None:
-        """Write a line in the thread that has logged it, while no other thread writes."""
-        self.acquire()
-        try:
-            self._write(transport, [line])
-        finally:
-            self.release()
+        """Write a line in the thread that has logged it, while nothing else is written."""
+        self._direct_writes.run(partial(self._write, transport, [line]))
 
     def _report_losses(self, *, is_final: bool = False) -> None:
         for loss in self._losses.take_reports(is_final=is_final):

@@ -8,7 +8,14 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, TextDelta
+from mastra_core.agents.events import (
+    AgentEvent,
+    Failure,
+    Finish,
+    Start,
+    TextDelta,
+    ToolResult,
+)
 from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
 from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.errors import AgentFailed, Conflict, InvalidInput, StorageError
@@ -42,7 +49,8 @@ class RunMemory:
     :param recall: the stored data of the thread.
     :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
-    :ivar run_input: the input that the agent gets: stored messages and the caller's input.
+    :ivar run_input: the input that the agent gets: stored messages, the caller's input, and a list
+        for the results that a cancelled or failed run cannot yield.
     :ivar message_id: the id under which the answer is stored.
     """
 
@@ -68,6 +76,7 @@ class RunMemory:
         self._recalled_count = 0  # how many stored messages the agent received
         self._started_at = now()
         self._builder = AssistantMessageBuilder()
+        self._unread_results: list[ToolResult] = []
         self._title_task = TitleTask()
         self._is_saved = run_input.read_only
         self._agent = ""
@@ -102,7 +111,9 @@ class RunMemory:
         run_memory._agent = _get_writer(agent)
         if message_id and run_memory._continued is None:
             run_memory.message_id = message_id
-        run_memory.run_input = run_memory._build_input(agent, run_input)
+        run_memory.run_input = msgspec.structs.replace(
+            run_memory._build_input(agent, run_input), unread_results=run_memory._unread_results
+        )
         if memory.notes_form is not None:
             takes_tools = getattr(agent, "takes_tools", True)
             await run_memory._add_working_memory(memory, memory.notes_form, takes_tools)
@@ -157,6 +168,8 @@ class RunMemory:
         if self._is_saved:
             return
         self._is_saved = True
+        for result in self._unread_results:
+            self._builder.add(result)
         with _start_span("save", self._caller_input):
             await run_to_completion(self._save())
 

@@ -66,6 +66,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     :param run_database: where runs of workflows are: ``memory``, ``sqlite``, ``postgresql``,
         ``d1``, ``variable`` for the database that ``MASTRA_DATABASE_URL`` names, or ``other``;
         empty without workflows.
+    :param websockets: paths of the WebSocket routes of an app of another framework.
     :param versions: versions of the packages that built the bundle.
     :param sizes: for the app and each distribution, the sum of the sizes of its files in bytes.
     :param executables: files of the bundle that are executable. If a copy has lost the executable
@@ -94,6 +95,7 @@ class BundleManifest(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, tuple[str, ...]] = {}
     suspending_steps: dict[str, tuple[str, ...]] = {}
     run_database: str = ""
+    websockets: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     sizes: dict[str, int] = {}
     executables: tuple[str, ...] = ()

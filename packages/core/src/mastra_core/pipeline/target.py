@@ -88,6 +88,8 @@ class Target:
     :param run_databases: the kinds of databases in which runs of workflows outlive an instance:
         ``sqlite``, ``postgresql`` and ``d1``, the preferred one first. The check reports a database
         of another kind.
+    :param websockets: whether clients can open WebSockets to the app. If they cannot, the check
+        warns about WebSocket routes.
     :param env_stages: the stages that have variables of their own. A deploy to any other
         stage gets no values, and ``mastra env`` raises an error for that stage.
     :param stored_env_stages: the stages whose variables the platform keeps between deploys;
@@ -120,6 +122,7 @@ class Target:
     volumes: bool = False
     short_lived: bool = False
     run_databases: tuple[str, ...] = ("postgresql", "sqlite")
+    websockets: bool = True
     env_stages: tuple[Stage, ...] = ("production", "preview")
     stored_env_stages: tuple[Stage, ...] | None = None
     remote: bool = True

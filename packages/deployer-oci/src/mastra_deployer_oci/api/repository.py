@@ -134,6 +134,24 @@ class Repository:
         media_type = response.headers.get("content-type", "").partition(";")[0]
         return Document(content=response.content, media_type=media_type)
 
+    def find_readable_manifest(self, pointer: str) -> Document | None:
+        """Fetch a manifest or an index that the registry can read.
+
+        A registry that was killed while it stored a manifest or a tag may respond with 500 until
+        the manifest or tag is stored again.
+
+        :param pointer: tag or digest.
+        :returns: the document, or ``None`` if the registry responds with 404, or several times
+            with 500.
+        :raises ApiError: as ``find_manifest`` does, for other errors.
+        """
+        try:
+            return self.find_manifest(pointer)
+        except ApiError as error:
+            if error.status == _INTERNAL_ERROR:
+                return None
+            raise
+
     def put_manifest(self, pointer: str, document: Document) -> None:
         """Store a document under a tag or a digest: ``PUT /v2/<name>/manifests/<tag or digest>``.
 

@@ -55,7 +55,7 @@ def deploy(
         registry.put_manifest(build_id(image.root.digest), image.root)
         log = ReleaseLog(registry)
         if event.event == DRAFT:
-            live = registry.find_manifest(event.moves)
+            live = registry.find_readable_manifest(event.moves)
             is_live = live is not None and live.digest == event.image
             record = record_draft(registry, log, event)
             is_draft = not is_live and log.is_draft(record)
@@ -70,7 +70,7 @@ def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, repo
     """Warn if another tool moved the tag: a rollback cannot restore that tool's image."""
     from mastra_deployer.kit import warn_about_other_tool
 
-    image = registry.find_manifest(tag)
+    image = registry.find_readable_manifest(tag)
     if image is not None:
         warn_about_other_tool(
             report,

@@ -24,7 +24,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
     :returns: the index.
     :raises DeployError: when the tag does not exist, or has another version of the app.
     """
-    current = registry.find_manifest(tag)
+    current = registry.find_readable_manifest(tag)
     if current is None:
         raise DeployError(
             f"There is no image {registry.image.name}:{tag} to which this platform can be added.",
@@ -34,7 +34,7 @@ def merge_index(registry: Repository, tag: str, child: Mapping[str, Any], app: s
         item for item in _list_children(registry, current) if item["platform"] != child["platform"]
     ]
     for item in others:
-        manifest = registry.find_manifest(item["digest"])
+        manifest = registry.find_readable_manifest(item["digest"])
         if manifest is None or manifest.value.get("annotations", {}).get("mastra.app") != app:
             raise DeployError(
                 f"The image for {item['platform']['architecture']} in {registry.image.name}:{tag} "

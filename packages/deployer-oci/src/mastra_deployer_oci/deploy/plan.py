@@ -33,9 +33,9 @@ def plan_deploy(
         missing_blobs = [blob for blob in image.blobs if not registry.has_blob(blob.digest)]
         upload = sum(blob.size for blob in missing_blobs if not blob.mount)
         tag = choose_tag(settings.tag, request.environment, request.branch)
-        current = registry.find_manifest(tag)
+        current = registry.find_readable_manifest(tag)
         name, own_tag = registry.image.name, build_id(image.root.digest)
-        exists = registry.find_manifest(image.root.digest) is not None
+        exists = registry.find_readable_manifest(image.root.digest) is not None
         is_current = current is not None and current.digest == image.root.digest
         moved_tag = "" if is_current or is_draft(request) else f"{name}:{tag}"
         return Plan(

@@ -48,7 +48,7 @@ def list_deployments(
             if (record := _select_record(log, short, settings.tag)) is None:
                 continue
             if record.moves not in live_images:
-                image = registry.find_manifest(record.moves)
+                image = registry.find_readable_manifest(record.moves)
                 live_images[record.moves] = image.digest if image else ""
             live = live_images[record.moves] == record.image
             time = parse_record_time(first_records[short])
@@ -178,7 +178,7 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
         log = ReleaseLog(registry)
         # Records are deleted last, so that an interrupted run can be repeated.
         own_records, other_records = _split_records(log, settings.tag)
-        live = registry.find_manifest(settings.tag)
+        live = registry.find_readable_manifest(settings.tag)
         digests = _collect_digests(own_records, other_records)
         if live and own_records and live.digest in {record.image for record in other_records}:
             _delete_tag(registry, settings.tag, report)

@@ -43,6 +43,9 @@ def publish(
     ):
         return current
     latest = log.find_newest(record.image, record.moves)
+    if current is None and latest is not None:
+        # A registry that was killed while it moved the tag may no longer know the previous image.
+        record = _keep_back(record, latest)
     if latest is None or not latest.is_equivalent(record):
         # Not written already by a deploy that was interrupted before it moved the tag.
         latest = _assign_name(record, log.next_time())
@@ -91,6 +94,12 @@ def _link_previous(record: Record, current: Record | None, *, same_app: bool) ->
         return record
     is_same_image = same_app or current.image == record.image
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
+
+
+def _keep_back(record: Record, latest: Record) -> Record:
+    """Set ``back`` to ``latest.back`` if the records are equivalent otherwise."""
+    linked = dataclasses.replace(record, back=latest.back)
+    return linked if latest.is_equivalent(linked) else record
 
 
 def _assign_name(record: Record, creation_time: dt.datetime) -> Record:

@@ -129,7 +129,7 @@ class ReleaseLog:
         :returns: the record, or ``None`` when it does not exist.
         """
         if name and name not in self._records:
-            document = self._registry.find_manifest(name)
+            document = self._registry.find_readable_manifest(name)
             if document is None:
                 return None
             self._records[name] = Record.from_document(name, document)
@@ -161,7 +161,7 @@ class ReleaseLog:
         :param tag: the tag.
         :returns: the record, or ``None`` when mastra did not move the tag.
         """
-        image = self._registry.find_manifest(tag)
+        image = self._registry.find_readable_manifest(tag)
         return self.find_newest(image.digest, tag) if image else None
 
     def find_newest(self, image: str, tag: str) -> Record | None:

@@ -15,6 +15,7 @@ from mastra_deployer.checks.request_limits import check_request_limits
 from mastra_deployer.checks.reserved_variables import check_reserved_variables
 from mastra_deployer.checks.run_database import check_run_database
 from mastra_deployer.checks.value_problems import VOLUME_HINT, describe_lost_file
+from mastra_deployer.checks.websockets import check_websockets
 from mastra_deployer.code_analysis.database_files import DatabaseFile
 from mastra_deployer.output.other_places import format_other_places
 from mastra_deployer.project.discovery import get_config
@@ -45,6 +46,7 @@ def check_app(
     ]
     problems += check_request_limits(target, build)
     problems += check_run_database(target, build, {*project.environment.names, *values})
+    problems += check_websockets(target, build)
     if not target.persistent_disk:
         problems += check.report_stores(target, values)
     if target.short_lived:

@@ -13,7 +13,13 @@ __all__ = ("canary",)
 
 @click.command()
 @click.argument("id")
-@click.option("--percent", type=click.IntRange(0, 100), required=True, help="Share of the traffic.")
+@click.option(
+    "--percent",
+    type=click.IntRange(0, 100),
+    required=True,
+    metavar="N",
+    help="Share of the traffic, from 0 to 100.",
+)
 @TARGET
 @target_options
 def canary(options: Options, target: str, id: str, percent: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -202,9 +203,19 @@ def _get_usage_hint(error: click.ClickException) -> str:
     options = [each.name for each in parameters if isinstance(each, click.Option)]
     if isinstance(error, click.MissingParameter) and error.param and error.param.name == "id":
         return f"`mastra deployments` lists the IDs. {hint}"
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option):
+        return f"Write `{path} {_format_missing(error.param, parameters)}`. {hint}"
     if "unexpected extra argument" in error.message and "target" in options:
         return f"Name the target with --target. {hint}"
     return hint
+
+
+def _format_missing(option: click.Option, parameters: Sequence[click.Parameter]) -> str:
+    """Return the arguments of a command, and an option that is missing, with its value."""
+    arguments = [
+        each.human_readable_name for each in parameters if isinstance(each, click.Argument)
+    ]
+    return " ".join([*arguments, option.opts[0], option.metavar or "VALUE"])
 
 
 def _get_option_hint(option: str, context: click.Context) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from litestar import Request
 
 from mastra_core.agents import AgentLike
+from mastra_core.agents.protocol import list_described_tools
 
 __all__ = ("build_agent_card",)
 
@@ -32,7 +33,7 @@ def build_agent_card(request: _Request, agent: AgentLike, version: str) -> dict[
         "version": "1.0",
         "defaultInputModes": _TEXT,
         "defaultOutputModes": _TEXT,
-        "skills": [_build_skill(tool) for tool in agent.info().tools],
+        "skills": [_build_skill(tool) for tool in list_described_tools(agent)],
     }
     takes_bearer = settings.auth is not None and not hasattr(settings.auth, "token")
     if version == "1.0":

@@ -10,7 +10,8 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
-from mastra_core.errors import NotFound
+from mastra_core.agents.protocol import FrameworkTool, list_described_tools
+from mastra_core.errors import Conflict, NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion
 from mastra_server.agents.request import AgentBody, read_run_input
@@ -172,7 +173,7 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
 )
 async def _get_tool(request: _Request) -> ASGIResponse:
     """Get a tool of an agent."""
-    return json_response(describe_tool(_find_tool(request)))
+    return json_response(describe_tool(_find_described_tool(request)))
 
 
 @post(
@@ -185,7 +186,14 @@ async def _get_tool(request: _Request) -> ASGIResponse:
 )
 async def _execute_tool(request: _Request) -> ASGIResponse:
     """Execute a tool of an agent."""
-    return await execute_tool(_find_tool(request), request)
+    tool = _find_described_tool(request)
+    if isinstance(tool, FrameworkTool):
+        raise Conflict(
+            f"The tool {tool.id!r} belongs to the framework of its agent, so only the agent can "
+            "call it.",
+            "Let the agent call it: POST /api/agents/ID/generate",
+        )
+    return await execute_tool(tool, request)
 
 
 ROUTES = (
@@ -223,9 +231,9 @@ def get_agent(request: _Request, name: str = "") -> AgentLike:
     return agent
 
 
-def _find_tool(request: _Request) -> Tool:
+def _find_described_tool(request: _Request) -> Tool | FrameworkTool:
     """Find a tool of the agent by its id, even if the tool is not registered."""
-    for tool in get_agent(request).info().tools:
+    for tool in list_described_tools(get_agent(request)):
         if tool.id == request.path_params["tool_id"]:
             return tool
     raise NotFound("Tool not found")

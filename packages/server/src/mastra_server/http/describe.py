@@ -7,6 +7,7 @@ from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentInfo, AgentLike
+from mastra_core.agents.protocol import FrameworkTool, list_described_tools
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Step
@@ -25,7 +26,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
     :returns: the agent as the API returns it.
     """
     info = agent.info()
-    tools = {tool.id: describe_tool(tool, partial=partial) for tool in info.tools}
+    tools = {tool.id: describe_tool(tool, partial=partial) for tool in list_described_tools(agent)}
     return {
         "name": agent.name,
         "description": agent.description,
@@ -55,7 +56,7 @@ def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
     return dict(getattr(info, "agents", {})).items()
 
 
-def describe_tool(tool: Tool, *, partial: bool = False) -> dict[str, Any]:
+def describe_tool(tool: Tool | FrameworkTool, *, partial: bool = False) -> dict[str, Any]:
     """Describe a tool.
 
     :param tool: the tool.

@@ -64,9 +64,15 @@ class ForeignPages:
 
 
 def _is_own_origin(origin: bytes | None, headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether the server itself served the page; a proxy may have changed the scheme."""
+    """Return whether the server itself served the page.
+
+    A proxy may have changed the scheme, and may forward the host or the port that the browser used.
+    The header of any proxy is trusted here: a page of another origin cannot set this header without
+    a preflight request, and a page with a preflight request may send JSON as well.
+    """
     authority = (origin or b"").partition(b"://")[2]
-    return bool(authority) and authority == headers.get(b"host")
+    forwarded = headers.get(b"x-forwarded-host", b"").partition(b",")[0].strip()
+    return bool(authority) and authority in (headers.get(b"host"), forwarded)
 
 
 def _build_error(headers: Mapping[bytes, bytes]) -> Forbidden:

@@ -31,10 +31,10 @@ from mastra_server.workflows.schemas import (
 __all__ = (
     "ROUTES",
     "build_run_context",
+    "get_active_runs",
     "get_engine",
     "get_run",
     "get_workflow",
-    "list_active_runs",
 )
 
 _Request = Request[Any, Any, Any]
@@ -95,8 +95,8 @@ def build_run_context(
     return context if restrict_to_resource(request) else {**run.context, **context}
 
 
-async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRecord]:
-    """Return the records of the running runs that the caller may see, without their steps.
+async def get_active_runs(request: _Request, workflow: Workflow) -> list[Run]:
+    """Return the running runs that the caller may see.
 
     :param request: the request.
     :param workflow: the workflow.
@@ -105,7 +105,7 @@ async def list_active_runs(request: _Request, workflow: Workflow) -> list[RunRec
     queries = [
         RunQuery(status=status, resource_id=own, last_events=0) for status in ("running", "waiting")
     ]
-    return [record for query in queries for record in await engine.list(workflow, query)]
+    return [run for query in queries for run in await engine.get_many(workflow, query)]
 
 
 @get(

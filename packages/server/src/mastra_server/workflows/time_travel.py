@@ -18,10 +18,10 @@ from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows.result import build_run_result
 from mastra_server.workflows.runs import (
     build_run_context,
+    get_active_runs,
     get_engine,
     get_run,
     get_workflow,
-    list_active_runs,
 )
 from mastra_server.workflows.schemas import RunIdQuery, WorkflowResult
 from mastra_server.workflows.step_paths import resolve_step
@@ -203,10 +203,7 @@ async def _begin_restart(request: _Request) -> Run:
 
 async def _begin_all_restarts(request: _Request) -> list[Run]:
     engine, workflow = get_engine(request), get_workflow(request)
-    active = [
-        await engine.get(workflow, record.run_id, record.resource_id)
-        for record in await list_active_runs(request, workflow)
-    ]
+    active = await get_active_runs(request, workflow)
     for run in active:
         await engine.restart(run, build_run_context(request, run))
     return active

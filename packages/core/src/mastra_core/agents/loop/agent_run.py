@@ -173,20 +173,30 @@ class AgentRun:
         :param answer: the answer of the turn, if the model has given one.
         """
         outcomes: list[CallOutcome] = []
-        async with aclosing(batch.run()) as items:
-            async for item in items:
-                if not isinstance(item, CallOutcome):
-                    yield item
-                    continue
-                outcomes.append(item)
-                if item.result is not None:
-                    yield self._to_result(item.result)
+        unread: list[CallOutcome] = []
+        try:
+            async with aclosing(batch.run(unread)) as items:
+                async for item in items:
+                    if not isinstance(item, CallOutcome):
+                        yield item
+                        continue
+                    outcomes.append(item)
+                    if item.result is not None:
+                        yield self._to_result(item.result)
+        finally:
+            self._report_unread_results(unread)
         for part in results:
             if isinstance(part, ToolReturnPart) and part.tool_call_id in self._calls:
                 yield self._to_result(part)
         parts = [*results, *(each.result for each in outcomes if each.result is not None)]
         for event in self._end_turn(parts, outcomes, client_calls, answer):
             yield event
+
+    def _report_unread_results(self, outcomes: Sequence[CallOutcome]) -> None:
+        """Report results that a run cannot yield, because it is being cancelled or fails."""
+        reported = self._plan.run_input.unread_results
+        if reported is not None:
+            reported += [self._to_result(each.result) for each in outcomes if each.result]
 
     def _to_result(self, part: ToolReturnPart) -> ToolResult:
         return to_tool_result(part, self._calls)

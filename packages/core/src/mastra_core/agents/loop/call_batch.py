@@ -56,6 +56,11 @@ class _ItemQueue:
     def end_call(self, item: CallOutcome | BaseException) -> None:
         self._items.put_nowait(item)
 
+    def take_outcomes(self) -> list[CallOutcome]:
+        """Remove all items, and return the outcomes of calls among them."""
+        items = [self._items.get_nowait() for _ in range(self._items.qsize())]
+        return [item for item in items if isinstance(item, CallOutcome)]
+
     async def read(self) -> ToolOutput | CallOutcome | BaseException:
         item = await self._items.get()
         if isinstance(item, ToolOutput):
@@ -80,8 +85,11 @@ class CallBatch:
     usage: UsageSink
     stops_on_error: bool = False
 
-    async def run(self) -> AsyncGenerator[AgentEvent | CallOutcome]:
-        """Execute the calls; yield the outputs of the tools and the outcome of each call."""
+    async def run(self, unread: list[CallOutcome]) -> AsyncGenerator[AgentEvent | CallOutcome]:
+        """Execute the calls; yield the outputs of the tools and the outcome of each call.
+
+        :param unread: receives the outcomes that exist when the batch ends before it yields them.
+        """
         if len(self.calls) == 1 and not self._writes_outputs(self.calls[0]):
             yield await self._execute(self.calls[0], _ItemQueue())
             return
@@ -98,6 +106,7 @@ class CallBatch:
         finally:
             queue.close()
             await _cancel(tasks)
+            unread += queue.take_outcomes()
 
     def _writes_outputs(self, call: PendingCall) -> bool:
         item = self.toolset.tools.get(call.part.tool_name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any
 
 import agents
@@ -22,7 +23,7 @@ from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.openai_agents.convert_events import EventConverter, to_tool_call, to_usage
 from mastra_core.agents.openai_agents.convert_messages import to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
-from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.protocol import AgentInfo, FrameworkTool
 from mastra_core.agents.providers import split_model_name
 from mastra_core.agents.run_failures import to_provider_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
@@ -69,6 +70,20 @@ class OpenAIAgent(StreamingAgent):
             provider="openai" if has_name else "",
             model=model or "" if has_name else getattr(model, "model", ""),
             variables=("OPENAI_API_KEY",) if has_name else (),
+        )
+
+    @cached_property
+    def framework_tools(self) -> tuple[FrameworkTool, ...]:
+        """The functions that the agent calls as tools; tools that OpenAI hosts have no schema."""
+        return tuple(
+            FrameworkTool(
+                id=tool.name,
+                description=tool.description,
+                input_schema=tool.params_json_schema,
+                requires_approval=bool(tool.needs_approval),
+            )
+            for tool in self._agent.tools
+            if isinstance(tool, agents.FunctionTool)
         )
 
     @override

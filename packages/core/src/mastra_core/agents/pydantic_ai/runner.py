@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, nullcontext
+from functools import cached_property
 from typing import Any
 
 import pydantic_ai
 
 from mastra_core.agents.events import AgentEvent, Start
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentInfo
+from mastra_core.agents.protocol import AgentInfo, FrameworkTool
 from mastra_core.agents.providers import get_provider_variables, parse_models, split_model_name
 from mastra_core.agents.pydantic_ai.approvals import build_deferred_results
 from mastra_core.agents.pydantic_ai.call_recording import build_recording
@@ -89,6 +90,26 @@ class PydanticAgent(StreamingAgent):
         provider, name = split_model_name(model)
         variables = get_provider_variables(provider) if isinstance(model, str) else ()
         return AgentInfo(provider=provider, model=name, variables=variables)
+
+    @cached_property
+    def framework_tools(self) -> tuple[FrameworkTool, ...]:
+        """The functions that the agent calls as tools.
+
+        Toolsets that change the tools of another toolset are left out, because they may decide in
+        each run. The tools of an MCP server are left out, because only the server can list them.
+        """
+        toolsets = self._agent.toolsets
+        return tuple(
+            FrameworkTool(
+                id=tool.name,
+                description=tool.description or "",
+                input_schema=tool.tool_def.parameters_json_schema,
+                requires_approval=tool.requires_approval,
+            )
+            for toolset in toolsets
+            if isinstance(toolset, pydantic_ai.FunctionToolset)
+            for tool in toolset.tools.values()
+        )
 
     def preload(self) -> None:
         """Import the clients of the agent's models."""

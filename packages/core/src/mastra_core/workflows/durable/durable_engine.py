@@ -485,6 +485,18 @@ class DurableEngine:
                 raise build_ambiguity(run_id)
         return await _load(dispatcher.get_run(workflow, row), row)
 
+    async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
+        """Return the runs that a query selects. Two of them may have the same id and owner.
+
+        :param workflow: the workflow.
+        :param query: selects the runs.
+        :raises StorageError: when the database cannot be used.
+        """
+        await self.open([workflow])
+        dispatcher = await self._dispatchers.get()
+        found = await self._store.list(workflow.id, query)
+        return [await _load(dispatcher.get_run(workflow, row), row) for row, _ in found]
+
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
 

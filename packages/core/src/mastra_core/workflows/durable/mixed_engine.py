@@ -156,6 +156,10 @@ class MixedEngine(Engine):
         return await self._get_engine(workflow).get(workflow, run_id, resource_id)
 
     @override
+    async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
+        return await self._get_engine(workflow).get_many(workflow, query)
+
+    @override
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         return await self._get_engine(workflow).list(workflow, query)
 

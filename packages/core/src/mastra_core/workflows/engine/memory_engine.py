@@ -328,6 +328,16 @@ class MemoryEngine:
             raise NotFound("Workflow run not found")
         return run
 
+    async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
+        """Return the runs that a query selects. Two of them may have the same id and owner.
+
+        :param workflow: the workflow.
+        :param query: selects the runs.
+        """
+        if is_request_scoped():
+            await self._executor.continue_due_runs()
+        return _select_runs(self._runs, workflow, query)
+
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
 

@@ -200,6 +200,13 @@ class Engine(Protocol):
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
 
+    async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
+        """Return the runs that a query selects. Two of them may have the same id and owner.
+
+        :param workflow: the workflow.
+        :param query: selects the runs.
+        """
+
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mastra_core.errors import BuildError, ConfigError
 from mastra_core.pipeline import Platform, Project, Report
+from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.locks.lock_source import LockRequest, LockSource
 from mastra_deployer.bundler.locks.pdm import read_pdm_lock
 from mastra_deployer.bundler.locks.pipfile import read_pipfile_lock
@@ -58,7 +59,10 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
     source = _check_format(
         "The declaration of dependencies",
         lambda: _choose(request, build.lock, report),
-        "Correct the dependencies in pyproject.toml, or recreate the lock with its tool.",
+        lambda: (
+            f"Correct the dependencies in {find_declaration_file(project)}, or recreate the "
+            "lock with its tool."
+        ),
     )
     if build.locked and not source.locked:
         raise BuildError(
@@ -73,7 +77,9 @@ def choose_source(project: Project, platform: Platform, report: Report) -> LockS
 def _check_format(
     name: str,
     read: Callable[[], T],
-    hint: str = "Recreate the lock with its tool, or correct manual changes.",
+    build_hint: Callable[[], str] = lambda: (
+        "Recreate the lock with its tool, or correct manual changes."
+    ),
 ) -> T:
     """Call ``read``, and raise an error if the file is malformed."""
     try:
@@ -81,7 +87,7 @@ def _check_format(
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{name} is malformed: {type(error).__name__} {str(error).splitlines()[0]!r}.",
-            hint,
+            build_hint(),
         ) from None
 
 

@@ -41,6 +41,7 @@ __all__ = (
 
 _CHILD = Path(__file__).parent / "source_child.py"
 _REQUEST_CHILD = Path(__file__).parent / "request_child.py"
+_WEBSOCKET_ROUTES_CHILD = Path(__file__).parent / "websocket_routes_child.py"
 # What a process needs to run, besides the variables of the system.
 _PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _TIMEOUT = 60  # seconds for the import, and in a bundle also for a request
@@ -86,8 +87,9 @@ def boot_bundle(project: Project, directory: Path, interpreter: Interpreter) -> 
     :returns: the report, which contains an error if the app did not start.
     :raises BuildError: when the process of the app ends without a report, or does not end.
     """
-    arguments = [str(_REQUEST_CHILD), str(directory / "index.py"), str(_CHILD)]
-    return _run_child([interpreter.path, "-B", *arguments], _build_environment(project))
+    arguments = [_REQUEST_CHILD, directory / "index.py", _CHILD, _WEBSOCKET_ROUTES_CHILD]
+    command = [interpreter.path, "-B", *map(str, arguments)]
+    return _run_child(command, _build_environment(project))
 
 
 def check_boot(

@@ -16,17 +16,21 @@ TIMEOUT = 10  # seconds for one request, and for the startup of a lifespan
 PATH = "/mastra-start-check"  # no route of an app
 
 
-def main(index, source_child):
+def main(index, source_child, websocket_routes_child):
     gc.disable()  # as in the launcher; the process ends after the imports and one request
     launcher = load_module("mastra_launcher", index)
     source = load_module("mastra_source", source_child)
+    websocket_routes = load_module("mastra_websocket_routes", websocket_routes_child)
     bundle = launcher.read_manifest(launcher.HERE)
     launcher.check_python(bundle)
     paths = [os.path.join(launcher.HERE, path) for path in bundle["paths"]]
     launcher.isolate(paths)
     launcher.prepare_children(paths)
     attempts = record_imports()
-    launcher.check(bundle, lambda *imported: inspect_app(launcher, source, attempts, *imported))
+    launcher.check(
+        bundle,
+        lambda *imported: inspect_app(launcher, source, websocket_routes, attempts, *imported),
+    )
 
 
 def record_imports():
@@ -49,7 +53,7 @@ def load_module(name, path):
     return module
 
 
-def inspect_app(launcher, source, attempts, bundle, module):
+def inspect_app(launcher, source, websocket_routes, attempts, bundle, module):
     """Return the app's registry, its kind, and its response to a request."""
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
@@ -64,6 +68,8 @@ def inspect_app(launcher, source, attempts, bundle, module):
         import_server(app)
         registry["started"] = sorted({spec.name for spec in iter_specs(launcher.HERE)})
         registry["tried"] = sorted(attempts)
+    else:
+        registry["websockets"] = websocket_routes.list_websocket_paths(app)
     registry["standard"] = list_standard_modules()
     return {**registry, "kind": kind, "request": request}
 

@@ -122,6 +122,7 @@ def _add_facts(project: Project, build: Build, registry: Mapping[str, Any]) -> B
         variables=registry.get("variables", {}),
         suspending_steps=_select_suspending_steps(registry, ignored),
         run_database=registry.get("run_database", ""),
+        websockets=tuple(registry.get("websockets", ())),
     )
     return dataclasses.replace(build, manifest=manifest)
 

@@ -33,7 +33,8 @@ def runs() -> None:
     """List, show, move and change the durable runs of workflows.
 
     The runs are in the database that MASTRA_DATABASE_URL names in the environment, --env-file or
-    .env. The servers that use this database execute the runs.
+    .env. The servers that use this database execute the runs. Resume and retry do not wait for a
+    server, so they show the status "running". Show the run to see its later status.
 
     With --url, the commands send requests to a server, and do not open the database. If the server
     requires a token, set the variable MASTRA_SERVER_TOKEN to the token.

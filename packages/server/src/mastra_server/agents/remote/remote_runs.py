@@ -164,7 +164,9 @@ class RemoteRuns:
                     continue  # another server has answered later
                 if message.kind == "end":
                     return
-                if message.number != number:
+                if message.kind != "frame" or message.number < number:
+                    continue  # a message may arrive twice
+                if message.number > number:
                     get_logger("mastra.server").warning("frames of another server were lost")
                     return
                 number += 1

@@ -48,7 +48,8 @@ class RequestHandler:
         :param message: the request or the cancellation; other messages are ignored.
         """
         if task := self._senders.get(message.request):
-            task.cancel()  # the reader is gone
+            if message.kind == "cancel":  # not a request that arrives twice
+                task.cancel()
         elif handle := self._handlers.get(message.kind):
             handle(message)
 

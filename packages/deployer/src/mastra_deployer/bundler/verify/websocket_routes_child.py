@@ -1,0 +1,58 @@
+"""Find the WebSocket routes of an app by its objects, without importing a framework.
+
+This module runs in the Python of the target. The module uses only the standard library.
+"""
+
+import collections
+import contextlib
+import sys
+
+MAX_ROUTES = 10_000  # an object may lead to itself
+MAX_WRAPPERS = 20  # middlewares around an app
+
+
+def list_websocket_paths(app):
+    """Return the paths of the WebSocket routes of a Starlette, FastAPI or Litestar app."""
+    paths = set()
+    with contextlib.suppress(Exception):  # any object may have attributes of these names
+        collect_paths(app, paths)
+    return sorted(paths)
+
+
+def collect_paths(app, paths):
+    waiting = collections.deque(("", each) for each in resolve_routers(find_routes(app)))
+    for _ in range(MAX_ROUTES):
+        if not waiting:
+            break
+        prefix, context = waiting.popleft()
+        route = getattr(context, "original_route", context)
+        path = prefix + str(getattr(context, "path", "") or "")
+        if is_websocket_route(route):
+            paths.add(path)
+        else:
+            waiting.extend((path, each) for each in resolve_routers(find_routes(route)))
+
+
+def find_routes(app):
+    """Return the routes of an app, which may be mounted or wrapped in middlewares."""
+    for _ in range(MAX_WRAPPERS):
+        routes = getattr(app, "routes", None)
+        if routes and isinstance(routes, (list, tuple)):
+            return routes
+        app = getattr(app, "app", None)
+    return ()
+
+
+def resolve_routers(routes):
+    """Replace the routers that a FastAPI app includes with their routes and whole paths."""
+    fastapi = sys.modules.get("fastapi.routing")
+    resolve = getattr(fastapi, "iter_route_contexts", None)  # older versions include copies
+    return routes if resolve is None else resolve(routes)
+
+
+def is_websocket_route(route):
+    return any(
+        cls.__name__ == "WebSocketRoute"
+        and cls.__module__.partition(".")[0] in ("starlette", "litestar")
+        for cls in type(route).__mro__
+    )
