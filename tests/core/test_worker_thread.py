@@ -144,8 +144,9 @@ def test_the_process_ends_after_the_last_call():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_a_forked_process_has_threads_of_its_own():
     code = (
-        "import asyncio, os\n"
+        "import asyncio, os, warnings\n"
         "from mastra_core.worker_thread import run_in_thread\n"
+        "warnings.simplefilter('ignore')\n"  # Python 3.12 warns of a fork beside threads
         "async def call():\n"
         "    return await asyncio.wait_for(run_in_thread(lambda: 7), 10)\n"
         "assert asyncio.run(call()) == 7\n"

@@ -821,7 +821,7 @@ def test_concurrent_updates_of_a_thread_lose_nothing(storage, run):
 def test_a_clone_is_stored_as_a_whole_or_not_at_all(tmp_path, run):
     memory = Memory(storage=SqliteStorage(tmp_path / "app.db"))
     run(memory.save_messages([build_message("m1")], "ann"))
-    with sqlite3.connect(tmp_path / "app.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "app.db")) as connection:
         connection.execute(
             """CREATE TRIGGER refuse BEFORE INSERT ON mastra_messages
             BEGIN SELECT RAISE(ABORT, 'refused'); END"""
