@@ -36,7 +36,9 @@ ROWS = (
     Row("build", "build, plain app, one line changed", "s", "plain.changed", "peer.changed", 0.6),
     Row("build", "build, plain app, unchanged", "s", "plain.unchanged", "peer.again", 0.5),
     Row("build", "build, OpenAI agent, nothing cached but uv", "s", "agents.cold", "peer.cold", 5),
-    Row("build", "build, OpenAI agent, one line changed", "s", "agents.changed", "peer.changed", 0.6),
+    Row(
+        "build", "build, OpenAI agent, one line changed", "s", "agents.changed", "peer.changed", 0.6
+    ),
     Row("build", "build, OpenAI agent, unchanged", "s", "agents.unchanged", "peer.again", 0.5),
     Row("output", "output, plain app", "MB", "plain.size", "peer.size", 17),
     Row("output", "output, plain app", "files", "plain.files", "peer.files"),

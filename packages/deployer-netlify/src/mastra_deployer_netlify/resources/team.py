@@ -31,8 +31,8 @@ def get_team(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
                 return team
         raise AuthError(
             f"The token has no access to the team {settings.scope!r}.",
-            "Correct scope, or create a token as a member of that team. The token's teams are: "
-            f"{slugs}.",
+            "Correct the setting scope, or create a token as a member of that team. The token's "
+            f"teams are: {slugs}.",
         )
     if len(teams) != 1:
         raise ConfigError(

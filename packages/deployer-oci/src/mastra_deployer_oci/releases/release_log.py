@@ -104,7 +104,6 @@ class Record:
         """Return whether two records are equal except for name and time.
 
         :param other: the record to compare with.
-        :returns: ``True`` if all other fields are equal.
         """
         aligned = dataclasses.replace(other, name=self.name, created=self.created)
         return self.to_document() == aligned.to_document()

@@ -169,7 +169,7 @@ def _load_module(root: Path, name: str) -> ModuleType:
     if not path.is_file() or spec is None or spec.loader is None:
         raise ConfigError(
             f"The deployer {str(path)!r} does not exist.",
-            "Correct deployer = '...' in [tool.mastra.targets].",
+            "Correct the value of deployer in [tool.mastra.targets].",
         )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up their module during its execution

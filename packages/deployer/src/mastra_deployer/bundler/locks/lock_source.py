@@ -70,7 +70,7 @@ class ResolverInput:
 class LockSource:
     """The files that decide which packages ship.
 
-    :param name: the name of the file that decides, as messages show it.
+    :param name: the name that messages show for the file with the versions.
     :param files: every file that decides the result of ``read``.
     :param direct: requirements that the project declares itself. mastra never prunes them.
     :param read: returns the requirements in the files; may be slow, and is called only after a

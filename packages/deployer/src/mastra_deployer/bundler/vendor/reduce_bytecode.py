@@ -1,4 +1,4 @@
-"""Leave out the bytecode of modules that neither the start nor the first requests import.
+"""Leave out the bytecode of modules that the start and the first requests do not import.
 
 Import statements in functions lead to all features of a package, but an app uses only a few. An
 isolated start shows which features the app uses. A module without bytecode still works: Python
@@ -64,7 +64,7 @@ class BytecodeReducer:
         self._imported_files = _ImportedFiles(self._wheels, selection)
 
     def reduce(self, start_modules: StartModules, directory: Path) -> VendoredDependencies:
-        """Delete the bytecode of modules that neither the start nor the first requests import.
+        """Delete the bytecode of modules that the start and the first requests do not import.
 
         :param start_modules: the modules that the start in isolation imported.
         :param directory: the directory of the dependencies.

@@ -86,7 +86,7 @@ class AdaptiveLimiter:
         self._raise_if_stopped()
 
     def stop(self) -> None:
-        """Give no thread another slot, and end all waits."""
+        """Raise ``CancelledError`` in each thread that waits for a slot, now or later."""
         self._stop.set()
         with self._condition:
             self._condition.notify_all()
