@@ -39,7 +39,7 @@ def test_entry_points_of_a_group_are_read(text, expected):
 
 
 def test_the_first_entry_point_of_a_name_counts():
-    texts = ["[g]\nName = first:x\n", "[g]\nName = second:x\nname = third:x\n"]
+    texts = ["[g]\nName = bad\n", "[g]\nName = first:x\n", "[g]\nName = second:x\nname = third:x\n"]
     assert read_entry_points(texts, "g") == {"Name": "first:x", "name": "third:x"}
 
 

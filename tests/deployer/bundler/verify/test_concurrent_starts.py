@@ -39,6 +39,7 @@ def take_port():
 
 
 SOCKET = socket.socket()
+TOOLS = {{}}
 write_step("starts")
 {steps}
 
@@ -47,7 +48,7 @@ async def echo(messages):
     return "echo"
 
 
-mastra = Mastra(agents={{"echo": echo}}, logger=False)
+mastra = Mastra(agents={{"echo": echo}}, tools=TOOLS, logger=False)
 """
 
 
@@ -100,6 +101,29 @@ if KIND == "build":
         "source starts",
         "source takes port",
     ]
+
+
+def test_objects_that_only_one_process_registers_are_compared_again(build):
+    done, steps = build("""
+if KIND == "build":
+    wait_for_step("source takes port")
+try:
+    take_port()
+except OSError:
+    pass
+else:
+    from mastra_core import tool
+
+    @tool
+    def look(a: int) -> int:
+        return a
+
+    TOOLS["look"] = look
+if KIND == "source":
+    wait_for_step("build fails")
+""")
+    done.ok()
+    assert steps.count("build starts") == 2
 
 
 def test_an_app_that_fails_alone_too_is_reported(build):

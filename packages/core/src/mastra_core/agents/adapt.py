@@ -79,7 +79,10 @@ def _list_packages(cls: type) -> list[str]:
 def _load_entry_points() -> dict[str, str]:
     from importlib.metadata import entry_points
 
-    return {entry.name: entry.value for entry in entry_points(group="mastra.agents")}
+    found: dict[str, str] = {}
+    for entry in entry_points(group="mastra.agents"):
+        found.setdefault(entry.name, entry.value)  # a build keeps the first one of a name, too
+    return found
 
 
 def _load_adapter(reference: str) -> Callable[[Any], AgentLike]:

@@ -44,7 +44,12 @@ from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unu
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import boot_source, get_environment_file, get_launcher_file
 from mastra_deployer.bundler.verify.unresolved_imports import find_unresolved_imports
-from mastra_deployer.bundler.verify.verify import BuildStart, start_build, verify_build
+from mastra_deployer.bundler.verify.verify import (
+    BuildStart,
+    find_differences,
+    start_build,
+    verify_build,
+)
 from mastra_deployer.bytecode.compile_modules import compile_app
 from mastra_deployer.files.directories import get_vendor_reuse_directory
 from mastra_deployer.plugins.manager import list_tool_packages
@@ -153,6 +158,21 @@ def _read_kind(source: SourceReport | None, start: BuildStart | None) -> str:
     return "wsgi" if start and start.registry.get("kind") == "wsgi" else ""
 
 
+def _may_have_conflict(
+    inspection: Future[SourceReport | None], starting: Future[BuildStart | None]
+) -> bool:
+    """Return whether the import or the start may have failed because of the other process."""
+    if starting.exception() is not None:
+        return True
+    start = starting.result()
+    if start is None:  # the import ran alone
+        return False
+    if inspection.exception() is not None or start.has_failed:
+        return True
+    source = inspection.result()
+    return source is not None and bool(find_differences(source, start.registry))
+
+
 @dataclasses.dataclass(frozen=True)
 class _StagedApp:
     """The copy of an app for one kind of application.
@@ -240,23 +260,26 @@ class _Staging:
     ) -> tuple[SourceReport | None, BuildStart | None]:
         """Start the staged app in isolation while the app is imported from source.
 
-        Both processes may need the same port or the same file. Therefore, if one process fails
-        beside the other, it is started again alone.
+        Both processes may need the same port or the same file. Therefore, if one of them fails, or
+        if both report different objects, both run again, one after the other.
 
         :param staged_app: the app to start.
         :param inspection: the import from source.
         :param pool: starts the staged app.
-        :returns: the report of the import, and the start in isolation.
+        :returns: the report of the import, and the start in isolation. The start is ``None`` if
+            this machine cannot start the app, or if the app is of another kind than the staged app.
         """
         if inspection.done():
             return inspection.result(), self.start(staged_app)
         starting = pool.submit(self.start, staged_app)
-        failed_import = inspection.exception() is not None
-        failed_start = starting.exception() is not None
-        source = self.inspect_source() if failed_import else inspection.result()
-        if failed_start or ((start := starting.result()) and start.has_failed):
-            start = self.start(staged_app)
-        return source, start
+        starting.exception()  # wait for the end: the caller may empty the directory
+        if inspection.exception() is None:
+            source = inspection.result()
+            if source is not None and source["kind"] != staged_app.kind:
+                return source, None
+        if _may_have_conflict(inspection, starting):
+            return self.inspect_source(), self.start(staged_app)
+        return inspection.result(), starting.result()
 
     def _install_dependencies(
         self, kind: str, modules: frozenset[str]

@@ -14,7 +14,6 @@ __all__ = ("SCRIPTS", "read_console_scripts", "write_console_scripts")
 SCRIPTS = "bin"
 """The directory of console scripts in a build."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-_REFERENCE = re.compile(r"[\w.]+:[\w.]+")
 _SCRIPT = '''\
 #!/usr/bin/env {python}
 """Run the console script {name!r}. Made by mastra."""
@@ -42,7 +41,7 @@ def read_console_scripts(texts: Iterable[str]) -> dict[str, str]:
     return {
         name: reference
         for name, reference in read_entry_points(texts, "console_scripts").items()
-        if _NAME.fullmatch(name) and _REFERENCE.fullmatch(reference)
+        if _NAME.fullmatch(name)
     }
 
 

@@ -37,6 +37,7 @@ __all__ = (
     "check_boot",
     "get_environment_file",
     "get_launcher_file",
+    "is_failure",
 )
 
 _CHILD = Path(__file__).parent / "source_child.py"
@@ -211,6 +212,15 @@ def _run_process(
     return status
 
 
+def is_failure(response: Mapping[str, Any]) -> bool:
+    """Return whether a response to the request of a start makes the build fail.
+
+    :param response: the response, as the child process reports it.
+    """
+    error, status = response["error"], response["status"]
+    return error is not None and status is None and not response["service"]
+
+
 def _check_response(
     project: Project, response: Mapping[str, Any], app: Path, inventory: Inventory, report: Report
 ) -> None:
@@ -224,7 +234,7 @@ def _check_response(
             )
         return
     reason = explain_bundle_error(project, error, app, inventory)
-    if status is not None or response["service"]:
+    if not is_failure(response):
         report.note(
             f"In isolation, a request to the app raises an exception: {reason.message}",
             "Correct the app, unless the cause is a service that this machine lacks.",

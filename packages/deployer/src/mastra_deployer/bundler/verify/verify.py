@@ -16,14 +16,14 @@ from mastra_core.pipeline.file_tree import iter_files
 from mastra_deployer.bundler.metadata.draft_manifest import COMPARED, extract_registry
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.vendor.reduce_bytecode import StartModules
-from mastra_deployer.bundler.verify.boot import boot_bundle, check_boot
+from mastra_deployer.bundler.verify.boot import boot_bundle, check_boot, is_failure
 from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.output.names import format_names
 from mastra_deployer.project.deployer_argument import find_server_settings
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("BuildStart", "start_build", "verify_build")
+__all__ = ("BuildStart", "find_differences", "start_build", "verify_build")
 
 _MIN_UNCOMPILED = 20  # modules; to compile one takes about two milliseconds
 
@@ -47,9 +47,9 @@ class BuildStart:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the app did not start, or a request to it raised an exception."""
-        request = self.registry.get("request") or {}
-        return not self.report["ok"] or request.get("error") is not None
+        """Whether the app did not start, or cannot respond to a request."""
+        response = self.registry.get("request")
+        return not self.report["ok"] or bool(response and is_failure(response))
 
 
 def start_build(project: Project, build: Build, interpreter: Interpreter) -> BuildStart:
@@ -193,14 +193,22 @@ def _count_files(names: Sequence[str]) -> str:
     return "a file" if len(names) == 1 else f"{len(names)} files"
 
 
+def find_differences(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of objects, such as ``tools``, in which a bundle differs from its source.
+
+    :param source: the report of an import from source.
+    :param bundle: the report of a start in isolation.
+    """
+    return [key for key in COMPARED if source.get(key) != bundle.get(key)]
+
+
 def _compare(source: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
-    for key in COMPARED:
-        if source.get(key) != bundle.get(key):
-            missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
-            raise BuildError(
-                f"The source has {key} that the bundle lacks: {json.dumps(missing)}."
-                if missing
-                else f"The bundle and its source have different {key}. Those of the bundle are: "
-                f"{json.dumps(bundle.get(key))}.",
-                f"Add the files that define {key} to [tool.mastra.build] include.",
-            )
+    for key in find_differences(source, bundle):
+        missing = sorted(set(source.get(key, ())) - set(bundle.get(key, ())))
+        raise BuildError(
+            f"The source has {key} that the bundle lacks: {json.dumps(missing)}."
+            if missing
+            else f"The bundle and its source have different {key}. Those of the bundle are: "
+            f"{json.dumps(bundle.get(key))}.",
+            f"Add the files that define {key} to [tool.mastra.build] include.",
+        )
