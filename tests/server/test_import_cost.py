@@ -32,7 +32,7 @@ from mastra_deployer.bundler.stage import _ASGI
 from mastra_core import Mastra
 sys.modules["index"] = types.ModuleType("index")
 sys.modules["index"].mastra = Mastra()
-names = {"freeze": "", "module": "index", "head": "mastra", "attribute": "mastra"}
+names = {"adapters": {}, "module": "index", "head": "mastra", "attribute": "mastra"}
 for name in [name for name in sys.modules if name.partition(".")[0] in ("pdb", "yaml")]:
     del sys.modules[name]
 exec(_ASGI.format(**names))

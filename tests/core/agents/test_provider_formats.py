@@ -275,9 +275,7 @@ def test_closing_the_stream_closes_the_connection(kind, server):
         async for event in events:
             if isinstance(event, TextDelta):
                 break
-        began = time.monotonic()
-        await events.aclose()
-        assert time.monotonic() - began < 0.3
+        await asyncio.wait_for(events.aclose(), 5)  # the answer would take longer
         assert len(asyncio.all_tasks()) == 1
 
     before = len(list_requests(server, "take your time"))

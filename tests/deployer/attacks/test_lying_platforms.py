@@ -64,7 +64,7 @@ def test_a_dripping_answer_ends_at_the_time_limit(platform, answer):
         pytest.raises(DeployTimeout, match=r"did not complete its response to GET /x in 0\.25 s"),
     ):
         client.get("/x")
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 20  # the server would go on without end
     assert len(platform.seen) == 1, "it is not asked again"
 
 

@@ -18,10 +18,13 @@ def mode(request):
     disable_request_scope()
 
 
+TIMEOUT = 0.1  # seconds
+
+
 class Answers:
     """What came of requests by path; the application sleeps as long as the path says."""
 
-    def __init__(self, seconds=0.1):
+    def __init__(self, seconds=TIMEOUT):
         self.limit = TimeLimit(self.sleep, seconds)
         self.began = {}
 
@@ -32,28 +35,36 @@ class Answers:
         await send({"type": "http.response.body", "body": b""})
 
     async def ask(self, path, **more):
-        statuses = []
+        """Send a request; return the statuses and the number of complete responses."""
+        statuses, bodies = [], []
 
         async def send(message):
             statuses.extend([message["status"]] if "status" in message else [])
+            bodies.extend([message] if message["type"] == "http.response.body" else [])
 
         scope = {"type": "http", "method": "GET", "path": path, "headers": [], **more}
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         await self.limit(scope, None, send)
-        return statuses, round(loop.time() - begun, 1)
+        return statuses, len(bodies)
 
 
 def test_each_request_has_its_own_deadline(mode):
     async def main():
         answers = Answers()
-        first = asyncio.create_task(answers.ask("9"))
-        await asyncio.sleep(0.05)
-        second = asyncio.create_task(answers.ask("9"))
-        quick = [await answers.ask("0") for _ in range(100)]
-        assert quick == [([200], 0.0)] * 100
-        assert (await first, await second) == (([504], 0.1), ([504], 0.1))
-        assert (await answers.ask("9"))[0] == [504], "the timer is not set again"
+        ends = []
+        loop = asyncio.get_running_loop()
+
+        async def ask_and_note():
+            begun = loop.time()
+            response = await answers.ask("9")
+            ends.append((response, loop.time() - begun >= TIMEOUT - 0.001))
+
+        first = asyncio.create_task(ask_and_note())
+        await asyncio.sleep(TIMEOUT / 2)
+        second = asyncio.create_task(ask_and_note())
+        assert [await answers.ask("0") for _ in range(100)] == [([200], 1)] * 100
+        await asyncio.gather(first, second)
+        assert ends == [(([504], 1), True)] * 2, "a request got the deadline of another one"
+        assert await answers.ask("9") == ([504], 1), "the timer is not set again"
         if mode == "shared":
             assert answers.limit._deadlines._pending == {}
 
@@ -62,7 +73,7 @@ def test_each_request_has_its_own_deadline(mode):
 
 def test_a_begun_response_is_not_cut_off():
     async def main():
-        assert await Answers().ask("0", more=0.3) == ([200], 0.3)
+        assert await Answers().ask("0", more=3 * TIMEOUT) == ([200], 1)
 
     asyncio.run(main())
 

@@ -69,10 +69,14 @@ def test_close_cancels_unfinished_runs_in_memory():
     assert asyncio.run(run_scenario()).status == "canceled"
 
 
+completed = []  # the inputs of calls that have ignored their cancellation to the end
+
+
 async def ignore_cancel(n: int) -> int:
     for _ in range(1300):
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.001)
+    completed.append(n)
     return n
 
 
@@ -100,16 +104,16 @@ has_started, has_seen_cancel = threading.Event(), threading.Event()
         Workflow("w").sleep(60),
     ],
 )
-def test_cancel_takes_less_than_a_second(engine, workflow):
+def test_cancel_does_not_wait_for_a_step(engine, workflow):
     async def run_scenario():
         run = await engine.create(workflow)
         await engine.start(run, 1)
         await wait_until(lambda: run.record.open)
         await asyncio.sleep(0.01)
-        start = time.monotonic()
+        completed.clear()
         await engine.cancel(run)
-        record = await run.wait()
-        assert time.monotonic() - start < 1
+        record = await asyncio.wait_for(run.wait(), 20)
+        assert completed == []
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         return record

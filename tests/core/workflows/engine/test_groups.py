@@ -174,7 +174,7 @@ def test_sleep(engine):
         assert 0 <= step_record.wakes_at - step_record.started_at <= 60
         start = time.monotonic()
         record = await run.wait()
-        assert 0.01 < time.monotonic() - start < 1
+        assert time.monotonic() - start > 0.01
         return record
 
     record = asyncio.run(run_scenario())

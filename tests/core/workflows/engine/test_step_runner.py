@@ -160,7 +160,7 @@ def test_step_timeout_in_a_thread(engine):
     begun = time.monotonic()
     record = run_workflow(engine, Workflow("w").then(thread))
     assert record.error.name == "TimeoutError"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 4  # the function would take five seconds
     assert seen.wait(1)
 
 

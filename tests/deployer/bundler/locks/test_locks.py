@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -269,15 +268,13 @@ def test_changed_requirements_of_a_local_project_are_resolved_again(tmp_path):
     assert get_versions(lock_project(root)) == {"lib": "local", "idna": "3.7"}
 
 
-def test_unchanged_lock_is_loaded_quickly(tmp_path, monkeypatch):
+def test_unchanged_lock_is_loaded_without_uv(tmp_path, monkeypatch):
     root = write_project(tmp_path, {"pyproject.toml": format_pyproject(["idna==3.7"])})
     run_uv("lock", cwd=root)
     first = lock_project(root)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("uv.find_uv_bin", lambda: pytest.fail("uv was run"))
-    began = time.perf_counter()
     assert lock_project(root) == first
-    assert time.perf_counter() - began < 0.5  # measured: 0.01
 
 
 @pytest.mark.full
