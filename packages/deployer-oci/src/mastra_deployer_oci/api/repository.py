@@ -22,7 +22,14 @@ from mastra_deployer_oci.settings import OciDeployer
 if TYPE_CHECKING:  # httpx is imported on connecting, so that mastra_target stays cheap
     import httpx
 
-__all__ = ("Repository", "get_api_url", "get_login_host", "open_repository", "open_target")
+__all__ = (
+    "Repository",
+    "get_api_url",
+    "get_login_host",
+    "is_unreadable",
+    "open_repository",
+    "open_target",
+)
 
 _HUB_API = "https://registry-1.docker.io"
 _DOCKER = "application/vnd.docker.distribution.manifest"
@@ -76,7 +83,7 @@ class Repository:
                 f"{self._root}/blobs/{digest}", extensions=_ACCEPT_NOT_FOUND
             )
         except ApiError as error:
-            if error.status == _INTERNAL_ERROR:
+            if is_unreadable(error):
                 return False
             raise
         return response.status_code != _NOT_FOUND
@@ -148,7 +155,7 @@ class Repository:
         try:
             return self.find_manifest(pointer)
         except ApiError as error:
-            if error.status == _INTERNAL_ERROR:
+            if is_unreadable(error):
                 return None
             raise
 
@@ -223,6 +230,14 @@ class Repository:
             f"{self.image.registry} does not behave like a registry: {reason}.",
             "Check the address of the registry, and any proxy in front of the registry.",
         )
+
+
+def is_unreadable(error: ApiError) -> bool:
+    """Return whether the registry has a tag, a manifest or a blob, but cannot read it.
+
+    :param error: the error of a request for the tag, the manifest or the blob.
+    """
+    return error.status == _INTERNAL_ERROR
 
 
 def get_api_url(registry: str) -> str:

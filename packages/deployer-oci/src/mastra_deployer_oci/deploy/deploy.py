@@ -53,15 +53,16 @@ def deploy(
         for digest, document in documents.items():
             registry.put_manifest(digest, document)
         registry.put_manifest(build_id(image.root.digest), image.root)
-        log = ReleaseLog(registry)
+        log = ReleaseLog(registry, skip_unreadable=True)
         if event.event == DRAFT:
-            live = registry.find_readable_manifest(event.moves)
+            live = log.find_manifest(event.moves)
             is_live = live is not None and live.digest == event.image
             record = record_draft(registry, log, event)
             is_draft = not is_live and log.is_draft(record)
             return to_deployment(registry, record, live=is_live, draft=is_draft)
         _warn_about_other_tool(registry, log, event.moves, report)
         record = publish(registry, log, event, same_app=settings.merge)
+        _report_unreadable_tags(registry, log, report)
         deployment = to_deployment(registry, record, live=True)
         return dataclasses.replace(deployment, next=_list_next_steps(bundle, registry, record))
 
@@ -70,15 +71,24 @@ def _warn_about_other_tool(registry: Repository, log: ReleaseLog, tag: str, repo
     """Warn if another tool moved the tag: a rollback cannot restore that tool's image."""
     from mastra_deployer.kit import warn_about_other_tool
 
-    image = registry.find_readable_manifest(tag)
+    image = log.find_manifest(tag)
     if image is not None:
         warn_about_other_tool(
             report,
             f"tag {registry.image.name}:{tag}",
             [image],
-            lambda item: log.find_newest(item.digest, tag) is not None,
+            lambda item: log.find_newest(item.digest, tag) is not None or bool(log.unreadable_tags),
             hint="If it is another app, choose another image or tag. `mastra rollback` cannot "
             f"restore the old image. Its digest is {image.digest}.",
+        )
+
+
+def _report_unreadable_tags(registry: Repository, log: ReleaseLog, report: Report) -> None:
+    if log.unreadable_tags:
+        report.note(
+            f"{registry.image.registry} could not read these tags of {registry.image.name}: "
+            f"{', '.join(log.unreadable_tags)}.",
+            "The next rollback may need an id: mastra rollback ID.",
         )
 
 

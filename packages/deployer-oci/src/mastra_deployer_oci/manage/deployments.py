@@ -38,7 +38,7 @@ def list_deployments(
     from mastra_deployer_oci.releases.release_log import ReleaseLog
 
     with open_target(settings, credentials, actions="pull") as registry:
-        log = ReleaseLog(registry)
+        log = ReleaseLog(registry, skip_unreadable=True)
         first_records = {short: names[-1] for short, names in log.group_names_by_image().items()}
         live_images: dict[str, str] = {}
         deployments: list[Deployment] = []
@@ -48,7 +48,7 @@ def list_deployments(
             if (record := _select_record(log, short, settings.tag)) is None:
                 continue
             if record.moves not in live_images:
-                image = registry.find_readable_manifest(record.moves)
+                image = log.find_manifest(record.moves)
                 live_images[record.moves] = image.digest if image else ""
             live = live_images[record.moves] == record.image
             time = parse_record_time(first_records[short])
@@ -81,6 +81,7 @@ def promote(
     :param report: receives progress.
     :returns: the deployment that is live now.
     :raises DeployError: when there is no such deployment.
+    :raises ApiError: when the registry cannot read a tag that the command needs.
     """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release import publish, to_deployment
@@ -110,6 +111,7 @@ def rollback(
     :param report: receives progress.
     :returns: the deployment that is live now.
     :raises DeployError: when there is no deployment to go back to.
+    :raises ApiError: when the registry cannot read a tag that the command needs.
     """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release import publish, to_deployment
@@ -170,6 +172,7 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
     :param report: receives progress, and a note about the tag if it remains.
     :returns: whether the registry had anything to delete.
     :raises DeployError: when the registry does not allow deleting.
+    :raises ApiError: when the registry cannot read a tag that the command needs.
     """
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.releases.release_log import ReleaseLog
@@ -178,7 +181,7 @@ def destroy(settings: OciDeployer, credentials: Mapping[str, Secret], report: Re
         log = ReleaseLog(registry)
         # Records are deleted last, so that an interrupted run can be repeated.
         own_records, other_records = _split_records(log, settings.tag)
-        live = registry.find_readable_manifest(settings.tag)
+        live = log.find_manifest(settings.tag)
         digests = _collect_digests(own_records, other_records)
         if live and own_records and live.digest in {record.image for record in other_records}:
             _delete_tag(registry, settings.tag, report)

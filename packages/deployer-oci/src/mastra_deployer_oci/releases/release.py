@@ -33,20 +33,20 @@ def publish(
     :param keep_back: whether to keep the ``back`` of ``event``, so that the next rollback goes one
         record further back.
     :returns: the record that is current now.
-    :raises DeployError: when the image is no longer in the registry.
+    :raises DeployError: when the registry no longer has the image, or cannot read it.
     """
     image = get_image(registry, event)
     current = log.find_current(event.moves)
-    record = event if keep_back else _link_previous(event, current, same_app=same_app)
-    if current is not None and current.is_equivalent(
-        dataclasses.replace(record, event=current.event)
-    ):
-        return current
-    latest = log.find_newest(record.image, record.moves)
-    if current is None and latest is not None:
-        # A registry that was killed while it moved the tag may no longer know the previous image.
-        record = _keep_back(record, latest)
-    if latest is None or not latest.is_equivalent(record):
+    if log.unreadable_tags:
+        record = dataclasses.replace(event, back=_find_back(log, event, same_app=same_app))
+    else:
+        record = event if keep_back else _link_previous(event, current, same_app=same_app)
+        if current is not None and current.is_equivalent(
+            dataclasses.replace(record, event=current.event)
+        ):
+            return current
+    latest = log.find_newest_of_image(record.image)
+    if latest is None or log.unreadable_tags or not latest.is_equivalent(record):
         # Not written already by a deploy that was interrupted before it moved the tag.
         latest = _assign_name(record, log.next_time())
         registry.put_manifest(latest.name, latest.to_document())
@@ -62,9 +62,8 @@ def record_draft(registry: Repository, log: ReleaseLog, event: Record) -> Record
     :param event: the record to write; this function sets its name and time.
     :returns: the record of the image.
     """
-    short = event.image.removeprefix("sha256:")[:12]
-    latest = next(log.iter_records(short), None)
-    if latest is None or not latest.is_equivalent(event):
+    latest = log.find_newest_of_image(event.image)
+    if latest is None or log.unreadable_tags or not latest.is_equivalent(event):
         latest = _assign_name(event, log.next_time())
         registry.put_manifest(latest.name, latest.to_document())
     return latest
@@ -76,12 +75,12 @@ def get_image(registry: Repository, record: Record) -> Document:
     :param registry: the target repository.
     :param record: the record.
     :returns: the manifest or the index of the image.
-    :raises DeployError: when the image is no longer in the registry.
+    :raises DeployError: when the registry no longer has the image, or cannot read it.
     """
-    image = registry.find_manifest(record.image)
+    image = registry.find_readable_manifest(record.image)
     if image is None:
         raise DeployError(
-            f"The image {build_id(record.image)!r} is no longer in {registry.image.name}.",
+            f"{registry.image.name} no longer has a readable image {build_id(record.image)!r}.",
             "Deploy that version of the app again. Exclude tags that begin with mastra- from the "
             "registry's clean-up rules.",
         )
@@ -96,10 +95,20 @@ def _link_previous(record: Record, current: Record | None, *, same_app: bool) ->
     return dataclasses.replace(record, back=current.back if is_same_image else current.name)
 
 
-def _keep_back(record: Record, latest: Record) -> Record:
-    """Set ``back`` to ``latest.back`` if the records are equivalent otherwise."""
-    linked = dataclasses.replace(record, back=latest.back)
-    return linked if latest.is_equivalent(linked) else record
+def _find_back(log: ReleaseLog, record: Record, *, same_app: bool) -> str:
+    """Return the ``back`` of ``record`` if the registry cannot read the tag or the current record.
+
+    If the live image has another record that the registry cannot read, ``back`` is that record. The
+    rollback then fails and names the record, instead of going back too far without a message.
+    """
+    live = log.find_manifest(record.moves)
+    if live is not None and live.digest != record.image and not same_app:
+        return max(log.unreadable_tags)
+    newest = log.find_newest_of_tag(record.moves)
+    if newest is None:
+        return ""
+    live_image = live.digest if live else record.image
+    return newest.back if newest.image == live_image else newest.name
 
 
 def _assign_name(record: Record, creation_time: dt.datetime) -> Record:

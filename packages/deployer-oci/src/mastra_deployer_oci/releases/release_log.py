@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from mastra_core.errors import ApiError
 from mastra_core.pipeline import Stage
 from mastra_deployer.kit import DeploymentTags
 from mastra_deployer_oci.api.documents import Document, build_index
-from mastra_deployer_oci.api.repository import Repository
-from mastra_deployer_oci.api.tags import RECORD, parse_record_time
+from mastra_deployer_oci.api.repository import Repository, is_unreadable
+from mastra_deployer_oci.api.tags import RECORD, build_id, parse_record_time
 
 __all__ = ("DRAFT", "Record", "ReleaseLog")
 
@@ -112,11 +113,18 @@ class Record:
 class ReleaseLog:
     """All records of a repository; a record is fetched only when it is needed.
 
+    A registry that was killed while it stored a record or moved a tag may respond with 500 until
+    the record or tag is stored again. ``unreadable_tags`` has the tags that were skipped so far.
+
     :param registry: the target repository.
+    :param skip_unreadable: whether to treat a tag that the registry cannot read as missing. This is
+        safe only for commands that neither delete an image nor choose the image to make live.
     """
 
-    def __init__(self, registry: Repository) -> None:
+    def __init__(self, registry: Repository, *, skip_unreadable: bool = False) -> None:
         self._registry = registry
+        self._skip_unreadable = skip_unreadable
+        self.unreadable_tags: list[str] = []
         self.tags = registry.list_tags()
         self._names = sorted((tag for tag in self.tags if RECORD.fullmatch(tag)), reverse=True)
         self._records: dict[str, Record] = {}
@@ -125,14 +133,35 @@ class ReleaseLog:
         """Fetch one record.
 
         :param name: tag of the record; may be empty.
-        :returns: the record, or ``None`` when it does not exist.
+        :returns: the record, or ``None`` when it does not exist or is skipped.
+        :raises ApiError: when the registry cannot read the record.
         """
         if name and name not in self._records:
-            document = self._registry.find_readable_manifest(name)
+            document = self.find_manifest(name)
             if document is None:
                 return None
             self._records[name] = Record.from_document(name, document)
         return self._records.get(name)
+
+    def find_manifest(self, tag: str) -> Document | None:
+        """Fetch the image or the record of a tag.
+
+        :param tag: the tag.
+        :returns: the document, or ``None`` when the tag does not exist or is skipped.
+        :raises ApiError: when the registry cannot read the tag.
+        """
+        if tag in self.unreadable_tags:
+            return None
+        try:
+            return self._registry.find_manifest(tag)
+        except ApiError as error:
+            if not is_unreadable(error):
+                raise
+            if not self._skip_unreadable:
+                message = f"The registry cannot read {self._registry.image.name}:{tag}."
+                raise ApiError(message, _build_hint(tag), status=error.status) from None
+            self.unreadable_tags.append(tag)
+            return None
 
     def group_names_by_image(self) -> dict[str, list[str]]:
         """Group the names of all records by image, newest first.
@@ -160,7 +189,7 @@ class ReleaseLog:
         :param tag: the tag.
         :returns: the record, or ``None`` when mastra did not move the tag.
         """
-        image = self._registry.find_readable_manifest(tag)
+        image = self.find_manifest(tag)
         return self.find_newest(image.digest, tag) if image else None
 
     def find_newest(self, image: str, tag: str) -> Record | None:
@@ -170,9 +199,24 @@ class ReleaseLog:
         :param tag: the tag.
         :returns: the record, or ``None``.
         """
-        short = image.removeprefix("sha256:")[:12]
-        records = (item for item in self.iter_records(short) if item.event != DRAFT)
-        return next((item for item in records if item.moves == tag), None)
+        return _find_release(self.iter_records(_shorten(image)), tag)
+
+    def find_newest_of_image(self, image: str) -> Record | None:
+        """Return the newest record of an image, for whichever tag it is.
+
+        :param image: digest of the image.
+        :returns: the record, or ``None``.
+        """
+        return next(self.iter_records(_shorten(image)), None)
+
+    def find_newest_of_tag(self, tag: str) -> Record | None:
+        """Return the newest record that moves a tag, except the records of drafts.
+
+        :param tag: the tag.
+        :returns: the record, or ``None``.
+        """
+        records = map(self.get, self._names)
+        return _find_release((item for item in records if item is not None), tag)
 
     def is_draft(self, record: Record) -> bool:
         """Return whether a record belongs to an image to which no tag was ever moved.
@@ -187,3 +231,22 @@ class ReleaseLog:
         if not self._names:
             return now
         return max(now, parse_record_time(self._names[0]) + dt.timedelta(milliseconds=1))
+
+
+def _shorten(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _find_release(records: Iterable[Record], tag: str) -> Record | None:
+    return next((item for item in records if item.event != DRAFT and item.moves == tag), None)
+
+
+def _build_hint(tag: str) -> str:
+    """Return the cure for a tag that the registry cannot read: a deploy stores it again."""
+    record = RECORD.fullmatch(tag)
+    if record is None:
+        return "Run `mastra deploy` with --prod. The deploy stores the tag again."
+    return (
+        f"Deploy the version {build_id(record[1])!r} again to each stage that uses it. "
+        "Before `mastra destroy`, also delete the tag in the registry's console or storage."
+    )
