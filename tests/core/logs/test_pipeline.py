@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -163,17 +164,66 @@ def test_stopping_does_not_wait_for_a_destination_that_hangs(build):
     blocked.may_write.set()
 
 
-def test_a_transport_that_logs_does_not_log_itself(build):
-    class Chatty(LogTransport):
-        def write(self, lines):
-            logging.getLogger("piped").info("sending %d", len(lines))
+class Chatty(LogTransport):
+    """A destination that logs each write."""
 
-    logger, pipeline, lines = build(chatty=Chatty())
-    pipeline.start()
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def write(self, lines):
+        self.lines.extend(lines)
+        logging.getLogger("piped").info("sending %d", len(lines))
+
+
+class ChattyWithoutThread(Chatty):
+    is_blocking = False
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("kind", [Chatty, ChattyWithoutThread])
+def test_a_transport_that_logs_does_not_log_itself(build, kind, in_thread):
+    first, second = kind(), kind()
+    logger, pipeline, lines = build(first=first, second=second)
+    if in_thread:
+        pipeline.start()
     logger.info("hello")
-    time.sleep(0.3)
+    if in_thread:
+        pipeline.stop()
+    assert sorted(line["msg"] for line in lines()) == ["hello", "sending 1", "sending 1"]
+    assert len(first.lines) == len(second.lines) == 1
+    assert pipeline.get_lost_counts() == {}
+
+
+def test_a_transport_that_logs_after_the_end_of_the_thread_does_not_log_itself(build):
+    chatty = Chatty()
+    logger, pipeline, lines = build(chatty=chatty)
+    pipeline.start()
+    logger.info("first")
+    pipeline._writer.stop(20)  # the pipeline has not forgotten the thread yet
+    logger.info("late")
     pipeline.stop()
-    assert [line["msg"] for line in lines()] == ["hello", "sending 1"]
+    texts = [line["msg"] for line in lines()]
+    assert texts == ["first", "sending 1", "late", "sending 1"]
+    assert len(chatty.lines) == 2
+
+
+def test_a_stream_that_logs_ends_and_its_loss_is_counted():
+    class ChattyStream(io.StringIO):
+        def write(self, text):
+            logging.getLogger("piped").info("writing")
+            return super().write(text)
+
+    stream = ChattyStream()
+    logger = create_logger("piped", format="json", stream=stream)
+    logger.info("hello")
+    texts = [json.loads(line)["msg"] for line in stream.getvalue().splitlines()]
+    assert texts[:2] == ["hello", "writing"]
+    assert (
+        "1 log lines for 'stream' are lost: each line that is written causes another one" in texts
+    )
+    assert 100 < len(texts) < 250
+    logging.getLogger("piped").handlers = []
 
 
 def test_a_child_process_of_a_fork_logs_without_the_thread(build, tmp_path):
@@ -385,6 +435,45 @@ def test_a_signal_handler_that_interrupts_a_write_logs_after_it(mode):
     texts = [json.loads(line)["msg"] for line in lines]
     assert len(texts) == int(count)
     assert any(text.startswith("signal") for text in texts)
+
+
+STOPPED_WRITE = """
+import signal, sys
+from mastra_core import create_logger
+from mastra_core.logs import FileTransport
+
+logger = create_logger(format="json", transports={"file": FileTransport(sys.argv[1])})
+
+def stop(*_):
+    logger.info("stopping")
+    if sys.argv[2] == "SystemExit":
+        sys.exit(0)
+    if sys.argv[2] == "KeyboardInterrupt":
+        raise KeyboardInterrupt
+
+signal.signal(signal.SIGTERM, stop)
+logger.info("x" * 1_000_000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("exception", "code"), [("", 0), ("SystemExit", 0), ("KeyboardInterrupt", -signal.SIGINT)]
+)
+def test_the_line_of_a_signal_handler_that_may_raise_reaches_all(tmp_path, exception, code):
+    """The pipe is full until the parent reads, so the signal arrives during the write."""
+    path = tmp_path / "app.log"
+    command = [sys.executable, "-c", STOPPED_WRITE, str(path), exception]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as child:
+        start = os.read(child.stderr.fileno(), 1)
+        child.send_signal(signal.SIGTERM)
+        first, second = start + child.stderr.readline(), child.stderr.readline()
+        child.stderr.read()
+    assert child.returncode == code
+    assert first.startswith(b"{") and len(first) > 1_000 and b"stopping" not in first
+    assert json.loads(second)["msg"] == "stopping"
+    stored = [json.loads(line)["msg"] for line in path.read_text().splitlines()]
+    assert "stopping" in stored
+    assert len(stored) == (1 if exception else 2)
 
 
 INTERRUPTED_START = """

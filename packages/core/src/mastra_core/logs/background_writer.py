@@ -54,7 +54,7 @@ class BackgroundWriter:
         self.ident = self._thread.ident
 
     def put(self, transports: Sequence[LogTransport], line: Any, size: int) -> bool:
-        """Queue a line; return ``False`` if the queue is full.
+        """Queue a line; return ``False`` if the line is lost.
 
         :param transports: the destinations of the line.
         :param line: the line, as the transports formatted it, or an entry to format.
@@ -65,7 +65,7 @@ class BackgroundWriter:
             self._is_awake = True
             self._wakeup.set()
         if self._is_stopping and not self._thread.is_alive():
-            self._late_writes.run(self._write_waiting_lines)
+            return self._late_writes.run(self._write_waiting_lines) and accepted
         return accepted
 
     def stop(self, seconds: float) -> bool:

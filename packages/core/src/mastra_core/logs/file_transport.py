@@ -30,6 +30,7 @@ class FileTransport(LogTransport):
     :raises ConfigError: for a size or a number below 1.
     """
 
+    may_log: ClassVar[bool] = False
     can_list: ClassVar[bool] = True
 
     def __init__(

@@ -48,6 +48,7 @@ class HttpTransport(LogTransport):
     """
 
     is_blocking: ClassVar[bool] = False
+    may_log: ClassVar[bool] = False
 
     def __init__(
         self,

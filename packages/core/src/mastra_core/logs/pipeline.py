@@ -95,7 +95,11 @@ class LogPipeline(logging.Handler):
         :param record: the log record.
         """
         self._forward(record)
-        if self._losses.is_unreported and self._writer is None:
+        if (
+            self._losses.is_unreported
+            and self._writer is None
+            and not self._direct_writes.is_writing()  # the call that has begun the write reports
+        ):
             self._report_losses()
 
     def get_lost_counts(self) -> dict[str, int]:
@@ -125,10 +129,15 @@ class LogPipeline(logging.Handler):
         """Format a record for each transport, and write the lines or queue them.
 
         A record that a transport itself logs goes to the streams only. If a transport got its own
-        record, it could log another one, and so on without end.
+        record, it could log another one, and so on without end. The record of a signal handler
+        that interrupts ``write`` of a transport is not distinguishable from a record of this
+        transport. Such a record therefore also goes to the streams only, unless the interrupted
+        transport never logs: a stream, a file, or an HTTP endpoint.
         """
-        writer = self._get_writer()
-        is_own = writer is not None and writer.ident == threading.get_ident()
+        writer, thread = self._get_writer(), threading.get_ident()
+        is_own = thread == self._direct_writes.logging_thread or (
+            writer is not None and thread == writer.ident
+        )
         if writer is None or is_own:
             self._format_for(record, self._streams if is_own else self.transports, writer, skip)
             return
@@ -235,7 +244,10 @@ class LogPipeline(logging.Handler):
 
     def _write_alone(self, transport: LogTransport, line: Any) -> None:
         """Write a line in the thread that has logged it, while nothing else is written."""
-        self._direct_writes.run(partial(self._write, transport, [line]))
+        write = partial(self._write, transport, [line])
+        if not self._direct_writes.run(write, may_log=transport.may_log):
+            reason = "each line that is written causes another one"
+            self._losses.add(self._names[transport], 1, reason, is_failure=False)
 
     def _report_losses(self, *, is_final: bool = False) -> None:
         for loss in self._losses.take_reports(is_final=is_final):

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from mastra_core.logs.transport import LogTransport
 
@@ -24,9 +24,12 @@ class StreamTransport(LogTransport):
     :param formatter: formats the lines.
     """
 
+    may_log: ClassVar[bool] = False
+
     def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
         super().__init__(formatter)
         self._stream = stream
+        self._may_end_within_line = False  # after a failed write
 
     def write(self, lines: Sequence[str]) -> None:
         """Write lines.
@@ -39,7 +42,18 @@ class StreamTransport(LogTransport):
             self._stream.write(text)
             self._stream.flush()
         else:
-            _write_all(descriptor, text.encode(errors="backslashreplace"))
+            self._write_to(descriptor, text.encode(errors="backslashreplace"))
+
+    def _write_to(self, descriptor: int, data: bytes) -> None:
+        try:
+            _write_all(descriptor, b"\n" + data if self._may_end_within_line else data)
+        except BaseException:  # a signal handler may raise anything
+            import select
+
+            # A pipe takes shorter data either as a whole or not at all.
+            self._may_end_within_line |= len(data) > select.PIPE_BUF
+            raise
+        self._may_end_within_line = False
 
     def _find_descriptor(self) -> int | None:
         has_descriptors = sys.platform not in ("emscripten", "win32")

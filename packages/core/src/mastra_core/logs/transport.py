@@ -39,6 +39,7 @@ class LogTransport:
 
     level = logging.NOTSET  # records below this level are not written
     is_blocking: ClassVar[bool] = True  # whether write may wait for its destination
+    may_log: ClassVar[bool] = True  # whether write may log; only streams get what write logs
     can_list: ClassVar[bool] = False  # whether iter_lines yields lines
 
     def __init__(self, formatter: logging.Formatter | None = None) -> None:
