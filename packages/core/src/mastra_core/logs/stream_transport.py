@@ -50,8 +50,8 @@ class StreamTransport(LogTransport):
         except BaseException:  # a signal handler may raise anything
             import select
 
-            # A pipe takes shorter data either as a whole or not at all.
-            self._may_end_within_line |= len(data) > select.PIPE_BUF
+            # A pipe takes shorter data either as a whole or not at all; Windows has no such limit.
+            self._may_end_within_line |= len(data) > getattr(select, "PIPE_BUF", 0)
             raise
         self._may_end_within_line = False
 
