@@ -123,7 +123,7 @@ def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
     assert asyncio.run(work_both()) == [(3,), (2,)]
 
 
-@pytest.mark.parametrize("method", ["run", "read"])
+@pytest.mark.parametrize("method", ["run", "run_in_autocommit"])
 def test_an_access_is_repeated_when_idle_connections_were_closed(
     postgres_server, postgres_url, method
 ):
@@ -170,7 +170,7 @@ def test_a_change_finds_the_primary_after_a_failover(postgres_url):
             await connection.execute(become_replica)
             await asyncio.sleep(0.2)
 
-        await asyncio.gather(*(pool.read(demote) for _ in range(12)))
+        await asyncio.gather(*(pool.run_in_autocommit(demote) for _ in range(12)))
         rows = await pool.run(fetch("UPDATE example SET size = 7 WHERE id = 1 RETURNING size"))
         await pool.close()
         return rows
@@ -210,7 +210,7 @@ def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
     async def occupy():
         pool = create_pool(postgres_url, max_connections=1)
         try:
-            await pool.read(lambda _: pool.run(fetch("SELECT 1")))
+            await pool.run_in_autocommit(lambda _: pool.run(fetch("SELECT 1")))
         finally:
             await pool.close()
 

@@ -31,6 +31,7 @@ class MemoryBus:
     def __init__(self):
         self.listeners = []
         self.sent = []  # the kind of each message
+        self.texts = []
         self.loses = lambda message: False
         self.copies = 1  # of each message that arrives
         self.delays = {}  # seconds for each kind of message
@@ -42,9 +43,13 @@ class MemoryBus:
         for text in messages:
             message = json.loads(text)
             self.sent.append(message["kind"])
+            self.texts.append(text)
             await asyncio.sleep(self.delays.get(message["kind"], 0))
             for _ in range(0 if self.loses(message) else self.copies):
                 self.deliver(channel, text)
+
+    def find(self, kind):
+        return [text for text in self.texts if json.loads(text)["kind"] == kind]
 
     def deliver(self, channel, text):
         for channels, queue in self.listeners:
@@ -169,6 +174,76 @@ def test_a_stream_whose_messages_arrive_twice_is_whole():
             got = await read(await two.observe())
             assert list_numbers(got) == [*range(10)]
             assert got.endswith(DONE)
+
+    asyncio.run(main())
+
+
+def test_a_request_to_abort_that_arrives_twice_aborts_one_run():
+    """The second copy arrives when the next run of the thread has become the active one."""
+
+    async def main():
+        bus = MemoryBus()
+        async with open_servers(bus, 2) as (one, two):
+            first, second = (one.start(chunks(), run_id, "t") for run_id in ("r1", "r2"))
+            assert await two.remote.abort_thread(KEY, "")
+            assert [first.is_running, second.is_running] == [False, True]
+            (text,) = bus.find("abort-thread")
+            bus.deliver("mastra_servers", text)
+            await two.exchange.send("mastra_servers", two.exchange.build("wait"))
+            await wait_until(lambda: "none" in bus.sent)  # the answer to the message after the copy
+            assert second.is_running
+            assert bus.sent.count("accept") == 1
+            assert await two.remote.abort_thread(KEY, "")
+            assert not second.is_running
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_cancelled_request_is_not_answered_when_it_arrives_late(count):
+    """The request may arrive before and after its cancellation, or only after it."""
+
+    async def main():
+        bus = MemoryBus()
+        async with open_servers(bus, 2) as (one, two):
+            run = one.start(chunks())
+            fields = {"agent": "a", "owner": "o", "run": "r", "after": 0}
+            request = two.exchange.build("observe", **fields)
+            cancellation = two.exchange.build("cancel", request=request.request)
+            for message in [request, cancellation, request][-count - 1 :]:
+                await two.exchange.send("mastra_servers", message)
+                await wait_until(lambda: all(queue.empty() for _, queue in bus.listeners))
+            await wait_until(lambda: one.senders == {})
+            assert not run._log.has_readers
+            assert run.is_running
+
+    asyncio.run(main())
+
+
+def test_a_request_is_not_answered_again_after_its_end():
+    async def main():
+        bus = MemoryBus()
+        bus.loses = lambda message: message["kind"] == "cancel"
+        async with open_servers(bus, 2) as (one, two):
+            one.start(chunks(3))
+            assert (await read(await two.observe())).endswith(DONE)
+            await wait_until(lambda: one.senders == {})
+            (text,) = bus.find("observe")
+            bus.deliver("mastra_servers", text)
+            await wait_until(lambda: all(queue.empty() for _, queue in bus.listeners))
+            assert one.senders == {}
+
+    asyncio.run(main())
+
+
+def test_a_server_remembers_a_bounded_number_of_requests(monkeypatch):
+    monkeypatch.setattr(request_handler, "_MAX_RECENT", 3)
+
+    async def main():
+        async with open_servers(MemoryBus(), 2) as (one, two):
+            for _ in range(5):
+                assert not await two.remote.abort("a", RunScope("o"), "unknown")
+            assert len(one.remote._handler._recent) == 3
 
     asyncio.run(main())
 

@@ -98,7 +98,7 @@ async def _read_postgres_versions(url: DatabaseUrl, schemas: Sequence[Schema]) -
 
     pool = PostgresPool(url, max_connections=1)
     try:
-        return await pool.read(read)
+        return await pool.run_in_autocommit(read)
     finally:
         await pool.close()
 

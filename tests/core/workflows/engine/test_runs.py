@@ -63,7 +63,31 @@ def test_runs_are_found_by_workflow_and_id(engine):
         assert [record.run_id for record in await engine.list(one)] == ["r1"]
         assert run.record.resource_id == "ann"
         await engine.delete(run)
-        assert await engine.list(one) == []
+        assert await engine.list(one) == await engine.get_many(one, RunQuery()) == []
         assert len(await engine.list(two)) == 1
+
+    asyncio.run(run_scenario())
+
+
+def test_runs_are_returned_in_the_order_and_the_pages_of_their_list(engine):
+    workflow = Workflow("w").then(add_one)
+
+    async def run_scenario():
+        runs = [await engine.create(workflow, f"r{number}") for number in range(5)]
+        await engine.start(runs[2], 1)
+        await runs[2].wait()
+        await engine.cancel(runs[4])
+        _, cursor = await engine.list_page(workflow, RunQuery(limit=1))
+        for fields, expected in (
+            ({}, ["r4", "r3", "r2", "r1", "r0"]),
+            ({"limit": 2, "offset": 1}, ["r3", "r2"]),
+            ({"after": cursor, "limit": 3}, ["r3", "r2", "r1"]),
+            ({"status": "pending", "offset": 2}, ["r0"]),
+            ({"status": ("success", "canceled")}, ["r4", "r2"]),
+            ({"status": ("pending", "success"), "limit": 2}, ["r3", "r2"]),
+        ):
+            query = RunQuery(**fields)
+            assert [run.run_id for run in await engine.get_many(workflow, query)] == expected
+            assert [record.run_id for record in await engine.list(workflow, query)] == expected
 
     asyncio.run(run_scenario())

@@ -47,8 +47,8 @@ class PostgresBus(MessageBus):
 
     @override
     async def publish(self, channel: str, messages: Sequence[str]) -> None:
-        # Without a transaction, which would send two more statements.
-        await self._pool.read(
+        # A transaction would send two more statements.
+        await self._pool.run_in_autocommit(
             lambda connection: connection.execute(_NOTIFY, (channel, list(messages)))
         )
 

@@ -106,17 +106,17 @@ class PostgresPool:
         """
         return await self._repeat(lambda: _Transaction(work, writes=writes), repeat_on)
 
-    async def read(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
-        """Call a function with a connection in autocommit mode.
+    async def run_in_autocommit(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """Call a function with a connection in autocommit mode, without a transaction.
 
-        ``work`` is called again if the connection was lost.
+        ``work`` is called again if the connection was lost, also if a statement was committed.
 
         :param work: reads from the connection, or executes one statement whose repetition does no
             harm.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
-        return await self._repeat(lambda: _Reading(work))
+        return await self._repeat(lambda: _Autocommit(work))
 
     async def _repeat(
         self, create_attempt: Callable[[], _Attempt[T]], repeat_on: Sequence[str] = ()
@@ -309,14 +309,14 @@ class _Attempt(Protocol[T_co]):
         """
 
     def may_repeat(self, error: Error) -> bool:
-        """Return whether the function may be called again, because nothing was stored.
+        """Return whether the function may be called again.
 
         :param error: the error of the attempt.
         """
 
 
-class _Reading(Generic[T]):
-    """One attempt to call a function that only reads, without a transaction."""
+class _Autocommit(Generic[T]):
+    """An attempt without a transaction, at work whose repetition does no harm."""
 
     def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
         self._work = work
@@ -328,13 +328,13 @@ class _Reading(Generic[T]):
         return error.sqlstate in _RETRIED or is_connection_lost(error)
 
 
-class _Transaction(_Reading[T]):
+class _Transaction(Generic[T]):
     """An attempt at a transaction, which stores everything or nothing."""
 
     def __init__(
         self, work: Callable[[AsyncConnection[Any]], Awaitable[T]], *, writes: bool
     ) -> None:
-        super().__init__(work)
+        self._work = work
         self._writes = writes
         self._may_be_stored = False
 

@@ -29,6 +29,7 @@ from mastra_server.workflows.schemas import (
 )
 
 __all__ = (
+    "ACTIVE_STATUSES",
     "ROUTES",
     "build_run_context",
     "get_active_runs",
@@ -37,6 +38,7 @@ __all__ = (
     "get_workflow",
 )
 
+ACTIVE_STATUSES = ("running", "waiting")
 _Request = Request[Any, Any, Any]
 _MAX_RUNS = 1_000  # in one response
 _READ_SIZE = 100  # runs that are in memory at a time
@@ -96,16 +98,16 @@ def build_run_context(
 
 
 async def get_active_runs(request: _Request, workflow: Workflow) -> list[Run]:
-    """Return the running runs that the caller may see.
+    """Return the running and waiting runs that the caller may see.
 
     :param request: the request.
     :param workflow: the workflow.
     """
-    own, engine = restrict_to_resource(request), get_engine(request)
-    queries = [
-        RunQuery(status=status, resource_id=own, last_events=0) for status in ("running", "waiting")
-    ]
-    return [run for query in queries for run in await engine.get_many(workflow, query)]
+    # With a query for each status, a run that changes meanwhile would be found twice or not at all.
+    query = RunQuery(
+        status=ACTIVE_STATUSES, resource_id=restrict_to_resource(request), last_events=0
+    )
+    return [*await get_engine(request).get_many(workflow, query)]
 
 
 @get(

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
+from mastra_core.errors import Conflict
 from mastra_core.workflows import Run
 from mastra_server.http.handlers import post
 from mastra_server.http.request_body import read_body, require_param
@@ -17,6 +18,7 @@ from mastra_server.http.schemas import Message
 from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows.result import build_run_result
 from mastra_server.workflows.runs import (
+    ACTIVE_STATUSES,
     build_run_context,
     get_active_runs,
     get_engine,
@@ -205,5 +207,9 @@ async def _begin_all_restarts(request: _Request) -> list[Run]:
     engine, workflow = get_engine(request), get_workflow(request)
     active = await get_active_runs(request, workflow)
     for run in active:
-        await engine.restart(run, build_run_context(request, run))
+        try:
+            await engine.restart(run, build_run_context(request, run))
+        except Conflict:
+            if run.record.status in ACTIVE_STATUSES:
+                raise  # otherwise the run has ended or was paused meanwhile
     return active

@@ -40,6 +40,8 @@ class ListTests(RunStoreFixtures):
         assert select() == ["r3", "r2", "r1", "r0"]
         assert select(resource_id="ann") == ["r3", "r1"]
         assert select(status="running", offset=1, limit=1) == ["r2"]
+        assert select(status=("pending", "running"), limit=2, offset=2) == ["r1", "r0"]
+        assert select(status=("waiting", "pending", "\0")) == ["r0"]
         assert select(since=1, until=2) == ["r2", "r1"]
         assert run(store.count("w", RunQuery(limit=1))) == {"pending": 1, "running": 3}
         assert run(store.count("w", RunQuery(resource_id="bob", since=1))) == {"running": 1}
@@ -52,6 +54,7 @@ class ListTests(RunStoreFixtures):
             assert run(store.find("w", text, None)) is None
             assert run(store.find("w", "r1", text)) is None
             assert run(store.list("w", RunQuery(status=text))) == []
+            assert run(store.list("w", RunQuery(status=(text, text)))) == []
             assert run(store.count("w", RunQuery(run_id=text))) == {}
             assert run(store.list_workflows(text)) == run(store.list_unfinished(text, 0, 10)) == []
 
@@ -99,6 +102,7 @@ class ListTests(RunStoreFixtures):
             ['"first 1"', '"1 2"', '"1 3"'],
             ['"first 0"', '"0 2"', '"0 3"'],
         ]
+        assert read(last_events=2, status=("waiting", "running")) == read(last_events=2)
         assert read(last_events=2, thread="t1") == [['"first 1"', '"1 2"', '"1 3"']]
         assert run(store.count("w", RunQuery(thread="t0"))) == {"running": 2}
         changes = [event[0] for event in read(order="updated", last_events=0)]

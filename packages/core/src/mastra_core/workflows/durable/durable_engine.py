@@ -486,7 +486,7 @@ class DurableEngine:
         return await _load(dispatcher.get_run(workflow, row), row)
 
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
-        """Return the runs that a query selects. Two of them may have the same id and owner.
+        """Return stored runs, newest first. Two of them may have the same id and owner.
 
         :param workflow: the workflow.
         :param query: selects the runs.

@@ -329,14 +329,14 @@ class MemoryEngine:
         return run
 
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
-        """Return the runs that a query selects. Two of them may have the same id and owner.
+        """Return stored runs, newest first. Two of them may have the same id and owner.
 
         :param workflow: the workflow.
         :param query: selects the runs.
         """
         if is_request_scoped():
             await self._executor.continue_due_runs()
-        return _select_runs(self._runs, workflow, query)
+        return [run for _, run in _select_page(self._runs, workflow, query)]
 
     async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
         """Return the records of stored runs, newest first.
@@ -354,17 +354,9 @@ class MemoryEngine:
         """
         if is_request_scoped():
             await self._executor.continue_due_runs()
-        places = [
-            (RunCursor(run.record.created_at, run.number), run.record)
-            for run in _select_runs(self._runs, workflow, query)
-        ]
-        if query.after is not None:
-            places = [each for each in places if each[0] < query.after]
-        places.sort(key=lambda place: place[0], reverse=True)
-        end = None if query.limit is None else query.offset + query.limit
-        page = places[query.offset : end]
+        page = _select_page(self._runs, workflow, query)
         cursor = page[-1][0] if page and len(page) == query.limit else None
-        return RunPage([record for _, record in page], cursor)
+        return RunPage([run.record for _, run in page], cursor)
 
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         """Return the number of stored runs by status.
@@ -414,6 +406,21 @@ class MemoryEngine:
 
 def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:
     return [run for run in runs if run.workflow.id == workflow.id and query.matches(run.record)]
+
+
+def _select_page(
+    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
+) -> list[tuple[RunCursor, MemoryRun]]:
+    """Return the page of runs that a query selects, newest first, with their positions."""
+    places = [
+        (RunCursor(run.record.created_at, run.number), run)
+        for run in _select_runs(runs, workflow, query)
+    ]
+    if query.after is not None:
+        places = [each for each in places if each[0] < query.after]
+    places.sort(key=lambda place: place[0], reverse=True)
+    end = None if query.limit is None else query.offset + query.limit
+    return places[query.offset : end]
 
 
 def _require_memory_run(run: Run) -> MemoryRun:

@@ -201,7 +201,7 @@ class Engine(Protocol):
         """
 
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
-        """Return the runs that a query selects. Two of them may have the same id and owner.
+        """Return stored runs, newest first. Two of them may have the same id and owner.
 
         :param workflow: the workflow.
         :param query: selects the runs.

@@ -41,7 +41,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param run_id_prefix: select the runs whose ids begin with this text; all runs by default.
     :param run_id_length: select the runs whose ids have this number of characters; all runs by
         default.
-    :param status: select the runs with this status; all runs by default.
+    :param status: select the runs with this status, or with one of several statuses; all runs by
+        default.
     :param resource_id: the owner of the runs; any by default.
     :param since: the earliest time of creation, in milliseconds since the epoch.
     :param until: the latest time of creation, in milliseconds since the epoch.
@@ -64,7 +65,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
     run_id_prefix: str = ""
     run_id_length: int | None = None
-    status: str = ""
+    status: str | tuple[str, ...] = ""
     resource_id: str = ""
     since: int | None = None
     until: int | None = None
@@ -77,6 +78,13 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     limit: int | None = None
 
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses of the selected runs; empty for all runs."""
+        if isinstance(self.status, tuple):
+            return self.status
+        return (self.status,) if self.status else ()
+
     def matches(self, record: RunRecord) -> bool:
         """Return whether the query selects a run; ``after``, ``offset`` and ``limit`` have no
         effect.
@@ -87,7 +95,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
             self.run_id in ("", record.run_id)
             and record.run_id.startswith(self.run_id_prefix)
             and self.run_id_length in (None, len(record.run_id))
-            and (not self.status or record.status == self.status)
+            and (not self.status or record.status in self.statuses)
             and (not self.resource_id or record.resource_id == self.resource_id)
             and (self.since is None or record.created_at >= self.since)
             and (self.until is None or record.created_at <= self.until)

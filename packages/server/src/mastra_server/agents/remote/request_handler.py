@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from collections import OrderedDict
 from collections.abc import Callable
 
 from mastra_server.agents.live_run import LiveRun
@@ -18,6 +19,7 @@ __all__ = ("RequestHandler",)
 _FINISHED_DELAY = 0.3  # seconds for which a server with a finished run lets others answer first
 _PART_BYTES = 5_000  # of a frame in one message, before base64
 _FINISH_TIMEOUT = 2.0  # seconds to send the last frames of runs that a shutdown has aborted
+_MAX_RECENT = 10_000  # requests; a second copy arrives within 20 seconds
 
 
 class RequestHandler:
@@ -34,23 +36,27 @@ class RequestHandler:
         self._threads = threads
         self._senders: dict[str, asyncio.Task[None]] = {}  # by request
         self._turns: set[str] = set()  # requests whose runs of this server have not ended
+        self._recent: OrderedDict[str, None] = OrderedDict()  # requests, oldest first
         self._handlers: dict[str, Callable[[Message], None]] = {
             "abort": self._abort,
             "abort-thread": self._abort_in_thread,
             "listen": self._report_runs,
             "observe": self._send_run,
-            "wait": self._report_turn,
         }
 
     def handle(self, message: Message) -> None:
         """Answer a request of another server, or stop answering a cancelled request.
 
+        A message may arrive twice. A second copy could abort the next run of a thread, or start to
+        send frames after the cancellation of the request.
+
         :param message: the request or the cancellation; other messages are ignored.
         """
-        if task := self._senders.get(message.request):
-            if message.kind == "cancel":  # not a request that arrives twice
-                task.cancel()
-        elif handle := self._handlers.get(message.kind):
+        if message.kind == "wait":  # repeated on purpose, because an answer may be lost
+            self._report_turn(message)
+        elif message.kind == "cancel":
+            self._cancel(message)
+        elif (handle := self._handlers.get(message.kind)) and self._remember(message.request):
             handle(message)
 
     async def finish_streams(self) -> None:
@@ -76,6 +82,21 @@ class RequestHandler:
             stamp=run.stamp,
         )
         self._exchange.send_soon(server, message)
+
+    def _remember(self, request: str) -> bool:
+        """Remember a request, and return whether it is new; forget the oldest of too many."""
+        if request in self._recent:
+            return False
+        self._recent[request] = None
+        if len(self._recent) > _MAX_RECENT:
+            self._recent.popitem(last=False)
+        return True
+
+    def _cancel(self, message: Message) -> None:
+        """Stop sending the frames of a run to another server."""
+        self._remember(message.request)  # the request itself may arrive later
+        if task := self._senders.get(message.request):
+            task.cancel()
 
     def _report_runs(self, message: Message) -> None:
         """Announce the active runs of a thread to a server that has a listener of the thread."""

@@ -63,7 +63,7 @@ class _PostgresRuns:
 
     async def read(self, transact: Callable[[], Queries[T]]) -> T:
         with trace_transaction(self._traced) as texts:
-            return await self._pool.read(
+            return await self._pool.run_in_autocommit(
                 lambda connection: _execute(connection, record_queries(transact(), texts))
             )
 

@@ -144,14 +144,14 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
 
 
 def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
-    parts: list[str] = ["1 = 1"]
-    values: list[Any] = []
+    condition, statuses = _build_status_condition(query)
+    parts: list[str] = [condition]
+    values: list[Any] = [*statuses]
     for condition, value in (
         ("workflow = ?", workflow or None),
         ("run_id = ?", query.run_id or None),
         ("substr(run_id, 1, length(?)) = ?", query.run_id_prefix or None),
         ("length(run_id) = ?", query.run_id_length),
-        ("status = ?", query.status or None),
         ("resource_id = ?", query.resource_id or None),
         ("thread = ?", query.thread or None),
         ("created_at >= ?", query.since),
@@ -164,6 +164,14 @@ def _build_condition(workflow: str, query: RunQuery) -> tuple[str, list[Any]]:
             parts.append(condition)
             values += [value] * condition.count("?")
     return " AND ".join(parts), values
+
+
+def _build_status_condition(query: RunQuery) -> tuple[str, list[str]]:
+    """Return the condition for the statuses of a query, and its values."""
+    if not query.statuses:
+        return "1 = 1", []
+    statuses = [status for status in query.statuses if is_storable(status)]
+    return f"status IN ({join_placeholders(statuses)})" if statuses else "1 = 0", statuses
 
 
 def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list[str]]]]:
@@ -194,9 +202,7 @@ def list_runs(workflow: str, query: RunQuery) -> Queries[list[tuple[RunRow, list
 def _select_events(rows: Sequence[RunRow], query: RunQuery) -> Iterator[Query]:
     """Yield the queries for the events of listed runs."""
     if query.last_events is not None:
-        # A run that has left the status since its row was read has other last events.
-        condition = (" AND status = ?", query.status) if query.status else ("",)
-        yield from _select_ends([row.id for row in rows], query.last_events, *condition)
+        yield from _select_last_events(rows, query.last_events, has_status=bool(query.statuses))
         return
     reads_all = query.finished_steps == "all"
     finished = [row.id for row in rows if row.status in FINISHED_STATUSES and not reads_all]
@@ -206,6 +212,17 @@ def _select_events(rows: Sequence[RunRow], query: RunQuery) -> Iterator[Query]:
     else:
         yield from _select_runs(_EVENTS, finished, _IS_OUTER)
     yield from _select_runs(_EVENTS, sorted(others), "")
+
+
+def _select_last_events(rows: Sequence[RunRow], last: int, *, has_status: bool) -> Iterator[Query]:
+    """Yield the queries for the last events of listed runs, which a query may select by status."""
+    if not has_status:
+        yield from _select_ends([row.id for row in rows], last, "")
+        return
+    # A run that has left its status since its row was read has other last events.
+    for status in sorted({row.status for row in rows}):
+        runs = [row.id for row in rows if row.status == status]
+        yield from _select_ends(runs, last, " AND status = ?", status)
 
 
 def _select_ends(runs: Sequence[int], last: int, condition: str, *values: str) -> Iterator[Query]:
