@@ -21,7 +21,7 @@ from mastra_core.workflows.durable.store.fingerprint_queries import (
 from mastra_core.workflows.durable.store.queue_queries import group_queues, list_open_queues
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from tests.core.workflows.durable.test_interleavings import open_engines
-from tests.core.workflows.sample_steps import add_one, ask_too
+from tests.core.workflows.sample_steps import add_one, ask_too, wait_until
 
 
 class Gauge:
@@ -113,6 +113,7 @@ def test_workflow_has_a_maximum_over_all_processes(database_url):
                 runs += await start_all(engine, limited, range(6))
             records = await wait_for_all(await start_all(engines[0], free, range(3)))
             assert len(gauge.order) <= 2, "runs of other workflows do not wait"
+            await wait_until(lambda: len(gauge.order) == 2)
             gauge.gate.set()
             return records + await wait_for_all(runs)
 
