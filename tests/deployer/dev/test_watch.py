@@ -1,4 +1,4 @@
-"""Saves are noticed where the system reports other paths than those that are watched."""
+"""Saves that the watcher of files reports."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,8 @@ from mastra_core.pipeline import SilentReport
 from mastra_deployer.dev.watch import FileWatcher
 from mastra_deployer.project.discovery import find_project
 from tests.sample_projects import ECHO, write_project
+
+INDEX = "src/mastra/index.py"
 
 
 async def watch_as_on_macos(*paths, awatch=watchfiles.awatch, **options):
@@ -49,3 +51,26 @@ def test_project_behind_a_link(tmp_path, monkeypatch):
             watcher.stop()
 
     assert asyncio.run(run()) == set(names)
+
+
+def test_a_save_before_further_directories_are_watched_is_reported(tmp_path):
+    root = write_project(tmp_path / "app", {"src/mastra/index.py": ECHO})
+    sibling = write_project(tmp_path / "sibling", {"src/shop/words.py": ""}) / "src"
+    project = find_project(root)
+
+    async def run():
+        watcher = FileWatcher(project, None, SilentReport())
+        try:
+            await asyncio.wait_for(collect_saves(watcher, {INDEX: root / INDEX}), 20)
+            with contextlib.suppress(TimeoutError):
+                while True:  # until nothing is reported any more
+                    await asyncio.wait_for(watcher.wait_for_changes(), 0.5)
+            (root / INDEX).write_text(f"{ECHO}# saved\n")
+            watcher.update_project(project, (sibling,))
+            assert await asyncio.wait_for(watcher.wait_for_changes(), 10) == {INDEX}
+            words = {"../sibling/src/shop/words.py": sibling / "shop/words.py"}
+            await asyncio.wait_for(collect_saves(watcher, words), 20)
+        finally:
+            watcher.stop()
+
+    asyncio.run(run())

@@ -23,6 +23,7 @@ from mastra_deployer.project.workspace import find_workspace_root
 __all__ = ("FileWatcher",)
 
 _STEP = 50  # milliseconds without a save after which earlier saves count as one
+_MAX_WATCHES = 8  # each one takes a thread
 # Temporary files of editors: they are ignored everywhere.
 _EDITORS = (
     *("*~", "*.swp", "*.swx", "*.swo", "#*#", ".#*", "4913", "*.tmp", "*.tmp.*", "*.bak", "*.orig"),
@@ -53,7 +54,7 @@ class FileWatcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._workspace = find_workspace_root(project.root)
         self._editables: tuple[Path, ...] = ()
-        self._watched: list[list[DirectoryId]] = []
+        self._watched: list[list[DirectoryId]] = [[], []]
         self._names: dict[Path, Path] = {}
         self._start()
 
@@ -87,13 +88,21 @@ class FileWatcher:
         self._tasks = []
 
     def _start(self) -> None:
-        self.stop()
-        self._watched = self._list_directories()
+        """Watch all directories.
+
+        If all directories that are watched already remain, only the new ones get a watch. A watch
+        that is stopped loses the saves that it has not reported yet.
+        """
+        before, self._watched = self._watched, self._list_directories()
+        pairs = list(zip(before, self._watched, strict=True))
+        is_larger = all(set(old) <= set(new) for old, new in pairs)
+        if not is_larger or len(self._tasks) >= _MAX_WATCHES:
+            self.stop()
+            before = [[], []]
         self._names = _map_links(path for directories in self._watched for path, _ in directories)
-        deep, flat = ([path for path, _ in directories] for directories in self._watched)
-        self._tasks = [asyncio.create_task(self._watch(flat, deep=False))]
-        if deep:
-            self._tasks.append(asyncio.create_task(self._watch(deep, deep=True)))
+        for directories, old, deep in zip(self._watched, before, (True, False), strict=True):
+            if added := [path for path, inode in directories if (path, inode) not in old]:
+                self._tasks.append(asyncio.create_task(self._watch(added, deep=deep)))
 
     async def _watch(self, paths: list[str], *, deep: bool) -> None:
         polling = False
