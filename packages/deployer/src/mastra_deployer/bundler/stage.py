@@ -119,11 +119,14 @@ def mastra_build(
     interpreter = _find_interpreter(project, platform, report)
     staging = _Staging(project, target, platform, directory, interpreter, report)
     report.step("Reading the app")
-    with interruptible_pool(3) as pool:  # the app is imported while its copy is made and started
+    # The app is imported while its copy is made and started. All child processes are started in the
+    # threads of the pool: Ctrl-C could interrupt the main thread between the start of a child and
+    # its registration, and the child would stay.
+    with interruptible_pool(3) as pool:
         inspection = pool.submit(staging.inspect_source)
         try:
             sources = collect_sources(project, list_tool_packages())
-            staged_app = staging.stage(_detect_kind(project), sources)
+            staged_app = pool.submit(staging.stage, _detect_kind(project), sources).result()
         except BuildError:
             staging.check_source(inspection.result())  # its error may be more precise than this one
             raise
@@ -131,9 +134,9 @@ def mastra_build(
         source, start = staging.start_beside_import(staged_app, inspection, pool)
         kind = _read_kind(source, start) or staged_app.kind
         if kind != staged_app.kind:  # for example, the Mastra object is not made in the entry file
-            staged_app = staging.stage(kind, sources)
+            staged_app = pool.submit(staging.stage, kind, sources).result()
             reducer = pool.submit(staging.create_reducer, staged_app)
-            start = staging.start(staged_app)
+            start = pool.submit(staging.start, staged_app).result()
         staging.check_source(source)
         build, start_modules = verify_build(
             project, staged_app.build, interpreter, source, start, staged_app.inventory, report
@@ -270,7 +273,7 @@ class _Staging:
             this machine cannot start the app, or if the app is of another kind than the staged app.
         """
         if inspection.done():
-            return inspection.result(), self.start(staged_app)
+            return inspection.result(), pool.submit(self.start, staged_app).result()
         starting = pool.submit(self.start, staged_app)
         starting.exception()  # wait for the end: the caller may empty the directory
         if inspection.exception() is None:
@@ -278,7 +281,8 @@ class _Staging:
             if source is not None and source["kind"] != staged_app.kind:
                 return source, None
         if _may_have_conflict(inspection, starting):
-            return self.inspect_source(), self.start(staged_app)
+            source = pool.submit(self.inspect_source).result()
+            return source, pool.submit(self.start, staged_app).result()
         return inspection.result(), starting.result()
 
     def _install_dependencies(
