@@ -130,6 +130,12 @@ def test_start_and_preload_find_bytecode_which_is_not_that_of_all_modules(bundle
     assert len(compiled) < len(modules) / 2
 
 
+def test_tiktoken_does_not_ship(bundle):
+    shipped = {path.name for path in (bundle / "vendor").iterdir()}
+    assert not shipped & {"tiktoken", "regex", "requests"}
+    assert {"openai", "anthropic", "pydantic_ai"} <= shipped
+
+
 def test_a_model_that_fails_is_a_clear_error_without_internals(client):
     answer = client.post("/api/agents/gpt/generate", json={"messages": "nobody expects this"})
     assert answer.status_code >= 500

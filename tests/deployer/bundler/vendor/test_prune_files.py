@@ -1,7 +1,12 @@
 """Which files of a distribution ship: those that its code, or other code, uses."""
 
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 
+from mastra_deployer.bundler.sources.module_code import parse_module
 from mastra_deployer.bundler.vendor.code_usage import read_code_usage
 from mastra_deployer.bundler.vendor.distributions import Distribution
 from mastra_deployer.bundler.vendor.prune_files import (
@@ -206,6 +211,13 @@ def test_programs_that_are_no_scripts_for_python_ship(install, tmp_path):
         ("import contextlib\nwith contextlib.suppress(ImportError):\n    import httpx\n", ()),
         ("from . import rich\n", ()),
         ("import richer\n", ()),
+        ("from litestar import testing\n", ("litestar.testing",)),
+        ("import litestar.testing_tools\n", ()),
+        (
+            "try:\n    from pydantic_ai import Agent, Embedder\nexcept ImportError:\n    pass\n",
+            ("pydantic_ai.Embedder",),
+        ),
+        ("from pydantic_ai import Agent\n# pydantic_ai.Embedder\n", ()),
     ],
 )
 def test_only_imports_that_must_succeed_count(install, source, imports):
@@ -217,6 +229,8 @@ def test_imports_that_are_declared_or_listed_do_not_count():
     assert "httpx" not in list_undeclared_targets("kit", ["httpx>=1; extra == 'http'"])
     assert "rich" not in list_undeclared_targets("pydantic", [])
     assert "rich_click" not in list_undeclared_targets("kit", ["Rich_Click"])
+    assert list_undeclared_targets("kit", [])["pydantic_ai.embeddings"] == {"tiktoken"}
+    assert "pydantic_ai.embeddings" not in list_undeclared_targets("pydantic-ai-slim", [])
 
 
 @pytest.mark.parametrize(
@@ -230,7 +244,38 @@ def test_imports_that_are_declared_or_listed_do_not_count():
         ("litestar.plugins.structlog.StructlogPlugin", {"click", "rich"}),
         ("litestar", set()),
         ("richer", set()),
+        ("pydantic_ai.Embedder", {"tiktoken"}),
+        ("pydantic_ai.realtime.openai_live", {"tiktoken"}),
+        ("pydantic_ai.models.openai", set()),
     ],
 )
 def test_imports_of_the_app_keep_distributions(module, names):
     assert find_imported_unused([module]) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "is_found"),
+    [
+        (
+            "import pydantic_ai as ai\n\ndef embed():\n    return ai.Embedder('openai:small')\n",
+            True,
+        ),
+        ("from pydantic_ai import Agent, Embedder\n", True),
+        ("import pydantic_ai\nagent = pydantic_ai.Agent()\n", False),
+        ("import pydantic_ai\nother.Embedder\n", False),
+    ],
+)
+def test_attributes_of_modules_keep_distributions(source, is_found):
+    modules = parse_module(source.encode(), "shop").modules
+    assert find_imported_unused(modules) == ({"tiktoken"} if is_found else set())
+
+
+def test_only_the_listed_modules_of_pydantic_ai_import_tiktoken():
+    [package] = find_spec("pydantic_ai").submodule_search_locations
+    importing = [
+        ".".join(path.relative_to(Path(package).parent).with_suffix("").parts)
+        for path in Path(package).rglob("*.py")
+        if re.search(rb"^\s*(import|from) tiktoken\b", path.read_bytes(), re.MULTILINE)
+    ]
+    assert importing
+    assert all("tiktoken" in find_imported_unused([module]) for module in importing)

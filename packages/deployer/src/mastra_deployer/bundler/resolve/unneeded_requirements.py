@@ -16,6 +16,7 @@ from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 
 __all__ = (
     "ALL_UNNEEDED",
+    "NEEDING_MODULES",
     "find_imported_unneeded",
     "find_needed_packages",
     "find_unneeded_requirements",
@@ -34,15 +35,17 @@ _ON_PYODIDE: Mapping[str, frozenset[str]] = {
     "pydantic-ai-slim": frozenset(("tiktoken",)),
     "uvicorn": frozenset(("httptools", "uvloop", "watchfiles")),
 }
-# Modules of a requirer that need what is listed above.
-_NEEDING_MODULES: Mapping[str, frozenset[str]] = {
+# Modules and classes of a requirer that need what is listed above, or what `UNUSED` lists.
+NEEDING_MODULES: Mapping[str, frozenset[str]] = {
     "fastapi.cli": frozenset(("fastapi-cli",)),
+    "litestar.cli": frozenset(("click", "rich", "rich-click")),
+    "litestar.plugins.structlog": frozenset(("click", "rich")),
+    "litestar.testing": frozenset(("httpx",)),
     "mastra_core.hooks": frozenset(("pluggy",)),
+    "pydantic_ai.Embedder": frozenset(("tiktoken",)),
     "pydantic_ai.embeddings": frozenset(("tiktoken",)),
     "pydantic_ai.realtime": frozenset(("tiktoken",)),
 }
-
-
 ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
@@ -69,22 +72,18 @@ def find_imported_unneeded(modules: Iterable[str], platform: Platform) -> frozen
     :param platform: the platform to build for.
     """
     names = list_unneeded_names(platform)
-    return names & find_needed_packages(modules, _NEEDING_MODULES) if names else names
+    return names & find_needed_packages(modules) if names else names
 
 
-def find_needed_packages(
-    modules: Iterable[str], needing_modules: Mapping[str, frozenset[str]]
-) -> set[str]:
+def find_needed_packages(modules: Iterable[str]) -> set[str]:
     """Return the canonical names of the modules' packages, and of packages that they need.
 
-    :param modules: dotted names of modules.
-    :param needing_modules: the packages that a module and its submodules need, by the dotted name
-        of the module.
+    :param modules: dotted names of modules, or of objects in modules.
     """
     found: set[str] = set()
     for module in modules:
         found.add(canonicalize_name(module.partition(".")[0]))
-        for needing, targets in needing_modules.items():
+        for needing, targets in NEEDING_MODULES.items():
             if module == needing or module.startswith(f"{needing}."):
                 found |= targets
     return found

@@ -57,7 +57,8 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
         do.
     :param sources: names of headers, and of source files of compiled code, that occur in the code.
     :param imports: the modules among the ``targets`` of ``read_code_usage`` that the distribution
-        cannot be imported without.
+        imports. If an import is optional, only a module inside a package counts: the import
+        succeeds, and the module fails later if its own requirement is missing.
     """
 
     tests: dict[str, tuple[str, ...]] = {}
@@ -72,7 +73,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
 
     :param tree: the directory that the distribution is installed in.
     :param names: the names of the distribution's files, relative to ``tree``.
-    :param targets: the top-level modules that ``CodeUsage.imports`` may name.
+    :param targets: the dotted names of modules that ``CodeUsage.imports`` may contain.
     """
     names = list(names)
     reader = _Reader(
@@ -136,14 +137,18 @@ class _Reader:
             self.stubs = _STUBS.search(source) is not None
         if self._has_sources:
             self.sources.update(match.decode() for match in _SOURCES.findall(source))
-        targets = {name for name in self._targets - self.imports if name.encode() in source}
-        if targets and _make_import_pattern(frozenset(targets)).search(source):
+        targets = frozenset(
+            name
+            for name in self._targets - self.imports
+            if all(part.encode() in source for part in name.split("."))
+        )
+        if targets and _make_import_pattern(targets).search(source):
             self.imports.update(_iter_needed_imports(source, package, targets))
 
 
 @functools.cache
 def _make_import_pattern(names: frozenset[str]) -> re.Pattern[bytes]:
-    listed = "|".join(sorted(names)).encode()
+    listed = "|".join(sorted({name.partition(".")[0] for name in names})).encode()
     return re.compile(rb"^[ \t]*(?:import|from)[ \t]+(?:" + listed + rb")\b", re.MULTILINE)
 
 
@@ -155,9 +160,11 @@ def _iter_needed_imports(source: bytes, package: str, targets: Collection[str]) 
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
     for item in read_imports(ast.walk(tree), package):
-        top = item.module.partition(".")[0]
-        if top in targets and not item.optional:
-            yield top
+        for module in item.modules:
+            for target in targets:
+                is_target = module == target or module.startswith(f"{target}.")
+                if is_target and ("." in target or not item.optional):
+                    yield target
 
 
 def _iter_imported_tests(source: bytes, package: str) -> Iterator[str]:

@@ -96,7 +96,8 @@ def _read_usage(
 ) -> CodeUsage:
     targets = list_undeclared_targets(name, requires)
     usage = read_code_usage(tree, files, targets.keys())
-    return msgspec.structs.replace(usage, imports=tuple(targets[top] for top in usage.imports))
+    names = frozenset[str]().union(*(targets[module] for module in usage.imports))
+    return msgspec.structs.replace(usage, imports=tuple(sorted(names)))
 
 
 def _read_metadata(file: Path) -> str:

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from mastra_core.pipeline import Platform
 from mastra_deployer.bundler.resolve.unneeded_requirements import (
     ALL_UNNEEDED,
+    NEEDING_MODULES,
     find_needed_packages,
     list_unneeded_requirements,
 )
@@ -17,18 +18,15 @@ from mastra_deployer.bundler.resolve.unneeded_requirements import (
 __all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets", "list_unused_requirements")
 
 # By requirer: the distributions that it uses for its command line, its test client or its
-# debugging, but never to serve. Each entry is tested.
+# debugging, but never to serve; or only in the modules that `NEEDING_MODULES` names. Each entry is
+# tested.
 UNUSED: Mapping[str, frozenset[str]] = {
     "litestar": frozenset(("click", "httpx", "polyfactory", "rich", "rich-click")),
     "pydantic": frozenset(("rich",)),
+    "pydantic-ai-slim": frozenset(("tiktoken",)),
 }
-# Modules of a requirer that need what is listed above.
-_NEEDING_MODULES: Mapping[str, frozenset[str]] = {
-    "litestar.cli": frozenset(("click", "rich", "rich-click")),
-    "litestar.plugins.structlog": frozenset(("click", "rich")),
-    "litestar.testing": frozenset(("httpx",)),
-}
-_TARGETS = ALL_UNNEEDED.union(*UNUSED.values())
+_UNUSED_NAMES: frozenset[str] = frozenset().union(*UNUSED.values())
+_TARGETS = ALL_UNNEEDED | _UNUSED_NAMES
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -49,19 +47,23 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
 
     :param modules: dotted names that the app imports or has in strings.
     """
-    return _TARGETS & find_needed_packages(modules, _NEEDING_MODULES)
+    return _TARGETS & find_needed_packages(modules)
 
 
-def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, str]:
-    """Return the undeclared distributions that a distribution needs if its code imports them.
+def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return the undeclared distributions that a distribution needs if its code imports a module.
 
     A distribution in ``requires`` is left out, even if it belongs to an extra that is not selected.
 
     :param name: canonical name of the importing distribution.
     :param requires: the ``Requires-Dist`` lines of the distribution.
-    :returns: canonical names by the name of the top-level module.
+    :returns: canonical names by the dotted name of the module: the top-level module of the
+        distribution, or a module that needs it.
     """
     matches = (_NAME.match(line.strip()) for line in requires)
     declared = {canonicalize_name(match[0]) for match in matches if match}
     targets = _TARGETS - declared - UNUSED.get(name, frozenset()) - {name}
-    return {target.replace("-", "_"): target for target in targets}
+    modules = {target.replace("-", "_"): frozenset((target,)) for target in targets}
+    unused = targets & _UNUSED_NAMES
+    needing = {module: names & unused for module, names in NEEDING_MODULES.items()}
+    return {**modules, **{module: names for module, names in needing.items() if names}}
