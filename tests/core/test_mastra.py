@@ -188,3 +188,15 @@ def test_functions_of_one_name_are_named_after_their_keys():
     assert [agent.id for agent in mastra.agents.values()] == ["other", "two"]
     with pytest.raises(ConfigError, match="Two agents"):
         Mastra(agents={key: Agent(name="a", model="test") for key in "bc"}, logger=False)
+
+
+def test_the_clients_of_all_models_are_described():
+    inner = Agent(name="inner", model="openai-chat:gpt-5")
+    agents = {
+        "first": Agent(name="first", model=["anthropic:claude", "google:gemini"]),
+        "outer": Agent(name="outer", model="test", agents={"inner": inner}),
+    }
+    found = set(describe(Mastra(agents=agents, logger=False))["model_modules"])
+    models = {f"pydantic_ai.models.{name}" for name in ("anthropic", "google", "openai")}
+    assert models | {"openai.resources.chat.chat"} <= found
+    assert "openai.resources.responses.responses" not in found

@@ -67,16 +67,26 @@ print(*child.list_uncompiled(launcher.HERE))
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory, mastra):
-    packages = ("mastra-core[agents]", "pydantic-ai-slim[openai,anthropic]")
-    root = write_project(
-        tmp_path_factory.mktemp("agents"),
-        {"src/mastra/index.py": AGENTS},
-        '[tool.mastra.env]\noptional = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"]\n',
-        packages,
-    )
-    mastra("build", cwd=root).ok()
-    return root / ".mastra"
+def build(tmp_path_factory, mastra):
+    """Build an app that requires both SDKs: `build(source)` returns the bundle."""
+
+    def build_app(source):
+        packages = ("mastra-core[agents]", "pydantic-ai-slim[openai,anthropic]")
+        root = write_project(
+            tmp_path_factory.mktemp("agents"),
+            {"src/mastra/index.py": source},
+            '[tool.mastra.env]\noptional = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"]\n',
+            packages,
+        )
+        mastra("build", cwd=root).ok()
+        return root / ".mastra"
+
+    return build_app
+
+
+@pytest.fixture(scope="module")
+def bundle(build):
+    return build(AGENTS)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +138,15 @@ def test_start_and_preload_find_bytecode_which_is_not_that_of_all_modules(bundle
     modules = {path.stem for path in (bundle / "vendor/openai").rglob("*.py")}
     compiled = {path.name.partition(".")[0] for path in (bundle / "vendor/openai").rglob("*.pyc")}
     assert len(compiled) < len(modules) / 2
+
+
+@pytest.mark.parametrize(("used", "other"), [("openai", "anthropic"), ("anthropic", "openai")])
+def test_an_sdk_that_no_agent_uses_has_no_bytecode(build, used, other):
+    lines = [line for line in AGENTS.splitlines(keepends=True) if other not in line]
+    vendor = build("".join(lines)) / "vendor"
+    assert (vendor / other / "types/__init__.py").exists()
+    assert not [*vendor.glob(f"{other}/**/*.pyc")]
+    assert [*vendor.glob(f"{used}/**/*.pyc")]
 
 
 def test_tiktoken_does_not_ship(bundle):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.providers import find_missing_modules, get_model_modules
+from mastra_core.agents.providers import find_missing_modules, list_model_modules
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
@@ -170,13 +170,17 @@ def _get_run_database(mastra: Mastra) -> str:
 
 def _list_model_modules(mastra: Mastra) -> list[str]:
     """Return the modules that agents import when they first call their models."""
-    infos = [agent.info() for agent in mastra.agents.values()]
-    providers = {name for info in infos if (name := str(getattr(info, "provider", "")))}
-    models = {module for name in providers for module in get_model_modules(name)}
-    return sorted(
-        {f"pydantic_ai.models.{name}" for name in models}
-        | {f"pydantic_ai.providers.{name.partition('-')[0]}" for name in providers}
-    )
+    pending, found = list(mastra.agents.values()), set[str]()
+    visited: set[int] = set()
+    while pending:
+        agent = pending.pop()
+        if id(agent) not in visited:
+            visited.add(id(agent))
+            info = agent.info()  # an agent of another framework may answer with less
+            provider = str(getattr(info, "provider", ""))
+            found.update(list_model_modules(provider, getattr(info, "requires", ())))
+            pending += getattr(info, "agents", {}).values()
+    return sorted(found)
 
 
 def _get_variables(agent: AgentLike) -> Sequence[str]:

@@ -10,10 +10,11 @@ from mastra_core.errors import ConfigError
 __all__ = (
     "find_missing_modules",
     "find_providers",
-    "get_model_modules",
     "get_provider_modules",
     "get_provider_variables",
     "get_requirements",
+    "list_client_modules",
+    "list_model_modules",
     "list_providers",
     "parse_models",
     "split_model_name",
@@ -41,6 +42,15 @@ _EXTRAS = {
     "mistralai": "mistral",
     "xai_sdk": "xai",
 }
+# What the first model and the first request of a client import.
+_SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data", "genai_prices.data_units")
+_CHAT_MODULES = (
+    "openai.resources.chat.chat",
+    "openai.resources.chat.completions.completions",
+    "openai.types.responses.response",  # pydantic-ai compares the type of each answer with it
+)
+_RESPONSES_MODULES = ("openai.resources.responses.responses",)
+_RESPONSES_PROVIDERS = ("openai", "openai-responses")  # every other provider has the older protocol
 # pydantic-ai reads one of these variables at the first run if the code passes no key. Providers
 # that authenticate in another way, such as clouds, are not listed.
 _VARIABLES: dict[str, tuple[str, ...]] = {
@@ -108,12 +118,35 @@ def split_model_name(model: Any) -> tuple[str, str]:
     return getattr(model, "system", ""), getattr(model, "model_name", "")
 
 
-def get_model_modules(provider: str) -> tuple[str, ...]:
-    """Return the modules of ``pydantic_ai.models`` that a provider's models need.
+def list_model_modules(provider: str, requires: Iterable[str] = ()) -> list[str]:
+    """Return the modules that the first requests to an agent's models import.
 
-    :param provider: name of the provider.
+    :param provider: the provider of the agent's first model; may be empty.
+    :param requires: the required modules of all models of the agent, as ``AgentInfo.requires``
+        lists them.
     """
-    return tuple(_EXTRAS.get(name, name) for name in get_provider_modules(provider))
+    own = get_provider_modules(provider) if provider else ()
+    others = [name for name in requires if name != "pydantic_ai" and name not in own]
+    found = [f"pydantic_ai.providers.{provider.partition('-')[0]}"] if provider else []
+    found += [item for name in own for item in list_client_modules(name, provider)]
+    return found + [item for name in others for item in list_client_modules(name)]
+
+
+def list_client_modules(module: str, provider: str = "") -> list[str]:
+    """Return the modules that the first request of a client imports.
+
+    :param module: the module of the client, as ``get_provider_modules`` returns it.
+    :param provider: name of the provider; if it is empty, the result suits every provider.
+    """
+    name = _EXTRAS.get(module, module)
+    modules = [f"pydantic_ai.models.{name}", *_SHARED_MODULES]
+    if name == "openai":
+        if provider not in _RESPONSES_PROVIDERS:
+            modules += _CHAT_MODULES
+        if not provider or provider in _RESPONSES_PROVIDERS:
+            modules += _RESPONSES_MODULES
+        modules.append("mastra_core.agents.pydantic_ai.openai_requests")
+    return modules
 
 
 def get_provider_modules(provider: str) -> tuple[str, ...]:

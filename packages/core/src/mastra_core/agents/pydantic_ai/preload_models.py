@@ -10,19 +10,13 @@ from typing import Any
 from pydantic_ai.providers import infer_provider_class
 
 from mastra_core.agents.lazy_exports import enable_lazy_exports
-from mastra_core.agents.providers import get_model_modules, split_model_name
+from mastra_core.agents.providers import (
+    get_provider_modules,
+    list_client_modules,
+    split_model_name,
+)
 
 __all__ = ("preload_models",)
-
-# What the first model and the first request of a client import.
-_SHARED_MODULES = ("anyio._backends._asyncio", "genai_prices.data", "genai_prices.data_units")
-_CHAT_MODULES = (
-    "openai.resources.chat.chat",
-    "openai.resources.chat.completions.completions",
-    "openai.types.responses.response",  # pydantic-ai compares the type of each answer with it
-)
-_RESPONSES_MODULES = ("openai.resources.responses.responses",)
-_RESPONSES_PROVIDERS = ("openai", "openai-responses")  # every other provider has the older protocol
 
 
 def preload_models(models: Iterable[Any]) -> None:
@@ -39,16 +33,12 @@ def preload_models(models: Iterable[Any]) -> None:
             provider = split_model_name(model)[0]
             with contextlib.suppress(ImportError, ValueError):  # ValueError: an unknown provider
                 infer_provider_class(provider)
-            for name in get_model_modules(provider) if provider else (model,):  # "test"
-                _import_client(name, provider)
+            clients = get_provider_modules(provider) if provider else (model,)  # "test"
+            for client in clients:
+                _import_modules(list_client_modules(client, provider))
 
 
-def _import_client(name: str, provider: str) -> None:
-    modules = [f"pydantic_ai.models.{name}", *_SHARED_MODULES]
-    if name == "openai":
-        has_responses = provider in _RESPONSES_PROVIDERS
-        modules += _RESPONSES_MODULES if has_responses else _CHAT_MODULES
-        modules.append("mastra_core.agents.pydantic_ai.openai_requests")
-    for module in modules:
+def _import_modules(names: Iterable[str]) -> None:
+    for name in names:
         with contextlib.suppress(ImportError):
-            import_module(module)
+            import_module(name)

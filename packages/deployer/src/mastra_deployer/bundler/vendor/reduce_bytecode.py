@@ -31,6 +31,15 @@ __all__ = ("BytecodeReducer", "StartModules")
 # Every app imports these names. What they lead to decides which of its features an app uses.
 _BASE = ("mastra_core.Mastra", "mastra_server.create_app")
 _CORE, _SERVER = "mastra-core", "mastra-server"
+# Modules that name the clients of all models, and of all agent frameworks. The start imports those
+# that the app's agents use.
+_TABLES = frozenset(
+    (
+        *("mastra_core.agents.adapt", "mastra_core.agents.providers"),
+        *("mastra_core.agents.lazy_exports", "mastra_core.agents.pydantic_ai.models"),
+        "mastra_core.agents.pydantic_ai.preload_models",
+    )
+)
 
 
 class StartModules(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,14 +145,14 @@ class _ImportedFiles:
         """Return a function that tells whether to follow the imports in a module's functions.
 
         Imports in functions are followed in the app's own distributions, and in features of mastra
-        that the app uses.
+        that the app uses. They are not followed in modules that name more than the app uses.
         """
         base = self._follow(_BASE)
 
         def is_feature(module: str) -> bool:
             name = self._names[self._modules.places[module][0]]
             is_own = name in self._selection.own and name not in (_CORE, _SERVER)
-            return is_own or (name == _CORE and module not in base)
+            return is_own or (name == _CORE and module not in base and module not in _TABLES)
 
         return is_feature
 
