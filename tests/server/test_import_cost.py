@@ -28,14 +28,13 @@ assert app.state.mastra.agents["a"] is agent
 def test_a_bundle_imports_no_debugger_and_no_yaml(python):
     made = """
 import importlib.util, sys, types
-from mastra_deployer.bundler.stage import _ASGI
+from mastra_deployer.bundler.asgi_module import format_asgi_module
 from mastra_core import Mastra
 sys.modules["index"] = types.ModuleType("index")
 sys.modules["index"].mastra = Mastra()
-names = {"adapters": {}, "module": "index", "head": "mastra", "attribute": "mastra"}
 for name in [name for name in sys.modules if name.partition(".")[0] in ("pdb", "yaml")]:
     del sys.modules[name]
-exec(_ASGI.format(**names))
+exec(format_asgi_module("mastra", "index", "mastra", {}))
 print("yaml" in sys.modules, "pdb" in sys.modules)
 from yaml.scanner import ScannerError
 import yaml

@@ -25,6 +25,6 @@ def mastra_build(
     :param directory: an empty directory for the build.
     :param report: receives progress.
     """
-    from mastra_deployer.bundler import stage
+    from mastra_deployer.bundler import build
 
-    return stage.mastra_build(project, target, platform, directory, report)
+    return build.mastra_build(project, target, platform, directory, report)

@@ -8,7 +8,7 @@ import pluggy
 
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
 from mastra_core.pipeline import Target
-from mastra_deployer.bundler import stage
+from mastra_deployer.bundler import build
 from mastra_deployer.plugins.hook_calls import HookCaller
 from mastra_deployer.plugins.manager import register_checked
 
@@ -26,7 +26,7 @@ class InProcessCaller(HookCaller):
         self._name = getattr(deployer, "__name__", type(deployer).__name__)
         self._deployer = pluggy.PluginManager(NAME)
         self._deployer.add_hookspecs(DeployerSpec)
-        self._deployer.register(stage, name="mastra-deployer")
+        self._deployer.register(build, name="mastra-deployer")
         register_checked(self._deployer, deployer, self._name)
         self._plugins = pluggy.PluginManager(NAME)
         self._plugins.add_hookspecs(PluginSpec)
