@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from statistics import median
 import agent_telemetry
 import peer
 from app import OPENAI, App
-from environment import clean_environ, create_environment
+from environment import Environment, clean_environ, create_environment
 from model_server import count_answers, serve_model
 from options import log_progress
 from server import Server, start_server
@@ -99,6 +100,7 @@ def measure_agents(
     *,
     quick: bool,
     telemetry: bool = False,
+    aiohttp: bool = False,
 ) -> AgentSamples:
     """Measure agents of these sides.
 
@@ -107,13 +109,15 @@ def measure_agents(
     :param wheels: this project's wheels by package name.
     :param quick: measure one short pair.
     :param telemetry: measure each side also with telemetry.
+    :param aiohttp: let the model client of this project use aiohttp.
     """
+    prepare = {"ours": _prepare_with_aiohttp if aiohttp else _prepare_ours, "peer": _prepare_peer}
     present = [side for side in SIDES if side in sides]
     with ExitStack() as stack:
         model = stack.enter_context(serve_model())
         load = AgentLoad(model, scratch, QUICK_SECONDS if quick else SECONDS)
         for side in present:
-            _start_server(load, stack, side, side, _PREPARE[side](scratch, wheels))
+            _start_server(load, stack, side, side, prepare[side](scratch, wheels))
         if telemetry:
             url = stack.enter_context(agent_telemetry.serve_collector(scratch))
             for side in present:
@@ -189,11 +193,28 @@ def _format_ratio(
 
 
 def _prepare_ours(scratch: Path, wheels: dict[str, Path]) -> Prepared:
+    return _build_bundle(scratch, _create_tool(scratch, wheels), OPENAI)
+
+
+def _prepare_with_aiohttp(scratch: Path, wheels: dict[str, Path]) -> Prepared:
+    source = scratch / "aiohttp-source"
+    shutil.copytree(OPENAI, source)
+    settings = source / "pyproject.toml"
+    text = settings.read_text(encoding="utf-8")
+    provider = '"pydantic-ai-slim[openai]"'
+    settings.write_text(text.replace(provider, f'{provider}, "openai[aiohttp]"'), encoding="utf-8")
+    return _build_bundle(scratch, _create_tool(scratch, wheels, "openai[aiohttp]"), source)
+
+
+def _create_tool(scratch: Path, wheels: dict[str, Path], *more: str) -> Environment:
     log_progress("the bundle with an agent")
     packages = [f"{wheels['mastra_core']}[agents]", f"{wheels['mastra_server']}[serve]"]
-    packages += [str(wheels["mastra_deployer"]), "pydantic-ai-slim[openai]"]
-    tool = create_environment(scratch / "agent-tool", packages)
-    app = App("agents", OPENAI, tool, "echo", scratch)
+    packages += [str(wheels["mastra_deployer"]), "pydantic-ai-slim[openai]", *more]
+    return create_environment(scratch / "agent-tool", packages)
+
+
+def _build_bundle(scratch: Path, tool: Environment, source: Path) -> Prepared:
+    app = App("agents", source, tool, "echo", scratch)
     python = create_environment(scratch / "agent-bare").python
     return [python, app.ensure_output() / "index.py"], clean_environ()
 
@@ -202,7 +223,6 @@ def _prepare_peer(_: Path, __: dict[str, Path]) -> Prepared | None:
     return peer.prepare_server()
 
 
-_PREPARE = {"ours": _prepare_ours, "peer": _prepare_peer}
 _PREPARE_TRACED = {"ours": agent_telemetry.prepare_ours, "peer": agent_telemetry.prepare_peer}
 _MODELS = {
     "ours": {"BENCH_MODEL": "openai-chat:caller"},

@@ -90,6 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", choices=SIDES, help="one side")
     parser.add_argument("--part", choices=("agents", "routes"), help="one part")
     parser.add_argument("--telemetry", action="store_true", help="agents also with telemetry")
+    parser.add_argument("--aiohttp", action="store_true", help="our agents with aiohttp")
     add_wheels_option(parser)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
@@ -102,7 +103,14 @@ def main(arguments: Sequence[str]) -> int:
         wheels = prepare_wheels(scratch / "wheels", options.wheels)
         if options.part != "routes":
             traced = options.telemetry
-            agents = measure_agents(scratch, sides, wheels, quick=options.quick, telemetry=traced)
+            agents = measure_agents(
+                scratch,
+                sides,
+                wheels,
+                quick=options.quick,
+                telemetry=traced,
+                aiohttp=options.aiohttp,
+            )
             figures |= _dump_samples(agents)
             print("\n".join([*format_agents(agents), ""]))
             if traced:

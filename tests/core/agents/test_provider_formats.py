@@ -31,6 +31,11 @@ MODELS = {
     "responses": "openai-responses:gpt-4o",
     "anthropic": "anthropic:claude-sonnet-5",
 }
+KINDS = {
+    **MODELS,
+    "chat by aiohttp": MODELS["chat"],
+    "anthropic by aiohttp": MODELS["anthropic"],
+}
 CALLS = [
     {"name": "forecast", "arguments": {"city": "Oslo"}, "id": "c1"},
     {"name": "forecast", "arguments": {"city": "Rome"}, "id": "c2"},
@@ -50,7 +55,7 @@ def fixtures():
     good = [{"name": "final_result", "arguments": {"city": "Oslo", "degrees": -3}}]
     bad = [{"name": "final_result", "arguments": {"city": "Oslo", "degrees": "cold"}}]
     yield build_turn("as an object", {"toolCalls": good})
-    for words in MODELS:
+    for words in KINDS:
         repaired = f"repair {words}"
         yield build_turn(repaired, {"toolCalls": bad}, match={"sequenceIndex": 0})
         yield build_turn(repaired, {"toolCalls": good}, match={"sequenceIndex": 1})
@@ -88,8 +93,10 @@ def provider(server, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@pytest.fixture(params=MODELS)
-def kind(request):
+@pytest.fixture(params=KINDS)
+def kind(request, monkeypatch):
+    client = "aiohttp" if request.param.endswith("aiohttp") else "httpx2"
+    monkeypatch.setenv("MASTRA_MODEL_CLIENT", client)
     return request.param
 
 
@@ -111,7 +118,7 @@ def pay(amount: int) -> str:
 
 def build_agent(kind, **more):
     settings = {"max_retries": 0, "max_tokens": 500, **more.pop("settings", {})}
-    given = {"model": MODELS[kind], "settings": settings, **more}
+    given = {"model": KINDS[kind], "settings": settings, **more}
     return Agent(name="a", instructions="Help.", tools=[forecast, pay], **given)
 
 
@@ -141,7 +148,7 @@ def test_text(kind):
 
 
 def test_reasoning(kind):
-    if kind == "chat":
+    if kind.startswith("chat"):
         pytest.skip("the format has none")
     agent = build_agent(kind)
     if kind == "responses":
@@ -220,7 +227,9 @@ def test_long_retry_after_times_out(kind, monkeypatch):
     began = time.monotonic()
     with pytest.raises(AgentFailed) as caught:
         generate(agent, "tomorrow")
-    status = 504 if kind == "anthropic" else 429  # OpenAI's client refuses to wait that long
+    status = (
+        504 if kind.startswith("anthropic") else 429
+    )  # OpenAI's client refuses to wait that long
     assert caught.value.status == status
     assert stream(agent, "tomorrow")[-1].status == status
     assert time.monotonic() - began < 5
@@ -284,8 +293,8 @@ def test_closing_the_stream_closes_the_connection(kind, server):
 
 
 def test_model_fallback(kind):
-    others = [MODELS[each] for each in MODELS if each != kind]
-    agent = Agent(name="a", model=[MODELS[kind], *others], settings={"max_retries": 0})
+    others = [each for each in MODELS.values() if each != KINDS[kind]]
+    agent = Agent(name="a", model=[KINDS[kind], *others], settings={"max_retries": 0})
     assert generate(agent, "say hello").text.startswith("Hello")
     with pytest.raises(AgentFailed) as caught:
         generate(agent, "refused")

@@ -140,6 +140,8 @@ def list_client_modules(module: str, provider: str = "") -> list[str]:
     """
     name = _EXTRAS.get(module, module)
     modules = [f"pydantic_ai.models.{name}", *_SHARED_MODULES]
+    if name in ("openai", "anthropic"):
+        modules.append("aiohttp")
     if name == "openai":
         if provider not in _RESPONSES_PROVIDERS:
             modules += _CHAT_MODULES

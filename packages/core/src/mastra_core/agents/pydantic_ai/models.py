@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from pydantic_ai.exceptions import UserError
@@ -16,7 +17,9 @@ from mastra_core.agents.providers import (
     get_provider_modules,
     get_provider_variables,
     get_requirements,
+    split_model_name,
 )
+from mastra_core.agents.pydantic_ai.http_clients import create_http_client, create_provider
 from mastra_core.errors import ConfigError
 
 __all__ = ("ModelCache",)
@@ -51,15 +54,21 @@ class ModelCache:
         models = self._models.setdefault(loop, {})
         key = item if isinstance(item, str) else id(item)
         if key not in models:
-            models[key] = _infer_model(item) if isinstance(item, str) else item
-            context = self._hold(models[key], loop)
+            model, client = _infer_model(item) if isinstance(item, str) else (item, None)
+            models[key] = model
+            context = self._hold(model, client, loop)
             self._contexts.setdefault(loop, []).append(context)
             await anext(context)
         return models[key]
 
-    async def _hold(self, model: Model, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
+    async def _hold(
+        self, model: Model, client: Any, loop: asyncio.AbstractEventLoop
+    ) -> AsyncGenerator[None]:
         """Keep a model's connections open until the event loop ends and closes this generator."""
-        async with model:
+        async with AsyncExitStack() as stack:
+            if client is not None:
+                stack.push_async_callback(client.aclose)
+            await stack.enter_async_context(model)
             try:
                 yield
             finally:
@@ -67,10 +76,15 @@ class ModelCache:
                 self._contexts.pop(loop, None)
 
 
-def _infer_model(name: str) -> Model:
+def _infer_model(name: str) -> tuple[Model, Any]:
+    """Return the model of a model string, and its HTTP client unless the model closes it itself."""
     enable_lazy_exports()
+    client = create_http_client(split_model_name(name)[0])
     try:
-        model = infer_model(name)
+        if client is None:
+            model = infer_model(name)
+        else:
+            model = infer_model(name, lambda provider: create_provider(provider, client))
     except (UserError, ImportError, ValueError) as error:
         message = str(error).partition("\n")[0]
         raise ConfigError(
@@ -78,7 +92,7 @@ def _infer_model(name: str) -> Model:
         ) from None
     if "pydantic_ai.models.openai" in sys.modules:
         _accelerate_model(model)
-    return model
+    return model, client
 
 
 def _suggest_model(name: str) -> str:
