@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -27,12 +28,15 @@ def create_http_client(provider: str) -> Any:
 
     Models use the default client if aiohttp is not installed, if ``MASTRA_MODEL_CLIENT`` is
     ``httpx2``, if the SDK of the provider has no client for aiohttp, or if the provider is unknown.
-    The caller closes the returned client.
+    On Pyodide, models use the default client, because aiohttp needs sockets. The caller closes the
+    returned client.
 
     :param provider: name of the provider.
     """
     sdk = next((name for name in get_provider_modules(provider) if name in _SDKS), "")
-    if not sdk or os.environ.get(_VARIABLE) == _DEFAULT or find_missing_modules((sdk, "aiohttp")):
+    if not sdk or sys.platform == "emscripten" or os.environ.get(_VARIABLE) == _DEFAULT:
+        return None
+    if find_missing_modules((sdk, "aiohttp")):
         return None
     try:
         infer_provider_class(provider)
