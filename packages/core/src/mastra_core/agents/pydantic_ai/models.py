@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_ai.exceptions import UserError
@@ -20,6 +20,7 @@ from mastra_core.agents.providers import (
     split_model_name,
 )
 from mastra_core.agents.pydantic_ai.http_clients import create_http_client, create_provider
+from mastra_core.agents.pydantic_ai.open_models import OpenModels
 from mastra_core.errors import ConfigError
 
 __all__ = ("ModelCache",)
@@ -34,8 +35,7 @@ class ModelCache:
     """
 
     def __init__(self) -> None:
-        self._models: dict[asyncio.AbstractEventLoop, dict[str | int, Model]] = {}
-        self._contexts: dict[asyncio.AbstractEventLoop, list[AsyncGenerator[None]]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _LoopModels] = {}
 
     async def resolve(self, models: Sequence[Any], permanent: Sequence[Any] = ()) -> list[Any]:
         """Return ``models`` with each model string replaced by a model.
@@ -51,29 +51,41 @@ class ModelCache:
 
     async def _get_model(self, item: Any) -> Model:
         loop = asyncio.get_running_loop()
-        models = self._models.setdefault(loop, {})
-        key = item if isinstance(item, str) else id(item)
-        if key not in models:
-            model, client = _infer_model(item) if isinstance(item, str) else (item, None)
-            models[key] = model
-            context = self._hold(model, client, loop)
-            self._contexts.setdefault(loop, []).append(context)
-            await anext(context)
-        return models[key]
+        if loop not in self._loops:
+            self._forget_closed_loops()
+            self._loops[loop] = _LoopModels(self, await OpenModels.get_current())
+        return await self._loops[loop].get(item)
 
-    async def _hold(
-        self, model: Model, client: Any, loop: asyncio.AbstractEventLoop
-    ) -> AsyncGenerator[None]:
-        """Keep a model's connections open until the event loop ends and closes this generator."""
-        async with AsyncExitStack() as stack:
-            if client is not None:
-                stack.push_async_callback(client.aclose)
-            await stack.enter_async_context(model)
-            try:
-                yield
-            finally:
-                self._models.pop(loop, None)
-                self._contexts.pop(loop, None)
+    def _forget_closed_loops(self) -> None:
+        for loop in [each for each in self._loops if each.is_closed()]:
+            self._loops.pop(loop).finalizer.detach()
+
+
+class _LoopModels:
+    """The models of one cache for one event loop.
+
+    :param cache: the cache. When nothing uses the cache any more, its models are closed.
+    :param open_models: the open models of the event loop.
+    """
+
+    def __init__(self, cache: ModelCache, open_models: OpenModels) -> None:
+        self._models: dict[str | int, Model] = {}
+        self._open_models = open_models
+        self._numbers: list[int] = []
+        self.finalizer = weakref.finalize(cache, open_models.close_soon, self._numbers)
+        self.finalizer.atexit = False
+
+    async def get(self, item: Any) -> Model:
+        """Return the open model of a model string, or the model itself after it was opened.
+
+        :param item: a model string or a model object.
+        """
+        key = item if isinstance(item, str) else id(item)
+        if key not in self._models:
+            model, client = _infer_model(item) if isinstance(item, str) else (item, None)
+            self._models[key] = model
+            self._numbers.append(await self._open_models.open(model, client))
+        return self._models[key]
 
 
 def _infer_model(name: str) -> tuple[Model, Any]:
