@@ -4,14 +4,17 @@ import asyncio
 import gc
 import gzip
 import json
+import os
 import socket
 import struct
+import subprocess
+import sys
 
 import pytest
 
 from mastra_core import Agent
 from mastra_core.agents.pydantic_ai.http_clients import create_http_client
-from mastra_core.errors import AgentFailed
+from mastra_core.errors import AgentFailed, ConfigError
 
 COMPLETION = {
     "id": "c", "object": "chat.completion", "created": 1, "model": "m",
@@ -24,6 +27,14 @@ CHUNK = {
     "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
     "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}}],
 }  # fmt: skip
+# Lets the import system find no aiohttp.
+HIDE_AIOHTTP = """
+import importlib.machinery as machinery
+find_spec = machinery.PathFinder.find_spec
+machinery.PathFinder.find_spec = lambda name, *rest: (
+    None if name.partition(".")[0] == "aiohttp" else find_spec(name, *rest)
+)
+"""
 BROKEN = "The model 'm' cannot be reached, or the connection to it broke."
 
 
@@ -159,3 +170,22 @@ def test_connections_are_closed_with_the_event_loop(serve, caplog):
 def test_other_providers_have_the_default_client(provider, monkeypatch):
     monkeypatch.setenv("MASTRA_MODEL_CLIENT", "aiohttp")
     assert create_http_client(provider) is None
+
+
+def test_an_unknown_client_is_refused(monkeypatch):
+    monkeypatch.setenv("MASTRA_MODEL_CLIENT", "httpx")
+    with pytest.raises(ConfigError, match="'httpx' names no HTTP client") as caught:
+        create_http_client("openai")
+    assert "httpx2 or aiohttp" in caught.value.hint
+
+
+def test_aiohttp_that_is_not_installed_is_named(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(HIDE_AIOHTTP)
+    script = "from mastra_core.agents.pydantic_ai.http_clients import create_http_client as create"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for choice, words in (("", ""), ("httpx2", ""), ("aiohttp", "aiohttp is not installed")):
+        environment["MASTRA_MODEL_CLIENT"] = choice
+        command = [sys.executable, "-c", f"{script}; assert create('openai') is None"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == bool(words), done.stderr
+        assert words in done.stderr

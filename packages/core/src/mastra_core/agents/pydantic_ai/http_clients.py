@@ -15,12 +15,13 @@ from typing import Any
 from pydantic_ai.providers import Provider, infer_provider_class
 
 from mastra_core.agents.providers import find_missing_modules, get_provider_modules
+from mastra_core.errors import ConfigError
 
 __all__ = ("create_http_client", "create_provider")
 
 _SDKS = frozenset(("openai", "anthropic"))
 _VARIABLE = "MASTRA_MODEL_CLIENT"
-_DEFAULT = "httpx2"  # the value of the variable that selects the default client
+_DEFAULT, _FAST = "httpx2", "aiohttp"  # the values of the variable
 
 
 def create_http_client(provider: str) -> Any:
@@ -32,20 +33,36 @@ def create_http_client(provider: str) -> Any:
     returned client.
 
     :param provider: name of the provider.
+    :raises ConfigError: when ``MASTRA_MODEL_CLIENT`` names an unknown client, or aiohttp although
+        it is not installed.
     """
     sdk = next((name for name in get_provider_modules(provider) if name in _SDKS), "")
-    if not sdk or sys.platform == "emscripten" or os.environ.get(_VARIABLE) == _DEFAULT:
-        return None
-    if find_missing_modules((sdk, "aiohttp")):
+    if not sdk or sys.platform == "emscripten" or _choose_client() == _DEFAULT:
         return None
     try:
         infer_provider_class(provider)
         # pydantic-ai's own client follows no redirect either.
         return _build_client_class(sdk)(follow_redirects=False)
-    except ValueError:  # the provider is unknown
+    except (ImportError, ValueError):  # the SDK is not installed, or the provider is unknown
         return None
     except (AttributeError, RuntimeError):  # the SDK is too old, or needs a newer aiohttp
         return None
+
+
+def _choose_client() -> str:
+    choice = os.environ.get(_VARIABLE, "")
+    if choice not in ("", _DEFAULT, _FAST):
+        raise ConfigError(
+            f"{_VARIABLE}={choice!r} names no HTTP client.",
+            f"Set the variable to {_DEFAULT} or {_FAST}, or remove it.",
+        )
+    is_missing = bool(find_missing_modules((_FAST,)))
+    if choice == _FAST and is_missing:
+        raise ConfigError(
+            f"{_VARIABLE} is {_FAST!r}, but aiohttp is not installed.",
+            'Run: pip install "openai[aiohttp]".',
+        )
+    return choice or (_DEFAULT if is_missing else _FAST)
 
 
 def create_provider(name: str, client: Any) -> Provider[Any]:
