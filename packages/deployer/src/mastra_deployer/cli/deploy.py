@@ -173,7 +173,12 @@ def _answer(session: Session, outcome: DeployOutcome, terminal: Terminal) -> Non
         last.append(f"  The deployment responds with {outcome.smoke.status} at {outcome.smoke.url}")
     deployment = outcome.deployment
     if not deployment.live and deployment.environment == "production":
-        command = f"mastra promote {deployment.id} --target {session.choice.name}"
-        last.append(f"  Publish it with: {command}")
+        if deployment.draft or deployment.state == "ready":
+            command = f"mastra promote {deployment.id} --target {session.choice.name}"
+            last.append(f"  Publish it with: {command}")
+        else:  # the platform publishes it without this machine
+            last.append(
+                f"  It becomes live when it is ready: mastra deployments {session.choice.name}"
+            )
     lines = [*first, *format_lines(deployment), *last]
     terminal.answer({"deployment": to_json(deployment), **data}, *lines)
