@@ -41,7 +41,11 @@ __all__ = ("deploy",)
 @click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the platform after the upload.")
 @click.option("--no-promote", is_flag=True, help="Do not promote a draft.")
-@click.option("--smoke", metavar="PATH", help="Path of the smoke test; default: /health.")
+@click.option(
+    "--smoke",
+    metavar="PATH",
+    help="Path of the smoke test; default: /health for a Mastra app, and / for any other app.",
+)
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
 @click.option(
     "--smoke-timeout",

@@ -61,7 +61,7 @@ _PROJECT = (
     click.option(
         "--app", default="", help="module:attribute of a Mastra object, or of an ASGI or WSGI app."
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     VERBOSE,
 )
 _SETTINGS = (
