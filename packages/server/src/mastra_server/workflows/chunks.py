@@ -54,7 +54,7 @@ class ChunkWriter:
 
     def __init__(self, run_id: str, workflow_id: str) -> None:
         self._record = RunRecord(run_id=run_id, workflow_id=workflow_id)
-        self._calls: dict[str, str] = {}
+        self._calls: dict[str, int] = {}  # how often each step has started
         self._usage = Usage()  # of the agents that were steps
         self._agents: dict[str, AgentChunkWriter] = {}  # of steps that run agents
         self._counts: dict[tuple[str, int], int] = {}
@@ -150,7 +150,7 @@ class ChunkWriter:
         :param event: the event.
         """
         if get_item_index(event.step) is None:
-            self._calls[event.step] = str(uuid.uuid4())
+            self._calls[event.step] = self._calls.get(event.step, 0) + 1
             yield self.build_chunk("workflow-step-start", self._build_step(event.step))
 
     def on_step_waiting(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
@@ -226,10 +226,15 @@ class ChunkWriter:
         return {
             "stepName": path,
             "id": path,
-            "stepCallId": self._calls.setdefault(path, str(uuid.uuid4())),
+            "stepCallId": self._build_call_id(path),
             "payload": step.payload,
             **build_step(step),
         }
+
+    def _build_call_id(self, path: str) -> str:
+        """Return the id of the latest call of a step, which is the same for all readers."""
+        name = f"{self._record.run_id}/{path}/{self._calls.get(path, 0)}"
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
 
 def _build_tokens(usage: Usage) -> dict[str, int]:
