@@ -152,8 +152,8 @@ class ThreadRuns:
         running = self.list_active(key)
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
-                f"The thread {key[2]!r} has {len(running)} runs that have not ended, and this is the "
-                "maximum.",
+                f"The thread {key[2]!r} has {len(running)} runs that have not ended, and this is "
+                "the maximum.",
                 "Wait for the end of a run, or abort one.",
             )
         return running[-1] if running else None
