@@ -431,3 +431,16 @@ def test_new_files_on_a_full_or_read_only_disk(disk, mastra):
     (root / "Dockerfile").chmod(0o600)
     mastra("new", "host", "docker", "--force", cwd=root).ok()
     assert (root / "Dockerfile").stat().st_mode & 0o777 == 0o600
+
+
+def test_notes_before_an_error_are_in_its_json(mastra, project, echo):
+    """With --json, warnings are not printed, so a failed command must not lose them."""
+    root = project({"src/mastra/index.py": f"import os\n\nos.environ['NEEDED']\n{echo}"})
+    (root / ".env").write_text("EXTRA=1\n")
+    done = mastra("build", "--json", cwd=root)
+    done.failed(2, "'NEEDED' is read without a default")
+    assert done.json["ok"] is False
+    (note,) = done.json["notes"]
+    assert note["severity"] == "warning" and "EXTRA" in note["message"]
+    unknown = mastra("build", "--nope", "--json", cwd=root).json
+    assert unknown["error"]["exit_code"] == 2 and unknown["notes"] == []

@@ -8,7 +8,7 @@ import pytest
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform, Target
-from mastra_deployer.kit import PYODIDE
+from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE, manylinux
 from mastra_deployer.pipeline.choose_platform import apply_index_setting, choose_platform
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.interpreters import find_target_interpreter, probe_interpreter
@@ -56,6 +56,15 @@ def test_old_version(app, version):
 
 def test_platform_that_a_target_names_itself(app):
     assert choose_platform(app, (PYODIDE,), "", "").wheels == PYODIDE.wheels
+
+
+def test_the_platforms_of_a_target_are_listed(app):
+    platforms = (MANYLINUX_X86_64, manylinux("aarch64", "3.13"))
+    with pytest.raises(ConfigError) as raised:
+        choose_platform(app, platforms, "3.12", "aarch64-manylinux_2_28")
+    assert raised.value.hint == (
+        "It supports: any Python on x86_64-manylinux_2_28; Python 3.13 on aarch64-manylinux_2_28."
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

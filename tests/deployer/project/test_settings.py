@@ -2,12 +2,14 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError, PluginError
+from mastra_core.pipeline import Limits
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.settings import (
     collect_credentials,
@@ -25,6 +27,10 @@ class Cloud:
     size: int = 1
     regions: tuple[str, ...] = ()
     edge: bool = False
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    crons: tuple[Mapping[str, str], ...] | None = None
+    limits: Limits | None = None
+    name: str | list[str] = ""
     token: Secret | None = dataclasses.field(default=None, metadata={"env": "CLOUD_TOKEN"})
     team: str = dataclasses.field(default="", metadata={"env": "CLOUD_TEAM"})
 
@@ -60,8 +66,14 @@ def test_flags_are_converted_to_the_fields_types():
     assert (found.size, found.edge) == (3, True)
     assert merge(table={"app": "a", "regions": ["fra1", "iad1"]}).regions == ("fra1", "iad1")
     assert merge(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
+    assert merge(flags={"app": "a", "labels": '{"x": "1"}'}).labels == {"x": "1"}
+    assert merge(flags={"app": "a", "crons": '[{"path": "/"}]'}).crons == ({"path": "/"},)
+    assert merge(flags={"app": "a", "limits": '{"size": 3}'}).limits == Limits(size=3)
+    assert merge(flags={"app": "a", "name": '["x"]'}).name == '["x"]'
     with pytest.raises(ConfigError, match=r"size \(-s\) has a wrong value: Expected `int`"):
         merge(flags={"app": "a", "size": "big"})
+    with pytest.raises(ConfigError, match=r"regions \(-s\) has a wrong value: it is not JSON"):
+        merge(flags={"app": "a", "regions": "fra1"})
     with pytest.raises(ConfigError, match=r"size \(pyproject.toml\) has a wrong value"):
         merge(table={"app": "a", "size": "big"})
 

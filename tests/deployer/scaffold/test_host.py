@@ -132,7 +132,10 @@ def test_mistakes_are_reported_with_a_hint(shop, mastra, tmp_path):
 
 def test_unknown_facts_are_noted(shop, mastra):
     output = mastra("new", "host", "kubernetes", cwd=shop).ok().err
-    assert "There is no bundle yet" in output
+    assert (
+        "There is no bundle yet. The files assume port 3000, a drain timeout of 5 s and one"
+        in output
+    )
     assert "registry.example/app:latest" in output
 
 

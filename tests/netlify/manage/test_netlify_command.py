@@ -47,3 +47,12 @@ def test_an_unchanged_deploy_sends_nothing(run, netlify):
     assert [item["id"] for item in listed["deployments"]] == [first["id"]]
     done = run("canary", first["id"], "--percent", "10", "--target", "netlify")
     done.failed(2, "'netlify' does not support 'canary'", "--prod --no-promote")
+
+
+def test_a_deploy_that_does_not_wait_is_published_by_the_platform(run):
+    deploy = ("deploy", "netlify", "--app", "main:app", "--prod", "--no-wait")
+    done = run(*deploy).ok()
+    assert "It becomes live when it is ready: mastra deployments netlify" in done.out
+    assert "mastra promote" not in done.out
+    draft = run(*deploy, "--no-promote", "--message", "draft").ok()
+    assert "Publish it with: mastra promote" in draft.out

@@ -106,3 +106,13 @@ def test_skip_if_unchanged_queries_the_registry(proxy, oci, bundle, tmp_path):
     ).ok()
     assert second.json["deployment"]["id"] == first.json["deployment"]["id"]
     assert {method for method, _, _ in proxy.requests} <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("verb", ["deploy", "doctor"])
+def test_an_empty_base_image_is_refused_before_anything_is_sent(proxy, oci, project, echo, verb):
+    """Docker's name for no base image cannot be pulled, so a registry's answer would not help."""
+    root = project({"src/mastra/index.py": echo})
+    run = oci(proxy.host, base="scratch")
+    done = run(verb, cwd=root)
+    done.failed(2, "base='scratch' is an empty image without a Python", "base=scratch+python")
+    assert proxy.requests == []

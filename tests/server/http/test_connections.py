@@ -119,6 +119,19 @@ def test_trailers(connect, trailer):
         send_again_and_again(endless, trailer)
 
 
+@pytest.mark.parametrize("length", [60_000, 70_000])
+def test_trailers_in_one_piece(connect, length):
+    """The end of the body and the trailers may arrive in one read."""
+    head = (
+        b"POST /api/tools/whoami/execute HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    connection = connect()
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(head + b'c\r\n{"data": {}}\r\n0\r\nx: ' + b"y" * length + b"\r\n\r\n")
+    expected = [b"200 OK"] if length < 65_536 else [b"431 Request Header Fields Too Large", b""]
+    assert read_status_line(connection).removeprefix(b"HTTP/1.1 ") in expected
+
+
 def test_trailers_are_no_headers(connect):
     """A proxy passes trailers on, but it removes and sets headers only."""
     head = b"POST /headers HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n"

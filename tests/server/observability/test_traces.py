@@ -212,7 +212,8 @@ def test_disabled_by_default(serve, monkeypatch):
             "traceId"
             not in server.http.post("/api/agents/echoAgent/generate", json={"messages": "x"}).json()
         )
-        assert server.http.get("/api/observability/traces").status_code == 501
+        for path in ("traces", "discovery/entity-names", "discovery/environments"):
+            assert server.http.get(f"/api/observability/{path}").status_code == 501
         assert server.http.get("/api/system/packages").json()["observabilityEnabled"] is False
     assert not telemetry.is_recording()
 

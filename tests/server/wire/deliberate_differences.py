@@ -336,7 +336,7 @@ LEFT_OUT = (
     ),
     (
         501,
-        "*getTrace* *getSpan *listTraces* *queryTraces",
+        "*getTrace* *getSpan *listTraces* *queryTraces *getEntityNames *getEnvironments",
         "Traces are not stored, unless Server(traces=True) is set.",
     ),
     (

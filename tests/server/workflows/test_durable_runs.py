@@ -70,9 +70,13 @@ def test_resume_and_observe_from_the_other_server(servers):
     repeated = there.post(f"{path}/resume", params=query, json=body)
     assert repeated.status_code == 409
     streams = [http.post(f"{path}/observe", params=query).text for http in (here, there)]
-    kinds = [re.findall(r'"type":"(workflow-[a-z-]+)"', stream) for stream in streams]
-    assert kinds[0] == kinds[1]
-    assert kinds[0].count("workflow-step-suspended") == 1
+    assert streams[0] == streams[1]
+    kinds = re.findall(r'"type":"(workflow-[a-z-]+)"', streams[0])
+    assert kinds.count("workflow-step-suspended") == 1
+    rest = there.post(f"{path}/observe", params={**query, "offset": 2}).text
+    assert rest.split("\x1e") == streams[0].split("\x1e")[2:], "also the ids of calls"
+    calls = re.findall(r'"workflow-step-start".*?"stepCallId":"([^"]+)"', streams[0])
+    assert len(set(calls)) == len(calls), "a resumed step has another call"
 
 
 def test_stream_of_a_run_that_the_other_server_executes(servers):

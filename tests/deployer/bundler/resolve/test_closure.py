@@ -158,9 +158,10 @@ def test_include_and_exclude(project, mastra, echo):
         "src/mastra_asgi.py",
         "src/mastra_venv.py",
     }
-    config = config.replace("prompts", "no-such")
-    project(files, config)
-    mastra("build", cwd=root).failed(4, "matches no file")
+    project(files, config.replace("prompts", "no-such"))
+    mastra("build", cwd=root).failed(4, "matches no file", "Correct the pattern")
+    project(files, '[tool.mastra.build]\ninclude = ["prompts/**"]\n')
+    mastra("build", cwd=root).failed(4, "matches no file", "Write 'prompts/**/*'")
 
 
 def test_modules_found_by_pkgutil_ship(project, mastra):

@@ -29,7 +29,7 @@ class Platform:
     index: str = ""
 
     def __str__(self) -> str:
-        return f"Python {self.python} on {self.wheels}"
+        return f"{f'Python {self.python}' if self.python else 'any Python'} on {self.wheels}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

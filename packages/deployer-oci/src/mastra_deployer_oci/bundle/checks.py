@@ -7,16 +7,15 @@ from collections.abc import Callable
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Build, Bundle, Problem
-from mastra_deployer_oci.api.reference import DOCKER_HUB, Reference
+from mastra_deployer_oci.api.reference import Reference
 from mastra_deployer_oci.api.tags import check_production_tag
 from mastra_deployer_oci.bundle.base_reference import find_base
 from mastra_deployer_oci.bundle.platforms import to_architecture
-from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+from mastra_deployer_oci.settings import OciDeployer
 
 __all__ = ("check_build", "inspect_bundle")
 
 _LAST_PORT = 65535
-_EMPTY = (DOCKER_HUB, "library/scratch")  # Docker's name for no base image; it cannot be pulled
 
 
 def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
@@ -75,15 +74,7 @@ def _check_image(image: str) -> None:
 
 def _check_base(settings: OciDeployer, build: Build) -> None:
     base = find_base(settings, build.platform.python)
-    if base is None:
-        return
-    if (base.registry, base.repository) == _EMPTY:
-        raise ConfigError(
-            f"base={settings.base!r} is an empty image without a Python.",
-            f"Write base={SCRATCH}, so that the deployer adds a Python to the image, or name an "
-            "image that contains a Python.",
-        )
-    if "alpine" in base.tag:
+    if base is not None and "alpine" in base.tag:
         raise ConfigError(
             f"The base image {str(base)!r} is Alpine with musl, but the wheels need glibc.",
             "Use a Debian base image, for example a tag that ends in -slim.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Problem
 from mastra_core.secret import Secret
-from mastra_deployer_oci.settings import SCRATCH, OciDeployer
+from mastra_deployer_oci.settings import OciDeployer
 
 __all__ = ("diagnose",)
 
@@ -18,17 +18,18 @@ def diagnose(settings: OciDeployer, credentials: Mapping[str, Secret]) -> list[P
     :param settings: settings of the deployer.
     :param credentials: values of the credentials that are set.
     :returns: the problems found.
+    :raises ConfigError: when the setting ``base`` names no image.
     :raises AuthError: when the registry rejects the login.
     """
-    from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
+    from mastra_deployer_oci.bundle.base_reference import find_base
     from mastra_deployer_oci.deploy.base_image import open_base
 
+    reference = None if "{" in settings.base else find_base(settings, "")
     with open_target(settings, credentials) as registry:
         registry.list_tags()
-    if settings.base == SCRATCH or "{" in settings.base:
+    if reference is None:
         return []
-    reference = Reference.parse(settings.base)
     with open_base(reference, settings, credentials) as source:
         try:
             image = source.find_manifest(reference.pointer)

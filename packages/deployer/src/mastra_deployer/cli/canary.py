@@ -29,7 +29,7 @@ def canary(options: Options, target: str, id: str, percent: int) -> None:
     becomes live.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.platform_session(target, terminal)
+        session = options.platform_session(target, terminal, "canary")
         terminal.step(f"Sending {percent} % to {id} on {session.choice.name}")
         deployment = session.hooks.set_canary(session.access, id, percent, terminal)
         answer_change(session, deployment, terminal)

@@ -41,7 +41,11 @@ __all__ = ("deploy",)
 @click.option("--skip-if-unchanged", is_flag=True, help="Do nothing if the same app is live.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the platform after the upload.")
 @click.option("--no-promote", is_flag=True, help="Do not promote a draft.")
-@click.option("--smoke", metavar="PATH", help="Path of the smoke test; default: /health.")
+@click.option(
+    "--smoke",
+    metavar="PATH",
+    help="Path of the smoke test; default: /health for a Mastra app, and / for any other app.",
+)
 @click.option("--no-smoke", is_flag=True, help="Skip the smoke test.")
 @click.option(
     "--smoke-timeout",
@@ -173,7 +177,12 @@ def _answer(session: Session, outcome: DeployOutcome, terminal: Terminal) -> Non
         last.append(f"  The deployment responds with {outcome.smoke.status} at {outcome.smoke.url}")
     deployment = outcome.deployment
     if not deployment.live and deployment.environment == "production":
-        command = f"mastra promote {deployment.id} --target {session.choice.name}"
-        last.append(f"  Publish it with: {command}")
+        if deployment.draft or deployment.state == "ready":
+            command = f"mastra promote {deployment.id} --target {session.choice.name}"
+            last.append(f"  Publish it with: {command}")
+        else:  # the platform publishes it without this machine
+            last.append(
+                f"  It becomes live when it is ready: mastra deployments {session.choice.name}"
+            )
     lines = [*first, *format_lines(deployment), *last]
     terminal.answer({"deployment": to_json(deployment), **data}, *lines)

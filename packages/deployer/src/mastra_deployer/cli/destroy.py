@@ -21,7 +21,7 @@ __all__ = ("destroy",)
 def destroy(options: Options, target: str, yes: bool) -> None:
     """Remove the app and all its deployments from TARGET."""
     terminal = Terminal(as_json=options.as_json)
-    session = options.platform_session(target, terminal)
+    session = options.platform_session(target, terminal, "destroy")
     if not yes:
         _confirm(target)
     with terminal:

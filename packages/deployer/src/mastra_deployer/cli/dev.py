@@ -17,7 +17,9 @@ _DEBUG = "127.0.0.1:5678"
 
 @click.command()
 @click.option(
-    "--port", type=int, help="Port to bind; default: PORT, or 3000, or the next free port."
+    "--port",
+    type=int,
+    help="Port to bind; default: PORT, or the app's, or 3000, or the next free port.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option(

@@ -139,7 +139,7 @@ def sync(options: Options, target: str, stage: Stage, prune: bool) -> None:
 def _open_store(
     options: Options, target: str, stage: Stage, terminal: Terminal
 ) -> tuple[Session, EnvStore]:
-    session = options.platform_session(target, terminal)
+    session = options.platform_session(target, terminal, "env")
     target_stages = session.hooks.target.env_stages
     stages = session.hooks.target.kept_env_stages
     if stage in target_stages and stage not in stages:

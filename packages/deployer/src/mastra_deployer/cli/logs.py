@@ -35,7 +35,7 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
     With --json, each line is a JSON object.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.platform_session(target, terminal)
+        session = options.platform_session(target, terminal, "logs")
         begin = parse_time(since, dt.datetime.now(dt.UTC)) if since else None
         for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
             text = _to_json(line) if options.as_json else escape_text(_format_line(line))

@@ -163,7 +163,9 @@ def _print_json(error: BaseException, message: str, hint: str, code: int) -> Non
 
     kind = type(error).__name__
     data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
-    click.echo(json.dumps({"ok": False, "error": data, **_get_deployment(error)}))
+    notes = getattr(error, "command_notes", [])  # set by the command's Terminal
+    result = {"ok": False, "error": data, **_get_deployment(error), "notes": notes}
+    click.echo(json.dumps(result))
 
 
 def _get_deployment(error: BaseException) -> dict[str, Any]:

@@ -61,7 +61,7 @@ _PROJECT = (
     click.option(
         "--app", default="", help="module:attribute of a Mastra object, or of an ASGI or WSGI app."
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     VERBOSE,
 )
 _SETTINGS = (
@@ -139,7 +139,7 @@ class Options:
     env: str = ""
     env_file: Path | None = None
 
-    def platform_session(self, target: str, terminal: Terminal) -> Session:
+    def platform_session(self, target: str, terminal: Terminal, hook: str = "") -> Session:
         """Open the session of a command that uses only the platform, and not the project's sources.
 
         A command that uses only the platform runs no code of the project, unless the user trusts
@@ -147,15 +147,23 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
+        :param hook: the hook that the command needs, without ``mastra_``; empty for none.
+        :raises ConfigError: when the deployer of the target lacks the hook.
         """
         return self.session(
-            target, terminal, resolve=True, sources=False, check_file=require_trusted_file
+            target,
+            terminal,
+            hook,
+            resolve=True,
+            sources=False,
+            check_file=require_trusted_file,
         )
 
     def session(
         self,
         target: str,
         terminal: Terminal,
+        hook: str = "",
         *,
         resolve: bool = False,
         sources: bool = True,
@@ -165,6 +173,7 @@ class Options:
 
         :param target: the name of the target; empty to let the project decide.
         :param terminal: shows progress and asks for consent.
+        :param hook: the hook that the command needs, without ``mastra_``; empty for none.
         :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of
             the variables.
         :param sources: whether the project must have an application.
@@ -183,6 +192,7 @@ class Options:
             env_file=self.env_file,
             python=self.python,
             wheels=self.platform,
+            hook=hook,
             resolve=resolve,
             check_file=check_file,
             confirm=terminal.confirm_host,

@@ -30,8 +30,7 @@ __all__ = ("preview",)
 def preview(options: Options, target: str, prebuilt: Path | None, host: str, port: int) -> None:
     """Run the bundle for TARGET on this machine, as the platform would run it."""
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.session(target, terminal, sources=prebuilt is None)
-        session.hooks.require_hook("preview")
+        session = options.session(target, terminal, "preview", sources=prebuilt is None)
         settings = remove_secrets(session.settings)
         bundle = _load_prebuilt(session, prebuilt) if prebuilt else make_preview_bundle(session)
         manifest = bundle.manifest

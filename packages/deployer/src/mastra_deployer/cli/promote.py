@@ -19,7 +19,7 @@ __all__ = ("promote",)
 def promote(options: Options, target: str, id: str) -> None:
     """Make the deployment ID live in production, without a new build."""
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.platform_session(target, terminal)
+        session = options.platform_session(target, terminal, "promote")
         terminal.step(f"Promoting {id} on {session.choice.name}")
         fingerprint = find_production_fingerprint(session.project, session.choice.record_name, id)
         deployment = session.hooks.promote(session.access, id, terminal, fingerprint)

@@ -21,7 +21,7 @@ def rollback(options: Options, target: str, id: str) -> None:
     Without ID, the previous deployment becomes live.
     """
     with Terminal(as_json=options.as_json) as terminal:
-        session = options.platform_session(target, terminal)
+        session = options.platform_session(target, terminal, "rollback")
         previous = id or "the previous deployment"
         terminal.step(f"Rolling back to {previous} on {session.choice.name}")
         deployment = session.hooks.rollback(session.access, id, terminal)

@@ -23,8 +23,8 @@ __all__ = ("start",)
 
 
 @click.command()
-@click.option("--port", type=int, help="Port to bind; default: PORT, or 3000.")
-@click.option("--host", help="Address to bind; default: HOST, or 0.0.0.0.")
+@click.option("--port", type=int, help="Port to bind; default: PORT, or the app's, or 3000.")
+@click.option("--host", help="Address to bind; default: HOST, or the app's, or 0.0.0.0.")
 @ENV_FILE
 @project_options
 def start(options: Options, port: int | None, host: str | None) -> None:

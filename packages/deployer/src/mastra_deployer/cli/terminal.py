@@ -53,6 +53,8 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         self._end_status()
+        if error is not None and self._json:
+            error.command_notes = self._notes  # type: ignore[attr-defined]  # printed with the error
 
     def step(self, text: str) -> None:
         """Report the start of a step.

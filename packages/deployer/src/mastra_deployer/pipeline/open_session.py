@@ -43,6 +43,7 @@ def open_session(
     env_file: Path | None = None,
     python: str = "",
     wheels: str = "",
+    hook: str = "",
     resolve: bool = False,
     check_file: Callable[[Path], None] = require_trusted_file,
     confirm: Callable[[str, str], bool] | None = None,
@@ -59,6 +60,7 @@ def open_session(
     :param env_file: the file of ``--env-file``, which is read in addition to ``.env``.
     :param python: ``--python``; empty for the target's own setting.
     :param wheels: ``--platform``; empty for the target's own setting.
+    :param hook: the hook that the command needs, without ``mastra_``; empty for none.
     :param resolve: whether to replace references such as ``Secret.env("X")`` with the values of the
         variables.
     :param check_file: called with each project file that defines a deployer; raises an error if
@@ -66,9 +68,12 @@ def open_session(
     :param confirm: asks the user whether credentials may go to a host that a setting of the
         project names; ``None`` if nobody can be asked.
     :raises ConsentError: for a deployer of the project that the user does not trust.
-    :raises ConfigError: for an unknown target, an unknown setting or a wrong value.
+    :raises ConfigError: for an unknown target, a target whose deployer lacks the hook, an unknown
+        setting or a wrong value.
     """
     hooks = HookCaller(choice.deployer, project.root, build_hook, check_file)
+    if hook:  # before the settings, because no setting makes the command work
+        hooks.require_hook(hook)
     values = read_environment(project, env_file)
     settings = merge_settings(
         hooks.target.settings,

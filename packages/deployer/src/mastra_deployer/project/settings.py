@@ -15,8 +15,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_origin, get_type_hints
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -243,15 +244,28 @@ def _convert(value: Any, hint: Any, where: str, environ: Mapping[str, str]) -> A
     if _is_secret(hint):
         return Secret(str(value))
     try:
-        if isinstance(value, str) and get_origin(hint) in (list, tuple, dict, set):
+        if isinstance(value, str) and _is_json(hint):
             return msgspec.json.decode(value, type=hint)
         return msgspec.convert(value, hint, strict=not isinstance(value, str))
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except msgspec.DecodeError as error:
         # The value is not shown, since it may be a token.
+        reason = error if isinstance(error, msgspec.ValidationError) else "it is not JSON"
         raise ConfigError(
-            f"The setting {where} has a wrong value: {error}.",
-            "Correct the value. Write lists as JSON.",
+            f"The setting {where} has a wrong value: {reason}.",
+            "Correct the value. Write lists and mappings as JSON.",
         ) from None
+
+
+def _is_json(hint: Any) -> bool:
+    """Return whether texts for a field of this type are JSON: lists, mappings and dataclasses."""
+    origin = get_origin(hint) or hint
+    if origin in (Union, types.UnionType):
+        return str not in get_args(hint) and any(map(_is_json, get_args(hint)))
+    return dataclasses.is_dataclass(origin) or (
+        isinstance(origin, type)
+        and issubclass(origin, Collection)
+        and not issubclass(origin, str | bytes)
+    )
 
 
 def _is_secret(hint: Any) -> bool:

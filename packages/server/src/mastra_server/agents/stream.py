@@ -47,6 +47,7 @@ from mastra_server.agents.transcript import (
     build_result_payload,
     build_usage,
     build_waiting_payload,
+    derive_id,
 )
 from mastra_server.http.dates import format_iso
 from mastra_server.http.responses import close_on_exit
@@ -236,7 +237,8 @@ class AgentChunkWriter:
         outputs: Iterable[Any] = [event.output]
         if isinstance(event.output, AgentEvent):
             run_id = f"{self._transcript.run_input.run_id}-{event.id}"
-            transcript = Transcript(event.name, AgentInput(run_id=run_id))
+            message_id = derive_id(self._transcript.message_id, event.id)
+            transcript = Transcript(event.name, AgentInput(run_id=run_id), message_id)
             outputs = self._subagents.setdefault(event.id, AgentChunkWriter(transcript)).write(
                 event.output
             )

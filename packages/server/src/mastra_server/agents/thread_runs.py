@@ -147,12 +147,13 @@ class ThreadRuns:
         """Return the newest run of a thread; the next run must wait for it.
 
         :param key: the thread.
-        :raises TooManyRuns: when too many runs already wait for the thread.
+        :raises TooManyRuns: when the thread has too many runs that have not ended.
         """
         running = self.list_active(key)
         if len(running) >= MAX_WAITING:
             raise TooManyRuns(
-                f"{len(running)} runs wait in the thread {key[2]!r}, and this is the maximum.",
+                f"The thread {key[2]!r} has {len(running)} runs that have not ended, and this is "
+                "the maximum.",
                 "Wait for the end of a run, or abort one.",
             )
         return running[-1] if running else None

@@ -38,6 +38,7 @@ __all__ = (
     "build_result_payload",
     "build_usage",
     "build_waiting_payload",
+    "derive_id",
 )
 
 APPROVAL_SCHEMA = encode_json(
@@ -157,6 +158,14 @@ class Transcript:
     def sum_usage(self) -> Usage:
         """Return the token usage of all turns."""
         return sum((turn.usage for turn in self.turns), Usage())
+
+
+def derive_id(*parts: object) -> str:
+    """Derive an id from other values, so that each reader of a stored run gets the same id.
+
+    :param parts: values that together occur only once.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, parts))))
 
 
 def _join(pieces: list[str]) -> str:

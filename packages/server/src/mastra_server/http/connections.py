@@ -60,6 +60,7 @@ class LimitedConnection(HttpToolsProtocol):
     _read_size = 0  # bytes of the present read
     _in_head = True
     _has_read_body = False
+    _header_count = 0  # headers of the current request, without trailers
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
@@ -147,8 +148,18 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.
         self.headers = self.headers.copy()
+        self._header_count = len(self.headers)
         if self._shutting_down and not self._is_idle():
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Count the trailers that arrived together with the end of the body.
+
+        :raises _HeadTooLarge: when the head and the trailers exceed their limit.
+        """
+        if len(self.headers) > self._header_count:
+            self._check_fields()
+        super().on_message_complete()
 
     def shutdown(self) -> None:
         """Begin to shut down; an active request still gets its response."""

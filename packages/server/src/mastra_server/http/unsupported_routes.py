@@ -40,6 +40,8 @@ _OPERATIONS = (
     ("light_trace", "GET", "/api/observability/traces/{trace_id:str}/light", _TRACES),
     ("span", "GET", "/api/observability/traces/{trace_id:str}/spans/{span_id:str}", _TRACES),
     ("trace_query", "POST", "/api/observability/traces/query", _TRACES),
+    ("trace_names", "GET", "/api/observability/discovery/entity-names", _TRACES),
+    ("trace_environments", "GET", "/api/observability/discovery/environments", _TRACES),
     ("trace_scores", "POST", "/api/observability/traces/score", _SCORES),
     ("scores", "POST", "/api/scores", _SCORES),
     ("vector_query", "POST", "/api/vector/{store_id:str}/query", _KNOWLEDGE),

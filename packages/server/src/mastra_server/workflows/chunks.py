@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.step_paths import strip_indexes
 from mastra_server.agents.stream import AgentChunkWriter
-from mastra_server.agents.transcript import Transcript
+from mastra_server.agents.transcript import Transcript, derive_id
 from mastra_server.workflows.result import build_step
 from mastra_server.workflows.step_paths import get_item_index
 
@@ -54,9 +53,10 @@ class ChunkWriter:
 
     def __init__(self, run_id: str, workflow_id: str) -> None:
         self._record = RunRecord(run_id=run_id, workflow_id=workflow_id)
-        self._calls: dict[str, str] = {}
+        self._calls: dict[str, int] = {}  # how often each step has started
         self._usage = Usage()  # of the agents that were steps
         self._agents: dict[str, AgentChunkWriter] = {}  # of steps that run agents
+        self._messages = 0  # of agents that were steps
         self._counts: dict[tuple[str, int], int] = {}
 
     def write(self, event: RunEvent) -> Iterator[dict[str, Any]]:
@@ -150,7 +150,7 @@ class ChunkWriter:
         :param event: the event.
         """
         if get_item_index(event.step) is None:
-            self._calls[event.step] = str(uuid.uuid4())
+            self._calls[event.step] = self._calls.get(event.step, 0) + 1
             yield self.build_chunk("workflow-step-start", self._build_step(event.step))
 
     def on_step_waiting(self, event: StepWaiting) -> Iterator[dict[str, Any]]:
@@ -191,7 +191,10 @@ class ChunkWriter:
         agent_id, agent_event = found
         if isinstance(agent_event, Start):
             run_input = AgentInput(run_id=self._record.run_id)
-            self._agents[event.step] = AgentChunkWriter(Transcript(agent_id, run_input))
+            self._messages += 1
+            message_id = derive_id(self._record.run_id, event.step, "message", self._messages)
+            transcript = Transcript(agent_id, run_input, message_id)
+            self._agents[event.step] = AgentChunkWriter(transcript)
         writer = self._agents.get(event.step)
         if isinstance(agent_event, Finish):
             self._usage += agent_event.usage
@@ -226,10 +229,14 @@ class ChunkWriter:
         return {
             "stepName": path,
             "id": path,
-            "stepCallId": self._calls.setdefault(path, str(uuid.uuid4())),
+            "stepCallId": self._build_call_id(path),
             "payload": step.payload,
             **build_step(step),
         }
+
+    def _build_call_id(self, path: str) -> str:
+        """Return the id of the latest call of a step, which is the same for all readers."""
+        return derive_id(self._record.run_id, path, self._calls.get(path, 0))
 
 
 def _build_tokens(usage: Usage) -> dict[str, int]:

@@ -225,7 +225,9 @@ class _FileCollector:
             if not matches:
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} matches no file.",
-                    "Correct the pattern.",
+                    f"Write '{pattern}/*', because ** matches directories only."
+                    if pattern.endswith("**")
+                    else "Correct the pattern.",
                 )
             files |= {path for path in matches if not self._is_excluded(path)}
         return files

@@ -54,11 +54,12 @@ def new_host(options: Options, kind: str, image: str, force: bool) -> None:
 
 def _report_notes(kind: str, app: Hosting, terminal: Terminal) -> None:
     if not app.wheels:
+        drain = f"a drain timeout of {app.drain} s"
+        rest = f", {drain} and one instance" if app.single else f" and {drain}"
         terminal.note(
-            f"There is no bundle yet. The files assume port {app.port} and a drain timeout of "
-            f"{app.drain} s.",
-            "If the app sets other values, run `mastra build`, and then this command again with "
-            "--force.",
+            f"There is no bundle yet. The files assume port {app.port}{rest}.",
+            "If this is not right for the app, run `mastra build`, and then this command again "
+            "with --force.",
         )
     elif kind in _CONTAINERS and "manylinux" not in app.wheels:
         terminal.note(
