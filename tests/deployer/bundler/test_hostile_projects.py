@@ -242,6 +242,18 @@ def test_entry_that_is_not_an_asgi_application(project, mastra, source, words):
 
 
 @pytest.mark.slow
+def test_annotations_of_an_entry_that_only_a_type_checker_resolves(project, mastra):
+    deferred = "" if sys.version_info >= (3, 14) else "from __future__ import annotations\n"
+    source = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from asgiref.typing import Receive, Scope, Send\n"
+        "async def app(scope: Scope, receive: Receive, send: Send) -> None: ...\n"
+    )
+    root = project({"main.py": deferred + source})
+    assert mastra("build", "--app", "main:app", "--json", cwd=root).ok().json
+
+
+@pytest.mark.slow
 def test_threads_processes_and_output_do_not_disturb_the_build(project, mastra, echo):
     """A background process of the app keeps its output open, longer than a build waits."""
     odd = (
