@@ -170,6 +170,17 @@ def test_a_wrong_include_is_rejected(project, mastra, echo, pattern, words):
 
 
 @pytest.mark.slow
+def test_an_include_that_ends_with_two_stars_matches_files(project, mastra, echo):
+    config = '[tool.mastra.build]\ninclude = ["data/**"]\n'
+    files = {"data/words.txt": "x", "data/deep/er/words.txt": "x", "data/.hidden/words.txt": "x"}
+    root = project({INDEX: echo, **files}, config)
+    mastra("build", cwd=root).ok()
+    app = root / ".mastra/app"
+    shipped = {path.relative_to(app).as_posix() for path in app.rglob("words.txt")}
+    assert shipped == {"data/words.txt", "data/deep/er/words.txt"}
+
+
+@pytest.mark.slow
 def test_cyclic_links_terminate(project, mastra, echo):
     root = project({INDEX: echo, "src/mastra/words.txt": "x"})
     for name in ("a", "b"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
@@ -302,13 +303,19 @@ def _get_relative_name(project: Project, path: Path) -> str:
 
 
 def _find_matches(root: Path, pattern: str) -> list[Path]:
-    try:
-        return list(root.glob(pattern))
-    except (ValueError, IndexError):  # IndexError is a defect of Python: for the pattern "."
-        raise BuildError(
-            f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
-            "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
-        ) from None
+    """Return the paths that a pattern matches, the same in each version of Python.
+
+    Since Python 3.13, ``**`` at the end of a pattern matches files, and is allowed within a name.
+    """
+    *_, last = parts = ("", *Path(pattern).parts)
+    # IndexError is a defect of Python 3.11: for the pattern ".".
+    with contextlib.suppress(ValueError, IndexError):
+        if all(part == "**" or "**" not in part for part in parts):
+            return list(root.glob(f"{pattern}/*" if last == "**" else pattern))
+    raise BuildError(
+        f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
+        "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
+    )
 
 
 def _check_names(project: Project, names: Iterable[str]) -> None:
