@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
 from mastra_deployer.bundler.sources.private_files import find_secret_files, is_private
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.bundler.vendor.code_usage import TEST_NAMES, iter_test_directories
+from mastra_deployer.files.glob_pattern import find_matches
 from mastra_deployer.files.path_encoding import is_utf8
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
@@ -221,7 +221,7 @@ class _FileCollector:
                     "A bundle contains only files of the project. Copy the files into the project, "
                     "or make a package of them.",
                 )
-            found = _find_matches(self._project.root, pattern)
+            found = _find_included(self._project.root, pattern)
             matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
             if not matches:
                 raise BuildError(
@@ -302,20 +302,14 @@ def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
 
 
-def _find_matches(root: Path, pattern: str) -> list[Path]:
-    """Return the paths that a pattern matches, the same in each version of Python.
-
-    Since Python 3.13, ``**`` at the end of a pattern matches files, and is allowed within a name.
-    """
-    *_, last = parts = ("", *Path(pattern).parts)
-    # IndexError is a defect of Python 3.11: for the pattern ".".
-    with contextlib.suppress(ValueError, IndexError):
-        if all(part == "**" or "**" not in part for part in parts):
-            return list(root.glob(f"{pattern}/*" if last == "**" else pattern))
-    raise BuildError(
-        f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
-        "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
-    )
+def _find_included(root: Path, pattern: str) -> list[Path]:
+    try:
+        return find_matches(root, pattern)
+    except ValueError:
+        raise BuildError(
+            f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
+            "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
+        ) from None
 
 
 def _check_names(project: Project, names: Iterable[str]) -> None:
