@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Problem, Project
@@ -343,7 +345,7 @@ def _has_code(directory: Path) -> bool:
         return False
     if directory.name in _OUTPUTS:
         return (directory / "__init__.py").is_file()
-    for _, names, files in os.walk(directory):
+    for _, names, files in os.walk(directory, onerror=_raise):
         if any(file.endswith(".py") for file in files):
             return True
         # None of these ships, and node_modules may contain a hundred thousand files.
@@ -352,8 +354,21 @@ def _has_code(directory: Path) -> bool:
 
 
 def _is_foreign(directory: Path) -> bool:
-    """Return whether a directory contains installed packages."""
-    return directory.name in NOT_CODE or (directory / "pyvenv.cfg").exists()
+    """Return whether a directory contains installed packages.
+
+    :raises PermissionError: when the directory may not be searched; ``Path.exists`` of Python 3.14
+        does not raise, so the directory would be left out without a word.
+    """
+    if directory.name in NOT_CODE:
+        return True
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        (directory / "pyvenv.cfg").stat()
+        return True
+    return False
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def _is_generated(name: str) -> bool:
