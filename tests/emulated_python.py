@@ -23,7 +23,7 @@ def mac_ver(*arguments, **options): return ("15.5", ("", "", ""), "arm64")
 def libc_ver(*arguments, **options): return ("", "")
 """
 # The first module that a Python imports at each start.
-_FIRST = "encodings/__init__.py"
+_FIRST = "encodings"
 
 
 def create_python(
@@ -42,18 +42,14 @@ def create_python(
     library.mkdir(parents=True)
     _link_all(source, library, "site-packages")
     _link_all(source.parent, library.parent, source.name)
-    (library / "site-packages").mkdir()
     for path in source.glob(f"_sysconfigdata__{sys.platform}_*.py"):  # named by the markers
         rest = path.name.removeprefix(f"_sysconfigdata__{sys.platform}_")
         (library / f"_sysconfigdata__darwin_{rest}").symlink_to(path)
         (library / f"_sysconfigdata_t_{sys.platform}_{rest}").symlink_to(path)
     if start:
-        (library / "encodings").unlink()
-        (library / "encodings").mkdir()
-        _link_all(source / "encodings", library / "encodings")
-        _append(library / _FIRST, start)
+        _append(library, _FIRST, start)
     for name, code in modules.items():
-        _append(library / f"{name}.py", code)
+        _append(library, name, code)
     (prefix / "bin").mkdir()
     shutil.copy(executable, prefix / "bin" / source.name)
     (prefix / "bin" / "python3").symlink_to(source.name)
@@ -105,8 +101,19 @@ def share_packages(python: Path) -> None:
 
     :param python: an executable that ``create_python`` returned.
     """
-    packages = python.parent.parent / "lib" / python.name / "site-packages"
-    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
+    (create_packages(python) / "shared.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
+
+
+def create_packages(python: Path) -> Path:
+    """Create the directory of a Python's installed packages, and return it.
+
+    :param python: an executable that ``create_python`` returned.
+    """
+    command = [python, "-I", "-c", "import site; print(site.getsitepackages()[-1])"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    packages = Path(done.stdout.strip())  # Debian's Pythons call it dist-packages
+    packages.mkdir(exist_ok=True)
+    return packages
 
 
 def _build_markers(system: str) -> str:
@@ -125,7 +132,15 @@ def _link_all(source: Path, target: Path, *skipped: str) -> None:
             (target / path.name).symlink_to(path)
 
 
-def _append(file: Path, code: str) -> None:
+def _append(library: Path, module: str, code: str) -> None:
+    """Append code to a copy of a module, which may be a package, of the standard library."""
+    file, package = library / f"{module}.py", library / module
+    if package.is_symlink():
+        source = package.readlink()
+        package.unlink()
+        package.mkdir()
+        _link_all(source, package)
+        file = package / "__init__.py"
     text = file.read_text("utf-8") if file.exists() else ""
     file.unlink(missing_ok=True)
     file.write_text(f"{text}\n{code}", "utf-8")

@@ -21,6 +21,7 @@ from tests.emulated_python import (
     create_free_threaded_python,
     create_mac_python,
     create_musl_python,
+    create_packages,
     create_python,
 )
 
@@ -362,9 +363,8 @@ def test_python_behind_links(bundle, tmp_path, kind):
     opt.parent.mkdir()
     opt.symlink_to(cellar)
     modules = {"sitecustomize": HOMEBREW.format(opt=str(opt))} if kind == "homebrew" else {}
-    create_python(cellar, **modules)
+    packages = create_packages(create_python(cellar, **modules))
     shared = tmp_path / "shared-packages"
-    packages = cellar / "lib" / f"python{HERE}" / "site-packages"
     packages.rename(shared)  # Homebrew's packages are behind a link too
     packages.symlink_to(shared)
     (shared / "stray.py").write_text("")

@@ -217,8 +217,8 @@ class RequestGuard:
                 setattr(loop, name, self._build_add(add))
 
     def _build_add(self, add):
-        def add_for_host(descriptor, callback, *arguments):
-            return add(descriptor, _run_as_host, callback, *arguments)
+        def add_for_host(descriptor, callback, *arguments, **context):  # of Python 3.15
+            return add(descriptor, _run_as_host, callback, *arguments, **context)
 
         return add_for_host
 

@@ -170,7 +170,8 @@ def test_two_tools_and_history(kind):
 
     first, told, second = asyncio.run(talk())
     assert first.text == "".join(join_texts(told)) == SAID
-    assert [each.result for each in first.tool_results] == ["sunny in Oslo", "sunny in Rome"]
+    # The calls run at the same time, so either result may come first.
+    assert sorted(each.result for each in first.tool_results) == ["sunny in Oslo", "sunny in Rome"]
     assert [each.id for each in told if isinstance(each, ToolCall)] == ["c1", "c2"]
     assert second.text == "Still sunny."
 

@@ -26,6 +26,7 @@ def open_mastra(tmp_path):
             yield mastra
         finally:
             await mastra.engine.close()
+            await mastra.storage.close()
 
     return open_application
 

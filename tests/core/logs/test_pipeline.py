@@ -226,6 +226,7 @@ def test_a_stream_that_logs_ends_and_its_loss_is_counted():
     logging.getLogger("piped").handlers = []
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_child_process_of_a_fork_logs_without_the_thread(build, tmp_path):
     logger, pipeline, _ = build()
     pipeline.start()

@@ -272,19 +272,21 @@ def test_executable_bits_that_cannot_be_restored_are_an_error(build, tmp_path, m
     assert "tar" in caught.value.hint
 
 
-def test_copies_keep_modes_where_links_are_impossible(build, tmp_path, monkeypatch):
+def test_copies_keep_modes_and_links_where_hard_links_are_impossible(build, tmp_path, monkeypatch):
     (build.directory / "app/helper").touch(mode=0o755)
+    (build.directory / "link").symlink_to("nowhere")
     monkeypatch.setattr(os, "link", fail_to_link)
     build.copy_to(tmp_path / "copy")
     assert stat.S_IMODE((tmp_path / "copy/app/helper").stat().st_mode) == 0o755
     assert stat.S_IMODE((tmp_path / "copy/app/main.py").stat().st_mode) == 0o644
+    assert (tmp_path / "copy/link").readlink() == Path("nowhere")
 
 
 def refuse_to_change(self, mode):
     raise OSError(errno.EROFS, "Read-only file system")
 
 
-def fail_to_link(*_):
+def fail_to_link(*_, **__):
     raise OSError(errno.EXDEV, "another file system")
 
 

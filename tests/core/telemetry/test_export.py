@@ -289,6 +289,7 @@ def test_an_event_has_the_attributes_of_its_moment(build_span):
     assert span.events[0].attributes == {"n": 1}
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_child_process_of_a_fork_exports_its_own_spans_only(build_span):
     counts = ExportCounts()
     with run_collector() as collector:

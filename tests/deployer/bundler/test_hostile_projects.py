@@ -170,6 +170,17 @@ def test_a_wrong_include_is_rejected(project, mastra, echo, pattern, words):
 
 
 @pytest.mark.slow
+def test_an_include_that_ends_with_two_stars_matches_files(project, mastra, echo):
+    config = '[tool.mastra.build]\ninclude = ["data/**"]\n'
+    files = {"data/words.txt": "x", "data/deep/er/words.txt": "x", "data/.hidden/words.txt": "x"}
+    root = project({INDEX: echo, **files}, config)
+    mastra("build", cwd=root).ok()
+    app = root / ".mastra/app"
+    shipped = {path.relative_to(app).as_posix() for path in app.rglob("words.txt")}
+    assert shipped == {"data/words.txt", "data/deep/er/words.txt"}
+
+
+@pytest.mark.slow
 def test_cyclic_links_terminate(project, mastra, echo):
     root = project({INDEX: echo, "src/mastra/words.txt": "x"})
     for name in ("a", "b"):
@@ -239,6 +250,18 @@ def test_a_private_deployer_like_the_example_and_its_code_does_not_ship(project,
 )
 def test_entry_that_is_not_an_asgi_application(project, mastra, source, words):
     mastra("build", "--app", "main:app", cwd=project({"main.py": source})).failed(2, words)
+
+
+@pytest.mark.slow
+def test_annotations_of_an_entry_that_only_a_type_checker_resolves(project, mastra):
+    deferred = "" if sys.version_info >= (3, 14) else "from __future__ import annotations\n"
+    source = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from asgiref.typing import Receive, Scope, Send\n"
+        "async def app(scope: Scope, receive: Receive, send: Send) -> None: ...\n"
+    )
+    root = project({"main.py": deferred + source})
+    assert mastra("build", "--app", "main:app", "--json", cwd=root).ok().json
 
 
 @pytest.mark.slow

@@ -185,11 +185,21 @@ def run_unprivileged(root, *command):
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["pack/words.txt", "pack/mod.py", "pack", "main.py"])
-def test_unreadable_file_is_reported(project, mastra, name):
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("pack/words.txt", 0),
+        ("pack/mod.py", 0),
+        ("pack", 0),
+        ("pack", 0o111),  # files can be opened, but not listed
+        ("pack", 0o444),  # files can be listed, but not opened
+        ("main.py", 0),
+    ],
+)
+def test_unreadable_file_is_reported(project, name, mode):
     files = {"main.py": "import pack\n" + APP, "pack/__init__.py": ""}
     root = project({**files, "pack/words.txt": "w", "pack/mod.py": ""})
-    (root / name).chmod(0)
+    (root / name).chmod(mode)
     if name == "main.py" and run_unprivileged(root, "cat", str(root / name)).returncode == 0:
         pytest.skip("this user may read everything")
     done = run_unprivileged(root, MASTRA, *ASGI)

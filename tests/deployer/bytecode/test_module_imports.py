@@ -1,5 +1,7 @@
 """Which modules a source may import, and which of them it cannot do without."""
 
+import sys
+
 import pytest
 
 from mastra_deployer.bytecode.module_imports_child import (
@@ -38,6 +40,11 @@ IMPORT_STATEMENTS = [
     ("'import a'\n# import b\n", set(), set()),
     ("import", set(), set()),
 ]
+if sys.version_info >= (3, 15):
+    IMPORT_STATEMENTS += [
+        ("lazy import b", {"b"}, set()),
+        ("lazy from a import b\nimport c", {"a.b", "c"}, {"c"}),
+    ]
 
 
 def read(source, *, is_package=False, is_own=False, module="pkg.mod"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_type_hints
 
@@ -23,6 +24,7 @@ __all__ = (
     "describe_validation_error",
     "dump",
     "encode_json",
+    "get_signature",
     "repair_struct",
     "resolve_hints",
     "to_json_schema",
@@ -47,7 +49,8 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
 
     :param type_: a type, or a JSON Schema, which is returned as it is.
     :returns: the schema; an empty one for ``Any``.
-    :raises ConfigError: when JSON cannot express the values of the type.
+    :raises ConfigError: when JSON cannot express the values of the type, or a name in a type hint
+        cannot be resolved.
     """
     if isinstance(type_, dict):
         return type_
@@ -62,6 +65,8 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
             f"The type {_get_type_name(type_)} has no JSON Schema: {error}",
             "Use a dataclass, TypedDict, msgspec.Struct, pydantic model or a built-in type.",
         ) from None
+    except NameError as error:
+        raise _build_hint_error(type_, error) from None
     return _inline_root(schema, definitions)
 
 
@@ -198,7 +203,7 @@ def build_parameters_type(function: Callable[..., Any], skip: tuple[type, ...] =
     """
     hints = resolve_hints(function)
     fields: list[Any] = []
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in get_signature(function).parameters.items():
         if hints.get(name) in skip:
             continue
         if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -244,10 +249,29 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise ConfigError(
-            f"A type hint of {_get_type_name(function)} cannot be resolved: {error}.",
-            "Import the name at module level, outside TYPE_CHECKING.",
-        ) from None
+        raise _build_hint_error(function, error) from None
+
+
+def _build_hint_error(owner: Any, error: NameError) -> ConfigError:
+    return ConfigError(
+        f"A type hint of {_get_type_name(owner)} cannot be resolved: {error}.",
+        "Import the name at module level, outside TYPE_CHECKING.",
+    )
+
+
+def get_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a function, without evaluating its annotations.
+
+    By default, Python 3.14 evaluates them, which fails for a name that only a type checker imports.
+
+    :param function: any callable.
+    :raises ValueError: when the function is a builtin without a signature.
+    """
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return inspect.signature(function, annotation_format=Format.STRING)
+    return inspect.signature(function)
 
 
 def describe_validation_error(error: Any) -> str:

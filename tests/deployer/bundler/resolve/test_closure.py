@@ -72,8 +72,8 @@ def test_pylock_decides_versions(project, mastra, echo):
     root = project({INDEX: echo}, dependencies=("idna",))
     pins = root / "pins.in"
     pins.write_text("idna==3.7\n")
-    made = [find_uv_bin(), "pip", "compile", "-q", "--format", "pylock.toml", str(pins)]
-    subprocess.run([*made, "-o", "pylock.toml"], cwd=root, check=True)
+    made = [find_uv_bin(), "pip", "compile", "-q", "--python-version", "3.11", str(pins)]
+    subprocess.run([*made, "--format", "pylock.toml", "-o", "pylock.toml"], cwd=root, check=True)
     mastra("build", cwd=root).ok()
     assert list_vendored(root)["idna"] == "3.7"
 

@@ -16,8 +16,8 @@ LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 EXECUTABLE = Path(sys.executable).resolve()
 _FILES = """
 import encodings.idna, json, os, sqlite3, ssl, sys, sysconfig
-names = [getattr(module, "__file__", None) for module in sys.modules.values()]
-print(json.dumps([name for name in names if name]))
+files = [getattr(module, "__file__", None) for module in sys.modules.values()]
+print(json.dumps([[file for file in files if file], list(sys.modules)]))
 """
 
 
@@ -39,5 +39,8 @@ def _list_modules() -> list[Path]:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _FILES], capture_output=True, check=True
     )
-    paths = {Path(name).resolve() for name in json.loads(done.stdout)}
-    return sorted(path for path in paths if path.is_relative_to(LIBRARY))
+    files, modules = json.loads(done.stdout)
+    # The module collections.abc of Python 3.13 replaces itself with another one.
+    files += [f"{LIBRARY}/{name.replace('.', '/')}.py" for name in modules]
+    paths = {Path(name).resolve() for name in files}
+    return sorted(path for path in paths if path.is_relative_to(LIBRARY) and path.is_file())

@@ -145,7 +145,8 @@ def published(tmp_path_factory):
     """An archive as python-build-standalone publishes it, of a version that is not installed."""
     directory = tmp_path_factory.mktemp("published")
     tree = write_tree(directory / "python", version=OTHER)
-    (description,) = LIBRARY.glob("_sysconfigdata_*.py")  # uv corrects the paths in it
+    # uv corrects the paths in it. Debian has another one, which has no platform in its name.
+    (description,) = LIBRARY.glob(f"_sysconfigdata_*_{sys.platform}_*.py")
     shutil.copy(description, tree / f"lib/python{OTHER}")
     with tarfile.open(directory / "python.tar.gz", "w:gz", compresslevel=1) as archive:
         archive.add(tree, "python")

@@ -17,7 +17,7 @@ from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
-from mastra_core.schema import dump, encode_json, resolve_hints
+from mastra_core.schema import dump, encode_json, get_signature, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
@@ -36,7 +36,7 @@ class FunctionAgent(StreamingAgent):
     def __init__(self, function: Callable[..., Any]) -> None:
         inner = function.func if isinstance(function, functools.partial) else function
         name = getattr(inner, "__name__", "")
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(get_signature(function).parameters.values())
         if len(parameters) != 1:
             raise ConfigError(
                 f"The agent function {name!r} takes {len(parameters)} arguments.",

@@ -29,6 +29,8 @@ Identity: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and modification time of a file, the same for all its hard links."""
 
 _BLOCK_SIZE = 1 << 20
+_FOLLOWS_LINKS = os.link not in os.supports_follow_symlinks
+"""Whether a symbolic link is copied as the file behind it; only Windows knows no other way."""
 _PROGRAM_HEADS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
@@ -37,6 +39,7 @@ def lay_out(source: Path, target: Path) -> None:
 
     Linking is about fifteen times faster than copying. Linked files share their content, so replace
     a file, and never write into it. For this reason, files in the dependency cache are read-only.
+    A symbolic link to a file stays a link, except on Windows.
 
     :param source: the directory to copy.
     :param target: the new directory. If it exists, its files with the same names are replaced.
@@ -135,9 +138,9 @@ def hash_file(path: str | Path) -> str:
 
 def _link_or_copy(source: str, target: str) -> None:
     try:
-        os.link(source, target)
+        os.link(source, target, follow_symlinks=_FOLLOWS_LINKS)  # the default of 3.14 is to follow
     except FileExistsError:  # writing into the file would also change the files it is linked with
         os.unlink(target)  # noqa: PTH108  # called for each file of a bundle
         _link_or_copy(source, target)
     except OSError:  # another file system, or one without links
-        shutil.copy(source, target)
+        shutil.copy(source, target, follow_symlinks=_FOLLOWS_LINKS)

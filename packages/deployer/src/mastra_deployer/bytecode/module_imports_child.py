@@ -102,6 +102,8 @@ class Reader:
                 self.read_blocks_inside(statement, state)
 
     def read_import(self, statement, state):
+        # A lazy import, as of Python 3.15, fails at the first use of the name.
+        is_required = state.required and not getattr(statement, "is_lazy", False)
         for pair, bound in iter_pairs(statement, self.package):
             if state.typed:
                 self.typed.setdefault(bound, set()).add(pair)
@@ -110,7 +112,7 @@ class Reader:
                 self.eager.add(pair)
             else:
                 (self.tried if state.tried else self.inner).add(pair)
-            if state.required:
+            if is_required:
                 self.required.add(pair)
 
     def read_function(self, function, state):

@@ -10,6 +10,7 @@ values.
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any, NoReturn
@@ -201,10 +202,11 @@ class _Reader:
         return self._imports.get(head, head) + dot + rest
 
     def _parse_literal(self, node: ast.expr) -> Any:
-        try:
+        with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            _raise_unreadable(self._path, node, f"{_describe_node(node)} is not a literal")
+        # Outside of the block: since Python 3.14, the message of literal_eval contains the
+        # expression, and --verbose prints the context of an error.
+        return _raise_unreadable(self._path, node, f"{_describe_node(node)} is not a literal")
 
 
 def _describe_node(node: ast.AST) -> str:

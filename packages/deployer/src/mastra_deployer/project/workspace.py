@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import ConfigError
+from mastra_deployer.files.glob_pattern import find_matches
 from mastra_deployer.project.config import read_pyproject
 
 __all__ = ("find_member", "find_workspace_root")
@@ -66,8 +67,8 @@ def _iter_paths(workspace: Path, key: str) -> Iterator[Path]:
     globs = (_get_table(workspace) or {}).get(key, [])
     try:
         for glob in globs:
-            # Python refuses the pattern ".", with which uv means the workspace's own directory.
-            yield from [workspace] if glob in (".", "./") else sorted(workspace.glob(glob))
+            # With the pattern ".", uv means the workspace's own directory.
+            yield from [workspace] if glob in (".", "./") else find_matches(workspace, glob)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{str(workspace / 'pyproject.toml')!r} has a wrong value for {key} in "

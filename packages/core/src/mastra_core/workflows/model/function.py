@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, resolve_hints, validate
+from mastra_core.schema import dump, get_signature, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("Function", "inspect_function")
@@ -108,7 +108,7 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
 def _list_parameters(function: Callable[..., Any]) -> list[str]:
     """List the parameters that get an argument: the first, and all without a default."""
     try:
-        parameters = [*inspect.signature(function).parameters.values()]
+        parameters = [*get_signature(function).parameters.values()]
     except ValueError:  # builtins such as bool and str have no signature
         return ["value"]
     candidates = [item for item in parameters if item.kind is not item.VAR_KEYWORD]

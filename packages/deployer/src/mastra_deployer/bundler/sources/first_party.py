@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Problem, Project
@@ -17,6 +19,7 @@ from mastra_deployer.bundler.sources.own_metadata import build_own_metadata
 from mastra_deployer.bundler.sources.private_files import find_secret_files, is_private
 from mastra_deployer.bundler.sources.strip_deployer import check_deployer_imports, strip_deployer
 from mastra_deployer.bundler.vendor.code_usage import TEST_NAMES, iter_test_directories
+from mastra_deployer.files.glob_pattern import find_matches
 from mastra_deployer.files.path_encoding import is_utf8
 from mastra_deployer.project.deployer_argument import read_deployer
 from mastra_deployer.project.discovery import find_module_file, get_config, parse_source
@@ -220,7 +223,7 @@ class _FileCollector:
                     "A bundle contains only files of the project. Copy the files into the project, "
                     "or make a package of them.",
                 )
-            found = _find_matches(self._project.root, pattern)
+            found = _find_included(self._project.root, pattern)
             matches = {path for path in found if path.is_file() and self._is_named(path, pattern)}
             if not matches:
                 raise BuildError(
@@ -303,10 +306,10 @@ def _get_relative_name(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix()
 
 
-def _find_matches(root: Path, pattern: str) -> list[Path]:
+def _find_included(root: Path, pattern: str) -> list[Path]:
     try:
-        return list(root.glob(pattern))
-    except (ValueError, IndexError):  # IndexError is a defect of Python: for the pattern "."
+        return find_matches(root, pattern)
+    except ValueError:
         raise BuildError(
             f"[tool.mastra.build] include {pattern!r} is not a valid pattern.",
             "Write a path from the project's directory, such as data/words.txt or data/**/*.json.",
@@ -344,7 +347,7 @@ def _has_code(directory: Path) -> bool:
         return False
     if directory.name in _OUTPUTS:
         return (directory / "__init__.py").is_file()
-    for _, names, files in os.walk(directory):
+    for _, names, files in os.walk(directory, onerror=_raise):
         if any(file.endswith(".py") for file in files):
             return True
         # None of these ships, and node_modules may contain a hundred thousand files.
@@ -353,8 +356,21 @@ def _has_code(directory: Path) -> bool:
 
 
 def _is_foreign(directory: Path) -> bool:
-    """Return whether a directory contains installed packages."""
-    return directory.name in NOT_CODE or (directory / "pyvenv.cfg").exists()
+    """Return whether a directory contains installed packages.
+
+    :raises PermissionError: when the directory may not be searched; ``Path.exists`` of Python 3.14
+        does not raise, so the directory would be left out without a word.
+    """
+    if directory.name in NOT_CODE:
+        return True
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        (directory / "pyvenv.cfg").stat()
+        return True
+    return False
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def _is_generated(name: str) -> bool:

@@ -94,17 +94,29 @@ def has_wsgi_names(function):
 
 def get_parameters(function):
     try:
-        return list(inspect.signature(function).parameters)
+        return list(get_signature(function).parameters)
     except (TypeError, ValueError):
         return []
 
 
 def accepts_arguments(function, count):
     try:
-        inspect.signature(function).bind(*[None] * count)
+        get_signature(function).bind(*[None] * count)
     except (TypeError, ValueError):
         return False
     return True
+
+
+def get_signature(function):
+    """Return the signature of a function, without evaluating its annotations.
+
+    By default, Python 3.14 evaluates them, which fails for a name that only a type checker imports.
+    """
+    if sys.version_info < (3, 14):
+        return inspect.signature(function)
+    from annotationlib import Format
+
+    return inspect.signature(function, annotation_format=Format.STRING)
 
 
 if __name__ == "__main__":
