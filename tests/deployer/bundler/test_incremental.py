@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
@@ -189,6 +190,21 @@ def test_symbols_are_stripped_unless_they_are_kept(built_project, mastra):
     mastra("build", cwd=built_project).ok()
     assert library.stat().st_size > 4 * size
     assert "mastra:stripped" not in (built_project / ".mastra/mastra-sbom.json").read_text()
+
+
+def test_files_of_uvs_cache_are_not_changed(cache, built_project):
+    directory = subprocess.run(
+        [find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (stored,) = cache.glob("parts/*/files/uvloop/loop.*.so")
+    (record,) = cache.glob("parts/*/files/uvloop-*.dist-info/RECORD")
+    copies = [*Path(directory).glob("archive-*/*/uvloop/loop.*.so")]
+    assert copies
+    for file in copies:
+        assert file.stat().st_mode & 0o200, "the store is read-only, but uv's cache is not"
+        assert file.stat().st_size > stored.stat().st_size, "only the store has no symbols"
+    records = [*Path(directory).glob("archive-*/*/uvloop-*.dist-info/RECORD")]
+    assert all(record.read_bytes() != file.read_bytes() for file in records)
 
 
 def test_second_project_reuses_stored_wheels(built_project, mastra, echo, tmp_path):
