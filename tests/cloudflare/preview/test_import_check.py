@@ -64,6 +64,11 @@ def test_what_a_start_allows_is_no_problem(verify):
     assert problems == []
 
 
+def test_the_clock_begins_in_1970(verify):
+    problems, _ = verify("import time; assert time.time() < 3600")
+    assert problems == []
+
+
 def test_a_machine_without_node_gets_a_note(worker_bundle, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
