@@ -50,6 +50,11 @@ def test_what_a_start_refuses_is_found_with_its_place(verify, code):
         ("import secrets; secrets.token_hex()", "Randomness is not allowed"),
         ("import threading; threading.Thread(target=print).start()", "can't start new thread"),
         ("import nowhere", "No module named 'nowhere'"),
+        ("import js; js.fetch('https://a.example')", "fetch is not allowed during the import"),
+        (
+            "import asyncio; asyncio.get_event_loop().call_later(1, print)",
+            "setTimeout is not allowed during the import",
+        ),
     ],
 )
 def test_other_causes_are_found_too(verify, code, message):
