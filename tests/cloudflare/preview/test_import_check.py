@@ -50,6 +50,11 @@ def test_what_a_start_refuses_is_found_with_its_place(verify, code):
         ("import secrets; secrets.token_hex()", "Randomness is not allowed"),
         ("import threading; threading.Thread(target=print).start()", "can't start new thread"),
         ("import nowhere", "No module named 'nowhere'"),
+        ("import js; js.fetch('https://a.example')", "fetch is not allowed during the import"),
+        (
+            "import asyncio; asyncio.get_event_loop().call_later(1, print)",
+            "setTimeout is not allowed during the import",
+        ),
     ],
 )
 def test_other_causes_are_found_too(verify, code, message):
@@ -61,6 +66,11 @@ def test_other_causes_are_found_too(verify, code, message):
 def test_what_a_start_allows_is_no_problem(verify):
     code = "import multiprocessing.process, random, tempfile; random.Random(7).random()\n"
     problems, _ = verify(code + "VALUE = tempfile.mkdtemp()")
+    assert problems == []
+
+
+def test_the_clock_begins_in_1970(verify):
+    problems, _ = verify("import time; assert time.time() < 3600")
     assert problems == []
 
 

@@ -157,10 +157,11 @@ def test_a_deployer_beside_pyproject_reuses_its_bundle_until_its_code_changes(
         INDEX: echo,
         "inhouse.py": TARGET.replace("NAME", "inhouse"),
         "helpers/__init__.py": "",
+        "helpers/handler.mjs": "",
     }
     root = project(files, config)
     mastra("bundle", "inhouse", cwd=root).ok()
-    for name in ("inhouse.py", "helpers/__init__.py"):
+    for name in ("inhouse.py", "helpers/__init__.py", "helpers/handler.mjs"):
         assert "Nothing has changed" in mastra("bundle", "inhouse", cwd=root).ok().err
         with (root / name).open("a") as file:
             file.write("# a change\n")

@@ -22,8 +22,10 @@ def reject_unsupported(run_input: AgentInput, framework: str, *names: str) -> No
     """
     for name in names:
         if getattr(run_input, name) != getattr(_DEFAULTS, name):
+            # A caller over HTTP does not know that the tool choice is one of the settings.
+            option = next(iter(run_input.settings)) if name == "settings" else name
             raise InvalidInput(
-                f"Agents of {framework} do not support the option {name!r} in a single run.",
+                f"Agents of {framework} do not support the option {option!r} in a single run.",
                 f"Set the option on the agent. A run supports {', '.join(_list_supported(names))}.",
             )
 

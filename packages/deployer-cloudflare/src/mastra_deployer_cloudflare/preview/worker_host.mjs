@@ -132,6 +132,7 @@ function importMain(pyodide) {
   const rules = pyodide.pyimport('_cloudflare.allow_entropy');
   entropy.address = rules.get_address();
   entropy.module = pyodide._module;
+  const restore = restrictImport();
   const before = process.cpuUsage();
   const result = { error: '', milliseconds: 0, randomness: [], modules: 0 };
   try {
@@ -139,6 +140,7 @@ function importMain(pyodide) {
   } catch (error) {
     result.error = String(error.message ?? error);
   }
+  restore();
   pyodide.runPython('import sys; sys.stderr.flush()');
   const used = process.cpuUsage(before);
   result.milliseconds = Math.round((used.user + used.system) / 1000);
@@ -147,6 +149,22 @@ function importMain(pyodide) {
   result.modules = pyodide.runPython('len(sys.modules)');
   entropy.module = null;
   return result;
+}
+
+// Applies the rules for the clock, timers and requests. Returns a function that ends the rules.
+function restrictImport() {
+  let isImporting = true;
+  const { now } = Date;
+  const started = now();
+  Date.now = () => (isImporting ? now() - started : now()); // the clock begins in 1970
+  for (const name of ['fetch', 'setInterval', 'setTimeout']) {
+    const original = globalThis[name];
+    globalThis[name] = (...values) => { // the app may keep it for its requests
+      if (isImporting) throw new Error(`${name} is not allowed during the import.`);
+      return original(...values);
+    };
+  }
+  return () => { isImporting = false; };
 }
 
 // Python and compiled code ask Node for randomness. Python's own call is refused by

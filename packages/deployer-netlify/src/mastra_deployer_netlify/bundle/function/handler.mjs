@@ -1,6 +1,7 @@
 // Passes each request on to the carried Python over a Unix socket.
 import http from "node:http";
 import { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { discardApp, startApp } from "./app_process.mjs";
 import { BACKGROUND, callBackground, removePrefix } from "./background.mjs";
 import { facts } from "./facts.mjs";
@@ -10,6 +11,7 @@ const WITHOUT_BODY = new Set([204, 205, 304]);
 const UNREACHABLE = new Set(["ECONNREFUSED", "ENOENT"]);
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 const ATTEMPTS = 3; // by a kept connection, by a new one, and by a new Python
+const ENDING = 250; // milliseconds in which Python ends after it has broken a connection
 const LARGE_BODY = 65_536; // bytes
 const BUFFER = 65_536; // bytes of a response that wait for the client
 const MESSAGES = {
@@ -59,7 +61,11 @@ async function respond(request, context) {
     try {
       return await forward(await startApp(), request, context, { body, reuse: isFirst });
     } catch (error) {
-      if (!error.isUnsent || left === 1) return refuse(error);
+      if (!error.isUnsent || left === 1) {
+        // The next request must not reach the Python that is ending.
+        if (error.code === "ECONNRESET") await Promise.race([error.app.ended, wait(ENDING)]);
+        return refuse(error);
+      }
       if (UNREACHABLE.has(error.code)) discardApp(error.app);
       isFirst = false;
     }

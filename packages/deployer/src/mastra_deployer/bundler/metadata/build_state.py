@@ -96,16 +96,17 @@ def save_build_state(
 
 
 def hash_code(directory: Path) -> str:
-    """Hash the names, sizes and times of a package's modules.
+    """Hash the names, sizes and times of a package's files, except bytecode.
 
-    The version of an editable package does not change with its code.
+    The version of an editable package does not change with its code. A package may also contain
+    files that it copies into bundles.
 
     :param directory: the package's directory.
     """
     entries = (
         (name, *_get_size_and_time(entry))
         for name, entry in iter_files(directory)
-        if name.endswith(".py")
+        if not name.endswith(".pyc")
     )
     return hashlib.sha256(repr(sorted(entries)).encode()).hexdigest()
 
