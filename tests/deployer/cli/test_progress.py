@@ -10,6 +10,8 @@ from mastra_deployer.cli.progress import Progress
 from mastra_deployer.cli.terminal import Terminal
 
 unix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need Unix")
+# pty.spawn forks; the child only executes a program.
+forking = pytest.mark.filterwarnings("ignore:.*use of forkpty:DeprecationWarning")
 
 
 def test_progress_has_amount_rate_and_time_left():
@@ -57,6 +59,7 @@ def test_json_is_one_object_and_no_progress(capsys):
 
 
 @unix
+@forking
 def test_progress_is_drawn_on_a_terminal():
     text = run_on_terminal("""
 with Terminal() as t:
@@ -68,6 +71,7 @@ with Terminal() as t:
 
 
 @unix
+@forking
 def test_other_output_is_not_written_into_the_line_of_the_spinner():
     text = run_on_terminal("""
 with Terminal() as t:
