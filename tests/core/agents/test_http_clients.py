@@ -135,6 +135,29 @@ def test_a_stream_that_breaks(serve, end):
     assert result[-1] == BROKEN
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b"1"])
+def test_a_response_that_cannot_be_read(serve, body):
+    """The next model is used, and both failures are told without internals."""
+
+    async def generate_with_fallback(_port):
+        models = ["openai-responses:first", "openai-responses:m"]
+        agent = Agent(name="a", model=models, settings={"max_retries": 0}, timeout=20)
+        with pytest.raises(AgentFailed) as caught:
+            await agent.generate("hi")
+        return str(caught.value)
+
+    result, requests = serve(build_response(body), generate_with_fallback)
+    sentence = "The model '{}' answered with an error."
+    assert result == f"{sentence.format('first')} {sentence.format('m')}"
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize("events", [[[]], [CHUNK, []], [CHUNK, {**CHUNK, "usage": 1}]])
+def test_a_stream_that_cannot_be_read(serve, events):
+    result, _ = serve(build_stream(*events), stream)
+    assert result[-1] == "The model 'm' answered with an error."
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK passes `proxy_auth`
 def test_a_proxy_of_the_environment_gets_the_request(serve, monkeypatch):
     async def generate_by_proxy(port):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 from pydantic_ai.direct import model_request, model_request_stream
@@ -19,6 +19,8 @@ from mastra_core.agents.pydantic_ai.unlocked_stream import unlock_stream
 from mastra_core.telemetry import Span
 
 __all__ = ("ModelRequest",)
+
+_WITHOUT_PROVIDER = ("pydantic_ai.models.function", "pydantic_ai.models.test")
 
 
 @dataclasses.dataclass
@@ -97,8 +99,9 @@ class ModelRequest:
                     continue
                 if first is not None:
                     yield first
-                async for piece in pieces:
-                    yield piece
+                with _report_invalid_responses(model):
+                    async for piece in pieces:
+                        yield piece
             self.response = stream.get()
             if self.response.state == "suspended":
                 async with aclosing(self._continue_stream(model)) as rest:
@@ -119,8 +122,9 @@ class ModelRequest:
                             self._open(model, model_request_stream, pending)
                         )
                         unlock_stream(stream)
-                    async for piece in stream:
-                        yield piece
+                    with _report_invalid_responses(model):
+                        async for piece in stream:
+                            yield piece
                 self.response = continuation.add(stream.get())
         except BaseException:
             await continuation.cancel()
@@ -131,9 +135,10 @@ class ModelRequest:
         """Raise an error if the block, which sends a request, takes too long.
 
         :raises ModelRequestTimeout: when the time is over.
+        :raises ModelAPIError: when the provider's response cannot be read.
         """
         try:
-            with enter_span(model, self.span):
+            with enter_span(model, self.span), _report_invalid_responses(model):
                 async with asyncio.timeout(self.timeout) as limit:
                     yield
         except TimeoutError:
@@ -151,6 +156,27 @@ class ModelRequest:
             model_settings=add_trace_headers(self.settings, model, self.span) or None,
             model_request_parameters=self.parameters,
         )
+
+
+@contextmanager
+def _report_invalid_responses(model: Model) -> Iterator[None]:
+    """Raise a ``ModelAPIError`` if the client of a provider cannot read a response.
+
+    The clients do not check all parts of a response. A missing part causes an error such as
+    ``'NoneType' object is not iterable``, which would tell the caller nothing.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if not _has_provider(model):
+            raise
+        raise ModelAPIError(model.model_name, "The response cannot be read.") from error
+
+
+def _has_provider(model: Model) -> bool:
+    """Return whether a model is a client of a provider, and not a function of the app."""
+    module = type(model).__module__
+    return module.startswith("pydantic_ai.models.") and module not in _WITHOUT_PROVIDER
 
 
 def _join_errors(errors: list[ModelAPIError]) -> Exception:
