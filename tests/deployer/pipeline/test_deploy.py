@@ -389,6 +389,7 @@ def test_a_branch_is_a_preview(world):
     assert done["deployment"]["environment"] == "preview"
     assert (done["deployment"]["branch"], done["deployment"]["message"]) == ("feature", "a note")
     world.deploy("--branch", "feature", "--prod").failed(2, "cannot be combined")
+    world.deploy("--prod", "--preview").failed(2, "--prod and --preview cannot be combined")
 
 
 def test_a_message_that_utf8_cannot_encode_is_stored(world):

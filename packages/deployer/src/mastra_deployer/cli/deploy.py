@@ -32,8 +32,8 @@ __all__ = ("deploy",)
 
 @click.command()
 @click.argument("target", default="")
-@click.option("--prod", "stage", flag_value="production", help="Deploy to production.")
-@click.option("--preview", "stage", flag_value="preview", help="Deploy a preview.")
+@click.option("--prod", is_flag=True, help="Deploy to production.")
+@click.option("--preview", is_flag=True, help="Deploy a preview.")
 @click.option("--branch", default="", help="Deploy the preview of this branch.")
 @click.option("--prebuilt", type=click.Path(path_type=Path), help="Deploy this bundle unchanged.")
 @click.option("--message", default="", help="A note stored with the deployment.")
@@ -59,7 +59,8 @@ __all__ = ("deploy",)
 def deploy(
     options: Options,
     target: str,
-    stage: Stage | None,
+    prod: bool,
+    preview: bool,
     branch: str,
     prebuilt: Path | None,
     message: str,
@@ -81,7 +82,7 @@ def deploy(
     with Terminal(as_json=options.as_json) as terminal:
         with explain_interrupt(*UNCHANGED):
             session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
-            stage = _choose_stage(session, stage, branch)
+            stage = _choose_stage(session, prod, preview, branch)
             ready = _load_prebuilt(session, prebuilt) if prebuilt else None
             declared = _get_environment(session, ready)
             request = _build_request(session, declared, stage, branch)
@@ -109,7 +110,7 @@ def deploy(
         return _answer(session, deploy_bundle(session, bundle, request, care), terminal)
 
 
-def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
+def _choose_stage(session: Session, prod: bool, preview: bool, branch: str) -> Stage:
     target = session.hooks.target
     if not session.hooks.has_hook("deploy"):
         raise ConfigError(
@@ -117,18 +118,22 @@ def _choose_stage(session: Session, stage: Stage | None, branch: str) -> Stage:
             "Run the bundle that `mastra build` writes. Or name another target: `mastra targets` "
             "lists all targets.",
         )
-    if branch and stage == "production":
+    if prod and preview:
+        raise ConfigError(
+            "--prod and --preview cannot be combined.", "Remove one of the two options."
+        )
+    if branch and prod:
         raise ConfigError(
             f"--branch {branch!r} and --prod cannot be combined.",
             "Remove one of the two options. A branch is always deployed as a preview.",
         )
-    if not target.previews and (stage == "preview" or branch):
+    if not target.previews and (preview or branch):
         raise ConfigError(f"The target {target.name!r} has no previews.", "Use --prod.")
-    if stage is None and not target.previews:
+    if not target.previews and not prod:
         raise ConfigError(
             f"The target {target.name!r} has no previews.", "Pass --prod to deploy to production."
         )
-    return stage or "preview"
+    return "production" if prod else "preview"
 
 
 def _get_environment(session: Session, ready: Bundle | None) -> Environment:
