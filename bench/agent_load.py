@@ -203,7 +203,9 @@ def _prepare_with_aiohttp(scratch: Path, wheels: dict[str, Path]) -> Prepared:
     text = settings.read_text(encoding="utf-8")
     provider = '"pydantic-ai-slim[openai]"'
     settings.write_text(text.replace(provider, f'{provider}, "openai[aiohttp]"'), encoding="utf-8")
-    return _build_bundle(scratch, _create_tool(scratch, wheels, "openai[aiohttp]"), source)
+    tool = _create_tool(scratch, wheels, "openai[aiohttp]")
+    command, env = _build_bundle(scratch, tool, source)
+    return command, {**env, "MASTRA_MODEL_CLIENT": "aiohttp"}
 
 
 def _create_tool(scratch: Path, wheels: dict[str, Path], *more: str) -> Environment:

@@ -26,9 +26,6 @@ socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
 # In the background of a shell, the tests and all their processes would ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The environment of the tests has aiohttp, but most users do not install it.
-os.environ.setdefault("MASTRA_MODEL_CLIENT", "httpx2")
-
 _SERVING = re.compile(r"Serving .* on http://\S+:(\d+)")
 
 

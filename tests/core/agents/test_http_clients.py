@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 
+import httpx2
 import pytest
 
 from mastra_core import Agent
@@ -193,6 +194,40 @@ def test_connections_are_closed_with_the_event_loop(serve, caplog):
 def test_other_providers_have_the_default_client(provider, monkeypatch):
     monkeypatch.setenv("MASTRA_MODEL_CLIENT", "aiohttp")
     assert create_http_client(provider) is None
+
+
+@pytest.mark.parametrize("provider", ["gateway/openai", "gateway/anthropic"])
+def test_a_gateway_has_the_default_client(provider, monkeypatch):
+    monkeypatch.setenv("MASTRA_MODEL_CLIENT", "aiohttp")
+    assert create_http_client(provider) is None
+
+
+def test_a_socks_proxy_has_the_default_client(monkeypatch):
+    monkeypatch.setenv("MASTRA_MODEL_CLIENT", "aiohttp")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    assert create_http_client("openai") is None
+
+
+def test_the_default_client_is_used_unless_aiohttp_is_selected(monkeypatch):
+    for choice in ("", "httpx2"):
+        monkeypatch.setenv("MASTRA_MODEL_CLIENT", choice)
+        assert create_http_client("openai") is None
+
+
+@pytest.mark.parametrize(
+    ("timeout", "connect"), [(120, 5), (2, 2), (httpx2.Timeout(60, connect=30), 30)]
+)
+def test_the_time_to_connect_is_limited(serve, timeout, connect):
+    async def send(port):
+        client = create_http_client("openai")
+        if client is None:
+            pytest.skip("pydantic-ai's own client")
+        async with client:
+            request = client.build_request("GET", f"http://127.0.0.1:{port}/", timeout=timeout)
+            await client.send(request)
+            return request.extensions["timeout"]["connect"]
+
+    assert serve(build_response(BODY), send)[0] == connect
 
 
 def test_an_unknown_client_is_refused(monkeypatch):

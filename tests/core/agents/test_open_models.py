@@ -10,6 +10,9 @@ import sys
 import threading
 
 import pytest
+from pydantic_ai.models import infer_model
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 from mastra_core import Agent
 from mastra_core.agents.pydantic_ai import open_models
@@ -47,7 +50,7 @@ loop = asyncio.new_event_loop()
 loop.run_until_complete(agent.generate("hi"))
 loop.close()
 asyncio.run(agent.generate("hi"))
-print(loop not in open_models._LOOPS, loop not in agent._get_runner()._models._loops)
+print(loop not in open_models._by_loop, loop not in agent._get_runner()._models._loops)
 """
 
 
@@ -124,7 +127,7 @@ def test_an_agent_keeps_nothing_of_loops_that_have_ended():
     for _ in range(5):
         asyncio.run(generate(agent))
         asyncio.run(wait_until_closed())
-    assert not open_models._LOOPS
+    assert not open_models._by_loop
     assert len(agent._get_runner()._models._loops) == 1
 
 
@@ -134,3 +137,57 @@ def test_a_loop_that_ends_without_closing_generators_is_forgotten():
         env=os.environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == "True True\n", done.stderr
+
+
+class Stubborn(OpenAIChatModel):
+    """Opens slowly the first time, and cannot be closed."""
+
+    def __init__(self):
+        provider = OpenAIProvider(base_url=os.environ["OPENAI_BASE_URL"], api_key="k")
+        super().__init__("m", provider=provider)
+        self.entered = 0
+        self.is_entered = asyncio.Event()
+
+    async def __aenter__(self):
+        self.entered += 1
+        self.is_entered.set()
+        if self.entered == 1:
+            await asyncio.sleep(60)
+        return await super().__aenter__()
+
+    async def __aexit__(self, *error):
+        await super().__aexit__(*error)
+        raise OSError("the connection is already closed")
+
+
+def test_a_cancelled_run_leaves_the_model_to_the_next_one(caplog):
+    first, second = Stubborn(), infer_model("openai-chat:m")
+    agents = [Agent(name="first", model=first), Agent(name="second", model=second)]
+
+    async def run():
+        task = asyncio.create_task(generate(agents[0]))
+        await first.is_entered.wait()
+        task.cancel()
+        for agent in agents:
+            await generate(agent)
+        assert first.entered == 2
+
+    asyncio.run(run())
+    asyncio.run(wait_until_closed())
+    assert "could not be closed" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:asynchronous generator")  # the loop has closed generators
+def test_models_are_opened_again_after_their_loop_has_closed_them():
+    agent = Agent(name="helper", model="openai-chat:m")
+
+    async def run():
+        await generate(agent)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        await wait_until_closed()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(run())
+    loop.run_until_complete(generate(agent))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()

@@ -6,11 +6,15 @@ A build compares the description of the source with the description of the bundl
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.providers import find_missing_modules, list_model_modules
+from mastra_core.agents.providers import (
+    find_missing_modules,
+    list_model_modules,
+    split_model_name,
+)
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server
@@ -170,16 +174,23 @@ def _get_run_database(mastra: Mastra) -> str:
 
 def _list_model_modules(mastra: Mastra) -> list[str]:
     """Return the modules that agents import when they first call their models."""
-    pending, found = list(mastra.agents.values()), set[str]()
-    visited: set[int] = set()
+    pending: list[Any] = list(mastra.agents.values())
+    visited: list[Any] = []  # the objects themselves, because ids are used again
+    found: set[str] = set()
     while pending:
         agent = pending.pop()
-        if id(agent) not in visited:
-            visited.add(id(agent))
-            info = agent.info()  # an agent of another framework may answer with less
-            provider = str(getattr(info, "provider", ""))
-            found.update(list_model_modules(provider, getattr(info, "requires", ())))
-            pending += getattr(info, "agents", {}).values()
+        if any(agent is other for other in visited) or not hasattr(agent, "info"):
+            continue
+        visited.append(agent)
+        info = agent.info()  # an agent of another framework may answer with anything
+        provider, requires = getattr(info, "provider", ""), getattr(info, "requires", ())
+        names = requires if isinstance(requires, list | tuple) else ()
+        found.update(list_model_modules(provider if isinstance(provider, str) else "", names))
+        models = getattr(agent, "models", ())
+        for model in models if isinstance(models, tuple) else ():  # of fallbacks, too
+            found.update(list_model_modules(split_model_name(model)[0]))
+        inner = getattr(info, "agents", {})
+        pending += inner.values() if isinstance(inner, Mapping) else ()
     return sorted(found)
 
 

@@ -51,14 +51,17 @@ class ModelCache:
 
     async def _get_model(self, item: Any) -> Model:
         loop = asyncio.get_running_loop()
-        if loop not in self._loops:
+        models = self._loops.get(loop)
+        if models is None or models.is_closed:
             self._forget_closed_loops()
-            self._loops[loop] = _LoopModels(self, await OpenModels.get_current())
-        return await self._loops[loop].get(item)
+            models = self._loops[loop] = _LoopModels(self, await OpenModels.get_current())
+        return await models.get(item)
 
     def _forget_closed_loops(self) -> None:
-        for loop in [each for each in self._loops if each.is_closed()]:
-            self._loops.pop(loop).finalizer.detach()
+        for loop, models in [*self._loops.items()]:  # other threads change the mapping
+            if loop.is_closed() or models.is_closed:
+                self._loops.pop(loop, None)
+                models.finalizer.detach()
 
 
 class _LoopModels:
@@ -70,10 +73,16 @@ class _LoopModels:
 
     def __init__(self, cache: ModelCache, open_models: OpenModels) -> None:
         self._models: dict[str | int, Model] = {}
+        self._locks: dict[str | int, asyncio.Lock] = {}
         self._open_models = open_models
         self._numbers: list[int] = []
         self.finalizer = weakref.finalize(cache, open_models.close_soon, self._numbers)
         self.finalizer.atexit = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the event loop has closed the models."""
+        return self._open_models.is_closed
 
     async def get(self, item: Any) -> Model:
         """Return the open model of a model string, or the model itself after it was opened.
@@ -82,10 +91,16 @@ class _LoopModels:
         """
         key = item if isinstance(item, str) else id(item)
         if key not in self._models:
-            model, client = _infer_model(item) if isinstance(item, str) else (item, None)
-            self._models[key] = model
-            self._numbers.append(await self._open_models.open(model, client))
+            # A run that is cancelled while it opens the model leaves this to the next run.
+            async with self._locks.setdefault(key, asyncio.Lock()):
+                if key not in self._models:
+                    await self._open(key, item)
         return self._models[key]
+
+    async def _open(self, key: str | int, item: Any) -> None:
+        model, client = _infer_model(item) if isinstance(item, str) else (item, None)
+        self._numbers.append(await self._open_models.open(model, client))
+        self._models[key] = model
 
 
 def _infer_model(name: str) -> tuple[Model, Any]:

@@ -15,6 +15,7 @@ from mastra_core.agents.providers import (
     list_client_modules,
     split_model_name,
 )
+from mastra_core.agents.pydantic_ai.http_clients import is_aiohttp_selected
 
 __all__ = ("preload_models",)
 
@@ -40,5 +41,7 @@ def preload_models(models: Iterable[Any]) -> None:
 
 def _import_modules(names: Iterable[str]) -> None:
     for name in names:
+        if name == "aiohttp" and not is_aiohttp_selected():
+            continue
         with contextlib.suppress(ImportError):
             import_module(name)
