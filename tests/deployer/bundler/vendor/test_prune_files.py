@@ -217,7 +217,9 @@ def test_programs_that_are_no_scripts_for_python_ship(install, tmp_path):
             "try:\n    from pydantic_ai import Agent, Embedder\nexcept ImportError:\n    pass\n",
             ("pydantic_ai.Embedder",),
         ),
-        ("from pydantic_ai import Agent\n# pydantic_ai.Embedder\n", ()),
+        ("import os, pydantic_ai.embeddings\n", ("pydantic_ai.embeddings",)),
+        ("import pydantic_ai as ai\nai.Embedder\n", ("pydantic_ai.Embedder",)),
+        ("from pydantic_ai import Agent\nembedders = ()\n", ()),
     ],
 )
 def test_only_imports_that_must_succeed_count(install, source, imports):
@@ -261,11 +263,14 @@ def test_imports_of_the_app_keep_distributions(module, names):
             True,
         ),
         ("from pydantic_ai import Agent, Embedder\n", True),
+        ("from pydantic_ai import *\nembedder = Embedder('openai:small')\n", True),
+        ("import pydantic_ai\ngetattr(pydantic_ai, 'Embedder')\n", True),
+        ("from pydantic_ai import Agent\nAgent.realtime('openai:gpt-live')\n", True),
         ("import pydantic_ai\nagent = pydantic_ai.Agent()\n", False),
-        ("import pydantic_ai\nother.Embedder\n", False),
+        ("import other\nother.Embedder\n", False),
     ],
 )
-def test_attributes_of_modules_keep_distributions(source, is_found):
+def test_each_use_of_a_module_keeps_distributions(source, is_found):
     modules = parse_module(source.encode(), "shop").modules
     assert find_imported_unused(modules) == ({"tiktoken"} if is_found else set())
 

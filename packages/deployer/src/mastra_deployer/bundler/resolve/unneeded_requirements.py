@@ -7,6 +7,7 @@ pruned with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from packaging.utils import canonicalize_name
@@ -19,6 +20,7 @@ __all__ = (
     "NEEDING_MODULES",
     "find_imported_unneeded",
     "find_needed_packages",
+    "find_needing_names",
     "find_unneeded_requirements",
     "list_unneeded_names",
     "list_unneeded_requirements",
@@ -46,6 +48,7 @@ NEEDING_MODULES: Mapping[str, frozenset[str]] = {
     "pydantic_ai.embeddings": frozenset(("tiktoken",)),
     "pydantic_ai.realtime": frozenset(("tiktoken",)),
 }
+_WORD = re.compile(rb"\w+")
 ALL_UNNEEDED: frozenset[str] = frozenset().union(*_ON_PYODIDE.values())
 
 
@@ -86,6 +89,26 @@ def find_needed_packages(modules: Iterable[str]) -> set[str]:
         for needing, targets in NEEDING_MODULES.items():
             if module == needing or module.startswith(f"{needing}."):
                 found |= targets
+    return found
+
+
+def find_needing_names(source: bytes, names: Iterable[str]) -> set[str]:
+    """Return the dotted names of which each part occurs in a source file, as a word.
+
+    A module can import and use ``pydantic_ai.Embedder`` in many ways. A mention in a comment counts
+    as well: the bundle then contains more than it needs.
+
+    :param source: the source of a module.
+    :param names: dotted names, such as the keys of ``NEEDING_MODULES``.
+    """
+    words: frozenset[bytes] | None = None
+    found: set[str] = set()
+    for name in names:
+        parts = name.encode().split(b".")
+        if all(part in source for part in parts):
+            words = words if words is not None else frozenset(_WORD.findall(source))
+            if words.issuperset(parts):
+                found.add(name)
     return found
 
 

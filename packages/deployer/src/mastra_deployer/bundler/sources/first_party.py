@@ -228,9 +228,7 @@ class _FileCollector:
             if not matches:
                 raise BuildError(
                     f"[tool.mastra.build] include {pattern!r} matches no file.",
-                    f"Write '{pattern}/*', because ** matches directories only."
-                    if pattern.endswith("**")
-                    else "Correct the pattern.",
+                    "Correct the pattern.",
                 )
             files |= {path for path in matches if not self._is_excluded(path)}
         return files

@@ -9,9 +9,11 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from mastra_deployer.bundler.resolve.unneeded_requirements import NEEDING_MODULES
+from mastra_deployer.bundler.resolve.unneeded_requirements import (
+    NEEDING_MODULES,
+    find_needing_names,
+)
 from mastra_deployer.project.ast_imports import StaticImport, read_imports
-from mastra_deployer.project.ast_names import collect_imports
 
 __all__ = ("ModuleCode", "parse_module", "share_parsed_modules")
 
@@ -28,8 +30,8 @@ class ModuleCode:
     :param names: the parts of each dotted name that the module imports, and the part of each string
         before its first dot or colon.
     :param modules: absolute dotted names that the module imports, and strings that look like such
-        names, as in the settings of frameworks. Attributes of imported modules, as in
-        ``pydantic_ai.Embedder``, are included if ``NEEDING_MODULES`` lists them.
+        names, as in the settings of frameworks. The names in ``NEEDING_MODULES`` are included if
+        their parts occur in the module.
     :param imports: the static imports of the module.
     :param words: the parts of the module's strings, which are split at slashes, and the names that
         the module imports.
@@ -97,7 +99,7 @@ def _parse(source: bytes, package: str) -> ModuleCode:
         nodes=nodes,
         names=frozenset(names),
         modules=frozenset(dotted).union(
-            _collect_attributes(nodes) & NEEDING_MODULES.keys(),
+            find_needing_names(source, NEEDING_MODULES),
             *(item.modules for item in imports),
         ),
         imports=imports,
@@ -120,15 +122,3 @@ def _collect_names(nodes: tuple[ast.AST, ...]) -> tuple[set[str], set[str]]:
             if len(node.value) <= _MAX_LENGTH:
                 strings.add(node.value)
     return names, strings
-
-
-def _collect_attributes(nodes: tuple[ast.AST, ...]) -> set[str]:
-    """Return the dotted names of the attributes that the module reads from imported modules."""
-    origins = collect_imports(nodes)
-    return {
-        f"{origins[node.value.id]}.{node.attr}"
-        for node in nodes
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in origins
-    }

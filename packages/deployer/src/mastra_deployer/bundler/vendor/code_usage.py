@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from mastra_deployer.bundler.resolve.unneeded_requirements import find_needing_names
 from mastra_deployer.project.ast_imports import read_imports
 from mastra_deployer.project.ast_names import to_absolute_name
 
@@ -56,9 +57,9 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     :param foreign_stubs: whether the code reads the stubs of other distributions, as type checkers
         do.
     :param sources: names of headers, and of source files of compiled code, that occur in the code.
-    :param imports: the modules among the ``targets`` of ``read_code_usage`` that the distribution
-        imports. If an import is optional, only a module inside a package counts: the import
-        succeeds, and the module fails later if its own requirement is missing.
+    :param imports: the top-level modules among the ``targets`` of ``read_code_usage`` that the
+        distribution cannot be imported without, and the dotted names among the ``targets`` whose
+        parts occur in its code.
     """
 
     tests: dict[str, tuple[str, ...]] = {}
@@ -137,18 +138,16 @@ class _Reader:
             self.stubs = _STUBS.search(source) is not None
         if self._has_sources:
             self.sources.update(match.decode() for match in _SOURCES.findall(source))
-        targets = frozenset(
-            name
-            for name in self._targets - self.imports
-            if all(part.encode() in source for part in name.split("."))
-        )
+        missing = self._targets - self.imports
+        self.imports |= find_needing_names(source, (name for name in missing if "." in name))
+        targets = frozenset(name for name in missing if "." not in name and name.encode() in source)
         if targets and _make_import_pattern(targets).search(source):
             self.imports.update(_iter_needed_imports(source, package, targets))
 
 
 @functools.cache
 def _make_import_pattern(names: frozenset[str]) -> re.Pattern[bytes]:
-    listed = "|".join(sorted({name.partition(".")[0] for name in names})).encode()
+    listed = "|".join(sorted(names)).encode()
     return re.compile(rb"^[ \t]*(?:import|from)[ \t]+(?:" + listed + rb")\b", re.MULTILINE)
 
 
@@ -160,11 +159,9 @@ def _iter_needed_imports(source: bytes, package: str, targets: Collection[str]) 
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
     for item in read_imports(ast.walk(tree), package):
-        for module in item.modules:
-            for target in targets:
-                is_target = module == target or module.startswith(f"{target}.")
-                if is_target and ("." in target or not item.optional):
-                    yield target
+        top = item.module.partition(".")[0]
+        if top in targets and not item.optional:
+            yield top
 
 
 def _iter_imported_tests(source: bytes, package: str) -> Iterator[str]:
