@@ -228,9 +228,8 @@ def test_long_retry_after_times_out(kind, monkeypatch):
     began = time.monotonic()
     with pytest.raises(AgentFailed) as caught:
         generate(agent, "tomorrow")
-    status = (
-        504 if kind.startswith("anthropic") else 429
-    )  # OpenAI's client refuses to wait that long
+    # OpenAI's client refuses to wait that long.
+    status = 504 if kind.startswith("anthropic") else 429
     assert caught.value.status == status
     assert stream(agent, "tomorrow")[-1].status == status
     assert time.monotonic() - began < 5

@@ -33,7 +33,7 @@ _BASE = ("mastra_core.Mastra", "mastra_server.create_app")
 _CORE, _SERVER = "mastra-core", "mastra-server"
 # Modules that name the clients of all models, and of all agent frameworks. The start imports those
 # that the app's agents use.
-_TABLES = frozenset(
+_PROVIDER_TABLES = frozenset(
     (
         *("mastra_core.agents.adapt", "mastra_core.agents.providers"),
         *("mastra_core.agents.lazy_exports", "mastra_core.agents.pydantic_ai.models"),
@@ -152,7 +152,9 @@ class _ImportedFiles:
         def is_feature(module: str) -> bool:
             name = self._names[self._modules.places[module][0]]
             is_own = name in self._selection.own and name not in (_CORE, _SERVER)
-            return is_own or (name == _CORE and module not in base and module not in _TABLES)
+            return is_own or (
+                name == _CORE and module not in base and module not in _PROVIDER_TABLES
+            )
 
         return is_feature
 
