@@ -194,10 +194,13 @@ def test_an_address_in_the_checkout_gets_nothing(checkout, attacker, run, target
     checkout(target, {"api_url": attacker.url})
     arguments = build_arguments(words, command, target)
     done = run(*arguments)
+    assert attacker.seen == []
+    if done.code == 2:  # an unsupported command is refused before the settings are read
+        assert "does not support" in done.err and not supports(target, words), done.err
+        return
     host = format_host(attacker.url)
     assert done.code == ConsentError.exit_code == 11, done.err
     assert f"'{host}' (api_url)" in done.err and f"mastra trust {host}" in done.err
-    assert attacker.seen == []
     # The honest case: the user names the same address.
     done = run(*arguments, "-s", f"api_url={attacker.url}")
     assert done.code != 11, done.err
