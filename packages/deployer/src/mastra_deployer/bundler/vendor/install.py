@@ -58,7 +58,7 @@ def _run_install(
     packages: Sequence[Package], closure: Closure, platform: Platform, tree: Path
 ) -> None:
     tree.mkdir()
-    flags = ["--quiet", "--target", str(tree), "--no-deps", "--link-mode", "hardlink"]
+    flags = ["--quiet", "--target", str(tree), "--no-deps", "--link-mode", "copy"]
     flags += ["--preview-features", "pylock", "--only-binary", ":all:"]
     pyodide = is_pyodide(platform)
     target = (

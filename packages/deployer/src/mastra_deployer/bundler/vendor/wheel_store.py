@@ -80,7 +80,7 @@ class PendingWheel(msgspec.Struct, frozen=True, kw_only=True):
 
     :param distribution: the installed distribution.
     :param tree: the directory in which the distribution is installed; its files are moved to the
-        store, or copied if they are hard links to uv's cache.
+        store.
     :param path: the path of the distribution in the store.
     :param rule: the files of the distribution that always ship.
     :param strip: whether the distribution's libraries ship without symbols.
@@ -194,7 +194,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:
-    """Move or copy the files that ship to ``directory``; return those that do not, by reason."""
+    """Move the files that ship to ``directory``, and return those that do not ship, by reason."""
     directory.mkdir(parents=True)
     dropped: dict[str, list[str]] = {}
     is_own_folder = _make_folder_check(pending.tree)
@@ -205,14 +205,11 @@ def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, 
             dropped.setdefault(reason, []).append(name)
             continue
         folder = name.rpartition("/")[0]
-        status = _read_status(f"{pending.tree}/{name}") if is_own_folder(folder) else None
-        if status is not None and stat.S_ISREG(status.st_mode):
+        if is_own_folder(folder) and _is_regular(f"{pending.tree}/{name}"):
             if folder not in created:
                 (directory / folder).mkdir(parents=True, exist_ok=True)
                 created.add(folder)
-            # A file with several links is a file of uv's cache, which must not change.
-            transfer = os.rename if status.st_nlink == 1 else shutil.copy
-            transfer(f"{pending.tree}/{name}", f"{directory}/{name}")
+            os.rename(f"{pending.tree}/{name}", f"{directory}/{name}")  # noqa: PTH104  # for each file
     return {reason: tuple(names) for reason, names in dropped.items()}
 
 
@@ -228,11 +225,11 @@ def _make_folder_check(tree: Path) -> Callable[[str], bool]:
     return is_own_folder
 
 
-def _read_status(path: str) -> os.stat_result | None:
+def _is_regular(path: str) -> bool:
     try:
-        return os.lstat(path)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
-        return None
+        return False
 
 
 def _strip_files(directory: Path) -> tuple[str, ...]:
@@ -254,7 +251,8 @@ def _write_record(directory: Path, info: str, new_names: Collection[str]) -> Non
         for row in rows
         if (directory / row[0]).is_file()
     )
-    record.unlink()  # it may be read-only
+    # The file may be a hard link to uv's cache: write a new one, never into the old one.
+    record.unlink()
     record.write_text(format_record([*remaining]), encoding="utf-8", newline="\n")
 
 
