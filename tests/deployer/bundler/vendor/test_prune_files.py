@@ -16,20 +16,27 @@ from mastra_deployer.bundler.vendor.prune_files import (
 )
 from mastra_deployer.bundler.vendor.unused_requirements import (
     find_imported_unused,
+    list_optional_requirements,
     list_undeclared_targets,
 )
+
+OPTIONAL = ("redis", "big-cloud", "ruled-paper")
 
 
 @pytest.fixture
 def install(tmp_path):
-    """Install files of a distribution: `install({"kit/__init__.py": "..."})`."""
+    """Install files of a distribution: `install({"kit/__init__.py": "..."})`.
+
+    Each distribution has the optional requirements `OPTIONAL`.
+    """
 
     def install_files(files, name="kit"):
         for path, text in files.items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes(text.encode() if isinstance(text, str) else text)
         tops = tuple(sorted({path.partition("/")[0] for path in files if path.endswith(".py")}))
-        usage = read_code_usage(tmp_path, files, list_undeclared_targets(name, ()).keys())
+        targets = list_undeclared_targets(name, ()).keys()
+        usage = read_code_usage(tmp_path, files, targets, OPTIONAL)
         info = f"{name}-1.dist-info"
         return Distribution(
             name=name, version="1", info=info, tops=tops, files=tuple(files), usage=usage
@@ -40,6 +47,11 @@ def install(tmp_path):
 
 def list_dropped(distribution, tree, rule=None):
     return set(find_dropped_files(distribution, tree, rule or KeepRule()))
+
+
+def build_rule(distribution, modules=(), others=()):
+    shipped = {item.name: item for item in (distribution, *others)}
+    return build_keep_rule(distribution, modules, shipped, whole=False)
 
 
 UNUSED_FILES = {
@@ -90,13 +102,13 @@ def test_stubs_ship_if_code_reads_them(install, tmp_path, source):
 
 def test_stubs_of_all_ship_beside_a_type_checker(install, tmp_path):
     checker = {"checker/find.py": "STUB = '.pyi'\n", "checker/typeshed/stdlib/os.pyi": ""}
-    usage = install(checker, "checker").usage
+    checker = install(checker, "checker")
     other = install({"kit/__init__.py": "", "kit/__init__.pyi": ""})
     assert list_dropped(other, tmp_path) == {"kit/__init__.pyi"}
-    rule = build_keep_rule(other, (), [usage], whole=False)
+    rule = build_rule(other, others=[checker])
     assert list_dropped(other, tmp_path, rule) == set()
-    reader = install({"reader/__init__.py": "STUB = '.pyi'\n"}, "reader").usage
-    assert build_keep_rule(other, (), [reader], whole=False) == KeepRule()
+    reader = install({"reader/__init__.py": "STUB = '.pyi'\n"}, "reader")
+    assert build_rule(other, others=[reader]) == KeepRule()
 
 
 @pytest.mark.parametrize(
@@ -141,11 +153,11 @@ def test_tests_that_code_only_mentions_are_dropped(install, tmp_path, source):
 
 def test_tests_ship_if_other_code_imports_them(install, tmp_path):
     kit = install({"kit/__init__.py": "", "kit/tests/helper.py": "", "kit/sub/tests/x.py": ""})
-    assert build_keep_rule(kit, ["kit", "kit.sub"], [], whole=False) == KeepRule()
-    rule = build_keep_rule(kit, ["kit.tests.helper.run"], [], whole=False)
+    assert build_rule(kit, ["kit", "kit.sub"]) == KeepRule()
+    rule = build_rule(kit, ["kit.tests.helper.run"])
     assert list_dropped(kit, tmp_path, rule) == {"kit/sub/tests/x.py"}
-    user = install({"user/__init__.py": "from kit.sub.tests import x\n"}, "user").usage
-    rule = build_keep_rule(kit, [], [user], whole=False)
+    user = install({"user/__init__.py": "from kit.sub.tests import x\n"}, "user")
+    rule = build_rule(kit, others=[user])
     assert list_dropped(kit, tmp_path, rule) == {"kit/tests/helper.py"}
 
 
@@ -163,10 +175,10 @@ def test_a_package_for_tests_ships_only_if_code_imports_it(install, tmp_path, to
     files = {f"{top}/__init__.py": "", f"{top}/testing/__init__.py": "", "kit/testing/x.py": ""}
     distribution = install(files, top)
     assert list_dropped(distribution, tmp_path) == {f"{top}/testing/__init__.py"}
-    rule = build_keep_rule(distribution, [f"{top}.testing.TestClient"], [], whole=False)
+    rule = build_rule(distribution, [f"{top}.testing.TestClient"])
     assert list_dropped(distribution, tmp_path, rule) == set()
-    user = install({"user/__init__.py": source.format(top=top)}, "user").usage
-    rule = build_keep_rule(distribution, [], [user], whole=False)
+    user = install({"user/__init__.py": source.format(top=top)}, "user")
+    rule = build_rule(distribution, others=[user])
     assert list_dropped(distribution, tmp_path, rule) == set()
 
 
@@ -284,3 +296,76 @@ def test_only_the_listed_modules_of_pydantic_ai_import_tiktoken():
     ]
     assert importing
     assert all("tiktoken" in find_imported_unused([module]) for module in importing)
+
+
+@pytest.mark.parametrize(
+    ("source", "required"),
+    [
+        ("import redis\n", ("redis",)),
+        ("import json\nfrom redis.asyncio import (\n    Redis,\n)\nX = 1\n", ("redis",)),
+        ("from big.cloud import storage\nimport big_cloud\n", ("big.cloud", "big_cloud")),
+        ("import big.other\n", ()),
+        ("from big_cloud_tools import run\n", ()),
+        ("A = 1\ntry:\n    import redis\nexcept ImportError:\n    raise KeyError\n", ("redis",)),
+        ("A = 1\ntry:\n    import redis\nexcept ImportError:\n    redis = None\n", ()),
+        ("A = 1\ntry:\n    import json\nexcept ImportError:\n    import redis\n", ()),
+        ("A = 1\ntry:\n    import json\nfinally:\n    pass\nif A:\n    import redis\n", ()),
+        ("def run():\n    import redis\n", ()),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import redis\n", ()),
+        ('"""Write this:\n\nimport redis\n"""\n', ()),
+        ('X = """\ntry:\n    import redis\nexcept ImportError:\n    raise\n"""\n', ()),
+        ("import redis", ("redis",)),
+        ("import redis\nthis is no Python\n", ("redis",)),
+        ("from .redis import run\n", ()),
+        ("\ufeff# text\nimport redis\n", ("redis",)),
+    ],
+)
+def test_a_module_needs_the_optional_requirements_that_it_always_imports(install, source, required):
+    kit = install({"kit/__init__.py": "", "kit/store.py": source})
+    assert kit.usage.required == ({"kit/store.py": required} if required else {})
+
+
+def test_modules_that_cannot_be_imported_do_not_ship(install, tmp_path):
+    files = {
+        "kit/__init__.py": "",
+        "kit/store.py": "import redis\n",
+        "kit/cloud/__init__.py": "from big.cloud import storage\n",
+        "kit/cloud/client.py": "",
+        "kit/paper/__init__.py": "import ruled_paper\n",
+        "kit/paper/lines.py": "",
+        "kit/paper/form.html": "",
+    }
+    kit = install(files)
+    rule = build_rule(kit, ["kit", "kit.stores"])
+    assert find_dropped_files(kit, tmp_path, rule) == {
+        "kit/store.py": "it cannot be imported without 'redis'",
+        "kit/cloud/__init__.py": "it cannot be imported without 'big.cloud'",
+        "kit/cloud/client.py": "it cannot be imported without 'big.cloud'",
+        # Without __init__.py, the directory of form.html would be a namespace package.
+        "kit/paper/lines.py": "it cannot be imported without 'ruled_paper'",
+    }
+    assert list_dropped(kit, tmp_path, build_keep_rule(kit, (), {}, whole=True)) == set()
+
+
+@pytest.mark.parametrize(
+    ("modules", "others"),
+    [
+        (["kit.store"], ()),
+        (["kit.store.Store"], ()),
+        (["redis.asyncio"], ()),
+        ((), ("redis",)),
+        ((), ("redis-fork",)),
+    ],
+)
+def test_modules_ship_if_their_requirement_ships_or_the_app_names_them(
+    install, tmp_path, modules, others
+):
+    kit = install({"kit/__init__.py": "", "kit/store.py": "import redis\n"})
+    distributions = [install({"redis/__init__.py": ""}, name) for name in others]
+    rule = build_rule(kit, modules, distributions)
+    assert list_dropped(kit, tmp_path, rule) == set()
+
+
+def test_requirements_of_extras_and_platforms_are_optional():
+    requires = ["redis>=5; extra == 'store'", "attrs", "winloop ; os_name == 'nt'", "Rich (>=13)"]
+    assert list_optional_requirements(requires) == {"redis", "winloop", "rich"}

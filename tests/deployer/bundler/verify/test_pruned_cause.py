@@ -1,7 +1,5 @@
 """A failed start names what was left out of the bundle, and the setting that keeps it."""
 
-from pathlib import Path
-
 import pytest
 
 from mastra_core.pipeline import Environment, Project
@@ -21,7 +19,11 @@ INVENTORY = Inventory(
         "kit": InventoryEntry(
             version="1",
             tops=("kit",),
-            dropped={"type stubs": ("kit/__init__.pyi",), "tests": ("kit/tests/helper.py",)},
+            dropped={
+                "type stubs": ("kit/__init__.pyi",),
+                "tests": ("kit/tests/helper.py",),
+                "it cannot be imported without 'redis'": ("kit/store.py",),
+            },
         ),
     },
 )
@@ -33,6 +35,7 @@ INVENTORY = Inventory(
         ("No module named 'rich'", "rich", "", "'rich' does not ship", 'keep = ["rich"]'),
         ("No module", "rich.table", "", "litestar requires it", 'keep = ["rich"]'),
         ("No module", "kit.tests", "", "'kit.tests' of 'kit' does not", 'keep = ["kit"]'),
+        ("No module", "kit.store", "", "cannot be imported without 'redis'", "provides 'redis'"),
         ("cannot import name 'tests' from 'kit' (x)", None, "", "tests", 'keep = ["kit"]'),
         ("no stub '/b/vendor/kit/__init__.pyi'", None, "", "type stubs", 'keep = ["kit"]'),
         ("no __init__.pyi", None, "/b/vendor/kit/a.py", "type stubs", 'keep = ["kit"]'),
@@ -41,8 +44,8 @@ INVENTORY = Inventory(
         ("No module", "stray", "", "no code in the bundle", 'include = ["src/stray.py"]'),
     ],
 )
-def test_the_cause_is_named(message, missing, frame, sentence, setting):
-    cause = find(message, missing, frame)
+def test_the_cause_is_named(tmp_path, message, missing, frame, sentence, setting):
+    cause = find(tmp_path, message, missing, frame)
     assert sentence in cause.message
     assert setting in cause.hint
 
@@ -52,18 +55,22 @@ def test_the_cause_is_named(message, missing, frame, sentence, setting):
     [
         ("No module named 'numpy'", "numpy", ""),
         ("no __init__.pyi", None, "/b/vendor/other/a.py"),
+        ("no store.py", None, "/b/vendor/kit/a.py"),
         ("division by zero", None, "/b/vendor/kit/a.py"),
         ("cannot import name 'x' from 'kit'", None, ""),
     ],
 )
-def test_other_failures_have_no_such_cause(message, missing, frame):
-    assert find(message, missing, frame) is None
+def test_other_failures_have_no_such_cause(tmp_path, message, missing, frame):
+    assert find(tmp_path, message, missing, frame) is None
 
 
-def find(message, missing, frame):
+def find(root, message, missing, frame):
+    entry = root / "src/mastra/index.py"
+    entry.parent.mkdir(parents=True)
+    entry.touch()
     project = Project(
-        root=Path("/p"),
-        import_root=Path("/p/src"),
+        root=root,
+        import_root=root / "src",
         module="mastra.index",
         attribute="mastra",
         name="p",
@@ -91,3 +98,23 @@ def test_the_setting_in_the_error_is_the_cure(project, mastra, echo, tmp_path):
     root = project(app, f"[tool.mastra.build]\n{setting}\n", dependencies=dependencies)
     mastra("build", cwd=root, **here).ok()
     assert (root / ".mastra/vendor/hidden_stub/__init__.pyi").exists()
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_the_package_in_the_error_is_the_cure(project, mastra, echo, tmp_path):
+    house = tmp_path / "wheels"
+    metadata = "Provides-Extra: store\nRequires-Dist: equality-redis; extra == 'store'\n"
+    files = {"kit/__init__.py": "", "kit/store.py": "import equality_redis\n"}
+    write_wheel(house, "equality-of-kit", files, metadata=metadata)
+    write_wheel(house, "equality-redis", {"equality_redis.py": ""})
+    source = "from importlib import import_module\nimport_module('kit.' + 'store')\n"
+    app = {"src/mastra/index.py": source + echo}
+    here = {"UV_FIND_LINKS": str(house)}
+    dependencies = ("mastra-core", "equality-of-kit==1")
+    root = project(app, dependencies=dependencies)
+    words = ("index.py:2", "'kit.store'", "without 'equality_redis'", "Add the package")
+    mastra("build", cwd=root, **here).failed(4, *words)
+    root = project(app, dependencies=(*dependencies, "equality-redis==1"))
+    mastra("build", cwd=root, **here).ok()
+    assert (root / ".mastra/vendor/kit/store.py").exists()

@@ -148,4 +148,4 @@ def _format_left_out(inventory: Inventory) -> Iterator[str]:
     if names or files:
         more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
         listed = f"{', '.join(names[:_MAX_NAMES])}{more}; " if names else ""
-        yield f"{listed}{files} tests, stubs and headers (`--explain NAME` says why)"
+        yield f"{listed}{files} files that serving does not need (`--explain NAME` says why)"

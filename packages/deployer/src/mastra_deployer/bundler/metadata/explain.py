@@ -15,6 +15,7 @@ from mastra_core.pipeline import Bundle, Project
 from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory, InventoryEntry
 from mastra_deployer.bundler.sources.private_files import is_private
+from mastra_deployer.bundler.vendor.required_imports import parse_reason
 from mastra_deployer.project.suggest import find_nearest
 
 __all__ = ("explain",)
@@ -128,9 +129,12 @@ def _explain_submodule(name: str, distribution: str, item: InventoryEntry, bundl
         return f"{name} ships: {file_name} of {distribution} {item.version}.{bytecode}"
     for reason, files in item.dropped.items():
         if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
+            missing = parse_reason(reason)
+            cure = f"To use it: add the package that provides {missing!r} to the dependencies."
+            keep = f'To keep all of it: [tool.mastra.build] keep = ["{distribution}"].'
             return (
                 f"{name} of {distribution} {item.version} does not ship: {reason}. "
-                f'To keep all of it: [tool.mastra.build] keep = ["{distribution}"].'
+                f"{cure if missing else keep}"
             )
     return f"{distribution} {item.version} ships, and has no module {name}."
 

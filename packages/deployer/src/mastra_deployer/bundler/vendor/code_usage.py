@@ -1,4 +1,4 @@
-"""Find the stubs, headers and tests that the code of a distribution uses at run time.
+"""Find what the code of a distribution uses: stubs, headers, tests and requirements.
 
 Stubs, headers and tests ship only if the code uses them. The first build of an app reads all
 modules of all dependencies. To save time, the build parses only the modules that contain one of a
@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from mastra_deployer.bundler.resolve.unneeded_requirements import find_needing_names
+from mastra_deployer.bundler.vendor.required_imports import RequiredImports
 from mastra_deployer.project.ast_imports import read_imports
 from mastra_deployer.project.ast_names import to_absolute_name
 
@@ -60,6 +61,8 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     :param imports: the top-level modules among the ``targets`` of ``read_code_usage`` that the
         distribution cannot be imported without, and the dotted names among the ``targets`` whose
         parts occur in its code.
+    :param required: the optional requirements without which a module cannot be imported, as dotted
+        names of modules. The key is the file of the module.
     """
 
     tests: dict[str, tuple[str, ...]] = {}
@@ -67,22 +70,32 @@ class CodeUsage(msgspec.Struct, frozen=True, kw_only=True):
     foreign_stubs: bool = False
     sources: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    required: dict[str, tuple[str, ...]] = {}
 
 
-def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) -> CodeUsage:
+def read_code_usage(
+    tree: Path, names: Iterable[str], targets: Collection[str], optional: Iterable[str] = ()
+) -> CodeUsage:
     """Read which parts of distributions the modules of a distribution use.
 
     :param tree: the directory that the distribution is installed in.
     :param names: the names of the distribution's files, relative to ``tree``.
     :param targets: the dotted names of modules that ``CodeUsage.imports`` may contain.
+    :param optional: canonical names of requirements that may not ship; only these can occur in
+        ``CodeUsage.required``.
     """
     names = list(names)
     reader = _Reader(
         targets, sources=any(PurePosixPath(it).suffix in SOURCE_SUFFIXES for it in names)
     )
+    required_imports = RequiredImports(optional)
+    required: dict[str, tuple[str, ...]] = {}
     for name in names:
         if name.endswith(".py") and ".." not in name:
-            reader.read(name, _read_bytes(tree / name))
+            source = _read_bytes(tree / name)
+            reader.read(name, source)
+            if found := required_imports.find(name, source):
+                required[name] = tuple(sorted(found))
     has_typeshed = any("/typeshed/" in name for name in names)
     return CodeUsage(
         tests={place: tuple(sorted(found)) for place, found in sorted(reader.tests.items())},
@@ -90,6 +103,7 @@ def read_code_usage(tree: Path, names: Iterable[str], targets: Collection[str]) 
         foreign_stubs=reader.stubs and has_typeshed,
         sources=tuple(sorted(reader.sources)),
         imports=tuple(sorted(reader.imports)),
+        required=required,
     )
 
 

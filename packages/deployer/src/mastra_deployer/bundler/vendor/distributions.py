@@ -12,7 +12,10 @@ from packaging.utils import canonicalize_name
 
 from mastra_core.errors import BuildError
 from mastra_deployer.bundler.vendor.code_usage import CodeUsage, read_code_usage
-from mastra_deployer.bundler.vendor.unused_requirements import list_undeclared_targets
+from mastra_deployer.bundler.vendor.unused_requirements import (
+    list_optional_requirements,
+    list_undeclared_targets,
+)
 from mastra_deployer.project.child_processes import raise_if_interrupted
 from mastra_deployer.project.entry_points import TOOL_GROUPS
 
@@ -95,7 +98,8 @@ def _read_usage(
     tree: Path, name: str, files: tuple[str, ...], requires: tuple[str, ...]
 ) -> CodeUsage:
     targets = list_undeclared_targets(name, requires)
-    usage = read_code_usage(tree, files, targets.keys())
+    optional = list_optional_requirements(requires)
+    usage = read_code_usage(tree, files, targets.keys(), optional)
     names = frozenset[str]().union(*(targets[module] for module in usage.imports))
     return msgspec.structs.replace(usage, imports=tuple(sorted(names)))
 

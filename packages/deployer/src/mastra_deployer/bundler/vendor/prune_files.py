@@ -1,15 +1,16 @@
 """Decide which files of a distribution ship, by their kind and by the code that uses them.
 
-Metadata always ships, because frameworks read it. All modules except tests ship, because a dynamic
-import may need them.
+Metadata always ships, because frameworks read it. All modules ship, because a dynamic import may
+need them, except tests and modules whose import fails without a package that does not ship.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from mastra_deployer.bundler.own_wheels import INSTALLER_FILES
 from mastra_deployer.bundler.vendor.code_usage import (
@@ -19,6 +20,7 @@ from mastra_deployer.bundler.vendor.code_usage import (
     iter_test_directories,
 )
 from mastra_deployer.bundler.vendor.distributions import Distribution
+from mastra_deployer.bundler.vendor.required_imports import format_reason
 
 __all__ = ("KeepRule", "build_keep_rule", "find_dropped_files")
 
@@ -28,35 +30,38 @@ _HEAD = 512  # bytes of a script that show its interpreter
 
 
 class KeepRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of one distribution that ship because other code needs them.
+    """The files of one distribution that ship or not because of the other code in the bundle.
 
     :param whole: whether all files ship, except those that the installer wrote.
     :param stubs: whether the distribution's type stubs ship.
     :param tests: directories of tests that other code imports.
+    :param unusable: modules that cannot be imported in the bundle: the file of each module, and the
+        dotted name of the missing module that it needs.
     """
 
     whole: bool = False
     stubs: bool = False
     tests: tuple[str, ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
 
 
 def build_keep_rule(
     distribution: Distribution,
-    modules: Iterable[str],
-    others: Iterable[CodeUsage],
+    modules: Collection[str],
+    distributions: Mapping[str, Distribution],
     *,
     whole: bool,
 ) -> KeepRule:
-    """Return the files of a distribution that the app or another distribution needs.
+    """Return the rule for the files of a distribution in a bundle.
 
     :param distribution: the distribution.
     :param modules: dotted names that the app imports or has in strings.
-    :param others: which parts of distributions the other distributions use.
+    :param distributions: all distributions that ship, by canonical name.
     :param whole: whether the project keeps all files of the distribution.
     """
     if whole:
         return KeepRule(whole=True)
-    others = list(others)
+    others = [other.usage for other in distributions.values() if other is not distribution]
     wanted = {folder for module in modules for folder in iter_test_directories(module)}
     wanted.update(folder for item in others for folder in item.tests.get("", ()))
     own = _find_used_tests(distribution.usage.tests, ())
@@ -64,6 +69,7 @@ def build_keep_rule(
     return KeepRule(
         stubs=any(item.foreign_stubs for item in others) and not distribution.usage.stubs,
         tests=tuple(sorted(tests)),
+        unusable=tuple(_iter_unusable_modules(distribution, modules, distributions)),
     )
 
 
@@ -84,7 +90,52 @@ def find_dropped_files(distribution: Distribution, tree: Path, rule: KeepRule) -
             reason = _get_unused_reason(name, names, tests, usage, stubs=rule.stubs)
         if reason:
             dropped[name] = reason
+    for name, missing in _expand_packages(distribution.files, dropped, rule.unusable).items():
+        dropped.setdefault(name, format_reason(missing))
     return dropped
+
+
+def _iter_unusable_modules(
+    distribution: Distribution, modules: Collection[str], distributions: Mapping[str, Distribution]
+) -> Iterator[tuple[str, str]]:
+    """Yield the modules that need a distribution that neither ships nor belongs to the app.
+
+    A module that the app names is left out of this list, because a missing module is an error that
+    the app may handle.
+    """
+    tops = {top for item in distributions.values() for top in item.tops}
+    tops.update(module.partition(".")[0] for module in modules)
+    for file, names in distribution.usage.required.items():
+        module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        missing = (
+            name
+            for name in names
+            if canonicalize_name(name) not in distributions and name.partition(".")[0] not in tops
+        )
+        name = next(missing, "")
+        if name and not any(f"{other}.".startswith(f"{module}.") for other in modules):
+            yield file, name
+
+
+def _expand_packages(
+    files: Iterable[str], reasons: Mapping[str, str], unusable: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the modules that cannot be imported, also those in packages that cannot be imported.
+
+    :param files: the files of the distribution.
+    :param reasons: the other reasons for which files do not ship.
+    :param unusable: files of modules, and the missing module that each of them needs.
+    :returns: the missing module by the file of the module that needs it.
+    """
+    found = dict(unusable)
+    for package in [name for name in found if name.endswith("/__init__.py")]:
+        folder = package.removesuffix("__init__.py")
+        inner = [name for name in files if name.startswith(folder)]
+        found |= {name: found[package] for name in inner if name.endswith(".py")}
+        # A directory that has other files would become a namespace package, which can be imported.
+        if not all(name in found or name in reasons for name in inner):
+            del found[package]
+    return found
 
 
 def _find_used_tests(tests: Mapping[str, tuple[str, ...]], more: Iterable[str]) -> set[str]:

@@ -15,7 +15,13 @@ from mastra_deployer.bundler.resolve.unneeded_requirements import (
     list_unneeded_requirements,
 )
 
-__all__ = ("UNUSED", "find_imported_unused", "list_undeclared_targets", "list_unused_requirements")
+__all__ = (
+    "UNUSED",
+    "find_imported_unused",
+    "list_optional_requirements",
+    "list_undeclared_targets",
+    "list_unused_requirements",
+)
 
 # By requirer: the distributions that it uses for its command line, its test client or its
 # debugging, but never to serve; or only in the modules that `NEEDING_MODULES` names. Each entry is
@@ -48,6 +54,18 @@ def find_imported_unused(modules: Iterable[str]) -> frozenset[str]:
     :param modules: dotted names that the app imports or has in strings.
     """
     return _TARGETS & find_needed_packages(modules)
+
+
+def list_optional_requirements(requires: Iterable[str]) -> frozenset[str]:
+    """Return the canonical names of the requirements that may not ship with their requirer.
+
+    These are the requirements of extras and of some platforms, and those that a server never uses.
+
+    :param requires: the ``Requires-Dist`` lines of the requirer.
+    """
+    matches = ((line, _NAME.match(line.strip())) for line in requires)
+    names = {canonicalize_name(match[0]): line for line, match in matches if match}
+    return frozenset(name for name, line in names.items() if ";" in line or name in _TARGETS)
 
 
 def list_undeclared_targets(name: str, requires: Iterable[str]) -> dict[str, frozenset[str]]:

@@ -222,7 +222,7 @@ class _Vendorer:
             name: build_keep_rule(
                 item,
                 self._modules,
-                [other.usage for other in shipped.values() if other is not item],
+                shipped,
                 whole=name in self._keep,
             )
             for name, item in shipped.items()

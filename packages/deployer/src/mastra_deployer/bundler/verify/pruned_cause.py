@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from mastra_core.pipeline import Project
+from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory
+from mastra_deployer.bundler.vendor.required_imports import parse_reason
 
 __all__ = ("PrunedCause", "find_pruned_cause")
 
@@ -59,7 +61,8 @@ def _find_module(module: str, inventory: Inventory, project: Project) -> PrunedC
         for reason, files in item.dropped.items():
             if any(file.startswith((f"{stem}.", f"{stem}/")) for file in files):
                 return PrunedCause(
-                    f"{module!r} of {name!r} does not ship: {reason}.", _suggest_keep(name)
+                    f"{module!r} of {name!r} does not ship: {reason}.",
+                    _suggest_module(name, reason, project),
                 )
     return None
 
@@ -69,11 +72,22 @@ def _iter_named_files(text: str, frames: list[str], inventory: Inventory) -> Ite
     for name, item in inventory.distributions.items():
         is_running = any(f"/vendor/{top}" in frame for top in item.tops for frame in frames)
         for reason, files in item.dropped.items():
+            if parse_reason(reason):  # an error about such a module names the module
+                continue
             for file in files:
                 if file in text or (is_running and PurePosixPath(file).name in text):
                     yield PrunedCause(
                         f"{file!r} of {name!r} does not ship: {reason}.", _suggest_keep(name)
                     )
+
+
+def _suggest_module(name: str, reason: str, project: Project) -> str:
+    if missing := parse_reason(reason):
+        return (
+            f"Add the package that provides {missing!r} to the dependencies in "
+            f"{find_declaration_file(project)}."
+        )
+    return _suggest_keep(name)
 
 
 def _suggest_keep(name: str) -> str:
