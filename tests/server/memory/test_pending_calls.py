@@ -46,6 +46,46 @@ def test_decision_after_a_reload(http, verb, streams):
     assert http.post(path, json=decision).status_code == 404
 
 
+@pytest.mark.parametrize("query", ["", "?resourceId=ann"])
+def test_canceled_run_waits_for_no_decision(http, query):
+    body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+    assert http.post("/api/agents/clerk/generate", json=body).json()["finishReason"] == "suspended"
+    path = "/api/agents/clerk/runs/r1/cancel"
+    assert http.post(f"{path}?resourceId=bob").status_code == 404
+    assert http.post(path + query).json() == {"message": "Agent run cancelled"}
+    assert_canceled(http)
+    assert http.get("/api/agents/clerk/suspended-runs").json()["runs"] == []
+    decision = {"runId": "r1", "toolCallId": "pay-0"}
+    decided = http.post("/api/agents/clerk/approve-tool-call-generate", json=decision)
+    assert decided.status_code == 404
+    assert http.post(path).status_code == 404
+    follow_up = {"messages": "hello", "memory": MEMORY}
+    assert http.post("/api/agents/clerk/generate", json=follow_up).status_code == 200
+
+
+def test_canceled_task_leaves_no_pending_call(http):
+    part = {"kind": "text", "text": "pay"}
+    message = {"role": "user", "messageId": "m1", "parts": [part], "contextId": "t1"}
+    params = {"message": message, "metadata": {"resourceId": "ann"}}
+
+    def call(method, params):
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return http.post("/api/a2a/clerk", json=body).json()["result"]
+
+    task = call("message/send", params)
+    assert task["status"]["state"] == "input-required"
+    assert call("tasks/cancel", {"id": task["id"]})["status"]["state"] == "canceled"
+    assert_canceled(http)
+
+
+def assert_canceled(http):
+    user, answer = list_messages(http)
+    assert user["role"] == "user"
+    assert "pendingToolApprovals" not in answer["content"].get("metadata", {})
+    call = answer["content"]["parts"][-1]["toolInvocation"]
+    assert (call["state"], call["errorText"]) == ("output-error", "The run was canceled.")
+
+
 @pytest.mark.parametrize("entries", [5, {"x": 5}, {"x": {"runId": []}}, {"pay-0": {"runId": "r1"}}])
 def test_metadata_of_a_caller(http, entries):
     saved = {

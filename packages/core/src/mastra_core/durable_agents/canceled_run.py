@@ -17,6 +17,7 @@ from mastra_core.durable_agents.agent_workflow import read_input
 from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import MastraError
 from mastra_core.logger import get_logger
+from mastra_core.memory.canceled_calls import build_canceled_result
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.memory.run_memory import RunMemory
 from mastra_core.workflows.engine.protocol import Run
@@ -53,15 +54,7 @@ async def save_canceled_run(agent: AgentLike, run: Run) -> None:
                 if not isinstance(event, Failure | Finish):  # a Finish that suspended the run
                     run_memory.add(event)
         for call in waiting.values():  # nobody can decide it any more
-            run_memory.add(
-                ToolResult(
-                    id=call.id,
-                    name=call.name,
-                    arguments=call.arguments,
-                    result="The run was canceled.",
-                    failed=True,
-                )
-            )
+            run_memory.add(build_canceled_result(call))
         await run_memory.save()
     except MastraError as error:
         get_logger("mastra.memory").error(

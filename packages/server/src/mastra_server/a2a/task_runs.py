@@ -17,6 +17,7 @@ from mastra_server.a2a.message_parts import read_resume_data, to_agent_messages
 from mastra_server.a2a.task import Task, build_message
 from mastra_server.a2a.task_store import get_task_store
 from mastra_server.agents.admission import check_thread_access
+from mastra_server.agents.cancel_runs import cancel_suspended_run
 from mastra_server.agents.run_streams import start_live_run
 from mastra_server.agents.stream import resume_agent, stream_agent
 from mastra_server.agents.suspended_runs import (
@@ -89,8 +90,7 @@ async def cancel_task(request: _Request, agent: AgentLike, task: Task) -> None:
     if task.run is not None:
         await task.run.abort()
     if waits:
-        with contextlib.suppress(NotFound):
-            await get_suspended_runs(request).take(agent.id, task.id, task.resource)
+        await cancel_suspended_run(request, agent, task.id, task.resource)
 
 
 def _build_run_input(request: _Request, task: Task, message: dict[str, Any]) -> AgentInput:

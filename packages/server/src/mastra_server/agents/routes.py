@@ -14,9 +14,10 @@ from mastra_core.agents.protocol import FrameworkTool, list_described_tools
 from mastra_core.errors import Conflict, NotFound
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.ai_sdk_stream import UiVersion
+from mastra_server.agents.cancel_runs import cancel_run
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
-from mastra_server.agents.run_streams import abort_live_run, observe_live_run, respond_with_stream
+from mastra_server.agents.run_streams import observe_live_run, respond_with_stream
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
@@ -160,9 +161,9 @@ async def _observe_run(request: _Request) -> StreamResponse:
     errors=(409,),
 )
 async def _cancel_run(request: _Request) -> ASGIResponse:
-    """Cancel a streamed run."""
+    """Cancel a streamed, suspended or durable run."""
     resource = read_id_param(request, "resourceId")
-    await abort_live_run(request, get_agent(request).id, request.path_params["run_id"], resource)
+    await cancel_run(request, get_agent(request), request.path_params["run_id"], resource)
     return json_response({"message": "Agent run cancelled"})
 
 

@@ -1,0 +1,72 @@
+"""Cancel agent runs that are running or suspended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from mastra_core.agents import AgentLike
+from mastra_core.errors import NotFound
+from mastra_core.memory.canceled_calls import save_canceled_calls
+from mastra_server.agents.durable_runs import find_durable_agent
+from mastra_server.agents.live_runs import LiveRuns
+from mastra_server.agents.run_streams import abort_live_run
+from mastra_server.agents.suspended_runs import get_suspended_run, get_suspended_runs
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+
+__all__ = ("cancel_run", "cancel_suspended_run")
+
+_Request = Request[Any, Any, Any]
+
+
+async def cancel_run(request: _Request, agent: AgentLike, run_id: str, resource: str = "") -> None:
+    """Cancel a run of this caller that is suspended, or running on this server or another one.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_id: the id of the run.
+    :param resource: the owner that the caller names; any by default.
+    :raises NotFound: when the caller may see no run with this id.
+    :raises Forbidden: when the caller names a resource that it may not access.
+    :raises Conflict: when another resource has a running run with this id, or the caller names no
+        resource and several resources have a run with this id.
+    """
+    is_durable = find_durable_agent(request, agent.id) is not None
+    is_active = is_durable or _is_running(request, agent.id, run_id)
+    if is_active or not await cancel_suspended_run(request, agent, run_id, resource):
+        await abort_live_run(request, agent.id, run_id, resource)
+
+
+def _is_running(request: _Request, agent_id: str, run_id: str) -> bool:
+    runs: LiveRuns = request.app.state.live_runs
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    run = runs.find(run_id, agent_id, owner, thread)
+    return run is not None and run.is_running
+
+
+async def cancel_suspended_run(
+    request: _Request, agent: AgentLike, run_id: str, resource: str = ""
+) -> bool:
+    """Cancel a suspended run; nobody can decide its calls afterwards.
+
+    :param request: the request.
+    :param agent: the agent.
+    :param run_id: the id of the run.
+    :param resource: the owner that the caller names; any by default.
+    :returns: ``False`` if the caller may see no suspended run with this id.
+    :raises Forbidden: when the caller names a resource that it may not access.
+    :raises Conflict: when several resources have a run with this id, and the caller names no
+        resource.
+    """
+    durable = find_durable_agent(request, agent.id)
+    try:
+        run = await get_suspended_run(request, agent, run_id, resource)
+        if durable is not None:
+            await durable.cancel_run(run_id, run.run_input.resource)
+            return True
+        await get_suspended_runs(request).take(agent.id, run_id, run.run_input.resource)
+    except NotFound:
+        return False
+    await save_canceled_calls(agent, run)
+    return True
