@@ -441,6 +441,15 @@ def test_variables_over_the_limit_of_the_target_are_an_error():
     assert "have 11 bytes, but 'acme' allows 10" in problem.message
 
 
+def test_a_value_over_the_limit_of_the_target_is_an_error():
+    target = Target(name="acme", summary="", settings=Environment, limits=Limits(variable=4))
+    declared = Environment(required=("A", "B"))
+    assert not list(check_values(target, declared, {"A": "1234", "B": "1234"}))
+    (problem,) = check_values(target, declared, {"A": "1234", "B": "\u20ac12"})
+    assert problem.severity == "error"
+    assert "value of B has 5 bytes, but 'acme' allows 4 for each variable" in problem.message
+
+
 APP = {
     INDEX: """\
 import os, msgspec

@@ -10,12 +10,14 @@ from typing import ClassVar
 
 import pytest
 
-from mastra_core.errors import AuthError, PluginError
+from mastra_core import Secret
+from mastra_core.errors import AuthError, DeployError, PluginError
 from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import (
     Build,
     Bundle,
     BundleManifest,
+    Limits,
     LogLine,
     Platform,
     Problem,
@@ -52,7 +54,7 @@ class Mine:
 
     @hookimpl
     def mastra_target(self):
-        return Target(name="mine", summary="a test", settings=Settings)
+        return Target(name="mine", summary="a test", settings=Settings, limits=Limits(variable=4))
 
     @hookimpl
     def mastra_check(self):
@@ -115,6 +117,16 @@ def test_an_exit_is_a_defect_of_its_deployer(hook):
     """It would end the command without an error, and with the exit code 0."""
     with pytest.raises(PluginError, match=f"{hook} of Mine failed: SystemExit: 0"):
         READS[hook](InProcessCaller(Mine(lambda: sys.exit(0))))
+
+
+def test_a_value_that_the_target_does_not_allow_is_not_stored():
+    stored = []
+    store = InProcessCaller(Mine(lambda: stored.append(True))).get_env_store(ACCESS, "production")
+    store.set({"A": Secret("1234")})
+    with pytest.raises(DeployError, match="value of A has 5 bytes, but 'mine' allows 4") as raised:
+        store.set({"A": Secret("12345")})
+    assert "12345" not in str(raised.value)
+    assert stored == [True]
 
 
 def test_sigterm_passes_through_a_hook():

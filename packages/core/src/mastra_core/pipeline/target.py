@@ -40,6 +40,7 @@ class Limits:
     :param compressed: maximum bytes of the bundle as an archive; 0 for no limit.
     :param variables: maximum bytes of the names and values of all environment variables; 0 for no
         limit.
+    :param variable: maximum bytes of the value of one environment variable; 0 for no limit.
     :param request: maximum bytes of the body of a request; 0 for no limit.
     :param seconds: maximum duration of a request; 0 for no limit.
     """
@@ -47,6 +48,7 @@ class Limits:
     size: int = 0
     compressed: int = 0
     variables: int = 0
+    variable: int = 0
     request: int = 0
     seconds: float = 0
 

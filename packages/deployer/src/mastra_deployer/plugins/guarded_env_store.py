@@ -1,4 +1,4 @@
-"""A store of variables whose errors name the deployer that provides the store."""
+"""A store of variables that checks sizes, and whose errors name the deployer of the store."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from mastra_core.hooks import DatedEnvStore, EnvEffect, EnvStore
+from mastra_core.pipeline import Target
 from mastra_core.secret import Secret
 from mastra_deployer.plugins.untyped_calls import call_plugin
+from mastra_deployer.plugins.variable_size import refuse_large_variables
 
 __all__ = ("GuardedEnvStore",)
 
@@ -18,10 +20,11 @@ class GuardedEnvStore:
 
     :param owner: the deployer's name in errors.
     :param store: the deployer's store.
+    :param target: the target, which declares the limits of variables.
     """
 
-    def __init__(self, owner: str, store: EnvStore) -> None:
-        self._owner, self._store = owner, store
+    def __init__(self, owner: str, store: EnvStore, target: Target) -> None:
+        self._owner, self._store, self._target = owner, store, target
 
     def list(self) -> Mapping[str, str]:
         """Return the name of each stored variable, with a note about its stages."""
@@ -32,7 +35,9 @@ class GuardedEnvStore:
         """Create or replace variables, and return when the change takes effect.
 
         :param values: variable names, mapped to their values.
+        :raises DeployError: when a value is larger than the target allows.
         """
+        refuse_large_variables(self._target, values)
         effect: EnvEffect | None = self._call(lambda: self._store.set(values))
         return effect
 

@@ -290,7 +290,7 @@ class HookCaller(UntypedHookCaller):
         """
         arguments = {**access._asdict(), "environment": environment}
         store = self._call_deployer("mastra_env", object, **arguments)
-        return GuardedEnvStore(self._name, cast("EnvStore", store))
+        return GuardedEnvStore(self._name, cast("EnvStore", store), self.target)
 
     def diagnose(self, access: PlatformAccess) -> list[Problem]:
         """Return the problems that would make a deploy fail; change nothing.
