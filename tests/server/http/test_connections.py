@@ -1,4 +1,4 @@
-"""Test request heads that are too large or never end."""
+"""Test request heads that are too large, never end, or offer an upgrade."""
 
 import contextlib
 import socket
@@ -177,3 +177,52 @@ def test_large_body(connect):
         time.sleep(0.6)
         connection.sendall(body[1000:])
         assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+
+
+UPGRADES = {
+    "h2c": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+    "websocket": b"connection: keep-alive, upgrade\r\nupgrade: websocket\r\n",
+}
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+@pytest.mark.parametrize("length", [1, 7, 64_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'content-length: 17\r\n\r\n{"messages":"hi"}',
+        b'transfer-encoding: chunked\r\n\r\n5\r\n{"mes\r\nc\r\nsages":"hi"}\r\n0\r\n\r\n',
+    ],
+)
+def test_a_request_that_offers_an_upgrade_has_its_body(connect, upgrade, length, body):
+    head = b"POST /api/agents/echoAgent/generate HTTP/1.1\r\nhost: x\r\n"
+    sent = head + UPGRADES[upgrade] + b"content-type: application/json\r\n" + body
+    connection = connect()
+    for start in range(0, len(sent), length):
+        connection.sendall(sent[start : start + length])
+    answer = read_response(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b'"hi"' in answer
+    connection.sendall(HEAD + b"\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+
+
+def test_pipelined_requests_that_offer_an_upgrade(connect):
+    connection = connect()
+    connection.sendall((HEAD + UPGRADES["h2c"] + b"\r\n") * 2 + HEAD + b"connection: close\r\n\r\n")
+    answers = b""
+    while piece := connection.recv(10_000):
+        answers += piece
+    assert answers.count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_a_large_head_that_offers_an_upgrade_is_refused(connect):
+    connection = connect()
+    connection.sendall(HEAD + UPGRADES["h2c"] + b"x-a: " + b"a" * 70_000 + b"\r\n\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 431 Request Header Fields Too Large"
+
+
+def test_a_tunnel_is_refused(connect):
+    connection = connect()
+    connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n")
+    assert b" 40" in read_status_line(connection)

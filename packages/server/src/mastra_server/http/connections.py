@@ -1,7 +1,8 @@
 """Extend uvicorn's HTTP protocol with limits, and close connections on shutdown.
 
 The limits are for the connections of one client, the head of a request, and the time in which a
-client reads a response. Trailers of a request are read and dropped.
+client reads a response. Trailers of a request are read and dropped. An offer to upgrade to another
+protocol than WebSocket is ignored.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mastra_core.limits.shares import Shares
@@ -48,6 +50,38 @@ class _RepeatedHost(Exception):
     """Stops the parser, so that uvicorn responds with a 400."""
 
 
+class _RequestParser(httptools.HttpRequestParser):
+    """Parses requests that offer an upgrade, such as to HTTP/2, as if they did not.
+
+    httptools stops after the head of a request that offers an upgrade. Without this class, the body
+    of the request would be lost. Java's client offers HTTP/2 with its first request.
+
+    :param connection: the connection that receives the parsed requests.
+    """
+
+    def __init__(self, connection: LimitedConnection) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own parser
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn calls it
+        """Parse received bytes.
+
+        :param data: the bytes.
+        :raises httptools.HttpParserError: when the bytes are no valid request.
+        :raises httptools.HttpParserUpgrade: when the connection becomes a WebSocket.
+        """
+        while True:
+            try:
+                super().feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._connection.ignores_upgrade():
+                    raise
+                data = self._connection.build_plain_head() + data[upgrade.args[0] :]
+            else:
+                return
+
+
 class LimitedConnection(HttpToolsProtocol):
     """Limit connections, heads of requests, and slow readers in uvicorn's HTTP protocol.
 
@@ -73,6 +107,7 @@ class LimitedConnection(HttpToolsProtocol):
         :param transport: the transport of the new connection.
         """
         super().connection_made(transport)
+        self.parser = _RequestParser(self)
         if not self._is_trusted_proxy():
             caller = read_client_address({"client": self.client})
             if not CONNECTIONS.try_acquire(caller):
@@ -144,6 +179,8 @@ class LimitedConnection(HttpToolsProtocol):
             self._check_fields()
         if [name for name, _ in self.headers].count(b"host") > 1:
             raise _RepeatedHost
+        if self.parser.should_upgrade() and self.ignores_upgrade():
+            return  # the head is parsed again
         self._in_head = False
         super().on_headers_complete()
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.
@@ -157,9 +194,26 @@ class LimitedConnection(HttpToolsProtocol):
 
         :raises _HeadTooLarge: when the head and the trailers exceed their limit.
         """
+        if self.parser.should_upgrade() and self.ignores_upgrade():
+            return
         if len(self.headers) > self._header_count:
             self._check_fields()
         super().on_message_complete()
+
+    def ignores_upgrade(self) -> bool:
+        """Return whether the request, which offers an upgrade, is served as a plain request."""
+        method = self.parser.get_method()
+        if method == b"GET" and self.ws_protocol_class is not None:
+            offers = [value.lower() for name, value in self.headers if name == b"upgrade"]
+            return offers[-1:] != [b"websocket"]
+        return method != b"CONNECT"
+
+    def build_plain_head(self) -> bytes:
+        """Build the head of the parsed request without its offer to upgrade."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+        return b"\r\n".join((*lines, b"", b""))
 
     def shutdown(self) -> None:
         """Begin to shut down; an active request still gets its response."""

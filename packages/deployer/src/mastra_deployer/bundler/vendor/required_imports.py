@@ -48,7 +48,7 @@ class RequiredImports:
             return frozenset()
         module = name.removesuffix(".py").replace("/", ".")
         is_package = module.endswith(".__init__")
-        facts = read_module_imports(
+        facts = read_module_imports(  # type: ignore[no-untyped-call]  # other Pythons read it
             source[:end], module.removesuffix(".__init__"), is_package, is_own=False
         )
         imported = {part for module, _ in facts[REQUIRED] for part in _iter_parents(module)}
