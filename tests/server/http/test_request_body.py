@@ -1,6 +1,7 @@
 """Test valid and invalid requests and the responses to them."""
 
 import base64
+import gzip
 import json
 import logging
 import socket
@@ -111,6 +112,43 @@ def test_invalid_bodies(api, body, field):
     told = answer.json()
     assert told["error"] == "Invalid request body"
     assert [issue["field"] for issue in told["issues"]] == [field]
+
+
+def test_a_byte_order_mark_is_skipped(api):
+    answer = api.post(GENERATE, content='\ufeff{"messages": "hi"}'.encode())
+    assert answer.status_code == 200
+
+
+BODY = b'{"messages": "h\xc3\xa9"}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "words"),
+    [
+        ({"content-encoding": "gzip"}, gzip.compress(BODY), "encoding 'gzip'"),
+        ({"content-encoding": "Br"}, b"\x0b\x02\x80{}\x03", "encoding 'Br'"),
+        (
+            {"content-type": "application/json; charset=utf-16"},
+            BODY.decode().encode("utf-16"),
+            "utf-16",
+        ),
+        ({"content-type": 'application/json;charset="latin1"'}, b'{"messages": "h\xe9"}', "latin1"),
+    ],
+)
+def test_a_body_that_is_not_plain_utf_8_is_refused(api, headers, body, words):
+    answer = api.post(GENERATE, content=body, headers=headers)
+    assert answer.status_code == 415
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"content-encoding": "identity"}, {"content-type": "application/json; charset=UTF-8"}],
+)
+def test_usual_encodings_are_read(api, headers):
+    assert api.post(GENERATE, content=BODY, headers=headers).status_code == 200
+    answer = api.post(GENERATE, content=b"{", headers=headers)
+    assert answer.json()["issues"] == [{"field": "body", "message": "Invalid JSON in request body"}]
 
 
 def test_long_numbers_in_texts_and_values(api):

@@ -1,4 +1,7 @@
-"""Refuse request bodies that any web page could send without a preflight request."""
+"""Refuse request bodies that the server cannot read, or that any web page could send.
+
+A browser sends some requests of a page to another origin without a preflight request.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ from collections.abc import Iterable
 
 from mastra_core.errors import RequestError
 
-__all__ = ("UnsupportedMediaType", "is_json_type", "require_json_type")
+__all__ = ("UnsupportedMediaType", "is_json_type", "require_json_type", "require_plain_text")
 
 _JSON = b"application/json"
 _JSON_TYPE = re.compile(rb"\s*application/(json|[^\s,;/]+\+json)\s*(;|$)", re.IGNORECASE)
+_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 _SHOWN = 100  # characters of a content type that the error quotes
 
 
 class UnsupportedMediaType(RequestError):
-    """The request has a body whose content type is not JSON."""
+    """The request has a body whose content type or content encoding the server does not accept."""
 
     status = 415
 
@@ -49,6 +54,25 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
             has_origin = True
     if has_origin and not has_type:
         raise _build_error("A body without a content type is not accepted as")
+
+
+def require_plain_text(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Check that a body, which is no valid JSON, is neither compressed nor in another charset.
+
+    :param headers: the headers of the request, with names in lower case.
+    :raises UnsupportedMediaType: when the body is compressed, or not in UTF-8.
+    """
+    for name, value in headers:
+        text = value.decode("latin-1").strip()[:_SHOWN]
+        if name == b"content-encoding" and text.lower() not in ("", "identity"):
+            raise UnsupportedMediaType(
+                f"The body has the content encoding {text!r}. Send the body without compression."
+            )
+        charset = _CHARSET.search(value) if name == b"content-type" else None
+        if charset and (text := charset[1].decode("latin-1")[:_SHOWN]).lower() not in _UTF_8:
+            raise UnsupportedMediaType(
+                f"The body has the charset {text!r}. Send the body in UTF-8."
+            )
 
 
 def _build_error(problem: str) -> UnsupportedMediaType:

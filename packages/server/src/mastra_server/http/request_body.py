@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
 
 from mastra_core.errors import InvalidInput
-from mastra_server.http.content_type import require_json_type
+from mastra_server.http.content_type import require_json_type, require_plain_text
 
 __all__ = (
     "MAX_ID_LENGTH",
@@ -147,13 +148,15 @@ def _build_size_error(max_values: int) -> StructureError:
 async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
     """Read the JSON body as ``type_``.
 
-    :param request: the request; a missing body counts as an empty object.
+    :param request: the request; a missing body counts as an empty object. A byte order mark is
+        skipped.
     :param type_: the type to decode to.
     :returns: the decoded body.
-    :raises UnsupportedMediaType: for a body whose content type is not JSON.
+    :raises UnsupportedMediaType: for a body whose content type is not JSON, or that is compressed
+        or not in UTF-8.
     :raises InvalidBody: when a field is invalid; the error names the first invalid field.
     """
-    raw = await request.body()
+    raw = (await request.body()).removeprefix(BOM_UTF8)
     if raw:
         require_json_type(request.scope["headers"])
     try:
@@ -163,6 +166,7 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
     except StructureError as error:
         raise InvalidBody("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
+        require_plain_text(request.scope["headers"])
         raise InvalidBody("body", "Invalid JSON in request body") from None
 
 
