@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -207,6 +208,7 @@ def test_newer_bundle_on_an_older_python(bundle):
         ({"WEB_CONCURRENCY": "many"}, ["WEB_CONCURRENCY is 'many'"]),
         ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
         ({"WEB_CONCURRENCY": "²"}, ["WEB_CONCURRENCY is", "1 or more"]),
+        ({"KEEP_ALIVE": "1m"}, ["KEEP_ALIVE is '1m'", "a number of seconds"]),
     ],
 )
 def test_invalid_variable(bundle, environment, words):
@@ -470,6 +472,31 @@ def test_several_workers(bundle, vendor):
         assert any("2 workers" in line for line in said)
         assert b"/hello" in fetch(url)
     assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_idle_connections(bundle, vendor):
+    """The default is longer than uvicorn's, which is shorter than the timeouts of proxies."""
+    directory = bundle(vendor=vendor)
+    with start_server(directory) as (url, _, _), open_idle_connection(url) as connection:
+        time.sleep(6)
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 ")
+    with (
+        start_server(directory, KEEP_ALIVE="1") as (url, _, _),
+        open_idle_connection(url) as connection,
+    ):
+        assert connection.recv(100) == b""
+
+
+def open_idle_connection(url):
+    """Send a request, and return its connection after the response."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=20)
+    connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    time.sleep(0.5)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 ")
+    return connection
 
 
 MEASURED = """

@@ -158,7 +158,8 @@ def test_the_page_is_there(name):
 
 def test_every_environment_variable_of_ours_is_documented():
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    for name in ("MASTRA_CACHE_DIR", "MASTRA_DISABLE_PLUGINS", "PORT", "HOST", "WEB_CONCURRENCY"):
+    names = ("MASTRA_CACHE_DIR", "MASTRA_DISABLE_PLUGINS", "PORT", "HOST")
+    for name in (*names, "WEB_CONCURRENCY", "KEEP_ALIVE"):
         assert f"`{name}`" in text, name
     for package in PACKAGES.values():
         for path in package.rglob("*.py"):

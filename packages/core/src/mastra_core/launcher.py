@@ -246,7 +246,7 @@ def serve(bundle):
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
     listener = bind(host, parse_port(os.environ.get("PORT") or str(settings["port"])))
-    workers = parse_workers(settings)
+    workers, keep_alive = parse_workers(settings), parse_keep_alive()
     import uvicorn
 
     config = uvicorn.Config(
@@ -260,6 +260,7 @@ def serve(bundle):
         else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
+        timeout_keep_alive=keep_alive,
         workers=workers,
     )
     end_imports()
@@ -435,6 +436,18 @@ def parse_workers(settings):
             "WEB_CONCURRENCY is %s, and each worker counts the requests of Server(rate_limit=...) "
             "for itself.\n  Give RateLimit storage='sqlite:///...' or a PostgreSQL database." % text
         )
+    return int(text)
+
+
+def parse_keep_alive():
+    """Return the seconds that an idle connection stays open.
+
+    A proxy that sends a request just when the server closes the connection answers 502, so the
+    server must wait longer than the proxy.
+    """
+    text = os.environ.get("KEEP_ALIVE") or "75"
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        fail("KEEP_ALIVE is %r." % text, "Set it to a number of seconds, such as 75.")
     return int(text)
 
 
