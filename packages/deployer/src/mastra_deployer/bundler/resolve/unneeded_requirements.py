@@ -7,6 +7,7 @@ pruned with it.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -103,9 +104,10 @@ def find_needing_names(source: bytes, names: Iterable[str]) -> set[str]:
     """
     words: frozenset[bytes] | None = None
     found: set[str] = set()
+    occurs = functools.cache(source.__contains__)  # several names begin with the same part
     for name in names:
         parts = name.encode().split(b".")
-        if all(part in source for part in parts):
+        if all(map(occurs, parts)):
             words = words if words is not None else frozenset(_WORD.findall(source))
             if words.issuperset(parts):
                 found.add(name)

@@ -37,12 +37,12 @@ _TEST_PACKAGES = frozenset(("litestar/testing", "mastra_core/testing"))
 SOURCE_SUFFIXES = frozenset((".h", ".hpp", ".c", ".cpp", ".pyx", ".pxd", ".a"))
 _STUBS = re.compile(rb"""\bpyi['"]|\battach_stub\b""")
 _SOURCES = re.compile(rb"""['"/]([\w-]+\.(?:hpp|h|cpp|c|pyx|pxd|a))['"]""")
+# Patterns that begin with a line break are found three times as fast as those with ^.
 _TEST_IMPORT = re.compile(
-    rb"""^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)"""
-    rb"""|import[ \t]+([^\n#]*))""",
-    re.MULTILINE,
+    rb"""\n[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]*)"""
+    rb"""|import[ \t]+([^\n#]*))"""
 )
-_TEST = re.compile(rb"""[. (,\t\n]test(?:s|ing)?[., )\n'"]""")
+_TEST = re.compile(rb"""test(?<=[. (,\t\n]test)(?:s|ing)?[., )\n'"]""")
 _TEST_STRING = re.compile(
     rb"""(?<=['"])[A-Za-z_][\w.]*\.(?:tests?\.[\w.]+|testing(?:\.[\w.]+)?)(?=['"])"""
 )
@@ -92,7 +92,7 @@ def read_code_usage(
     required: dict[str, tuple[str, ...]] = {}
     for name in names:
         if name.endswith(".py") and ".." not in name:
-            source = _read_bytes(tree / name)
+            source = _read_bytes(f"{tree}/{name}")
             reader.read(name, source)
             if found := required_imports.find(name, source):
                 required[name] = tuple(sorted(found))
@@ -154,15 +154,15 @@ class _Reader:
             self.sources.update(match.decode() for match in _SOURCES.findall(source))
         missing = self._targets - self.imports
         self.imports |= find_needing_names(source, (name for name in missing if "." in name))
-        targets = frozenset(name for name in missing if "." not in name and name.encode() in source)
-        if targets and _make_import_pattern(targets).search(source):
+        targets = frozenset(name for name in missing if "." not in name)
+        if targets and _make_import_pattern(targets).search(b"\n" + source):
             self.imports.update(_iter_needed_imports(source, package, targets))
 
 
 @functools.cache
 def _make_import_pattern(names: frozenset[str]) -> re.Pattern[bytes]:
     listed = "|".join(sorted(names)).encode()
-    return re.compile(rb"^[ \t]*(?:import|from)[ \t]+(?:" + listed + rb")\b", re.MULTILINE)
+    return re.compile(rb"\n[ \t]*(?:import|from)[ \t]+(?:" + listed + rb")\b")
 
 
 def _iter_needed_imports(source: bytes, package: str, targets: Collection[str]) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _iter_needed_imports(source: bytes, package: str, targets: Collection[str]) 
 
 
 def _iter_imported_tests(source: bytes, package: str) -> Iterator[str]:
-    for module, names, plain in _TEST_IMPORT.findall(source):
+    for module, names, plain in _TEST_IMPORT.findall(b"\n" + source):
         if b"test" in module or b"test" in names:
             base = to_absolute_name(module.decode(), package)
             for name in ("", *_WORD.findall(names.decode("utf-8", "replace"))):
@@ -191,8 +191,9 @@ def _iter_imported_tests(source: bytes, package: str) -> Iterator[str]:
         yield from iter_test_directories(text.decode())
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: str) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123  # called for each module
+            return file.read()
     except OSError:  # the RECORD lists a file that is not there
         return b""

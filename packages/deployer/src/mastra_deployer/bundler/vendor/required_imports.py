@@ -17,7 +17,8 @@ from mastra_deployer.bytecode.module_imports_child import REQUIRED, read_module_
 __all__ = ("RequiredImports", "format_reason", "parse_reason")
 
 _TRY = b"\ntry:"
-_STATEMENT = re.compile(rb"^(?!except\b|else\b|finally\b)[^\s#)\]}]", re.MULTILINE)
+# Patterns that begin with a line break are found three times as fast as those with ^.
+_STATEMENT = re.compile(rb"\n(?!except\b|else\b|finally\b)(?=[^\s#)\]}])")
 _REASON = re.compile(r"it cannot be imported without '([\w.]+)'")
 
 
@@ -33,9 +34,7 @@ class RequiredImports:
     def __init__(self, requirements: Iterable[str]) -> None:
         self._names = {name.replace("-", it) for name in requirements for it in ("_", ".")}
         listed = "|".join(map(re.escape, sorted(self._names))).encode()
-        self._pattern = re.compile(
-            rb"^([ \t]*)(?:from|import)[ \t]+(?:" + listed + rb")\b", re.MULTILINE
-        )
+        self._pattern = re.compile(rb"\n([ \t]*)(?:from|import)[ \t]+(?:" + listed + rb")\b")
 
     def find(self, name: str, source: bytes) -> frozenset[str]:
         """Return the names of the requirements without which a module cannot be imported.
@@ -43,23 +42,26 @@ class RequiredImports:
         :param name: the path of the module, relative to the installation directory.
         :param source: the source of the module.
         """
-        end = max(self._iter_ends(source), default=0) if self._names else 0
+        end = max(self._iter_ends(b"\n" + source), default=0) if self._names else 0
         if not end:
             return frozenset()
         module = name.removesuffix(".py").replace("/", ".")
         is_package = module.endswith(".__init__")
         facts = read_module_imports(  # type: ignore[no-untyped-call]  # other Pythons read it
-            source[:end], module.removesuffix(".__init__"), is_package, is_own=False
+            source[: end - 1], module.removesuffix(".__init__"), is_package, is_own=False
         )
         imported = {part for module, _ in facts[REQUIRED] for part in _iter_parents(module)}
         return frozenset(self._names & imported)
 
     def _iter_ends(self, source: bytes) -> Iterator[int]:
-        """Yield the end of each statement at the top level that imports a requirement."""
+        """Yield the end of each statement at the top level that imports a requirement.
+
+        :param source: the source of the module, after a line break.
+        """
         for match in self._pattern.finditer(source):
             if not match[1] or _is_in_try(source, match.start()):
                 following = _STATEMENT.search(source, match.end())
-                yield following.start() if following else len(source)
+                yield following.end() if following else len(source)
 
 
 def format_reason(name: str) -> str:
