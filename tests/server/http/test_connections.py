@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 
+import httpx
 import pytest
 
 APP = """
@@ -226,3 +227,12 @@ def test_a_tunnel_is_refused(connect):
     connection = connect()
     connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n")
     assert b" 40" in read_status_line(connection)
+
+
+def test_an_ipv4_proxy_of_an_ipv6_socket_is_trusted(process, monkeypatch):
+    monkeypatch.setenv("HOST", "::")
+    settings = 'server={"api_routes": routes, "trusted_proxies": ["127.0.0.0/8"]}'
+    _, port = process(APP.replace('server={"api_routes": routes}', settings))
+    url, forwarded = f"http://127.0.0.1:{port}/headers", {"x-forwarded-for": "203.0.113.9"}
+    assert httpx.post(url, trust_env=False).json()["client"] == "127.0.0.1"
+    assert httpx.post(url, headers=forwarded, trust_env=False).json()["client"] == "203.0.113.9"

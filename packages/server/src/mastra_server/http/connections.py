@@ -24,6 +24,7 @@ WRITE_TIMEOUT = 30.0  # seconds in which a client must read MIN_PROGRESS bytes o
 MIN_PROGRESS = 32 * 1024
 IDLE_GRACE = 0.25  # seconds that an idle connection stays open after shutdown began
 _OWN_FILES = 64  # files that the process needs beside its connections
+_MAPPED = "::ffff:"  # before the IPv4 address of a client that is connected to an IPv6 socket
 _FIELD_OVERHEAD = 4  # the bytes of ": " and the end of the line
 _TOO_LARGE = b"431 Request Header Fields Too Large"
 _TOO_SLOW = b"408 Request Timeout"
@@ -108,6 +109,9 @@ class LimitedConnection(HttpToolsProtocol):
         """
         super().connection_made(transport)
         self.parser = _RequestParser(self)
+        if self.client is not None and self.client[0].startswith(_MAPPED):
+            # An IPv4 client of an IPv6 socket: trusted proxies are listed by their IPv4 addresses.
+            self.client = (self.client[0].removeprefix(_MAPPED), self.client[1])
         if not self._is_trusted_proxy():
             caller = read_client_address({"client": self.client})
             if not CONNECTIONS.try_acquire(caller):
