@@ -12,7 +12,7 @@ from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
 from mastra_core.storage.sql_database import Lock, Result, Statement
-from mastra_core.storage.sqlite_errors import to_storage_error
+from mastra_core.storage.sqlite_errors import build_moved_error, to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class SqliteFile:
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
+        self._full_path = ""  # as of the connection; the process may change its directory
+        self._file_number: int | None = None  # of the open file; None for a database in memory
 
     async def execute(
         self,
@@ -122,11 +124,23 @@ class SqliteFile:
         try:
             if self._connection is None:
                 self._connection = self._connect()
+                self._full_path = os.path.abspath(self.path)  # noqa: PTH100  # pathlib is slow
+                self._file_number = _read_file_number(self._full_path)
+            self._refuse_moved_file()
             return _execute_transaction(self._connection, begin, work)
         except sqlite3.Error as error:
             raise to_storage_error(error, self.path) from None
         except UnicodeEncodeError as error:
             raise build_encoding_error(error) from None
+
+    def _refuse_moved_file(self) -> None:
+        """Refuse a file that was deleted or replaced, because its data would end with the process.
+
+        SQLite itself compares the numbers of the files only if the journal is not in WAL mode.
+        """
+        number = self._file_number
+        if number is not None and _read_file_number(self._full_path) != number:
+            raise build_moved_error(self._full_path)
 
     def _connect(self) -> Connection:
         import sqlite3
@@ -148,6 +162,14 @@ class SqliteFile:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _read_file_number(path: str) -> int | None:
+    """Return the number of a file in its file system; ``None`` if there is no file."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116  # pathlib is slow
+    except OSError:
+        return None
 
 
 def _execute_transaction(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:
