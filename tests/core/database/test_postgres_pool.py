@@ -53,6 +53,21 @@ def test_many_pools_migrate_once(postgres_url):
     assert asyncio.run(migrate()) == [(1, "a", 1)]
 
 
+def test_a_check_does_not_wait_for_a_free_connection(postgres_url):
+    async def check_while_busy():
+        pool, done = create_pool(postgres_url, max_connections=1), asyncio.Event()
+        await pool.run(fetch("SELECT 1"))
+        busy = asyncio.create_task(pool.run(lambda _: done.wait()))
+        await asyncio.sleep(0)
+        await pool.check()
+        assert not busy.done()
+        done.set()
+        await busy
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(check_while_busy(), 8))
+
+
 def test_tables_of_an_older_version_are_migrated(postgres_url):
     old = Schema(SCHEMA.table, SCHEMA.versions[:1])
     asyncio.run(run_once(create_pool(postgres_url, old), fetch("SELECT 1")))
