@@ -138,6 +138,19 @@ def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
     assert asyncio.run(work_both()) == [(3,), (2,)]
 
 
+def test_an_error_during_the_commit_does_not_say_that_nothing_is_stored(
+    postgres_server, postgres_url
+):
+    async def end_session(connection):
+        (number,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+        end = f"SELECT pg_terminate_backend({number}, 5000)"
+        await asyncio.to_thread(postgres_server.execute, end)
+
+    with pytest.raises(StorageError, match="was lost") as caught:
+        asyncio.run(run_once(create_pool(postgres_url), end_session))
+    assert "may or may not be stored" in caught.value.hint
+
+
 @pytest.mark.parametrize("method", ["run", "run_in_autocommit"])
 def test_an_access_is_repeated_when_idle_connections_were_closed(
     postgres_server, postgres_url, method

@@ -147,7 +147,9 @@ class PostgresPool:
             except Error as error:
                 may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
                 if number >= self._get_max_tries(error) or not may_repeat:
-                    raise to_storage_error(error, self.url.display) from error
+                    raise to_storage_error(
+                        error, self.url.display, may_be_stored=attempt.may_be_stored
+                    ) from error
                 await self._prepare_repetition(error, number)
             except UnicodeEncodeError as error:
                 raise build_encoding_error(error) from None
@@ -315,7 +317,12 @@ def _raise_lost_cancellation(count: int) -> None:
 
 
 class _Attempt(Protocol[T_co]):
-    """One attempt to call a function with a connection."""
+    """One attempt to call a function with a connection.
+
+    :ivar may_be_stored: whether the attempt has begun to commit changes.
+    """
+
+    may_be_stored: bool
 
     async def run(self, connection: AsyncConnection[Any]) -> T_co:
         """Call the function.
@@ -332,6 +339,8 @@ class _Attempt(Protocol[T_co]):
 
 class _Autocommit(Generic[T]):
     """An attempt without a transaction, at work whose repetition does no harm."""
+
+    may_be_stored = False
 
     def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
         self._work = work
@@ -351,19 +360,19 @@ class _Transaction(Generic[T]):
     ) -> None:
         self._work = work
         self._writes = writes
-        self._may_be_stored = False
+        self.may_be_stored = False
 
     async def run(self, connection: AsyncConnection[Any]) -> T:
         async with connection.transaction():
             result = await self._work(connection)
-            self._may_be_stored = self._writes
-        self._may_be_stored = False
+            self.may_be_stored = self._writes
+        self.may_be_stored = False
         return result
 
     def may_repeat(self, error: Error) -> bool:
         if error.sqlstate in _RETRIED:
             return True
-        return not self._may_be_stored and is_connection_lost(error)
+        return not self.may_be_stored and is_connection_lost(error)
 
 
 def _import_psycopg() -> Any:
