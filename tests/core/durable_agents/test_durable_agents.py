@@ -123,6 +123,20 @@ def test_the_caller_continues_after_its_own_tools(open_mastra):
     asyncio.run(run_scenario())
 
 
+def test_nobody_waits_for_a_run_whose_caller_failed_before_its_start(open_mastra):
+    async def run_scenario():
+        agent = Agent(name="a", model=Script(["done"]).model)
+        async with open_mastra(agent) as mastra:
+            durable = mastra.get_agent("a")
+            await mastra.engine.create(durable.workflow, "r")
+            with pytest.raises(NotFound, match="There is no run 'r'"):
+                await durable.observe("r")
+            assert (await durable.generate("x", run_id="r")).text == "done"
+            assert get_text(await read_all(await durable.observe("r"))) == "done"
+
+    asyncio.run(run_scenario())
+
+
 def test_a_restart_continues_after_the_last_finished_call(open_mastra):
     async def run_scenario():
         desk = Desk()
