@@ -14,7 +14,7 @@ __all__ = ("read_during_outage", "write_during_outage")
 T = TypeVar("T")
 # Seconds for which a call is repeated. A caller waits for a run that is not durable. Nobody has to
 # wait for a durable run, but a storage that never works again must not keep it from its end.
-_MAX_WAIT = 10.0
+_MAX_WAIT = 30.0  # one call may take half of it during an outage
 _MAX_DURABLE_WAIT = 3600.0
 _MIN_DELAY, _MAX_DELAY = 0.05, 2.0  # seconds between two calls
 
