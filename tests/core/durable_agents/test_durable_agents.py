@@ -211,6 +211,32 @@ def test_a_resource_cannot_reach_the_run_of_another(open_mastra):
     asyncio.run(run_scenario())
 
 
+def test_a_slow_reader_gets_nothing_after_the_suspension(open_mastra):
+    """The run continues before the reader notices its suspension."""
+
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script(["wait ", call("pay", {}, "c1")], ["thanks"])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent = mastra.get_agent("a")
+            reader = aiter(agent.stream("x", run_id="r"))
+            first = await anext(reader)
+            run = await mastra.engine.get(agent.workflow, "r")
+            await run.wait()
+            output = await agent.generate(AgentInput(run_id="r", decisions={"c1": Decision()}))
+            assert output.text == "thanks"
+            events = [first, *await read_all(reader)]
+        assert events[-1].reason == "suspended"
+        assert get_text(events) == "wait "
+        assert not any(isinstance(event, ToolResult) for event in events)
+
+    asyncio.run(run_scenario())
+
+
 def test_suspended_runs_have_pages(open_mastra):
     """A page reads two or three events of each of its runs, however long the answers are."""
 

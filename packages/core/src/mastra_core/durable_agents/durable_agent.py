@@ -227,7 +227,7 @@ class DurableAgent(AgentWrapper):
             if run_input.decisions
             else self._start(run_input, live=live)
         )
-        async with aclosing(iter_agent_events(run, offset)) as events:
+        async with aclosing(iter_agent_events(run, offset, until_suspended=True)) as events:
             async for event in events:
                 yield event
 

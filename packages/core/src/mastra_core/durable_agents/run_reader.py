@@ -13,7 +13,13 @@ from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.event_chunk import read_event_chunk
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish
 from mastra_core.workflows.engine.protocol import Run
-from mastra_core.workflows.engine.run_events import RunFinished, RunRewound, StepWrote
+from mastra_core.workflows.engine.run_events import (
+    RunFinished,
+    RunIdle,
+    RunRewound,
+    StepResumed,
+    StepWrote,
+)
 
 __all__ = ("iter_agent_events",)
 
@@ -21,15 +27,20 @@ _RETRY = StepFinish(reason="retry", continued=True)
 _CANCELED = Failure(message="The run was canceled.", kind="RunCanceled", status=409)
 
 
-async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEvent]:
+async def iter_agent_events(
+    run: Run, offset: int = 0, *, until_suspended: bool = False
+) -> AsyncGenerator[AgentEvent]:
     """Yield the events of an agent, until its run ends or is suspended.
 
     If a run failed and was then restarted, the event of this failure is left out.
 
     :param run: the run of the agent's workflow.
     :param offset: the number of events of the workflow to skip.
+    :param until_suspended: whether to stop at the first suspension, even if another caller has
+        resumed the run before this reader noticed the suspension.
     """
     last: Failure | Finish | None = None  # waits for the end of the run
+    is_suspended = False
     async with close_at_end(run.iter_events(offset)) as events:
         async for event in events:
             if isinstance(event, StepWrote):
@@ -38,7 +49,10 @@ async def iter_agent_events(run: Run, offset: int = 0) -> AsyncGenerator[AgentEv
                     last = found
                 elif found is not None:
                     last = None
+                    is_suspended = until_suspended and isinstance(found, Finish)
                     yield found
+            elif is_suspended and isinstance(event, RunIdle | StepResumed):
+                return
             elif isinstance(event, RunRewound):
                 if isinstance(last, Failure):
                     yield _RETRY
