@@ -53,6 +53,21 @@ def test_many_pools_migrate_once(postgres_url):
     assert asyncio.run(migrate()) == [(1, "a", 1)]
 
 
+def test_a_check_does_not_wait_for_a_free_connection(postgres_url):
+    async def check_while_busy():
+        pool, done = create_pool(postgres_url, max_connections=1), asyncio.Event()
+        await pool.run(fetch("SELECT 1"))
+        busy = asyncio.create_task(pool.run(lambda _: done.wait()))
+        await asyncio.sleep(0)
+        await pool.check()
+        assert not busy.done()
+        done.set()
+        await busy
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(check_while_busy(), 8))
+
+
 def test_tables_of_an_older_version_are_migrated(postgres_url):
     old = Schema(SCHEMA.table, SCHEMA.versions[:1])
     asyncio.run(run_once(create_pool(postgres_url, old), fetch("SELECT 1")))
@@ -121,6 +136,19 @@ def test_a_transaction_is_repeated_after_a_deadlock(postgres_url):
         return rows
 
     assert asyncio.run(work_both()) == [(3,), (2,)]
+
+
+def test_an_error_during_the_commit_does_not_say_that_nothing_is_stored(
+    postgres_server, postgres_url
+):
+    async def end_session(connection):
+        (number,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+        end = f"SELECT pg_terminate_backend({number}, 5000)"
+        await asyncio.to_thread(postgres_server.execute, end)
+
+    with pytest.raises(StorageError, match="was lost") as caught:
+        asyncio.run(run_once(create_pool(postgres_url), end_session))
+    assert "may or may not be stored" in caught.value.hint
 
 
 @pytest.mark.parametrize("method", ["run", "run_in_autocommit"])

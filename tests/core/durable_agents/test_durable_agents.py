@@ -6,9 +6,10 @@ import pydantic_ai
 import pytest
 from pydantic_ai.exceptions import ModelHTTPError
 
-from mastra_core import Agent, Mastra, Workflow, tool
+from mastra_core import Agent, DurableEngine, Mastra, Workflow, tool
 from mastra_core.agents import (
     AgentInput,
+    ApprovalRequired,
     ClientTool,
     Decision,
     Finish,
@@ -25,6 +26,7 @@ from mastra_core.agents.event_chunk import read_event_chunk
 from mastra_core.durable_agents import DurableAgent
 from mastra_core.errors import AgentFailed, InvalidInput, NotFound
 from mastra_core.tools import ToolContext
+from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.engine.run_events import StepWrote
 from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.durable_agents.conftest import read_all, wait_until
@@ -123,6 +125,20 @@ def test_the_caller_continues_after_its_own_tools(open_mastra):
     asyncio.run(run_scenario())
 
 
+def test_nobody_waits_for_a_run_whose_caller_failed_before_its_start(open_mastra):
+    async def run_scenario():
+        agent = Agent(name="a", model=Script(["done"]).model)
+        async with open_mastra(agent) as mastra:
+            durable = mastra.get_agent("a")
+            await mastra.engine.create(durable.workflow, "r")
+            with pytest.raises(NotFound, match="There is no run 'r'"):
+                await durable.observe("r")
+            assert (await durable.generate("x", run_id="r")).text == "done"
+            assert get_text(await read_all(await durable.observe("r"))) == "done"
+
+    asyncio.run(run_scenario())
+
+
 def test_a_restart_continues_after_the_last_finished_call(open_mastra):
     async def run_scenario():
         desk = Desk()
@@ -193,6 +209,74 @@ def test_a_resource_cannot_reach_the_run_of_another(open_mastra):
             assert [each.result for each in output.tool_results] == ["paid"]
             await agent.cancel_run("r", "bob")
             assert (await runs.list(SuspendedRunQuery(agent="a"))).total == 0
+
+    asyncio.run(run_scenario())
+
+
+def test_a_slow_reader_gets_nothing_after_the_suspension(open_mastra):
+    """The run continues before the reader notices its suspension."""
+
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        script = Script(["wait ", call("pay", {}, "c1")], ["thanks"])
+        async with open_mastra(Agent(name="a", model=script.model, tools=[pay])) as mastra:
+            agent = mastra.get_agent("a")
+            reader = aiter(agent.stream("x", run_id="r"))
+            first = await anext(reader)
+            run = await mastra.engine.get(agent.workflow, "r")
+            await run.wait()
+            output = await agent.generate(AgentInput(run_id="r", decisions={"c1": Decision()}))
+            assert output.text == "thanks"
+            events = [first, *await read_all(reader)]
+        assert events[-1].reason == "suspended"
+        assert get_text(events) == "wait "
+        assert not any(isinstance(event, ToolResult) for event in events)
+
+    asyncio.run(run_scenario())
+
+
+class GatedStore(SqliteRunStore):
+    """A store whose commits of a suspension wait for a gate."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.is_waiting, self.may_commit = asyncio.Event(), asyncio.Event()
+
+    async def commit(self, run, holder, attempt, number, batch):
+        if batch.releases:
+            self.is_waiting.set()
+            await self.may_commit.wait()
+        return await super().commit(run, holder, attempt, number, batch)
+
+
+def test_a_reader_learns_of_a_suspension_when_the_run_can_be_decided(tmp_path):
+    @tool(requires_approval=True)
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    async def run_scenario():
+        store = GatedStore(tmp_path / "runs.db")
+        agent = Agent(name="a", model=Script([call("pay", {}, "c1")]).model, tools=[pay])
+        mastra = Mastra(agents={"a": agent}, engine=DurableEngine(store), logger=False)
+        durable = mastra.get_agent("a")
+        starting = asyncio.create_task(durable.generate("x", run_id="r"))
+        await store.is_waiting.wait()
+        reader = aiter(await durable.observe("r"))
+        while not isinstance(await anext(reader), ApprovalRequired):
+            pass
+        end = asyncio.ensure_future(anext(reader))
+        await asyncio.wait([end], timeout=0.2)
+        assert not end.done()
+        store.may_commit.set()
+        assert (await end).reason == "suspended"
+        assert (await durable.get_suspended_run("r")).waiting[0].id == "c1"
+        await starting
+        await mastra.engine.close()
 
     asyncio.run(run_scenario())
 

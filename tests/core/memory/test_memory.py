@@ -38,7 +38,7 @@ from mastra_core.errors import (
     NotFound,
     StorageError,
 )
-from mastra_core.memory import AgentWithMemory, background, get_memory
+from mastra_core.memory import AgentWithMemory, background, get_memory, storage_outage
 from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.request_scope import request_lifetime
 from mastra_core.storage import MessageQuery, StoredMessage, Thread, ThreadQuery
@@ -957,7 +957,9 @@ def test_storage_error_is_logged_and_hidden(tmp_path, run, logs):
     assert str(tmp_path) in logs.text
 
 
-def test_answer_is_returned_when_storing_fails(storage, run, logs):
+def test_answer_is_returned_when_storing_fails(storage, run, logs, monkeypatch):
+    monkeypatch.setattr(storage_outage, "_MAX_WAIT", 0.2)
+
     async def fail_run(text: str):
         storage.threads.append = raise_storage_error
         return "paid for"
@@ -967,6 +969,22 @@ def test_answer_is_returned_when_storing_fails(storage, run, logs):
 
     assert run(add_memory(fail_run, storage).generate(build_input())).text == "paid for"
     assert "cannot be stored" in logs.text
+
+
+def test_a_run_is_stored_after_a_short_outage(storage, run):
+    failures = [StorageError("The connection was lost."), StorageError("The server starts.")]
+    append = storage.threads.append
+
+    async def fail_at_first(*arguments, **options):
+        if failures:
+            raise failures.pop()
+        return await append(*arguments, **options)
+
+    storage.threads.append = fail_at_first
+    agent = add_memory(Recorder().agent, storage, generate_title=Recorder().agent)
+    run(agent.generate(build_input()))
+    assert list_texts(run, storage) == [("user", "hi"), ("assistant", "answer 1")]
+    assert run(storage.threads.get("t1")).title == "answer 1"
 
 
 def test_thread_that_another_resource_creates_again_is_not_changed(storage, run):

@@ -224,6 +224,41 @@ def test_event_loop_does_not_wait_for_the_disk(tmp_path):
     assert use_storage(SqliteStorage(tmp_path / "app.db"), work) > 3
 
 
+async def create_thread(storage, name):
+    return await storage.threads.create(Thread(id=name, resource="ann"))
+
+
+def test_a_file_that_was_moved_stores_nothing_until_it_is_back(tmp_path):
+    path, aside = tmp_path / "app.db", tmp_path / "aside.db"
+
+    async def work(storage):
+        assert await create_thread(storage, "before")
+        path.rename(aside)
+        with pytest.raises(StorageError, match="was deleted or replaced"):
+            await create_thread(storage, "lost")
+        with pytest.raises(StorageError, match="was deleted or replaced"):
+            await storage.threads.get("before")
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE other (id)")  # another file in the same place
+        with pytest.raises(StorageError, match="was deleted or replaced"):
+            await create_thread(storage, "lost")
+        aside.replace(path)
+        assert await create_thread(storage, "after")
+        return [await storage.threads.get(name) is not None for name in ("before", "lost")]
+
+    assert use_storage(SqliteStorage(path), work) == [True, False]
+
+
+def test_a_relative_path_does_not_depend_on_later_directories(tmp_path, monkeypatch):
+    async def work(storage):
+        assert await create_thread(storage, "one")
+        monkeypatch.chdir("/")
+        return await create_thread(storage, "two")
+
+    monkeypatch.chdir(tmp_path)
+    assert use_storage(SqliteStorage("app.db"), work)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_forked_process(tmp_path):
     path = tmp_path / "app.db"

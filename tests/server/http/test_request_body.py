@@ -36,7 +36,10 @@ def test_ready_while_draining(serve):
     with serve() as server:
         server.app.state.draining = True
         answer = server.http.get("/ready")
-        assert (answer.status_code, answer.json()) == (503, {"ready": False})
+        assert (answer.status_code, answer.json()) == (
+            503,
+            {"ready": False, "reason": "draining"},
+        )
         assert server.http.get("/health").status_code == 200
 
 

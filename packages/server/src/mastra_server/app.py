@@ -37,6 +37,7 @@ from mastra_server.http.handlers import build_options_handler
 from mastra_server.http.not_found import get_not_found_handlers
 from mastra_server.http.openapi import get_openapi_routes
 from mastra_server.http.paths import CanonicalPath, mount_handlers
+from mastra_server.http.readiness import DatabaseChecks
 from mastra_server.http.server_state import ServerState
 from mastra_server.http.startup import StartupErrorApp, keep_startup_error, open_resources
 from mastra_server.http.user_routes import (
@@ -182,6 +183,7 @@ def _build_state(
         {
             "mastra": mastra,
             "draining": False,
+            "database_checks": DatabaseChecks(mastra),
             "loop": None,
             "live_runs": LiveRuns(mastra.server.run_timeout),
             "thread_runs": ThreadRuns(),

@@ -1,5 +1,6 @@
 """The thread that reports that a process lives."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -60,3 +61,26 @@ def test_reports_go_on_after_an_unexpected_error(tmp_path):
     heartbeat.start()
     assert store.has_reported.wait(10)
     heartbeat.stop()
+
+
+class SilentStore(SqliteRunStore):
+    """A store that never answers a report."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.is_asked = threading.Event()
+
+    async def beat(self, member, lease):
+        self.is_asked.set()
+        await asyncio.Event().wait()
+
+
+def test_a_process_stops_although_its_report_is_not_answered(tmp_path):
+    store = SilentStore(tmp_path / "runs.db")
+    heartbeat = Heartbeat(store, Member(id="a", name="a"), 1)
+    heartbeat.start()
+    assert store.is_asked.wait(10)
+    stopping = threading.Thread(target=heartbeat.stop, daemon=True)
+    stopping.start()
+    stopping.join(30)
+    assert not stopping.is_alive()

@@ -61,6 +61,33 @@ def test_run_waits_for_a_locked_file(tmp_path):
     assert (record.result, calls) == (2, [1])
 
 
+def test_run_waits_for_a_file_that_was_moved(tmp_path):
+    path, aside = tmp_path / "runs.db", tmp_path / "aside.db"
+    calls = []
+
+    @step
+    async def work(n: int) -> int:
+        calls.append(n)
+        path.rename(aside)
+        return n + 1
+
+    async def run_scenario():
+        engine = DurableEngine(f"sqlite:///{path}")
+        run = await engine.create(Workflow("w").then(work))
+        await engine.start(run, 1)
+        await wait_until(aside.exists)
+        with pytest.raises(StorageError, match="was deleted or replaced"):
+            await engine.create(Workflow("w").then(work))
+        assert run.record.status == "running"
+        aside.rename(path)
+        record = await run.wait()
+        await engine.close()
+        return record
+
+    record = asyncio.run(run_scenario())
+    assert (record.result, calls) == (2, [1])
+
+
 def test_newer_tables_are_refused(tmp_path):
     async def open_engine():
         engine = DurableEngine(f"sqlite:///{tmp_path}/runs.db")

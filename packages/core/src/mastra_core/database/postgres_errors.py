@@ -77,14 +77,17 @@ _UNREACHABLE_HINT = (
 )
 
 
-def to_storage_error(error: Error, source: str) -> StorageError:
+def to_storage_error(error: Error, source: str, *, may_be_stored: bool = False) -> StorageError:
     """Convert an error of the driver to a ``StorageError`` with a hint.
 
     :param error: the error.
     :param source: the URL of the database without its user, password and options.
+    :param may_be_stored: whether the error ended a commit. If the server stopped during the commit,
+        nobody knows whether the changes are stored.
     """
     name = f"The database {source!r}"
-    message, hint = _find_message(error)
+    is_uncertain = may_be_stored and is_connection_lost(error)
+    message, hint = _LOST if is_uncertain else _find_message(error)
     text = _get_first_line(error)
     return StorageError(message.format(source=name, error=text), hint)
 

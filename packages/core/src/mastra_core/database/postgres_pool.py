@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -30,6 +32,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _CONNECT_SECONDS = 10
 _CHECK_SECONDS = 3
+_RECENT_SECONDS = 5  # for which an answer shows that the database works
 _IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
 _SET_IDLE_TIMEOUTS = """SELECT set_config(name, %s, false) FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'tcp_user_timeout') AND setting = '0'"""
@@ -70,6 +73,7 @@ class PostgresPool:
         self._schemas = schemas
         self._max_connections = max_connections
         self._loops: dict[asyncio.AbstractEventLoop, LoopPool] = {}
+        self._answered_at = -math.inf  # of time.monotonic()
 
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
@@ -79,6 +83,15 @@ class PostgresPool:
             mastra.
         """
         await self._get_connections().get()
+
+    async def check(self) -> None:
+        """Check that the database answers, unless it has answered in the last five seconds.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        # While all connections are in use, a query would wait although the database works.
+        if time.monotonic() - self._answered_at > _RECENT_SECONDS:
+            await self.run_in_autocommit(lambda connection: connection.execute("SELECT 1"))
 
     async def close(self) -> None:
         """Close the connections of this event loop."""
@@ -128,11 +141,15 @@ class PostgresPool:
             attempt = create_attempt()
             try:
                 async with self._acquire() as connection, _close_if_read_only(connection):
-                    return await attempt.run(connection)
+                    result = await attempt.run(connection)
+                self._answered_at = time.monotonic()
+                return result
             except Error as error:
                 may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
                 if number >= self._get_max_tries(error) or not may_repeat:
-                    raise to_storage_error(error, self.url.display) from error
+                    raise to_storage_error(
+                        error, self.url.display, may_be_stored=attempt.may_be_stored
+                    ) from error
                 await self._prepare_repetition(error, number)
             except UnicodeEncodeError as error:
                 raise build_encoding_error(error) from None
@@ -300,7 +317,12 @@ def _raise_lost_cancellation(count: int) -> None:
 
 
 class _Attempt(Protocol[T_co]):
-    """One attempt to call a function with a connection."""
+    """One attempt to call a function with a connection.
+
+    :ivar may_be_stored: whether the attempt has begun to commit changes.
+    """
+
+    may_be_stored: bool
 
     async def run(self, connection: AsyncConnection[Any]) -> T_co:
         """Call the function.
@@ -317,6 +339,8 @@ class _Attempt(Protocol[T_co]):
 
 class _Autocommit(Generic[T]):
     """An attempt without a transaction, at work whose repetition does no harm."""
+
+    may_be_stored = False
 
     def __init__(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> None:
         self._work = work
@@ -336,19 +360,19 @@ class _Transaction(Generic[T]):
     ) -> None:
         self._work = work
         self._writes = writes
-        self._may_be_stored = False
+        self.may_be_stored = False
 
     async def run(self, connection: AsyncConnection[Any]) -> T:
         async with connection.transaction():
             result = await self._work(connection)
-            self._may_be_stored = self._writes
-        self._may_be_stored = False
+            self.may_be_stored = self._writes
+        self.may_be_stored = False
         return result
 
     def may_repeat(self, error: Error) -> bool:
         if error.sqlstate in _RETRIED:
             return True
-        return not self._may_be_stored and is_connection_lost(error)
+        return not self.may_be_stored and is_connection_lost(error)
 
 
 def _import_psycopg() -> Any:

@@ -91,9 +91,12 @@ class DurableAgent(AgentWrapper):
 
         :param run_id: the id of the run.
         :param resource: the owner of the run; any by default.
-        :raises NotFound: when there is no such run.
+        :raises NotFound: when there is no such run, or it has not been started.
         """
-        return iter_agent_events(await self._find(run_id, resource))
+        run = await self._find(run_id, resource)
+        if run.record.status == "pending":  # it never starts if its caller has failed meanwhile
+            raise self._build_not_found(run_id)
+        return iter_agent_events(run)
 
     async def get_input(self, run_id: str, resource: str = "") -> AgentInput:
         """Return the input of a stored run, without its request context.
@@ -213,7 +216,10 @@ class DurableAgent(AgentWrapper):
         try:
             return await self._engine.get(self.workflow, run_id, resource)
         except NotFound:
-            raise NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.") from None
+            raise self._build_not_found(run_id) from None
+
+    def _build_not_found(self, run_id: str) -> NotFound:
+        return NotFound(f"There is no run {run_id!r} of the agent {self.id!r}.")
 
     async def _run(self, run_input: AgentInput, *, live: bool) -> AsyncGenerator[AgentEvent]:
         run, offset = await (
@@ -221,7 +227,7 @@ class DurableAgent(AgentWrapper):
             if run_input.decisions
             else self._start(run_input, live=live)
         )
-        async with aclosing(iter_agent_events(run, offset)) as events:
+        async with aclosing(iter_agent_events(run, offset, until_suspended=True)) as events:
             async for event in events:
                 yield event
 

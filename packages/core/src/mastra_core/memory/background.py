@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ("TitleTask", "run_to_completion")
 
+T = TypeVar("T")
 _MAX_WAIT = 10.0  # seconds that the end of a run waits for a title
 
 
-async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a coroutine, and let it continue if the caller is cancelled.
+async def run_to_completion(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for a coroutine, and let it continue if the caller is cancelled; return its result.
 
     :param work: the coroutine.
     """
@@ -28,7 +29,7 @@ async def run_to_completion(work: Coroutine[Any, Any, None]) -> None:
 
     task = asyncio.ensure_future(work)
     keep_alive(task)
-    await asyncio.shield(task)
+    return await asyncio.shield(task)
 
 
 class TitleTask:
@@ -36,6 +37,7 @@ class TitleTask:
 
     def __init__(self) -> None:
         self._task: asyncio.Task[str] | None = None
+        self._title = ""
 
     def start(self, generator: TitleGenerator, run_input: AgentInput, agent: AgentLike) -> None:
         """Start to generate a title, if the input contains a user's message.
@@ -53,6 +55,8 @@ class TitleTask:
     async def finish(self, *, is_complete: bool) -> str:
         """Wait a limited time for the title; do not wait if the run failed.
 
+        Later calls return the same title.
+
         :param is_complete: whether the run finished.
         :returns: the title; empty if there is none, or if it is not ready.
         """
@@ -60,7 +64,7 @@ class TitleTask:
 
         task, self._task = self._task, None
         if task is None:
-            return ""
+            return self._title
         if not is_complete and not task.done():
             task.cancel()
         done, _ = await asyncio.wait([task], timeout=_MAX_WAIT)
@@ -69,4 +73,5 @@ class TitleTask:
             get_logger("mastra.memory").warning(
                 "no title was generated within %g s after the run", _MAX_WAIT
             )
-        return task.result() if done and not task.cancelled() else ""
+        self._title = task.result() if done and not task.cancelled() else ""
+        return self._title

@@ -31,6 +31,7 @@ from mastra_core.memory.history import build_conversation, drop_stored_calls, to
 from mastra_core.memory.memory import Memory, generate_id, require_run_access
 from mastra_core.memory.recorded_recall import recall_once
 from mastra_core.memory.sent_conversation import SentConversation, split_conversation
+from mastra_core.memory.storage_outage import read_during_outage, write_during_outage
 from mastra_core.memory.working_memory import WorkingMemory
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
@@ -84,7 +85,7 @@ class RunMemory:
 
     @classmethod
     async def start(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
-        """Load the thread and the notes of the run.
+        """Load the thread and the notes of the run; a durable run waits for its storage.
 
         :param agent: the agent of the run.
         :param memory: the memory.
@@ -93,7 +94,7 @@ class RunMemory:
         :raises InvalidInput: for a thread without a resource.
         """
         with _start_span("recall", run_input):
-            return await cls._load(agent, memory, run_input)
+            return await read_during_outage(run_input, lambda: cls._load(agent, memory, run_input))
 
     @classmethod
     async def _load(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
@@ -163,7 +164,8 @@ class RunMemory:
     async def save(self) -> None:
         """Store the run, even if the caller is cancelled; later calls do nothing.
 
-        If the run cannot be stored, it still succeeds, because the answer exists and was paid for.
+        During an outage of the storage, the run waits. A run that still cannot be stored succeeds,
+        because the answer exists and was paid for.
         """
         if self._is_saved:
             return
@@ -171,12 +173,14 @@ class RunMemory:
         for result in self._unread_results:
             self._builder.add(result)
         with _start_span("save", self._caller_input):
-            await run_to_completion(self._save())
+            await self._save()
 
     async def _save(self) -> None:
         try:
-            finished = self._builder.finish is not None
-            is_stored = await self._append(await self._title_task.finish(is_complete=finished))
+            # A cancelled caller ends the wait, because another process may continue the run.
+            is_stored = await write_during_outage(
+                self._caller_input, lambda: run_to_completion(self._append_with_title())
+            )
         except (StorageError, InvalidInput) as error:  # the latter: a message is too large
             get_logger("mastra.memory").error(
                 "a run of the thread %r cannot be stored", self._caller_input.thread, exc_info=error
@@ -188,6 +192,10 @@ class RunMemory:
                 "resource",
                 self._caller_input.thread,
             )
+
+    async def _append_with_title(self) -> bool:
+        title = await self._title_task.finish(is_complete=self._builder.finish is not None)
+        return await self._append(title)
 
     async def _append(self, title: str) -> bool:
         messages = [*self._build_user_messages(), *self._build_assistant_messages()]

@@ -55,6 +55,13 @@ class SqliteStorage:
         """
         await self._file.write(lambda _: None)
 
+    async def check(self) -> None:
+        """Check that the file can be read, unless a call has succeeded in the last five seconds.
+
+        :raises StorageError: when the file cannot be read.
+        """
+        await self._file.check()
+
     async def close(self) -> None:
         """Close the file; a later call opens the file again."""
         await self._file.close()

@@ -10,7 +10,7 @@ from mastra_core.errors import StorageError
 if TYPE_CHECKING:
     from sqlite3 import Error
 
-__all__ = ("to_storage_error",)
+__all__ = ("build_moved_error", "to_storage_error")
 
 _MESSAGES = {  # by the prefix of SQLite's error name
     "SQLITE_FULL": (
@@ -58,4 +58,15 @@ def to_storage_error(error: Error, path: str) -> StorageError:
             return StorageError(message.format(path=path, error=error), hint)
     return StorageError(
         f"SQLite refused {path!r}: {error}.", "Update mastra-core, or report the error."
+    )
+
+
+def build_moved_error(path: str) -> StorageError:
+    """Build the error for a file that was deleted or replaced while this process used it.
+
+    :param path: absolute path of the file.
+    """
+    return StorageError(
+        f"{path!r} was deleted or replaced while this process used it.",
+        "Put the file back, or restart the server to use the new file.",
     )

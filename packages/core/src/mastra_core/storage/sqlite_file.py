@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +14,7 @@ from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
 from mastra_core.storage.sql_database import Lock, Result, Statement
-from mastra_core.storage.sqlite_errors import to_storage_error
+from mastra_core.storage.sqlite_errors import build_moved_error, to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("SqliteFile",)
 
 T = TypeVar("T")
+_RECENT_SECONDS = 5  # for which an answer shows that the file works
 
 
 class SqliteFile:
@@ -48,6 +51,9 @@ class SqliteFile:
         self._worker: ThreadPoolExecutor | None = None
         self._process = 0
         self._connection: Connection | None = None  # used only by the worker
+        self._full_path = ""  # as of the connection; the process may change its directory
+        self._file_number: int | None = None  # of the open file; None for a database in memory
+        self._answered_at = -math.inf  # of time.monotonic()
 
     async def execute(
         self,
@@ -93,6 +99,15 @@ class SqliteFile:
         """
         return await self._run(lambda: self._run_transaction("BEGIN IMMEDIATE", work))
 
+    async def check(self) -> None:
+        """Check that the file can be read, unless a call has succeeded in the last five seconds.
+
+        :raises StorageError: when the file cannot be read.
+        """
+        # While another process writes, a query would wait although the file works.
+        if time.monotonic() - self._answered_at > _RECENT_SECONDS:
+            await self.read(lambda connection: connection.execute("PRAGMA schema_version"))
+
     async def close(self) -> None:
         """Finish the pending calls and close the file."""
         worker, self._worker = self._worker, None
@@ -122,11 +137,25 @@ class SqliteFile:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            return _execute_transaction(self._connection, begin, work)
+                self._full_path = os.path.abspath(self.path)  # noqa: PTH100  # pathlib is slow
+                self._file_number = _read_file_number(self._full_path)
+            self._refuse_moved_file()
+            result = _execute_transaction(self._connection, begin, work)
         except sqlite3.Error as error:
             raise to_storage_error(error, self.path) from None
         except UnicodeEncodeError as error:
             raise build_encoding_error(error) from None
+        self._answered_at = time.monotonic()
+        return result
+
+    def _refuse_moved_file(self) -> None:
+        """Refuse a file that was deleted or replaced, because its data would end with the process.
+
+        SQLite itself compares the numbers of the files only if the journal is not in WAL mode.
+        """
+        number = self._file_number
+        if number is not None and _read_file_number(self._full_path) != number:
+            raise build_moved_error(self._full_path)
 
     def _connect(self) -> Connection:
         import sqlite3
@@ -148,6 +177,14 @@ class SqliteFile:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _read_file_number(path: str) -> int | None:
+    """Return the number of a file in its file system; ``None`` if there is no file."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116  # pathlib is slow
+    except OSError:
+        return None
 
 
 def _execute_transaction(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:

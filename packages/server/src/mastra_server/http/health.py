@@ -12,6 +12,7 @@ from mastra_server.http.schemas import Health, Ready
 
 if TYPE_CHECKING:
     from mastra_core.workflows.durable.run_load import RunLoad
+    from mastra_server.http.schemas import Obstacle
 
 __all__ = ("HEALTH_PATHS", "ROUTES")
 
@@ -39,11 +40,23 @@ async def _check_liveness() -> ASGIResponse:
     errors=(503,),
 )
 async def _check_readiness(request: Request[Any, Any, Any]) -> ASGIResponse:
-    """Report whether the server accepts requests, and the load of a durable engine."""
-    draining = bool(request.app.state.draining)
+    """Report whether the server can answer requests, and the load of a durable engine."""
+    reason = await _find_obstacle(request)
     load = getattr(request.app.state.mastra.engine, "load", None)  # of engines with a queue
-    answer = {"ready": not draining} | ({} if load is None else {"runs": _describe_load(load)})
-    return json_response(answer, 503 if draining else 200)
+    answer: dict[str, Any] = {"ready": not reason}
+    if reason:
+        answer["reason"] = reason
+    if load is not None:
+        answer["runs"] = _describe_load(load)
+    return json_response(answer, 503 if reason else 200)
+
+
+async def _find_obstacle(request: Request[Any, Any, Any]) -> Obstacle | None:
+    """Return why the server cannot answer requests; ``None`` if it can."""
+    state = request.app.state
+    if state.draining:
+        return "draining"
+    return None if await state.database_checks.pass_all() else "database"
 
 
 def _describe_load(load: RunLoad) -> dict[str, int | None]:

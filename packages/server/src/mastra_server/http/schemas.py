@@ -5,7 +5,7 @@ Responses are built as plain dictionaries. A test compares the server's response
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
@@ -19,6 +19,7 @@ __all__ = (
     "ListQuery",
     "ListedAgent",
     "Message",
+    "Obstacle",
     "Ready",
     "StartQuery",
     "ToolDetails",
@@ -30,6 +31,9 @@ Context = Annotated[
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Schema = Annotated[str, msgspec.Meta(description='A JSON Schema as text: `{"json": SCHEMA}`.')]
 Milliseconds = Annotated[int, msgspec.Meta(description="Milliseconds since the epoch.")]
+
+
+Obstacle = Literal["draining", "database"]
 
 
 class ContextQuery(msgspec.Struct, rename="camel"):
@@ -86,12 +90,13 @@ class RunLoad(TypedDict):
 
 
 class Ready(TypedDict):
-    """Whether the server accepts requests.
+    """Whether the server can answer requests.
 
-    The field ``runs`` exists only if the engine is durable.
+    The field ``reason`` exists only if it cannot, and ``runs`` only if the engine is durable.
     """
 
     ready: bool
+    reason: NotRequired[Obstacle]
     runs: NotRequired[RunLoad]
 
 

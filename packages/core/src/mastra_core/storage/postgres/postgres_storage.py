@@ -60,6 +60,13 @@ class PostgresStorage:
         """
         await self._database.pool.open()
 
+    async def check(self) -> None:
+        """Check that the database answers, unless it has answered in the last five seconds.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._database.pool.check()
+
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
         await self._database.close()

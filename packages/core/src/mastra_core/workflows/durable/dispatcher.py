@@ -51,6 +51,7 @@ _PURGE_INTERVAL = 60.0
 _PURGE_SIZE = 500
 _PENDING_AGE = 24 * 3600  # seconds for which a run that never starts is kept
 _ERROR_INTERVAL = 1.0
+_RELEASE_TIMEOUT = 5.0
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,9 +219,12 @@ class Dispatcher:
         if self.loop is asyncio.get_running_loop():  # a loop that has ended has no tasks
             await self._stop_tasks()
         await self._stop_heartbeat()
-        with contextlib.suppress(StorageError):  # without a release, the lease ends by itself
-            # A step that takes longer than a background function may would be repeated for ever.
-            await self._store.release(self.member.id, counts=self._role == "worker")
+        # Without a release, the lease ends by itself.
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(_RELEASE_TIMEOUT):
+                # Otherwise a step that takes longer than a background function may would be
+                # repeated for ever.
+                await self._store.release(self.member.id, counts=self._role == "worker")
 
     async def _stop_tasks(self) -> None:
         tasks = [*self._tasks, *self._claim_tasks]

@@ -168,6 +168,16 @@ class DurableEngine:
         dispatcher = self._dispatchers.present
         return RunLoad() if dispatcher is None else dispatcher.monitor.load
 
+    async def check(self) -> None:
+        """Check that the database answers, unless it has answered in the last few seconds.
+
+        The method checks nothing if the store has no method ``check``.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        if (check := getattr(self._store, "check", None)) is not None:
+            await check()
+
     async def manage(self) -> RunManager:
         """Return the manager of the stored runs of all workflows.
 

@@ -17,6 +17,7 @@ from mastra_core.workflows.durable.store.run_store import RunStore
 __all__ = ("Heartbeat", "find_dead_members", "identify_machine")
 
 _BEATS = 4  # reports for each lease
+_STOP_SECONDS = 2.0
 
 
 class Heartbeat:
@@ -46,9 +47,12 @@ class Heartbeat:
                 self._loop.call_soon_threadsafe(self._stopped.set)
 
     def stop(self) -> None:
-        """Stop the thread, and wait for its end."""
+        """Stop the thread, and wait a few seconds for its end.
+
+        A report may wait for ever, for example for the lock of another session.
+        """
         self.request_stop()
-        self._thread.join()
+        self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         try:

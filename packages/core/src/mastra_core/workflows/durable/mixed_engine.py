@@ -53,6 +53,10 @@ class MixedEngine(Engine):
         """The number of durable runs that wait for a process, as measured a few seconds ago."""
         return self.durable.load
 
+    async def check(self) -> None:
+        """Check that the database of the durable runs answers."""
+        await self.durable.check()
+
     async def manage(self) -> RunManager:
         """Return the manager of the stored runs of all durable workflows."""
         return await self.durable.manage()

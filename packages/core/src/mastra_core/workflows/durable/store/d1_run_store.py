@@ -56,6 +56,9 @@ class _D1Runs:
     async def open(self) -> None:
         await self._database.open()
 
+    async def check(self) -> None:
+        """Do nothing, because each query counts toward the limits of a request."""
+
     async def close(self) -> None:
         """Do nothing, because the Worker owns the binding."""
 

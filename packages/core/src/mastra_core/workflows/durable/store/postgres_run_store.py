@@ -54,6 +54,9 @@ class _PostgresRuns:
     async def open(self) -> None:
         await self._pool.open()
 
+    async def check(self) -> None:
+        await self._pool.check()
+
     async def close(self) -> None:
         await self._pool.close()
 

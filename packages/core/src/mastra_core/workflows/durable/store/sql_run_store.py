@@ -110,6 +110,13 @@ class SqlRunStore(RunStore):
     async def open(self) -> None:
         await self._database.open()
 
+    async def check(self) -> None:
+        """Check that the database answers, unless it has answered in the last few seconds.
+
+        :raises StorageError: when the database cannot be used.
+        """
+        await self._database.check()
+
     @override
     async def close(self) -> None:
         await self._database.close()

@@ -50,6 +50,9 @@ class _SqliteRuns:
     async def open(self) -> None:
         await self._file.read(lambda _: None)
 
+    async def check(self) -> None:
+        await self._file.check()
+
     async def close(self) -> None:
         await self._file.close()
 

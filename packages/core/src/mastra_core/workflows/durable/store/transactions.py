@@ -87,6 +87,12 @@ class RunDatabase(Protocol):
         :raises StorageError: when the database cannot be used.
         """
 
+    async def check(self) -> None:
+        """Check that the database answers, unless it has answered in the last few seconds.
+
+        :raises StorageError: when the database cannot be used.
+        """
+
     async def close(self) -> None:
         """Close the connections; a later call opens them again."""
 
