@@ -1,5 +1,7 @@
 """Errors of uv, with the real uv."""
 
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -36,3 +38,33 @@ def test_a_hostile_wheel_is_not_taken_for_a_network_failure(tmp_path, extra, rea
     assert reason in " ".join(caught.value.message.split())  # uv wraps long lines
     assert "\x1b" not in caught.value.message
     assert not (tmp_path / "evil").exists()
+
+
+LIMITED = """\
+import resource, sys
+from mastra_core.errors import BuildError
+from mastra_deployer.project.uv import run_uv
+
+kind, limit, cache = sys.argv[1:]
+resource.setrlimit(getattr(resource, kind), (int(limit), int(limit)))
+try:
+    run_uv(["pip", "compile", "-"], text="idna", environment={"UV_CACHE_DIR": cache})
+except BuildError as error:
+    print(error.message, error.hint, sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
+@pytest.mark.parametrize(
+    ("kind", "limit", "message", "hint"),
+    [
+        ("RLIMIT_NOFILE", 16, "uv may not open enough files.", "`ulimit -n 1024`"),
+        ("RLIMIT_FSIZE", 0, "uv was ended by SIGXFSZ.", "the limits of this machine"),
+    ],
+)
+def test_a_limit_of_the_machine_is_named(tmp_path, kind, limit, message, hint):
+    command = [sys.executable, "-c", LIMITED, kind, str(limit), str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0] == message
+    assert hint in lines[-1]
