@@ -45,26 +45,19 @@ import resource, sys
 from mastra_core.errors import BuildError
 from mastra_deployer.project.uv import run_uv
 
-kind, limit, cache = sys.argv[1:]
-resource.setrlimit(getattr(resource, kind), (int(limit), int(limit)))
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
-    run_uv(["pip", "compile", "-"], text="idna", environment={"UV_CACHE_DIR": cache})
+    run_uv(["pip", "compile", "-"], text="idna", environment={"UV_CACHE_DIR": sys.argv[1]})
 except BuildError as error:
     print(error.message, error.hint, sep="\\n")
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
-@pytest.mark.parametrize(
-    ("kind", "limit", "message", "hint"),
-    [
-        ("RLIMIT_NOFILE", 16, "uv may not open enough files.", "`ulimit -n 1024`"),
-        ("RLIMIT_FSIZE", 0, "uv was ended by SIGXFSZ.", "the limits of this machine"),
-    ],
-)
-def test_a_limit_of_the_machine_is_named(tmp_path, kind, limit, message, hint):
-    command = [sys.executable, "-c", LIMITED, kind, str(limit), str(tmp_path / "cache")]
+def test_a_signal_that_ends_uv_is_named(tmp_path):
+    """The system ends uv if memory is short, and uv then prints nothing."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "cache")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    assert lines[0] == message
-    assert hint in lines[-1]
+    message, hint = done.stdout.splitlines()
+    assert message == "uv was ended by SIGXFSZ."
+    assert "Check the free memory and the limits of this machine" in hint
