@@ -6,6 +6,7 @@ bent through the file.
 
 import dataclasses
 import datetime as dt
+import errno
 import itertools
 import json
 import os
@@ -147,9 +148,11 @@ def mastra_deploy(bundle, settings, credentials, request, report):
 
 
 def interrupt(bend, call):
-    """Send the process what Ctrl-C sends, if the test wants it at this call."""
+    """Send the process a signal, by default that of Ctrl-C, if the test wants it at this call."""
+    if bend.get("broken") == call:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
     if bend.get("interrupt") == call:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.Signals[bend.get("signal", "SIGINT")])
         sleep(60)  # until the signal arrives
 
 
@@ -211,6 +214,7 @@ class Store:
         self.paper.state["env"] |= {name: value.reveal() for name, value in values.items()}
         self.paper.state["changed"] = dt.datetime.now(dt.UTC).isoformat()
         self.paper.save()
+        interrupt(self.paper.bend, "set")
         if self.paper.bend.get("killed"):
             os.kill(os.getpid(), signal.SIGKILL)
         return self.paper.bend.get("effect")

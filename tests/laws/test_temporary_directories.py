@@ -50,6 +50,19 @@ def test_each_prefix_belongs_to_one_module():
     } == {}
 
 
+def test_a_killed_command_leaves_no_directory_for_ever():
+    """A directory of Python's own function would stay after SIGKILL, with the code of the app."""
+    places = {
+        shown(path)
+        for path in all_sources()
+        for call in ast.walk(tree(path))
+        if isinstance(call, ast.Call) and get_name(call) in ("TemporaryDirectory", "mkdtemp")
+    }
+    assert {place for place in places if "packages/deployer" in place} == {
+        "packages/deployer/src/mastra_deployer/files/temporary.py"
+    }
+
+
 def test_a_directory_in_use_is_kept_and_a_stale_one_is_removed(tmp_path):
     stale = tmp_path / "thing-stale"
     stale.mkdir()

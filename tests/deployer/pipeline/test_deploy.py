@@ -662,6 +662,63 @@ def test_an_interrupt_says_what_is_live(world, call, bend, arguments, sentences)
     world.deploy(*arguments).ok()
 
 
+@pytest.mark.parametrize(("signal", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_says_what_is_live_as_ctrl_c_does(world, signal, code):
+    world.deploy("--prod").ok()
+    world.write(bend={"interrupt": "test", "signal": signal})
+    done = world.deploy("--prod")
+    assert (done.code, done.out) == (code, "") and "Traceback" not in done.err
+    assert "note: Interrupted. Users see p2, but it is not tested." in done.err
+    done = world.deploy("--prod", "--json")
+    assert done.code == done.json["error"]["exit_code"] == code
+    assert done.json["deployment"]["id"] == "p3"
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("arguments", "call", "message", "hint"),
+    [
+        ("promote p1", "promote", "Users see either p1 or the deployment that", "same command"),
+        ("rollback p1", "rollback", "Users see either p1 or the deployment that", "same command"),
+        ("rollback", "rollback", "Users see either the previous", "mastra deployments paper"),
+        ("canary p1 --percent 20", "canary", "p1 gets either 20 % of", "Run the same command"),
+        ("env set COLOUR", "set", "Some of the variables may already", "Run the same command"),
+        ("destroy paper -y", "destroy", "A part of the app may already be", "remove the rest"),
+    ],
+)
+def test_an_interrupted_change_says_what_users_see(world, arguments, call, message, hint, signal):
+    for _ in range(2):
+        world.deploy("--prod").ok()
+    world.write(bend={"interrupt": call, "signal": signal})
+    code = 130 if signal == "SIGINT" else 143
+    done = world.run(*arguments.split(), COLOUR="red")
+    assert (done.code, done.out) == (code, ""), done.err
+    assert f"note: Interrupted. {message}" in done.err and hint in done.err
+    done = world.run(*arguments.split(), "--json", COLOUR="red")
+    error = done.json["error"]
+    assert done.code == error["exit_code"] == code
+    assert error["type"] == "DeployInterrupt" and hint in error["hint"]
+
+
+def test_an_interrupted_command_that_changes_nothing_prints_only_json(world):
+    world.write(bend={"interrupt": "deployments", "signal": "SIGTERM"})
+    done = world.run("deployments")
+    assert (done.code, done.out, done.err) == (143, "", "")
+    error = world.run("deployments", "--json").json["error"]
+    assert (error["type"], error["exit_code"]) == ("Interrupt", 143)
+    world.write(bend={"interrupt": "logs"})
+    done = world.run("logs", "--follow", "--json")
+    assert (done.code, done.out) == (130, "")  # Ctrl-C is the usual end
+
+
+@pytest.mark.parametrize("call", ["deployments", "deploy"])
+def test_a_broken_connection_of_a_hook_is_an_error(world, call):
+    """click treats each broken pipe as one of standard output, and prints nothing."""
+    world.write(bend={"broken": call})
+    done = world.deploy("--prod") if call == "deploy" else world.run(call)
+    done.failed(1, "error: A connection was lost: Broken pipe.", "Check the network")
+
+
 def test_an_interrupt_repeats_no_secret(world):
     world.write(bend={"interrupt": "test"})
     for option in ([], ["--json"]):

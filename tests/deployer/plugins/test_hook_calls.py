@@ -25,7 +25,7 @@ from mastra_core.pipeline import (
     Target,
 )
 from mastra_deployer.plugins.hook_calls import PlatformAccess
-from mastra_deployer.plugins.termination import Termination, raise_at_sigterm
+from mastra_deployer.project.termination import Termination, raise_at_termination
 from mastra_deployer.testing.in_process import InProcessCaller
 
 MANIFEST = BundleManifest(app="a:b", paths=(), python="3.12", wheels="any", entry="a:b")
@@ -135,7 +135,7 @@ def test_sigterm_passes_through_a_hook():
         time.sleep(60)  # until the signal arrives
 
     before = signal.getsignal(signal.SIGTERM)
-    raise_at_sigterm()
+    raise_at_termination()
     try:
         with pytest.raises(Termination) as raised:
             InProcessCaller(Mine(terminate)).diagnose(ACCESS)

@@ -1,5 +1,7 @@
 """Errors of uv, with the real uv."""
 
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -36,3 +38,26 @@ def test_a_hostile_wheel_is_not_taken_for_a_network_failure(tmp_path, extra, rea
     assert reason in " ".join(caught.value.message.split())  # uv wraps long lines
     assert "\x1b" not in caught.value.message
     assert not (tmp_path / "evil").exists()
+
+
+LIMITED = """\
+import resource, sys
+from mastra_core.errors import BuildError
+from mastra_deployer.project.uv import run_uv
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    run_uv(["pip", "compile", "-"], text="idna", environment={"UV_CACHE_DIR": sys.argv[1]})
+except BuildError as error:
+    print(error.message, error.hint, sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
+def test_a_signal_that_ends_uv_is_named(tmp_path):
+    """The system ends uv if memory is short, and uv then prints nothing."""
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    message, hint = done.stdout.splitlines()
+    assert message == "uv was ended by SIGXFSZ."
+    assert "Check the free memory and the limits of this machine" in hint

@@ -29,3 +29,37 @@ class TestPromotion(NetlifyFixtures):
             harness.call(verb, preview.id, harness.recorder)
         assert "mastra deploy netlify --prod" in raised.value.hint
         assert harness.get_live().id == live.id
+
+    def test_a_publication_that_another_command_replaces_ends(self, harness, platform):
+        """It would otherwise wait until its time is over."""
+        harness.deploy_sample()
+        drafts = [
+            harness.deploy_without_promotion(harness.bundle(change), promote=False).id
+            for change in "ab"
+        ]
+
+        def replace(exchange):
+            if exchange.method == "GET" and platform.get_published().id == drafts[0]:
+                state = platform.platform
+                state.publish(next(iter(state.sites.values())), state.deploys[drafts[1]])
+
+        with harness.proxy.apply_rule(replace), pytest.raises(DeployError) as raised:
+            harness.call("promote", drafts[0], harness.recorder)
+        assert f"published {drafts[0]}, and then {drafts[1]}" in raised.value.message
+        assert f"mastra promote {drafts[0]}" in raised.value.hint
+        assert harness.get_live().id == drafts[1]
+        assert harness.call("promote", drafts[0], harness.recorder).live
+
+    def test_a_site_that_another_command_creates_meanwhile_has_no_other_owner(
+        self, harness, platform
+    ):
+        """The doctor finds no site, then the site exists."""
+
+        def create(exchange):
+            state = platform.platform
+            if exchange.path.startswith("/api/v1/sites?") and not state.sites:
+                state.create_site("shop", state.teams[0])
+
+        with harness.proxy.apply_rule(create):
+            assert list(harness.call("diagnose")) == []
+        assert len(platform.platform.sites) == 1

@@ -109,6 +109,28 @@ class TestCanary(VercelFixtures):
         assert f"mastra canary {canary} --percent 0" in raised.value.hint
         assert platform.get_traffic() == {live.id: 90, canary: 10}
 
+    @pytest.mark.parametrize("verb", ["promote", "rollback"])
+    def test_another_command_that_ends_the_release_meanwhile(self, harness, platform, verb):
+        live = harness.deploy_sample()
+        canary = harness.deploy_without_promotion(harness.bundle("b"), promote=False).id
+        harness.call("canary", canary, 10, harness.recorder)
+        requests = []
+
+        def end_release(exchange):
+            if exchange.path.partition("?")[0].endswith("/complete"):
+                requests.append(exchange)
+                if len(requests) == 1:
+                    harness.call(verb, canary if verb == "promote" else "", harness.recorder)
+
+        with harness.proxy.apply_rule(end_release):
+            if verb == "promote":
+                assert harness.call("promote", canary, harness.recorder).live
+            else:
+                message = f"Another command has ended the rolling release of {canary}"
+                with pytest.raises(DeployError, match=message):
+                    harness.call("promote", canary, harness.recorder)
+        assert harness.get_live().id == (canary if verb == "promote" else live.id)
+
 
 class TestPromotedPreview(VercelFixtures):
     """A promoted preview is live, also where Vercel does not move the domains by itself."""

@@ -1,7 +1,5 @@
 """The start of the ``mastra`` command, and of ``python -m mastra_deployer``."""
 
-import gc
-import signal
 import sys
 
 __all__ = ("main",)
@@ -13,19 +11,24 @@ _GC_THRESHOLD = 50_000
 
 def main() -> None:
     """Import the command line and run it; exit with 130 on Ctrl-C, also during the imports."""
-    gc.set_threshold(_GC_THRESHOLD)
     try:
-        from mastra_deployer.cli.main import main as run_command_line
+        import gc
 
-        run_command_line()
+        from mastra_deployer.project.termination import end_at_signals, raise_at_termination
+
+        gc.set_threshold(_GC_THRESHOLD)
+        raise_at_termination()
+        try:
+            from mastra_deployer.cli.main import main as run_command_line
+
+            run_command_line()
+        finally:
+            end_at_signals()
+            # At its end, Python searches all objects for reference cycles. After a build, this
+            # search takes 30 ms. It does not examine frozen objects.
+            gc.freeze()
     except KeyboardInterrupt:
         sys.exit(130)
-    finally:
-        # Python may still wait for threads. A further Ctrl-C ends the process without a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        # At its end, Python searches all objects for reference cycles. After a build, this search
-        # takes 30 ms. It does not examine frozen objects.
-        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -503,3 +503,22 @@ def test_an_upload_shows_its_own_progress_while_it_waits(client, platform, notes
     platform.answers = [(429, {"retry-after": "5"}, {})]
     upload([b"1"], lambda body: client.put("/x", content=body), report=SilentReport())
     assert notes == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_page_of_a_proxy_is_no_success(platform, client, method):
+    """A proxy that blocks a change responds with a page, and perhaps with the status 200."""
+    page = {"content-type": "text/html; charset=utf-8"}
+    platform.answers = [(200, page, b"<!doctype html><title>Blocked</title>")]
+    with pytest.raises(ApiError, match=f"responded to {method} /x with a web page") as raised:
+        client.request(method, "/x")
+    assert "proxy in between" in raised.value.hint
+    assert "doctype" not in str(raised.value)
+    platform.answers = [(201, page, b""), (204, page, b"")]
+    assert client.request(method, "/x").status_code == 201
+    assert client.request(method, "/x").status_code == 204
+
+
+def test_a_page_may_be_downloaded(platform, client):
+    platform.answers = [(200, {"content-type": "text/html"}, b"<p>log</p>")]
+    assert client.get("/x").text == "<p>log</p>"

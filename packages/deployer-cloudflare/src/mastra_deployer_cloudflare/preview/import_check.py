@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import msgspec
 
 from mastra_core.errors import ApiError, ConfigError, DeployError
 from mastra_core.pipeline import Bundle, Problem, Report
+from mastra_deployer.kit import temporary_directory
 from mastra_deployer_cloudflare.preview.worker_process import WorkerHost, build_environment
 
 __all__ = ("verify_bundle",)
@@ -72,12 +72,12 @@ def verify_bundle(bundle: Bundle, report: Report) -> Iterator[Problem]:
 
 
 def _import_worker(worker: WorkerHost, directory: Path) -> _ImportReport:
-    with tempfile.TemporaryDirectory() as temporary:
-        command = worker.build_command(directory, Path(temporary), check=True, variables={})
+    with temporary_directory() as temporary:
+        command = worker.build_command(directory, temporary, check=True, variables={})
         try:
             done = subprocess.run(
                 command,
-                env=dict(build_environment(Path(temporary))),
+                env=dict(build_environment(temporary)),
                 capture_output=True,
                 timeout=_TIMEOUT,
                 check=False,

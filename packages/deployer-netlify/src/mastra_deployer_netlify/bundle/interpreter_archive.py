@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +20,7 @@ from mastra_deployer.kit import (
     iter_shared_libraries,
     list_extension_modules,
     strip_entries,
+    temporary_directory,
     write_zip,
 )
 from mastra_deployer_netlify.bundle.function_limits import measure_function
@@ -130,8 +130,8 @@ def _write_cache(
     bytecode: bool,
     strip: bool,
 ) -> None:
-    with tempfile.TemporaryDirectory(dir=cache.parent, ignore_cleanup_errors=True) as temporary:
-        tree, draft = Path(temporary) / "tree", Path(temporary) / "draft.zip"
+    with temporary_directory(cache.parent) as temporary:
+        tree, draft = temporary / "tree", temporary / "draft.zip"
         tree.mkdir()
         entries = (*iter_python_entries(python, HOME, tree, modules), *libraries)
         included = (entry for entry in entries if _is_included(entry, bytecode))

@@ -42,7 +42,7 @@ def diagnose(settings: NetlifyDeployer, credentials: Mapping[str, Secret]) -> It
 def _check_new_site(
     client: httpx.Client, settings: NetlifyDeployer, team: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    if owner := find_in_other_team(client, settings):
+    if owner := find_in_other_team(client, settings, str(team["slug"])):
         yield Problem(
             message=f"The site {settings.project_name!r} belongs to your team {owner!r}.",
             hint=f"Set scope={owner}, or choose another project_name.",

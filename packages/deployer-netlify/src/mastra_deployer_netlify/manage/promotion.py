@@ -114,9 +114,32 @@ def _publish(
     client.post(path, extensions={"mastra_idempotent": True})
     final_site = poll(
         lambda: fetch_site(client, site),
-        lambda each: get_published_id(each) == deployment_id,
+        lambda each: (
+            get_published_id(each) == deployment_id
+            or _is_replaced(client, site, item, get_published_id(each))
+        ),
         timeout=_TIMEOUT,
         interval=0.5,
         description=f"publishing {deployment_id}",
     )
+    if (other := get_published_id(final_site)) != deployment_id:
+        raise DeployError(
+            f"Netlify published {deployment_id}, and then {other}, which another command sent.",
+            f"To publish the first one again: mastra promote {deployment_id} --target netlify.",
+        )
     return to_deployment(get_deployment(client, site, deployment_id), final_site)
+
+
+def _is_replaced(
+    client: httpx.Client, site: Mapping[str, Any], item: Mapping[str, Any], published_id: str
+) -> bool:
+    """Return whether Netlify has published a deployment, and then the one of another command.
+
+    :param site: the site before the publication.
+    :param item: the deployment before its publication.
+    :param published_id: the id of the deployment that is published now.
+    """
+    if published_id in ("", get_published_id(site)):
+        return False
+    current = get_deployment(client, site, str(item["id"]))
+    return current.get("published_at") != item.get("published_at")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BundleError, ConfigError
@@ -45,7 +43,7 @@ def preview(
     values = {name: value.reveal() for name, value in env.items()}
     node = _find_node()
     with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(temporary_directory(Path(tempfile.gettempdir()), _PREFIX))
+        temporary = stack.enter_context(temporary_directory(prefix=_PREFIX))
 
         def run(function: FunctionConfig, **options: Any) -> int:
             directory = temporary / function.name

@@ -48,15 +48,18 @@ def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]
     return _find_by_name(client, settings, f"/{get_team(client, settings)['slug']}/sites")
 
 
-def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer) -> str:
+def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer, slug: str) -> str:
     """Look for the site in the token's other teams, and return the team's slug: ``GET /sites``.
 
     :param client: client of Netlify's API.
     :param settings: settings of the deployer.
-    :returns: the slug; empty if no team of the token has such a site.
+    :param slug: the slug of the deployer's own team, in which another deploy may have created the
+        site meanwhile.
+    :returns: the slug; empty if no other team of the token has such a site.
     """
     site = _find_by_name(client, settings, "/sites") or {}
-    return str(site.get("account_slug") or "")
+    owner = str(site.get("account_slug") or "")
+    return "" if owner == slug else owner
 
 
 def get_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
@@ -92,7 +95,8 @@ def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[
     :returns: the site, as Netlify describes it.
     :raises DeployError: when another team has a site of this name.
     """
-    path = f"/{get_team(client, settings)['slug']}/sites"
+    slug = get_team(client, settings)["slug"]
+    path = f"/{slug}/sites"
 
     def find() -> dict[str, Any] | None:
         return _find_by_name(client, settings, path)
@@ -105,7 +109,7 @@ def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[
                 raise
             existing = find()  # another deploy may have created it meanwhile
             if existing is None:
-                raise _build_name_error(client, settings, error) from error
+                raise _build_name_error(client, settings, slug, error) from error
             return existing
 
     return get_or_create(find, create)
@@ -159,10 +163,10 @@ def _find_by_name(
 
 
 def _build_name_error(
-    client: httpx.Client, settings: NetlifyDeployer, error: ApiError
+    client: httpx.Client, settings: NetlifyDeployer, slug: str, error: ApiError
 ) -> DeployError:
     name = settings.project_name
-    if owner := find_in_other_team(client, settings):
+    if owner := find_in_other_team(client, settings, slug):
         return DeployError(
             f"The site {name!r} belongs to your team {owner!r}.",
             f"Set scope={owner}, or choose another project_name.",

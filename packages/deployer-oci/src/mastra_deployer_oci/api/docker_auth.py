@@ -116,12 +116,12 @@ def _list_config_keys(registry: str) -> tuple[str, ...]:
 
 def _load_config() -> _DockerConfig:
     """Read Docker's configuration; a file that Docker did not write counts as empty."""
-    directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
+        directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
         content = (Path(directory) / "config.json").read_bytes()
         return msgspec.json.decode(content, type=_DockerConfig)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return _DockerConfig()
+    except (OSError, RuntimeError, msgspec.DecodeError, UnicodeDecodeError):
+        return _DockerConfig()  # a RuntimeError means that the user has no home directory
 
 
 def _parse_config_entry(entry: _ConfigEntry | None) -> Login | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mastra_deployer.kit import (
     iter_shared_libraries,
     list_extension_modules,
     strip_entries,
+    temporary_directory,
 )
 from mastra_deployer_oci.bundle.layer_cache import get_or_create_layer
 from mastra_deployer_oci.bundle.layers import Layer, write_layer
@@ -41,8 +41,8 @@ def build_interpreter_layer(python: BundledPython, user: str, blobs: Path, *, st
     """
 
     def write(blobs: Path) -> Layer:
-        with tempfile.TemporaryDirectory(prefix="mastra-layer-") as temp_dir:
-            entries = [*iter_python_entries(python, PREFIX, Path(temp_dir)), *system_entries]
+        with temporary_directory() as temp_dir:
+            entries = [*iter_python_entries(python, PREFIX, temp_dir), *system_entries]
             written = strip_entries(entries) if strip else entries
             return write_layer(f"Python {python.full_version}", written, blobs)
 

@@ -6,13 +6,12 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
-from mastra_deployer.kit import ArchiveEntry, get_cache_directory
+from mastra_deployer.kit import ArchiveEntry, get_cache_directory, temporary_directory
 from mastra_deployer_oci.bundle.layers import Layer, hash_layer, write_layer
 
 __all__ = ("get_or_create_layer", "write_cached_layer")
@@ -75,8 +74,8 @@ def _load_layer(directory: Path, blobs: Path) -> Layer | None:
 def _store_layer(layer: Layer, blobs: Path, directory: Path) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     name = layer.digest.removeprefix("sha256:")
-    with tempfile.TemporaryDirectory(dir=directory.parent, ignore_cleanup_errors=True) as temporary:
-        draft = Path(temporary) / "draft"
+    with temporary_directory(directory.parent) as temporary:
+        draft = temporary / "draft"
         draft.mkdir()
         shutil.copyfile(blobs / name, draft / name)
         (draft / "layer.json").write_bytes(msgspec.json.encode(layer))

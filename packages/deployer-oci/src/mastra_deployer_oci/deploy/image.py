@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +64,7 @@ def open_image(
     :returns: the repository and the image; both are valid only in the ``with`` block.
     :raises ConfigError: when a draft would be merged into the image of a tag.
     """
+    from mastra_deployer.kit import temporary_directory
     from mastra_deployer_oci.api.reference import Reference
     from mastra_deployer_oci.api.repository import open_target
     from mastra_deployer_oci.api.tags import choose_tag
@@ -87,7 +87,7 @@ def open_image(
             is_same_registry = reference.registry == Reference.parse(settings.image).registry
             mount_from = reference.repository if is_same_registry else ""
         registry = stack.enter_context(open_target(settings, credentials, mount_from=mount_from))
-        temp_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mastra-base-")))
+        temp_dir = stack.enter_context(temporary_directory())
         blobs = _list_base_blobs(source, base, registry, temp_dir)
         blobs += _list_app_blobs(plan, bundle.directory)
         tag = choose_tag(settings.tag, request.environment, request.branch)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import find_unfinished, read_object, warn_about_other_tool
+from mastra_deployer.kit import (
+    find_unfinished,
+    read_object,
+    temporary_directory,
+    warn_about_other_tool,
+)
 from mastra_deployer_vercel.api import build_project_path, open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
 from mastra_deployer_vercel.deploy.create import (
@@ -65,9 +68,9 @@ def deploy(
     refuse_unpublished_draft(settings, request)
     if request.environment == "production" and not request.promote:
         settings = dataclasses.replace(settings, staged=True)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
+    with open_api(settings, credentials) as client, temporary_directory() as temp_dir:
         report.step("Packing the files")
-        parts = pack_archive(bundle, Path(temp_dir))
+        parts = pack_archive(bundle, temp_dir)
         project = get_or_create_project(client, settings)
         newest = list(iter_deployments(client, str(project["id"]), _SEARCH_LIMIT))
         warn_about_other_tool(

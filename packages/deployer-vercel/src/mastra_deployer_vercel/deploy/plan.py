@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_core.secret import Secret
+from mastra_deployer.kit import temporary_directory
 from mastra_deployer_vercel.api import open_api
 from mastra_deployer_vercel.deploy.archive import pack_archive
 from mastra_deployer_vercel.deploy.deploy import refuse_unpublished_draft
@@ -38,8 +37,8 @@ def plan_deploy(
     """
     refuse_unpublished_draft(settings, request)
     is_draft = request.environment == "production" and (settings.staged or not request.promote)
-    with open_api(settings, credentials) as client, tempfile.TemporaryDirectory() as temp_dir:
-        parts = pack_archive(bundle, Path(temp_dir))
+    with open_api(settings, credentials) as client, temporary_directory() as temp_dir:
+        parts = pack_archive(bundle, temp_dir)
         project = find_project(client, settings)
         known_digests: set[str] = set()
         variables: Mapping[str, str] = {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.errors import DeployError
 from mastra_deployer.kit import read_object
 from mastra_deployer_vercel.api import build_project_path
+from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.settings import VercelDeployer
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ __all__ = (
     "get_canary_id",
     "get_percent",
 )
+
+_NOT_FOUND = 404
 
 
 def find_active_release(client: httpx.Client, settings: VercelDeployer) -> dict[str, Any]:
@@ -57,8 +61,19 @@ def complete_release(client: httpx.Client, settings: VercelDeployer, id: str) ->
     :param client: client of Vercel's API.
     :param settings: settings of the deployer.
     :param id: id of the canary.
+    :raises DeployError: when another command has ended the release, and the canary is not live.
     """
-    client.post(build_release_path(settings, "/complete"), json={"canaryDeploymentId": id})
+    response = client.post(
+        build_release_path(settings, "/complete"),
+        json={"canaryDeploymentId": id},
+        extensions={"mastra_accept": (_NOT_FOUND,)},
+    )
+    # Another command may have completed the release, too.
+    if response.status_code == _NOT_FOUND and get_live_id(get_project(client, settings)) != id:
+        raise DeployError(
+            f"Another command has ended the rolling release of {id}.",
+            "See which deployment is live: mastra deployments vercel.",
+        )
 
 
 def build_release_path(settings: VercelDeployer, suffix: str = "") -> str:

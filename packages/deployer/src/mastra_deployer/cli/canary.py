@@ -7,6 +7,7 @@ import click
 from mastra_deployer.cli.deployment import answer_change
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.interrupt import explain_interrupt
 
 __all__ = ("canary",)
 
@@ -31,5 +32,9 @@ def canary(options: Options, target: str, id: str, percent: int) -> None:
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal, "canary")
         terminal.step(f"Sending {percent} % to {id} on {session.choice.name}")
-        deployment = session.hooks.set_canary(session.access, id, percent, terminal)
+        with explain_interrupt(
+            f"{id} gets either {percent} % of the traffic, or the same share as until now.",
+            "Run the same command again.",
+        ):
+            deployment = session.hooks.set_canary(session.access, id, percent, terminal)
         answer_change(session, deployment, terminal)

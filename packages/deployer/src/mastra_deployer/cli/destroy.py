@@ -10,6 +10,7 @@ from mastra_core.errors import ConfigError
 from mastra_deployer.cli.options import Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.deployment_history import forget_deployments
+from mastra_deployer.pipeline.interrupt import explain_interrupt
 
 __all__ = ("destroy",)
 
@@ -26,7 +27,11 @@ def destroy(options: Options, target: str, yes: bool) -> None:
         _confirm(target)
     with terminal:
         terminal.step(f"Removing the app from {target}")
-        destroyed = session.hooks.destroy(session.access, terminal)
+        with explain_interrupt(
+            "A part of the app may already be removed.",
+            "To remove the rest, run the same command again.",
+        ):
+            destroyed = session.hooks.destroy(session.access, terminal)
         # Also if there was no app: another command may have removed it, and its answer was lost.
         forget_deployments(session.project, session.choice.record_name, terminal)
         text = f"Removed the app from {target}." if destroyed else f"There was no app on {target}."

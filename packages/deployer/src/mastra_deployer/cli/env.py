@@ -19,6 +19,7 @@ from mastra_deployer.cli.options import TARGET, CommandGroup, Options, target_op
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.pipeline.app_variables import select_app_variables
+from mastra_deployer.pipeline.interrupt import explain_interrupt
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.variable_changes import forget_changes, record_change
 
@@ -209,7 +210,10 @@ def _apply(
             f"The change is not recorded in the project. {error.message}", error.hint
         )
         recorded = []
-    effects = [change() for change in changes]
+    with explain_interrupt(
+        "Some of the variables may already be changed.", "Run the same command again."
+    ):
+        effects = [change() for change in changes]
     if "next-deploy" not in effects:
         with contextlib.suppress(ConfigError):  # the next deploy is not skipped then
             forget_changes(project, name, stage, recorded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sys
 
 import click
 
@@ -14,6 +15,7 @@ from mastra_core.pipeline import LogLine
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.output.masking import mask
+from mastra_deployer.project.termination import INTERRUPTS, get_exit_code
 
 __all__ = ("logs", "parse_time")
 
@@ -37,9 +39,12 @@ def logs(options: Options, target: str, id: str, follow: bool, since: str) -> No
     with Terminal(as_json=options.as_json) as terminal:
         session = options.platform_session(target, terminal, "logs")
         begin = parse_time(since, dt.datetime.now(dt.UTC)) if since else None
-        for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
-            text = _to_json(line) if options.as_json else escape_text(_format_line(line))
-            terminal.write_line(text)
+        try:
+            for line in session.hooks.iter_logs(session.access, id, begin, follow=follow):
+                text = _to_json(line) if options.as_json else escape_text(_format_line(line))
+                terminal.write_line(text)
+        except INTERRUPTS as interrupt:
+            sys.exit(get_exit_code(interrupt))  # with --json, the output has only lines of the log
 
 
 def parse_time(text: str, now: dt.datetime) -> dt.datetime:

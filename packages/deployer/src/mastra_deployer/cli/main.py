@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,6 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import click
+
+from mastra_deployer.output.standard_streams import OutputError, open_standard_streams
+from mastra_deployer.project.termination import INTERRUPTS, find_interrupt, get_exit_code
 
 __all__ = ("main",)
 
@@ -39,7 +40,7 @@ _COMMANDS = {
 }
 _MODULES = {name: f"database.{name}" for name in ("db", "runs")}  # in directories of their own
 
-_INTERRUPTED = 130  # the exit code after Ctrl-C
+_OUTPUT_CLOSED = 141  # the exit code that a shell shows for SIGPIPE
 
 
 class _LazyGroup(click.Group):
@@ -51,6 +52,12 @@ class _LazyGroup(click.Group):
             return None
         module = import_module(f"mastra_deployer.cli.{_MODULES.get(cmd_name, cmd_name)}")
         return getattr(module, cmd_name)  # type: ignore[no-any-return]  # one command a file, of its name
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # of a connection; click would end without an error
+            raise ConnectionError(error.strerror) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -79,31 +86,30 @@ def main(arguments: list[str] | None = None) -> None:
     :param arguments: the arguments of the command line; if left out, the arguments of the process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    _open_closed_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # on Windows, a pipe has few characters
-        sys.stdout.reconfigure(errors="backslashreplace")
-    verbose = "-v" in arguments or "--verbose" in arguments
+    open_standard_streams()
     _leave_out_httpx_command()
     try:
+        code = _run(arguments)
+    except OutputError as error:
+        code = _print_output_error(error)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the command line, and return its exit code."""
+    as_json, verbose = "--json" in arguments, "-v" in arguments or "--verbose" in arguments
+    try:
         code = cli.main(args=arguments, prog_name="mastra", standalone_mode=False)
+        sys.stdout.flush()
+    except OutputError:
+        raise
     except Exception as error:  # noqa: BLE001  # every error is printed as a sentence
-        code = _print_error(error, as_json="--json" in arguments, verbose=verbose)
-    except KeyboardInterrupt as error:
-        code = _print_interrupt(error, as_json="--json" in arguments)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _open_closed_streams() -> None:
-    """Open the null device in place of each standard stream that the parent process has closed.
-
-    Python sets a closed stream to ``None``. The next file or socket would get the number of the
-    stream, and child processes would write to that file or socket.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            number = os.open(os.devnull, os.O_RDWR)  # the lowest free number is that of the stream
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+        if interrupt := find_interrupt(error):
+            return _print_interrupt(interrupt, as_json=as_json)
+        return _print_error(error, as_json=as_json, verbose=verbose)
+    except INTERRUPTS as interrupt:
+        return _print_interrupt(interrupt, as_json=as_json)
+    return code if isinstance(code, int) else 0
 
 
 def _leave_out_httpx_command() -> None:
@@ -116,8 +122,10 @@ def _leave_out_httpx_command() -> None:
 
 
 def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
-    if isinstance(error, click.Abort):
-        return _print_interrupt(error.__cause__, as_json=as_json)
+    if isinstance(error.__cause__, EOFError) and isinstance(error, click.Abort):
+        error = error.__cause__  # click treats it as Ctrl-C
+    if isinstance(error, click.Abort):  # a question got no answer: the end of standard input
+        return _print_interrupt(None, as_json=as_json)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
@@ -140,35 +148,49 @@ def _print_error(error: Exception, *, as_json: bool, verbose: bool) -> int:
     return code
 
 
-def _print_interrupt(error: BaseException | None, *, as_json: bool) -> int:
-    """Print what an interrupted deploy has changed; print nothing for other commands.
-
-    click raises ``Abort`` from the ``KeyboardInterrupt`` of a command.
-    """
+def _print_interrupt(interrupt: BaseException | None, *, as_json: bool) -> int:
+    """Print what an interrupted command has changed on the platform."""
     from mastra_deployer.pipeline.interrupt import DeployInterrupt
 
-    if isinstance(error, DeployInterrupt):
-        from mastra_deployer.cli.terminal import print_message
-        from mastra_deployer.output.masking import mask
-
-        message, hint = mask(error.message), mask(error.hint)
+    if not isinstance(interrupt, DeployInterrupt):
+        code = get_exit_code(interrupt)
         if as_json:
-            _print_json(error, message, hint, _INTERRUPTED)
-        print_message("note", "cyan", message, hint)
-    return _INTERRUPTED
+            _print_json(interrupt, "Interrupted.", "Run the same command again.", code)
+        return code
+    from mastra_deployer.cli.terminal import print_message
+    from mastra_deployer.output.masking import mask
+
+    message, hint = mask(interrupt.message), mask(interrupt.hint)
+    if as_json:
+        _print_json(interrupt, message, hint, interrupt.exit_code)
+    print_message("note", "cyan", message, hint)
+    return interrupt.exit_code
 
 
-def _print_json(error: BaseException, message: str, hint: str, code: int) -> None:
+def _print_output_error(error: OutputError) -> int:
+    """Print why the result cannot be written; print nothing if nobody reads it any more."""
+    if error.is_closed:  # as after `mastra targets | head -1`
+        return _OUTPUT_CLOSED
+    from mastra_deployer.cli.terminal import print_message
+
+    text = f"Standard output cannot be written: {error.reason}."
+    print_message("error", "red", text, "Free some space, or redirect the output to another file.")
+    return 1
+
+
+def _print_json(error: BaseException | None, message: str, hint: str, code: int) -> None:
     import json
 
-    kind = type(error).__name__
+    # Python's own exceptions of an interrupt, and none after the end of standard input.
+    is_interrupt = error is None or type(error) in INTERRUPTS
+    kind = "Interrupt" if is_interrupt else type(error).__name__
     data: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "exit_code": code}
     notes = getattr(error, "command_notes", [])  # set by the command's Terminal
     result = {"ok": False, "error": data, **_get_deployment(error), "notes": notes}
     click.echo(json.dumps(result))
 
 
-def _get_deployment(error: BaseException) -> dict[str, Any]:
+def _get_deployment(error: BaseException | None) -> dict[str, Any]:
     """Return the deployment that an error contains, for the JSON output."""
     deployment = getattr(error, "deployment", None)
     if deployment is None:
@@ -234,9 +256,16 @@ def _get_option_hint(option: str, context: click.Context) -> str:
 def _get_os_hint(error: OSError) -> str:
     import errno
 
-    if error.errno == errno.ENAMETOOLONG:
-        return "Move the project to a shorter path, or shorten the name."
-    return "Check the free space and the permissions."
+    hints = {
+        errno.ENAMETOOLONG: "Move the project to a shorter path, or shorten the name.",
+        errno.EMFILE: "Raise the limit of open files: `ulimit -n 1024`.",
+        errno.ENFILE: "Raise the limit of open files of this machine.",
+        errno.ENOMEM: "Free some memory.",
+        errno.EAGAIN: "End other processes, or raise the limit of processes: `ulimit -u`.",
+    }
+    if isinstance(error, ConnectionError):
+        return "Check the network, and run the same command again."
+    return hints.get(error.errno or 0, "Check the free space and the permissions.")
 
 
 def _format_os_error(error: OSError) -> str:
@@ -246,4 +275,5 @@ def _format_os_error(error: OSError) -> str:
         reason = reasons[0][2].partition("] ")[2].partition(":")[0] or reasons[0][2]
         return f"{reason} ({len(reasons)} files could not be copied)."
     where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror or error}{where}."
+    lead = "A connection was lost: " if isinstance(error, ConnectionError) else ""
+    return f"{lead}{error.strerror or error}{where}."

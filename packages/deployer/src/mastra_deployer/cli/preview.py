@@ -15,7 +15,6 @@ from mastra_deployer.pipeline.choose_preview_platform import check_runs_here
 from mastra_deployer.pipeline.make_bundle import make_preview_bundle
 from mastra_deployer.pipeline.report_problems import raise_for_errors
 from mastra_deployer.pipeline.session import Session
-from mastra_deployer.plugins.termination import raise_at_sigterm
 from mastra_deployer.project.settings import remove_secrets
 
 __all__ = ("preview",)
@@ -39,7 +38,6 @@ def preview(options: Options, target: str, prebuilt: Path | None, host: str, por
             raise_for_errors(session.hooks.inspect(bundle, settings), terminal)
             session.report_file_variables(declared)
         env = select_app_variables(declared, session.environ)
-    raise_at_sigterm()
     sys.exit(session.hooks.preview(bundle, settings, host, port, env))
 
 

@@ -8,6 +8,7 @@ from mastra_deployer.cli.deployment import answer_change
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.pipeline.deployment_history import find_production_fingerprint
+from mastra_deployer.pipeline.interrupt import explain_interrupt
 
 __all__ = ("promote",)
 
@@ -22,5 +23,9 @@ def promote(options: Options, target: str, id: str) -> None:
         session = options.platform_session(target, terminal, "promote")
         terminal.step(f"Promoting {id} on {session.choice.name}")
         fingerprint = find_production_fingerprint(session.project, session.choice.record_name, id)
-        deployment = session.hooks.promote(session.access, id, terminal, fingerprint)
+        with explain_interrupt(
+            f"Users see either {id} or the deployment that was live until now.",
+            "Run the same command again.",
+        ):
+            deployment = session.hooks.promote(session.access, id, terminal, fingerprint)
         answer_change(session, deployment, terminal)

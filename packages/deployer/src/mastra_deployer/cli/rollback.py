@@ -7,6 +7,7 @@ import click
 from mastra_deployer.cli.deployment import answer_change
 from mastra_deployer.cli.options import TARGET, Options, target_options
 from mastra_deployer.cli.terminal import Terminal
+from mastra_deployer.pipeline.interrupt import explain_interrupt
 
 __all__ = ("rollback",)
 
@@ -24,5 +25,12 @@ def rollback(options: Options, target: str, id: str) -> None:
         session = options.platform_session(target, terminal, "rollback")
         previous = id or "the previous deployment"
         terminal.step(f"Rolling back to {previous} on {session.choice.name}")
-        deployment = session.hooks.rollback(session.access, id, terminal)
+        with explain_interrupt(
+            f"Users see either {previous} or the deployment that was live until now.",
+            # Without an ID, the same command might go back by one more deployment.
+            "Run the same command again."
+            if id
+            else f"See which deployment is live: mastra deployments {session.choice.name}.",
+        ):
+            deployment = session.hooks.rollback(session.access, id, terminal)
         answer_change(session, deployment, terminal)

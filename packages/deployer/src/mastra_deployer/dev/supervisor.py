@@ -28,11 +28,12 @@ from mastra_deployer.project.interpreters import find_project_interpreter
 
 __all__ = ("develop",)
 
-_INTERRUPTED = 130
+_INTERRUPTED, _HUNG_UP = 130, 129
 
 
 def develop(options: DevOptions, screen: Screen) -> int:
-    """Serve until a signal, and return the exit code: 0 for SIGTERM, 130 for Ctrl-C.
+    """Serve until a signal, and return the exit code: 0 for SIGTERM, 130 for Ctrl-C, and
+    129 if the terminal is closed.
 
     :param options: the options of the command line.
     :param screen: receives all output.
@@ -82,6 +83,8 @@ class _Supervisor:
 
         loop.add_signal_handler(signal.SIGINT, stop, _INTERRUPTED)
         loop.add_signal_handler(signal.SIGTERM, stop, 0)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            loop.add_signal_handler(signal.SIGHUP, stop, _HUNG_UP)
         work = asyncio.create_task(self._run_attempts())
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
         work.cancel()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
+from mastra_deployer.files.home_directory import NO_HOME, find_home_directory
 from mastra_deployer.files.path_encoding import require_utf8
 from mastra_deployer.files.refuse_links import refuse_links
 
@@ -166,8 +167,14 @@ def publish_directory(source: Path, destination: Path) -> None:
 def _get_cache_root() -> Path:
     if directory := os.environ.get("MASTRA_CACHE_DIR"):
         return Path(directory).absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "mastra"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "mastra" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mastra"
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
+    configured = os.environ.get(variable)
+    base = Path(configured) if configured else find_home_directory()
+    if base is None:
+        raise ConfigError(
+            f"There is no directory for the cache. {NO_HOME}",
+            "Set MASTRA_CACHE_DIR to a writable directory.",
+        )
+    names = {"darwin": ("Library", "Caches", "mastra"), "win32": ("mastra", "cache")}
+    default = ("mastra",) if configured else (".cache", "mastra")
+    return base.joinpath(*names.get(sys.platform, default))

@@ -27,13 +27,16 @@ TEMPORARY_PREFIX = "mastra-tmp-"
 
 
 @contextlib.contextmanager
-def temporary_directory(parent: Path, prefix: str = TEMPORARY_PREFIX) -> Iterator[Path]:
+def temporary_directory(
+    parent: Path | None = None, prefix: str = TEMPORARY_PREFIX
+) -> Iterator[Path]:
     """Create a temporary directory for the block, and remove stale directories with this prefix.
 
     :param parent: the directory that will contain the temporary directory, so that results can be
-        renamed on the same file system.
+        renamed on the same file system; ``None`` for the system's directory of temporary files.
     :param prefix: the prefix of the directory's name.
     """
+    parent = parent or Path(tempfile.gettempdir())
     remove_stale_directories(parent, prefix)
     directory, descriptor = _create_locked(parent, prefix)
     try:

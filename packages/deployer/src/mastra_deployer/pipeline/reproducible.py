@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Bundle, Project
 from mastra_core.pipeline.file_tree import iter_files
+from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import find_project_interpreter
 from mastra_deployer.project.workspace import find_workspace_root
@@ -44,10 +44,10 @@ def verify_reproducible(bundle: Bundle, project: Project, arguments: Sequence[st
     :returns: the number of files, which are identical in both bundles.
     :raises BuildError: naming the files that differ.
     """
-    with tempfile.TemporaryDirectory(prefix="mastra-again-") as temporary:
-        root = _copy_project(project, Path(temporary) / "a" / "much" / "deeper" / "place")
-        second = Path(temporary) / "made"
-        _build_again(project, [*arguments, "--dir", str(root), "-o", str(second)], Path(temporary))
+    with temporary_directory() as temporary:
+        root = _copy_project(project, temporary / "a" / "much" / "deeper" / "place")
+        second = temporary / "made"
+        _build_again(project, [*arguments, "--dir", str(root), "-o", str(second)], temporary)
         differences = _list_differences(bundle.directory, second)
     if differences:
         more = f" and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""

@@ -13,7 +13,7 @@ import pluggy
 from mastra_core.errors import ConfigError, MastraError, PluginError
 from mastra_core.pipeline import Problem, Report, Target
 from mastra_deployer.plugins.manager import list_implemented_hooks
-from mastra_deployer.plugins.termination import Termination
+from mastra_deployer.project.termination import Termination
 
 __all__ = ("UntypedHookCaller", "call_plugin", "check_item")
 

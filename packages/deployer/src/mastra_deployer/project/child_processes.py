@@ -1,6 +1,6 @@
-"""Run child processes in threads, and end the processes and the threads on Ctrl-C.
+"""Run child processes in threads, and end the processes and the threads on Ctrl-C or a signal.
 
-Ctrl-C interrupts only the main thread, and Python waits for the other threads before it ends.
+A signal interrupts only the main thread, and Python waits for the other threads before it ends.
 Without this module, the command would end only after all steps that the threads have begun.
 """
 
@@ -12,6 +12,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from mastra_deployer.project.termination import INTERRUPTS
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +44,7 @@ _CHILDREN = _Children()
 
 @contextlib.contextmanager
 def interruptible_pool(size: int) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool of threads; if Ctrl-C ends the block, end the child processes of the threads.
+    """Yield a pool of threads; if an interrupt ends the block, end their child processes.
 
     :param size: the number of threads.
     """
@@ -52,7 +54,7 @@ def interruptible_pool(size: int) -> Iterator[ThreadPoolExecutor]:
         with ThreadPoolExecutor(size) as pool:
             try:
                 yield pool
-            except KeyboardInterrupt:
+            except INTERRUPTS:
                 pool.shutdown(wait=False, cancel_futures=True)
                 _CHILDREN.end()
                 raise
@@ -61,7 +63,7 @@ def interruptible_pool(size: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def raise_if_interrupted() -> None:
-    """Raise an error if Ctrl-C has ended the block of ``interruptible_pool``.
+    """Raise an error if an interrupt has ended the block of ``interruptible_pool``.
 
     :raises KeyboardInterrupt: in any thread; Python itself raises it only in the main thread.
     """
@@ -76,9 +78,9 @@ def child_process(
     """Start a process, and wait at the end of the block until the process ends.
 
     :param command: the path of the program, and its arguments.
-    :param end: ends the process on Ctrl-C, or on an error in the block.
+    :param end: ends the process on an interrupt, or on an error in the block.
     :param options: the options of ``subprocess.Popen``.
-    :raises KeyboardInterrupt: after Ctrl-C, as ``raise_if_interrupted`` does.
+    :raises KeyboardInterrupt: after an interrupt, as ``raise_if_interrupted`` does.
     """
     with _CHILDREN.lock:
         raise_if_interrupted()

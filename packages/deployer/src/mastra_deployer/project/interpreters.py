@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform, Project
+from mastra_deployer.files.home_directory import find_home_directory
 from mastra_deployer.project.workspace import find_workspace_root
 
 __all__ = (
@@ -181,15 +182,22 @@ def _iter_candidates(python: str) -> Iterator[str]:
 
     pyenv's shims are skipped, because a shim works only if pyenv has a chosen version.
     """
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for pattern in (f"versions/{python}.*/bin/python", f"versions/{python}/bin/python"):
-        yield from map(str, sorted(root.glob(pattern), reverse=True))
+        yield from _list_files("PYENV_ROOT", ".pyenv", pattern)
     folders = [part for part in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in part]
     if path := shutil.which(f"python{python}", path=os.pathsep.join(folders)):
         yield path
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    yield from map(str, sorted(data.glob(f"uv/python/cpython-{python}.*/bin/python")))
+    pattern = f"uv/python/cpython-{python}.*/bin/python"
+    yield from _list_files("XDG_DATA_HOME", ".local/share", pattern)
     yield from _iter_windows_candidates(python)
+
+
+def _list_files(variable: str, default: str, pattern: str) -> list[str]:
+    """List files in the directory that a variable names, or in ``default`` in the user's home."""
+    home, configured = find_home_directory(), os.environ.get(variable)
+    directory = Path(configured) if configured else home and home / default
+    found = directory.glob(pattern) if directory else ()
+    return [str(path) for path in sorted(found, reverse=True)]
 
 
 def _iter_windows_candidates(python: str) -> Iterator[str]:

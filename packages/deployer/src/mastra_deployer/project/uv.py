@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -73,6 +74,8 @@ def run_uv(
         env=variables,
     ) as process:
         stdout, stderr = process.communicate(text)
+    if process.returncode < 0:
+        raise _build_killed_error(-process.returncode)
     if process.returncode:
         raise _to_build_error(_redact_output(stderr, variables))
     return str(stdout)
@@ -97,6 +100,14 @@ def is_unsolvable(error: BuildError) -> bool:
     :param error: an error of ``run_uv``.
     """
     return error.message.startswith((_NO_WHEEL, _NO_SOLUTION))
+
+
+def _build_killed_error(number: int) -> BuildError:
+    """Build the error for uv that a signal has ended; Linux sends one if memory is short."""
+    return BuildError(
+        f"uv was ended by {signal.Signals(number).name}.",
+        "Check the free memory and the limits of this machine, and run the same command again.",
+    )
 
 
 def _redact_output(stderr: str, variables: Mapping[str, str]) -> str:
@@ -143,6 +154,11 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "The disk is full.",
         "Free some space on the disk. Or move the caches to another disk with MASTRA_CACHE_DIR "
         "and UV_CACHE_DIR.",
+    ),
+    (
+        ("too many open files",),
+        "uv may not open enough files.",
+        "Raise the limit of open files: `ulimit -n 1024`.",
     ),
     (
         ("failed to initialize cache", "could not create temporary file", "read-only file system"),

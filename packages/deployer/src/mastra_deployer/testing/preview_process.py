@@ -22,8 +22,8 @@ import httpx
 
 from mastra_core.pipeline import Bundle
 from mastra_core.secret import Secret
-from mastra_deployer.plugins.termination import raise_at_sigterm
 from mastra_deployer.project.settings import merge_settings, remove_secrets
+from mastra_deployer.project.termination import raise_at_termination
 from mastra_deployer.testing.free_port import find_free_port
 from mastra_deployer.testing.in_process import InProcessCaller
 
@@ -111,7 +111,7 @@ def main() -> None:
     bundle = caller.load_bundle(Path(directory))
     # A shell lets the commands that it runs in the background ignore Ctrl-C, and so their children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    raise_at_sigterm()
+    raise_at_termination()
     sys.exit(caller.preview(bundle, remove_secrets(settings), "127.0.0.1", int(port), values))
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.atomic_replace import replace_file
+from mastra_deployer.files.home_directory import NO_HOME, find_home_directory
 from mastra_deployer.files.lock_file import lock_file
 
 __all__ = (
@@ -28,6 +29,8 @@ __all__ = (
 )
 
 TRUST_VARIABLE = "MASTRA_TRUST"
+_FILE = "trust.json"
+_MOVE = "Set MASTRA_CONFIG_DIR to a writable directory outside of your projects."
 
 
 class TrustStore(msgspec.Struct, kw_only=True):
@@ -46,7 +49,10 @@ def load_trust() -> TrustStore:
 
     :raises ConfigError: when the file cannot be read.
     """
-    file = _get_store_file()
+    directory = _find_config_directory()
+    if directory is None:
+        return TrustStore()
+    file = directory / _FILE
     try:
         return msgspec.json.decode(file.read_bytes(), type=TrustStore)
     except FileNotFoundError:
@@ -66,7 +72,10 @@ def change_trust() -> Iterator[TrustStore]:
 
     :raises ConfigError: when the file cannot be read or written.
     """
-    file = _get_store_file()
+    directory = _find_config_directory()
+    if directory is None:
+        raise ConfigError(f"There is no directory for the configuration. {NO_HOME}", _MOVE)
+    file = directory / _FILE
     with contextlib.ExitStack() as stack:
         with _convert_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +96,7 @@ def _convert_errors(file: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"{str(file)!r} cannot be written: {error.strerror}.",
-            "Set MASTRA_CONFIG_DIR to a writable directory outside of your projects.",
+            _MOVE,
         ) from None
 
 
@@ -130,15 +139,13 @@ def _iter_variable() -> Iterator[str]:
     yield from filter(None, re.split(r"[\s,]+", os.environ.get(TRUST_VARIABLE, "")))
 
 
-def _get_store_file() -> Path:
-    return _get_config_directory() / "trust.json"
-
-
-def _get_config_directory() -> Path:
+def _find_config_directory() -> Path | None:
+    """Return the directory of the user's configuration; ``None`` for a user without a home."""
     if directory := os.environ.get("MASTRA_CONFIG_DIR"):
         return Path(directory).absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "mastra"
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home()) / "mastra"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mastra"
+    variable = {"win32": "APPDATA", "darwin": ""}.get(sys.platform, "XDG_CONFIG_HOME")
+    if directory := os.environ.get(variable):
+        return Path(directory) / "mastra"
+    home = find_home_directory()
+    names = {"darwin": ("Library", "Application Support", "mastra"), "win32": ("mastra",)}
+    return home and home.joinpath(*names.get(sys.platform, (".config", "mastra")))

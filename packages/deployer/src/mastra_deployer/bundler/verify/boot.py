@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -146,7 +145,7 @@ def _build_environment(project: Project) -> dict[str, str]:
 
 def _run_child(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
     """Run a child in an empty directory, and return the report that it writes."""
-    with temporary_directory(Path(tempfile.gettempdir()), "mastra-start-") as temporary:
+    with temporary_directory(prefix="mastra-start-") as temporary:
         # An empty working directory, since an app must not depend on where it is started.
         directories = [temporary / "cwd", temporary / "tmp"]
         for directory in directories:

@@ -18,6 +18,7 @@ from mastra_deployer.kit.http.destinations import (
     parse_address,
 )
 from mastra_deployer.kit.http.error_messages import extract_credentials
+from mastra_deployer.kit.http.response_errors import refuse_web_page
 from mastra_deployer.kit.http.response_limits import ResponseLimits
 from mastra_deployer.kit.http.retry_rules import RetryRules
 from mastra_deployer.kit.http.retry_transport import BeforeAttempt, RetryTransport
@@ -163,7 +164,10 @@ class PlatformClient(httpx.Client):
         except DeployError as error:
             raise _redact_error(error, self._list_secrets(request)) from error.__cause__
         accepted: Iterable[int] = request.extensions.get("mastra_accept", ())
-        if response.status_code < _ERRORS_FROM or response.status_code in accepted:
+        if response.status_code < _ERRORS_FROM:
+            refuse_web_page(response)
+            return response
+        if response.status_code in accepted:
             return response
         response.read()  # also the body of a stream, because it contains the message of the error
         secrets = self._list_secrets(request, response.request)

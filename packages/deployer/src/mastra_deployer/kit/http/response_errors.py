@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mastra_core.errors import ApiError
 
-__all__ = ("convert_response_errors",)
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ("convert_response_errors", "refuse_web_page")
 
 _WRONG_CONTENT = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -32,3 +36,23 @@ def convert_response_errors(name: str) -> Iterator[None]:
             "Check the address of the platform and any proxy. If both are correct, report this "
             "with the traceback that the command prints with -v.",
         ) from error
+
+
+def refuse_web_page(response: httpx.Response) -> None:
+    """Raise an error for a web page in response to a change.
+
+    Proxies of companies and the login pages of networks block uploads and deletes with a page and
+    the status 200. Callers that ignore the body of the response would report success.
+
+    :param response: a successful response, which may be a stream.
+    :raises ApiError: for a page in response to another method than GET and HEAD.
+    """
+    request = response.request
+    is_page = response.headers.get("content-type", "").lower().startswith("text/html")
+    if request.method in ("GET", "HEAD") or not is_page or not response.is_stream_consumed:
+        return
+    if response.content.strip():
+        raise ApiError(
+            f"{request.url.host} responded to {request.method} {request.url.path} with a web page.",
+            "Check the address of the platform, and any proxy in between.",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,8 @@ def get_interpreter(
     :raises BundleError: when this machine has no suitable interpreter, and uv cannot download one.
     """
     if source:
-        tree = get_source_tree(Path(source).expanduser())
+        # A user without a home gets the error that the directory is missing; pathlib would raise.
+        tree = get_source_tree(Path(os.path.expanduser(source)))  # noqa: PTH111  # as above
         return read_interpreter(tree, version, machine, source)
     python = _find_installed(version, machine, preferred_path)
     return python or install_interpreter(version, machine, report)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -43,10 +42,9 @@ class ChildProcess:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        parent = Path(tempfile.gettempdir())
         # The prefix is that of child processes only: stale directories with it are removed. It is
         # short, because the path of a Unix socket has at most 104 bytes.
-        self.temporary = self._stack.enter_context(temporary_directory(parent, "mastra-child-"))
+        self.temporary = self._stack.enter_context(temporary_directory(prefix="mastra-child-"))
         self._stack.callback(self.stop)
         return self
 
