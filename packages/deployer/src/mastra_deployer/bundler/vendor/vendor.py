@@ -45,7 +45,7 @@ from mastra_deployer.files.temporary import (
 )
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("VendoredDependencies", "vendor_dependencies")
+__all__ = ("VendoredDependencies", "add_files", "vendor_dependencies")
 
 _TRIES = 4  # other builds may discard the same damaged wheel at the same time
 
@@ -102,8 +102,7 @@ def vendor_dependencies(
         if not damaged:
             complete = {path: wheel for path, wheel in wheels.items() if wheel is not None}
             result = vendorer.compile_wheels(complete)
-            wheel_files = result.wheels.values()
-            missing = reuse_vendor_directory(previous, wheel_files, target, result.digests)
+            missing = _reuse_previous(previous, result, target)
             damaged = [] if missing is not None else _link_wheels(complete, target, result.digests)
             damaged += _link_bytecode(result, target, missing)
             if not damaged:
@@ -114,6 +113,23 @@ def vendor_dependencies(
         f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
         "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
     )
+
+
+def _reuse_previous(
+    previous: Path, result: VendoredDependencies, target: Path
+) -> frozenset[str] | None:
+    """Move the dependencies of the previous bundle; return the names of missing bytecode files.
+
+    Return ``None`` if nothing was moved.
+    """
+    bytecode = {
+        file.name
+        for stored in result.bytecode.stored.values()
+        for file in stored.files.values()
+        if file is not None
+    }
+    wheels = result.wheels.values()
+    return reuse_vendor_directory(previous, wheels, target, result.digests, bytecode)
 
 
 def _link_wheels(
@@ -190,7 +206,7 @@ class _Vendorer:
             )
         return VendoredDependencies(
             wheels={
-                wheel.name: _add_files(wheel, selection.files.get(path, ()))
+                wheel.name: add_files(wheel, selection.files.get(path, ()))
                 for path, wheel in wheels.items()
             },
             distributions=self._have,
@@ -262,7 +278,12 @@ class _Vendorer:
         store_wheels(pending)
 
 
-def _add_files(wheel: StoredWheel, files: Iterable[FinishedFile]) -> StoredWheel:
+def add_files(wheel: StoredWheel, files: Iterable[FinishedFile]) -> StoredWheel:
+    """Return a copy of a wheel with further files.
+
+    :param wheel: the wheel.
+    :param files: the files to add.
+    """
     return msgspec.structs.replace(wheel, files=(*wheel.files, *files))
 
 

@@ -25,8 +25,6 @@ from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("BuildStart", "find_differences", "start_build", "verify_build")
 
-_MIN_UNCOMPILED = 20  # modules; to compile one takes about two milliseconds
-
 
 @dataclasses.dataclass(frozen=True)
 class BuildStart:
@@ -108,7 +106,6 @@ def verify_build(
         check_entry(project, {**registry, "objects": ()})
     if source is not None:
         _compare(source, registry)
-    _check_bytecode(project, registry["uncompiled"], report)
     return _add_facts(project, build, registry), _read_start_modules(registry)
 
 
@@ -145,17 +142,8 @@ def _read_start_modules(registry: Mapping[str, Any]) -> StartModules:
         tried=frozenset(registry.get("tried", ())),
         later=frozenset(registry.get("model_modules", ())),
         standard=frozenset(registry.get("standard", ())),
+        uncompiled=tuple(registry["uncompiled"]),
     )
-
-
-def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:
-    """Report modules that the start had to compile, if this takes a noticeable time."""
-    if get_config(project).build.bytecode == "imported" and len(modules) >= _MIN_UNCOMPILED:
-        report.note(
-            f"Each start compiles {len(modules)} modules, since no import statement leads to "
-            f"them from the app: {format_names(modules)}.",
-            'Ship bytecode of all modules: [tool.mastra.build] bytecode = "all".',
-        )
 
 
 def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
