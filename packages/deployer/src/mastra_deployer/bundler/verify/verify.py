@@ -25,6 +25,8 @@ from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("BuildStart", "find_differences", "start_build", "verify_build")
 
+_DEPENDENCIES = "vendor/"
+
 
 @dataclasses.dataclass(frozen=True)
 class BuildStart:
@@ -168,12 +170,20 @@ def _report_no_start(wheels: str, machine: str, report: Report) -> None:
 
 
 def _report_written_files(names: Sequence[str], report: Report) -> None:
-    if names:
+    own = [name for name in names if not name.startswith(_DEPENDENCIES)]
+    if own:
         report.warn(
-            f"The app writes {_count_files(names)} beside its code during the import: "
-            f"{format_names(names)}. These files were deleted.",
+            f"The app writes {_count_files(own)} beside its code during the import: "
+            f"{format_names(own)}. These files were deleted.",
             "Write to another directory, and not during the import, because a bundle may be "
             "read-only.",
+        )
+    if others := [name for name in names if name.startswith(_DEPENDENCIES)]:
+        report.note(
+            f"A dependency writes {_count_files(others)} beside its code during the import: "
+            f"{format_names(others)}. These files were deleted.",
+            "A bundle may be read-only. If the dependency has a setting for the directory, name a "
+            "writable directory.",
         )
 
 
