@@ -12,10 +12,14 @@ MAX_WRAPPERS = 20  # middlewares around an app
 
 
 def list_websocket_paths(app):
-    """Return the paths of the WebSocket routes of a Starlette, FastAPI or Litestar app."""
+    """Return the paths of the WebSocket routes of an app.
+
+    Starlette, FastAPI, Litestar, Quart and Channels are supported.
+    """
     paths = set()
-    with contextlib.suppress(Exception):  # any object may have attributes of these names
-        collect_paths(app, paths)
+    for collect in (collect_paths, collect_quart_paths, collect_channels_paths):
+        with contextlib.suppress(Exception):  # any object may have attributes of these names
+            collect(app, paths)
     return sorted(paths)
 
 
@@ -31,6 +35,21 @@ def collect_paths(app, paths):
             paths.add(path)
         else:
             waiting.extend((path, each) for each in resolve_routers(find_routes(route)))
+
+
+def collect_quart_paths(app, paths):
+    rules = app.url_map.iter_rules()
+    paths.update(rule.rule for rule in rules if getattr(rule, "websocket", False))
+
+
+def collect_channels_paths(app, paths):
+    """Collect the paths below the part of Channels' router that handles WebSockets."""
+    app = app.application_mapping["websocket"]
+    for _ in range(MAX_WRAPPERS):
+        if routes := getattr(app, "routes", None):
+            paths.update("/" + str(route.pattern).lstrip("^/") for route in routes)
+            return
+        app = getattr(app, "inner", None) or getattr(app, "application", None)
 
 
 def find_routes(app):
