@@ -19,7 +19,10 @@ from mastra_deployer.output.masking import mask
 from mastra_deployer.output.shorten import shorten_message
 from mastra_deployer.project.discovery import get_config
 
-__all__ = ("explain_bundle_error", "explain_error", "is_first_party")
+__all__ = ("UNKNOWN_CAUSE_HINT", "explain_bundle_error", "explain_error", "is_first_party")
+
+UNKNOWN_CAUSE_HINT = "The import of the app fails. Correct that line."
+"""The hint for an exception of the import whose cause is unknown."""
 
 _GENERATED = ("mastra_asgi.py",)  # files of a bundle that the project does not have
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
@@ -153,7 +156,7 @@ def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]
             f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. "
             "Or write a value to .env. The placeholder then has the same type."
         )
-    return "The import of the app fails. Correct that line."
+    return UNKNOWN_CAUSE_HINT
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:
