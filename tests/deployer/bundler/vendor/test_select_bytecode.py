@@ -1,5 +1,6 @@
 """Which modules of a bundle have bytecode: the same ones, whatever was built before."""
 
+import os
 import shutil
 import sys
 from importlib.util import cache_from_source
@@ -211,3 +212,16 @@ def test_bytecode_of_an_earlier_start_does_not_stay(computed, mastra):
         mastra("build", cwd=computed).ok()
     assert list_computed(computed) == {"__init__", "module_0", "request_0"}
     assert (computed / ".mastra/vendor/many").stat().st_ino == first
+
+
+def test_damaged_bytecode_of_a_start_is_compiled_again(computed, mastra):
+    mastra("build", cwd=computed).ok()
+    bundled = next((computed / ".mastra/vendor/many/__pycache__").glob("module_0.*"))
+    content = bundled.read_bytes()
+    cache = Path(os.environ["MASTRA_CACHE_DIR"])
+    for stored in cache.glob(f"bytecode/*/files/many/__pycache__/{bundled.name}"):
+        stored.unlink()  # the bundle has a link to the file
+        stored.write_bytes(b"damaged")
+    shutil.rmtree(computed / ".mastra")
+    mastra("build", cwd=computed).ok()
+    assert bundled.read_bytes() == content

@@ -7,21 +7,28 @@ and Pillow imports the plugins of its formats. Without bytecode, each start woul
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import msgspec
 
+from mastra_deployer.bundler.vendor.finished_files import FinishedFile
 from mastra_deployer.bundler.vendor.stored_bytecode import (
     StoredBytecode,
     read_bytecode,
     save_bytecode,
     to_finished_file,
 )
-from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, add_files
-from mastra_deployer.bundler.vendor.wheel_store import FILES, link_files
+from mastra_deployer.bundler.vendor.vendor import (
+    TRIES,
+    VendoredDependencies,
+    add_files,
+    build_damage_error,
+)
+from mastra_deployer.bundler.vendor.wheel_store import FILES, StoredWheel, link_files
 from mastra_deployer.bytecode.compile_modules import CompileJob, FileTree, run_compiler
 from mastra_deployer.files.directories import convert_cache_errors, get_cache_directory
-from mastra_deployer.files.temporary import temporary_directory
+from mastra_deployer.files.temporary import discard_directory, temporary_directory
 from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("add_start_bytecode",)
@@ -41,53 +48,86 @@ def add_start_bytecode(
     :param interpreter: an interpreter of the target's version.
     :param directory: the directory of the dependencies.
     :returns: the dependencies with the added bytecode.
-    :raises BuildError: when the interpreter crashes.
+    :raises BuildError: when the interpreter crashes, or when the cached files were damaged again
+        after each repair.
     """
     selection = dependencies.bytecode
     wheels = dict(zip(selection.files, dependencies.wheels.values(), strict=True))
-    wanted = frozenset(files)
-    chosen = {
-        path: [file.name for file in wheel.files if file.name in wanted]
+    modules = _find_modules(wheels, frozenset(files))
+    for _ in range(TRIES):
+        with convert_cache_errors():
+            added = _compile_modules(modules, selection.directories, interpreter)
+        compiled = {selection.directories[path]: bytecode for path, bytecode in added.items()}
+        damaged = [
+            store.parent
+            for store, bytecode in compiled.items()
+            if not link_files(store, bytecode, directory, dependencies.digests)
+        ]
+        if not damaged:
+            return _add_bytecode(dependencies, wheels, added)
+        for path in damaged:
+            discard_directory(path)
+    raise build_damage_error(damaged[0])
+
+
+def _find_modules(
+    wheels: Mapping[Path, StoredWheel], files: AbstractSet[str]
+) -> dict[Path, list[str]]:
+    """Return the files of modules that each wheel contains; leave out wheels without any."""
+    found = {
+        path: [file.name for file in wheel.files if file.name in files]
         for path, wheel in wheels.items()
     }
-    chosen = {path: names for path, names in chosen.items() if names}
-    with convert_cache_errors():
-        stored = _compile_missing(chosen, selection.directories, interpreter)
-    added = {
-        path: tuple(file for name in names if (file := stored[path].files.get(name)))
-        for path, names in chosen.items()
-    }
-    for path, bytecode in added.items():
-        # A file that is damaged in the cache stays without bytecode, and the start compiles it.
-        link_files(selection.directories[path], bytecode, directory, dependencies.digests)
-    names = {file.name for bytecode in added.values() for file in bytecode}
+    return {path: names for path, names in found.items() if names}
+
+
+def _add_bytecode(
+    dependencies: VendoredDependencies,
+    wheels: Mapping[Path, StoredWheel],
+    bytecode: Mapping[Path, Sequence[FinishedFile]],
+) -> VendoredDependencies:
+    selection = dependencies.bytecode
+    names = {file.name for files in bytecode.values() for file in files}
     return msgspec.structs.replace(
         dependencies,
         wheels={
-            wheel.name: add_files(wheel, added.get(path, ())) for path, wheel in wheels.items()
+            wheel.name: add_files(wheel, bytecode.get(path, ())) for path, wheel in wheels.items()
         },
         bytecode=msgspec.structs.replace(
             selection,
-            files={path: (*old, *added.get(path, ())) for path, old in selection.files.items()},
+            files={path: (*old, *bytecode.get(path, ())) for path, old in selection.files.items()},
             imported=selection.imported | names,
         ),
     )
 
 
+def _compile_modules(
+    modules: Mapping[Path, Sequence[str]],
+    directories: Mapping[Path, Path],
+    interpreter: Interpreter,
+) -> dict[Path, tuple[FinishedFile, ...]]:
+    """Compile the files whose bytecode is not stored, and return the bytecode of each wheel."""
+    stored = {path: read_bytecode(directories[path].parent) for path in modules}
+    missing = {
+        path: tuple(name for name in names if name not in stored[path].files)
+        for path, names in modules.items()
+    }
+    missing = {path: names for path, names in missing.items() if names}
+    if missing:
+        stored |= _compile_missing(missing, directories, interpreter)
+    return {
+        path: tuple(file for name in names if (file := stored[path].files.get(name)))
+        for path, names in modules.items()
+    }
+
+
 def _compile_missing(
-    chosen: Mapping[Path, Sequence[str]],
+    missing: Mapping[Path, tuple[str, ...]],
     directories: Mapping[Path, Path],
     interpreter: Interpreter,
 ) -> dict[Path, StoredBytecode]:
-    """Compile the files whose bytecode is not stored, and return the stored facts of each wheel."""
-    stored = {path: read_bytecode(directories[path].parent) for path in chosen}
-    missing = {
-        path: tuple(name for name in names if name not in stored[path].files)
-        for path, names in chosen.items()
-    }
-    missing = {path: names for path, names in missing.items() if names}
-    if not missing:
-        return stored
+    """Compile files, and return all stored facts about the modules of their wheels."""
+    stored = {}
     trees = tuple(
         FileTree(directory=str(path / FILES), output=str(directories[path]), files=names)
         for path, names in missing.items()

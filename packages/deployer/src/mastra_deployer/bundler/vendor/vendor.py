@@ -45,9 +45,16 @@ from mastra_deployer.files.temporary import (
 )
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("VendoredDependencies", "add_files", "vendor_dependencies")
+__all__ = (
+    "TRIES",
+    "VendoredDependencies",
+    "add_files",
+    "build_damage_error",
+    "vendor_dependencies",
+)
 
-_TRIES = 4  # other builds may discard the same damaged wheel at the same time
+TRIES = 4
+"""Other builds may discard the same damaged wheel at the same time."""
 
 
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +103,7 @@ def vendor_dependencies(
     :raises BuildError: when the cached files were damaged again after each repair.
     """
     vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         wheels = vendorer.ensure_wheels()
         damaged = [path for path, wheel in wheels.items() if wheel is None]
         if not damaged:
@@ -109,8 +116,16 @@ def vendor_dependencies(
                 return result
         for path in damaged:
             discard_directory(path)
-    raise BuildError(
-        f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
+    raise build_damage_error(damaged[0])
+
+
+def build_damage_error(directory: Path) -> BuildError:
+    """Return the error for a directory of the cache that was damaged again after each repair.
+
+    :param directory: the directory.
+    """
+    return BuildError(
+        f"mastra's cache {str(directory)!r} was damaged {TRIES} times in a row.",
         "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
     )
 
