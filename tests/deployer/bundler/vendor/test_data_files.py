@@ -1,4 +1,4 @@
-"""Wheels may contain files for ``share`` and ``etc`` of an environment, as those of Jupyter do."""
+"""Data files of wheels are where libraries look for them, and as libraries need them."""
 
 import shutil
 
@@ -30,6 +30,7 @@ app = Starlette(routes=[Route("/", show)])
 
 def test_data_files_of_a_wheel_are_below_the_prefix(tmp_path, mastra, serve_directory):
     house = tmp_path / "house"
+    # Jupyter's extensions are such files.
     write_wheel(
         house,
         "kit",
@@ -46,3 +47,22 @@ def test_data_files_of_a_wheel_are_below_the_prefix(tmp_path, mastra, serve_dire
     shutil.rmtree(root)
     with serve_directory(bundle) as client:
         assert client.get("/").text == "shared configured"
+
+
+def test_data_of_nltk_has_one_hard_link(tmp_path, mastra):
+    """NLTK refuses other files. Later builds reuse the copies."""
+    house, app = tmp_path / "house", "async def app(scope, receive, send): raise OSError\n"
+    write_wheel(house, "kit", {"kit/__init__.py": "", "kit/nltk_cache/corpora/words": "a b"})
+    config = f'[tool.uv]\nfind-links = ["{house}"]\n'
+    root = write_project(tmp_path / "app", {"main.py": app}, config, ("kit",))
+    kit = root / ".mastra/vendor/kit"
+    reused = set()
+    for number in range(3):
+        (root / "main.py").write_text(f"{app}# {number}\n")
+        mastra("build", "--app", "main:app", cwd=root).ok()
+        words = (kit / "nltk_cache/corpora/words").stat()
+        assert (words.st_nlink, words.st_mode & 0o777) == (1, 0o444)
+        assert (kit / "__init__.py").stat().st_nlink > 1
+        reused.add(words.st_ino)
+    assert len(reused) == 2
+    assert (kit / "nltk_cache/corpora/words").read_text() == "a b"
