@@ -51,15 +51,23 @@ app = Litestar([show, talk, Router("/rooms", route_handlers=[join])])
 QUART = """
 from quart import Quart, websocket
 
-app = Quart(__name__)
+rooms = Quart(__name__)
 
-@app.websocket("/chat")
+@rooms.websocket("/chat")
 async def talk():
     await websocket.send("x")
 
-@app.get("/")
+@rooms.get("/")
 async def show():
     return "x"
+
+app = rooms
+"""
+MOUNTED = f"""{QUART}
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+app = Starlette(routes=[Mount("/rooms", app=rooms)])
 """
 CHANNELS = """
 from channels.auth import AuthMiddlewareStack
@@ -82,17 +90,18 @@ FRAMEWORKS = {
     "fastapi": (FASTAPI, "/chat, /rooms/{room}"),
     "litestar": (LITESTAR, "/chat, /rooms/{room:str}"),
     "quart": (QUART, "/chat"),
+    "quart starlette": (MOUNTED, "/rooms/chat"),
     "channels": (CHANNELS, r"/chat, /rooms/(?P<room>\w+)$"),
 }
 # Quart requires Hypercorn, which requires wsproto.
-WITH_LIBRARY = "quart"
+WITH_LIBRARY = ("quart", "quart starlette")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_websocket_routes_are_reported_for_a_function(tmp_path, mastra, framework):
     source, paths = FRAMEWORKS[framework]
-    write_project(tmp_path, {"main.py": source}, dependencies=[framework])
+    write_project(tmp_path, {"main.py": source}, dependencies=framework.split())
     for target, settings in {"vercel": [], "netlify": ["-sproject_name=x"]}.items():
         arguments = [target, *settings, "--app", "main:app", "--json"]
         done = mastra("check", *arguments, cwd=tmp_path).ok()
@@ -106,16 +115,16 @@ def test_websocket_routes_are_reported_for_a_function(tmp_path, mastra, framewor
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_bundle_without_a_library_for_websockets_is_reported(tmp_path, mastra, framework):
     source, paths = FRAMEWORKS[framework]
-    write_project(tmp_path, {"main.py": source}, dependencies=[framework])
+    write_project(tmp_path, {"main.py": source}, dependencies=framework.split())
     command = "check", "server", "--app", "main:app", "--json"
     problems = mastra(*command, cwd=tmp_path).ok().json["problems"]
     found = [each for each in problems if "WebSocket" in each["message"]]
-    assert len(found) == (framework != WITH_LIBRARY)
+    assert len(found) == (framework not in WITH_LIBRARY)
     for problem in found:
         assert problem["severity"] == "warning"
         assert problem["message"].endswith(f"refuses WebSockets: {paths}.")
         assert "'websockets'" in problem["hint"]
-    write_project(tmp_path, {}, dependencies=[framework, "websockets"])
+    write_project(tmp_path, {}, dependencies=[*framework.split(), "websockets"])
     assert "WebSocket" not in mastra(*command, cwd=tmp_path).ok().out
 
 

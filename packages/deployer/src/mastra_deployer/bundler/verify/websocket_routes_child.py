@@ -17,13 +17,14 @@ def list_websocket_paths(app):
     Starlette, FastAPI, Litestar, Quart and Channels are supported.
     """
     paths = set()
-    for collect in (collect_paths, collect_quart_paths, collect_channels_paths):
+    for collect in (collect_paths, collect_channels_paths):
         with contextlib.suppress(Exception):  # any object may have attributes of these names
             collect(app, paths)
     return sorted(paths)
 
 
 def collect_paths(app, paths):
+    paths.update(list_quart_paths(app))
     waiting = collections.deque(("", each) for each in resolve_routers(find_routes(app)))
     for _ in range(MAX_ROUTES):
         if not waiting:
@@ -34,12 +35,14 @@ def collect_paths(app, paths):
         if is_websocket_route(route):
             paths.add(path)
         else:
+            paths.update(path + each for each in list_quart_paths(getattr(route, "app", None)))
             waiting.extend((path, each) for each in resolve_routers(find_routes(route)))
 
 
-def collect_quart_paths(app, paths):
-    rules = app.url_map.iter_rules()
-    paths.update(rule.rule for rule in rules if getattr(rule, "websocket", False))
+def list_quart_paths(app):
+    routes = getattr(app, "url_map", None)
+    rules = routes.iter_rules() if hasattr(routes, "iter_rules") else ()
+    return [rule.rule for rule in rules if getattr(rule, "websocket", False)]
 
 
 def collect_channels_paths(app, paths):
