@@ -25,6 +25,7 @@ from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
 from mastra_deployer.bundler.resolve.closure import Closure, read_local_names
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
@@ -33,6 +34,7 @@ from mastra_deployer.bundler.sources.console_scripts import (
     read_console_scripts,
     write_console_scripts,
 )
+from mastra_deployer.bundler.sources.extension_modules import find_unusable_extensions
 from mastra_deployer.bundler.sources.shipped_entry_points import read_entry_points
 from mastra_deployer.bundler.vendor.reduce_bytecode import BytecodeReducer, StartModules
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
@@ -194,6 +196,8 @@ class Staging:
         )
         missing = find_unresolved_imports(self.project, sources, dependencies)
         problems = [*missing, *sources.problems]
+        if not is_pyodide(self.platform):  # its build checks the libraries itself
+            problems += find_unusable_extensions(sources.files, self.platform)
         inventory = create_inventory(sources, dependencies, problems, fingerprint)
         write_inventory(self.project, self.platform, inventory)
         build = Build(
