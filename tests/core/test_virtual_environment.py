@@ -168,6 +168,32 @@ def test_children_are_started_by_the_loader_that_started_the_app(bundle, tmp_pat
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.parametrize("name", ["share", "etc"])
+def test_data_files_of_wheels_are_below_the_prefix(bundle, tmp_path, name):
+    """Libraries such as Jupyter's look for their extensions there."""
+    directory = bundle / "vendor" / name
+    (directory / "kit").mkdir(parents=True)
+    (directory / "kit/word.txt").write_text("found")
+    code = f"import sys; print(open(sys.prefix + '/{name}/kit/word.txt').read())"
+    here = f"open(sys.prefix + '/{name}/kit/word.txt').read()"
+    try:
+        answer = run(
+            bundle, f"result = [{here}, run(sys.executable, '-I', '-c', {code!r})]",
+            temporary=tmp_path,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(directory)
+    assert answer == ["found", "found"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_server_has_the_prefix_of_its_children(bundle, tmp_path):
+    code = "result = [sys.prefix, run(sys.executable, '-c', 'import sys; print(sys.prefix)')]"
+    own, child = run(bundle, code, temporary=tmp_path)
+    assert own == child
+    assert Path(own).parent == tmp_path
+
+
 def test_scripts_run_without_their_executable_bits(bundle, tmp_path):
     script = bundle / "bin/lost"
     script.write_text("import sys, words; print(sys.argv[1:])\n")
@@ -278,8 +304,15 @@ def test_children_work_where_no_directory_is_writable(monkeypatch, bundle, tmp_p
     monkeypatch.setattr(sys, "executable", sys.executable)
     paths = [str(bundle / "app"), str(bundle / "vendor")]
     before = sys.executable
+    monkeypatch.setattr(sys, "prefix", sys.prefix)
+    monkeypatch.setattr(sys, "exec_prefix", sys.exec_prefix)
+    prefix = sys.prefix
     assert virtual_environment.activate(paths, str(bundle / "bin")) == ""
-    assert sys.executable == before
+    assert (sys.executable, sys.prefix) == (before, prefix)
+    (bundle / "vendor/share").mkdir()
+    assert virtual_environment.activate(paths, str(bundle / "bin")) == ""
+    assert sys.prefix == str(bundle / "vendor")
+    (bundle / "vendor/share").rmdir()
     answer = subprocess.check_output([before, "-m", "words"], text=True, cwd="/")
     assert answer.strip() == "__main__ word"
 

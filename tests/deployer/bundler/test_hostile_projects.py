@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deployer.bundler.wheelhouse import write_wheel
 from tests.files import find_text
 from tests.repository import EXAMPLES
 
@@ -212,6 +213,18 @@ def test_files_written_at_import_do_not_ship(project, mastra, echo):
     assert not list((root / ".mastra").rglob("app.log"))
     assert not list((root / ".mastra").rglob("59.pyi"))
     assert not (root / "app.log").exists()
+
+
+@pytest.mark.slow
+def test_files_that_a_dependency_writes_at_import_are_noted(project, mastra, echo, tmp_path):
+    """The author of the app cannot change the code of the dependency."""
+    code = "from pathlib import Path\n(Path(__file__).parent / 'seed.txt').write_text('1')\n"
+    write_wheel(tmp_path / "house", "kit", {"kit/__init__.py": code})
+    config = f'[tool.uv]\nfind-links = ["{tmp_path / "house"}"]\n'
+    root = project({INDEX: "import kit\n" + echo}, config, dependencies=("mastra-core", "kit"))
+    output = mastra("build", cwd=root).ok().err
+    assert "note: A dependency writes a file beside its code" in output
+    assert "vendor/kit/seed.txt" in output and "warning" not in output
 
 
 @pytest.mark.slow

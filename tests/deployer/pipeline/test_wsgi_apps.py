@@ -170,6 +170,7 @@ REFUSED = {
     "raising": (
         "async def app(scope, receive, send):\n    raise ValueError('on purpose')\n",
         "raising.py:2: ValueError: on purpose",
+        "Correct the cause.",
     ),
     "wrapped": (
         "import functools\ndef real(*args): return [b'x']\napp = functools.partial(real)\n",
@@ -180,7 +181,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory):
-    files = {f"{name}.py": text for name, (text, _) in REFUSED.items()}
+    files = {f"{name}.py": text for name, (text, *_) in REFUSED.items()}
     names = ("aiohttp", "flask")
     return write_project(tmp_path_factory.mktemp("refused") / "app", files, dependencies=names)
 
@@ -188,8 +189,17 @@ def refused(tmp_path_factory):
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_server_can_serve_is_refused(refused, mastra, name):
     done = mastra("build", "--app", f"{name}:app", cwd=refused)
-    done.failed(done.code, REFUSED[name][1])
+    done.failed(done.code, *REFUSED[name][1:])
     assert done.code in (2, 4) and not (refused / ".mastra").exists()
+
+
+def test_a_request_that_opens_a_relative_path_is_noted_with_its_cure(tmp_path, mastra):
+    source = "async def app(scope, receive, send):\n    open('pyproject.toml')\n"
+    root = write_project(tmp_path, {"main.py": source}, dependencies=())
+    words = " ".join(mastra("build", "--app", "main:app", cwd=root).ok().err.split())
+    assert "main.py:2: FileNotFoundError" in words
+    assert "Write it relative to the file: Path(__file__).parent" in words
+    assert "a service that this machine lacks" not in words
 
 
 STATE = """\

@@ -10,6 +10,10 @@ environment contains a shell script in place of the link to the interpreter. The
 the interpreter through the same loader. If the console scripts of a bundle have lost their
 executable bits, the environment also contains scripts that run them.
 
+Some wheels contain data files for the directories ``share`` and ``etc`` of an environment, for
+example the extensions of Jupyter. The virtual environment contains links to these directories, and
+is the ``sys.prefix`` of the server and of child Python processes.
+
 A bundle may be read-only, and its path is known only at the start, so the process creates the
 environment in a directory for temporary files. Processes that run the same bundle share the
 environment, and the last process removes it. Each process locks the environment, because programs
@@ -60,17 +64,26 @@ _LINKS = (
     *("bin/python", "bin/python3"),
     f"bin/python{sys.version_info[0]}.{sys.version_info[1]}",
 )
+_DATA_DIRECTORIES = ("share", "etc")
 _locks: dict[str, tuple[int, int]] = {}  # by environment: the descriptor, and the process's id
 
 
 def activate(paths: Sequence[str], scripts: str) -> str:
-    """Set ``sys.executable`` and ``PATH`` for all later child processes.
+    """Set ``sys.prefix``, and set ``sys.executable`` and ``PATH`` for all later child processes.
 
     :param paths: absolute directories for ``sys.path``, the dependencies last.
     :param scripts: the directory of the bundle's console scripts; may be missing.
     :returns: path of the environment; empty if no directory is writable. Without an environment,
         the variable ``PYTHONPATH`` is set instead.
     """
+    root = _activate(paths, scripts)
+    data = _find_data_directories(paths[-1])
+    if root or data:
+        sys.prefix = sys.exec_prefix = root or paths[-1]
+    return root
+
+
+def _activate(paths: Sequence[str], scripts: str) -> str:
     os.environ.pop("PYTHONPATH", None)
     root = _ensure_environment(paths, scripts)
     directories = [scripts, os.path.join(paths[-1], "bin")]
@@ -103,7 +116,7 @@ def run_script(paths: Sequence[str], scripts: str, reference: str) -> None:
     :param scripts: the same argument as for ``activate``.
     :param reference: the entry point, ``module:attribute``.
     """
-    root = activate(paths, scripts)
+    root = _activate(paths, scripts)
     if not root:
         sys.path[:0] = paths[:-1]
         site.addsitedir(paths[-1])
@@ -121,17 +134,23 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
     files = _render_files(paths, python)
     if loader := _find_loader():
         files |= dict.fromkeys(_LINKS, _render_start(*loader, python))
-    lost = _list_lost_scripts(scripts)
-    key = binascii.crc32(repr((files, lost)).encode())
+    lost, data = _list_lost_scripts(scripts), _find_data_directories(paths[-1])
+    key = binascii.crc32(repr((files, lost, data)).encode())
     name = f"mastra-venv-{os.geteuid()}-{key:08x}"
     own = [sys.prefix] if os.path.basename(sys.prefix) == name else []
     temporary = [os.environ["TMPDIR"]] if os.environ.get("TMPDIR") else []
     for root in (*own, *(os.path.join(path, name) for path in (*temporary, *_DIRECTORIES))):
         with contextlib.suppress(OSError):
             wrappers = {f"bin/{name}": _render_wrapper(root, scripts, name) for name in lost}
-            _open_environment(root, {**files, **wrappers}, python)
+            _open_environment(root, {**files, **wrappers}, {_LINKS[0]: python, **data})
             return root
     return ""
+
+
+def _find_data_directories(dependencies: str) -> dict[str, str]:
+    """Return the directories with data files of wheels, by their names in an environment."""
+    found = {name: os.path.join(dependencies, name) for name in _DATA_DIRECTORIES}
+    return {name: path for name, path in found.items() if os.path.isdir(path)}
 
 
 def _find_loader() -> tuple[str, str] | None:
@@ -192,7 +211,7 @@ def _render_files(paths: Sequence[str], python: str) -> dict[str, str]:
     }
 
 
-def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
+def _open_environment(root: str, files: Mapping[str, str], targets: Mapping[str, str]) -> None:
     """Lock an environment until the process ends, and complete its files.
 
     :raises OSError: if the environment cannot be written, or belongs to another user.
@@ -201,7 +220,7 @@ def _open_environment(root: str, files: Mapping[str, str], python: str) -> None:
         return
     descriptor = _create_locked(root)
     try:
-        _write_environment(root, files, python)
+        _write_environment(root, files, targets)
     except OSError:
         os.close(descriptor)
         raise
@@ -247,9 +266,9 @@ def _is_same_directory(path: str, other: str | int) -> bool:
         return False
 
 
-def _write_environment(root: str, files: Mapping[str, str], python: str) -> None:
+def _write_environment(root: str, files: Mapping[str, str], targets: Mapping[str, str]) -> None:
     """Write missing and different files, each atomically, because several processes use them."""
-    links = {name: python if name == _LINKS[0] else "python" for name in _LINKS}
+    links = {**dict.fromkeys(_LINKS, "python"), **targets}
     links = {name: target for name, target in links.items() if name not in files}
     for name in (*files, *links):
         parts = name.split("/")[:-1]
@@ -296,5 +315,6 @@ def _remove_tree(root: str) -> None:
         for name in files:
             os.unlink(os.path.join(directory, name))
         for name in folders:
-            os.rmdir(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            (os.unlink if os.path.islink(path) else os.rmdir)(path)
     os.rmdir(root)

@@ -31,6 +31,9 @@ def find(source):
         ("BASE = Path(__file__).parents[2]\nX = f'{BASE}/a.md'", "/p/a.md"),
         ("app = Flask(__name__)", "/p/src/shop/templates"),
         ("app = quart.Quart(__name__)", "/p/src/shop/static"),
+        ("app = Flask('x', static_folder='a')", "/p/src/shop/a"),
+        ("app = Flask('x', template_folder='../a')", "/p/src/shop/../a"),
+        ("app = Dash('x', assets_folder='a')", "/p/src/shop/a"),
     ],
 )  # fmt: skip
 def test_paths_that_are_known(source, path):
@@ -45,6 +48,10 @@ def test_paths_that_are_known(source, path):
         ("X = Path(shop.__file__).parent / 'a'", "a"),
         ("X = load('a/b.md')", "a/b.md"),
         ("STATICFILES_DIRS = [BASE_DIR / 'a']", "a"),
+        ("X = load('a.graphql')", "a.graphql"),
+        ("X = load(['b.po', 'a.yaml'])", "a.yaml"),
+        ("app.add_api(spec='a.yaml')", "a.yaml"),
+        ("Flask('x', static_folder=BASE / 'a')", "a"),
     ],
 )
 def test_paths_below_an_unknown_directory(source, path):
@@ -65,6 +72,12 @@ def test_paths_below_an_unknown_directory(source, path):
         ("TEMPLATES = [{'DIRS': ['a']}]", "a"),
         ("STATIC_ROOT = 'a'", "a"),
         ("open(f'a/{name}.md')", "a"),
+        ("Config('a.ini')", "a.ini"),
+        ("fast_app(static_path='a')", "a"),
+        ("Datasette(plugins_dir='a')", "a"),
+        ("App(static_dirs=['b', 'a'])", "a"),
+        ("static_file(name, root='a')", "a"),
+        ("translation('shop', localedir='a')", "a"),
     ],
 )
 def test_paths_relative_to_the_working_directory(source, path):
@@ -97,6 +110,12 @@ def test_only_the_whole_path_counts(source):
         "x = 'https://a/b'",
         "x = files('shop') / 'a'",
         "x = 1 / 2",
+        "x = 'a.txt'",
+        "save('a.txt')",
+        "table.to_csv('a.csv')",
+        "name.endswith('a.txt')",
+        "f(output_dir='a', log_file='b', upload_folder='c', secrets_dir='d')",
+        "f(path='a', root_path='b', base_path='c', import_path='d', name='e')",
     ],
 )
 def test_what_is_no_path_to_read(source):

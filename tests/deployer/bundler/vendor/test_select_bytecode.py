@@ -1,5 +1,6 @@
 """Which modules of a bundle have bytecode: the same ones, whatever was built before."""
 
+import os
 import shutil
 import sys
 from importlib.util import cache_from_source
@@ -167,18 +168,60 @@ def test_an_unknown_mode_is_refused(app, mastra):
         pyproject.write_text(before)
 
 
-def test_a_start_that_compiles_many_modules_is_reported(house, mastra):
-    names = [f"module_{number}" for number in range(30)]
+COMPUTED = """\
+import importlib
+
+for number in range(3):
+    importlib.import_module("many.module_" + str(number))
+
+async def app(scope, receive, send):
+    importlib.import_module("many.request_" + str(number))
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+"""
+
+
+@pytest.fixture(scope="module")
+def computed(house, mastra):
+    """A project whose app computes the names of modules; it is built."""
+    names = ["__init__", *(f"{kind}_{n}" for kind in ("module", "request") for n in range(4))]
     write_wheel(house, "many", {f"many/{name}.py": "" for name in names})
-    source = INDEX.replace(
-        "from kit.used import run",
-        "import importlib\nfor number in range(30):\n"
-        "    importlib.import_module('many.module_' + str(number))",
-    )
-    config = f'[tool.uv]\nfind-links = ["{house}"]\n'
-    root = write_project(
-        house.parent / "many", {"src/mastra/index.py": source}, config, ("mastra-core", "many")
-    )
-    words = " ".join(mastra("build", cwd=root).ok().err.split())
-    assert "Each start compiles 30 modules" in words
-    assert 'bytecode = "all"' in words
+    config = f'[tool.uv]\nfind-links = ["{house}"]\n[tool.mastra]\nentry = "main:app"\n'
+    root = write_project(house.parent / "many", {"main.py": COMPUTED}, config, ("many",))
+    mastra("build", cwd=root).ok()
+    return root
+
+
+def list_computed(root):
+    return list_compiled(root, "vendor/many/__pycache__")
+
+
+def test_modules_whose_names_the_app_computes_have_bytecode(computed, mastra):
+    imported = {"module_0", "module_1", "module_2", "request_2"}
+    assert list_computed(computed) == {"__init__", *imported}
+    text = mastra("build", "--explain", "many.request_2", cwd=computed).ok().out
+    assert "no bytecode" not in " ".join(text.split())
+    assert "Reproducible" in mastra("build", "--check-reproducible", cwd=computed).ok().out
+
+
+def test_bytecode_of_an_earlier_start_does_not_stay(computed, mastra):
+    """A build reuses the dependencies of the last but one bundle."""
+    first = (computed / ".mastra/vendor/many").stat().st_ino
+    for number in (2, 1):
+        (computed / "main.py").write_text(COMPUTED.replace("range(3)", f"range({number})"))
+        mastra("build", cwd=computed).ok()
+    assert list_computed(computed) == {"__init__", "module_0", "request_0"}
+    assert (computed / ".mastra/vendor/many").stat().st_ino == first
+
+
+def test_damaged_bytecode_of_a_start_is_compiled_again(computed, mastra):
+    mastra("build", cwd=computed).ok()
+    bundled = next((computed / ".mastra/vendor/many/__pycache__").glob("module_0.*"))
+    content = bundled.read_bytes()
+    cache = Path(os.environ["MASTRA_CACHE_DIR"])
+    for stored in cache.glob(f"bytecode/*/files/many/__pycache__/{bundled.name}"):
+        stored.unlink()  # the bundle has a link to the file
+        stored.write_bytes(b"damaged")
+    shutil.rmtree(computed / ".mastra")
+    mastra("build", cwd=computed).ok()
+    assert bundled.read_bytes() == content

@@ -70,7 +70,7 @@ def mastra_build(
         build, start_modules = verify_build(
             project, staged_app.build, interpreter, source, start, staged_app.inventory, report
         )
-        return staging.reduce_bytecode(build, staged_app.inventory, reducer.result(), start_modules)
+        return staging.adapt_bytecode(build, staged_app, reducer.result(), start_modules)
 
 
 def _detect_kind(project: Project) -> str:

@@ -25,6 +25,7 @@ from mastra_deployer.bundler.metadata.sbom import write_sbom
 from mastra_deployer.bundler.metadata.size_breakdown import measure_sizes
 from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
 from mastra_deployer.bundler.resolve.closure import Closure, read_local_names
+from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 from mastra_deployer.bundler.resolve.requirement_overrides import OWN_DISTRIBUTIONS
 from mastra_deployer.bundler.resolve.requirements import parse_names
 from mastra_deployer.bundler.resolve.wheel_sizes import check_wheel_sizes
@@ -33,9 +34,11 @@ from mastra_deployer.bundler.sources.console_scripts import (
     read_console_scripts,
     write_console_scripts,
 )
+from mastra_deployer.bundler.sources.extension_modules import find_unusable_extensions
 from mastra_deployer.bundler.sources.shipped_entry_points import read_entry_points
 from mastra_deployer.bundler.vendor.reduce_bytecode import BytecodeReducer, StartModules
 from mastra_deployer.bundler.vendor.select_bytecode import BytecodeRequest
+from mastra_deployer.bundler.vendor.start_bytecode import add_start_bytecode
 from mastra_deployer.bundler.vendor.unused_requirements import find_imported_unused
 from mastra_deployer.bundler.vendor.vendor import VendoredDependencies, vendor_dependencies
 from mastra_deployer.bundler.verify.boot import get_environment_file, get_launcher_file
@@ -193,6 +196,8 @@ class Staging:
         )
         missing = find_unresolved_imports(self.project, sources, dependencies)
         problems = [*missing, *sources.problems]
+        if not is_pyodide(self.platform):  # its build checks the libraries itself
+            problems += find_unusable_extensions(sources.files, self.platform)
         inventory = create_inventory(sources, dependencies, problems, fingerprint)
         write_inventory(self.project, self.platform, inventory)
         build = Build(
@@ -213,33 +218,40 @@ class Staging:
         is_partial = get_config(self.project).build.bytecode == "imported"
         return BytecodeReducer(staged_app.dependencies) if is_partial and self.interpreter else None
 
-    def reduce_bytecode(
+    def adapt_bytecode(
         self,
         build: Build,
-        inventory: Inventory,
+        staged_app: StagedApp,
         reducer: BytecodeReducer | None,
         start_modules: StartModules,
     ) -> Build:
-        """Leave out the bytecode of modules that the start does not import; update the inventory.
+        """Adapt the bytecode of the dependencies to the modules that the start imports.
 
-        The field ``standard`` of the returned build also lists the modules of the standard library
-        that the start imports without an import statement.
+        Bytecode of modules that the start does not import is left out, and missing bytecode is
+        added. The inventory is updated. The field ``standard`` of the returned build also lists the
+        modules of the standard library that the start imports without an import statement.
 
         :param build: the finished build.
-        :param inventory: the inventory of the build.
+        :param staged_app: the app whose dependencies have bytecode.
         :param reducer: leaves out the bytecode; ``None`` if all of it ships.
         :param start_modules: the modules that the start in isolation imported.
         """
         build = dataclasses.replace(build, standard=build.standard | start_modules.standard)
-        if reducer is None or not start_modules.imported:
+        dependencies, directory = staged_app.dependencies, self.directory / "vendor"
+        if reducer is not None and start_modules.imported:
+            dependencies = reducer.reduce(start_modules, directory)
+        if reducer is not None and self.interpreter and start_modules.uncompiled:
+            files = start_modules.uncompiled
+            dependencies = add_start_bytecode(dependencies, files, self.interpreter, directory)
+        if dependencies is staged_app.dependencies:
             return build
-        reduced = reducer.reduce(start_modules, self.directory / "vendor")
-        write_inventory(self.project, self.platform, update_inventory(inventory, reduced))
-        sizes = measure_sizes(self._app, reduced.wheels.values())
+        inventory = update_inventory(staged_app.inventory, dependencies)
+        write_inventory(self.project, self.platform, inventory)
+        sizes = measure_sizes(self._app, dependencies.wheels.values())
         return dataclasses.replace(
             build,
             manifest=msgspec.structs.replace(build.manifest, sizes=sizes),
-            imported=self._list_imported(reduced),
+            imported=self._list_imported(dependencies),
         )
 
     def _list_imported(self, dependencies: VendoredDependencies) -> frozenset[str]:

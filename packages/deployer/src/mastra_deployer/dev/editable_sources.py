@@ -9,6 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from mastra_core.errors import ConfigError
+from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.import_roots import list_import_roots
+
 __all__ = ("find_editable_sources",)
 
 
@@ -25,9 +29,9 @@ def find_editable_sources(site_packages: Iterable[str], root: Path) -> tuple[Pat
 
 def _iter_sources(place: Path) -> Iterator[Path]:
     for record in place.glob("*.dist-info/direct_url.json"):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # as if there were none
+        # An unreadable record counts as no record.
+        with contextlib.suppress(OSError, ValueError, AttributeError, IndexError, ConfigError):
             content = json.loads(record.read_bytes())
             if content.get("dir_info", {}).get("editable"):
                 directory = Path(url2pathname(urlsplit(content["url"]).path)).resolve()
-                source = directory / "src"
-                yield source if source.is_dir() else directory
+                yield list_import_roots(directory, read_pyproject(directory))[0]

@@ -15,6 +15,7 @@ from mastra_core.pipeline import Environment, Project
 from mastra_deployer.project.config import Config, get_project_name, parse_config, read_pyproject
 from mastra_deployer.project.deployer_argument import find_mastra_calls
 from mastra_deployer.project.entry_hints import suggest_attribute, suggest_entry
+from mastra_deployer.project.import_roots import find_import_root
 
 __all__ = ("find_module_file", "find_project", "get_config", "parse_source", "require_lock")
 
@@ -43,7 +44,7 @@ def find_project(directory: Path, app: str = "", *, sources: bool = True) -> Pro
     module, attribute = _find_entry(root, app or config.entry, sources=sources)
     return Project(
         root=root,
-        import_root=_find_import_root(root, module),
+        import_root=find_import_root(root, pyproject, module),
         module=module,
         attribute=attribute,
         name=get_project_name(pyproject) or root.name,
@@ -149,11 +150,3 @@ def _defines_mastra(file: Path, *, sources: bool) -> bool:
         if sources:
             raise
         return False
-
-
-def _find_import_root(root: Path, module: str) -> Path:
-    top = module.partition(".")[0]
-    source_directory = root / "src"
-    if top and ((source_directory / top).is_dir() or (source_directory / f"{top}.py").is_file()):
-        return source_directory
-    return root

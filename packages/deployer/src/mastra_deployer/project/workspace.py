@@ -9,6 +9,7 @@ from typing import Any
 from mastra_core.errors import ConfigError
 from mastra_deployer.files.glob_pattern import find_matches
 from mastra_deployer.project.config import read_pyproject
+from mastra_deployer.project.import_roots import list_import_roots
 
 __all__ = ("find_member", "find_workspace_root")
 
@@ -21,7 +22,8 @@ def find_member(root: Path, module: str) -> str:
     """
     top = module.partition(".")[0]
     for directory, name in _iter_members(find_workspace_root(root)):
-        for stem in (directory / "src" / top, directory / top):
+        for base in list_import_roots(directory, read_pyproject(directory)):
+            stem = base / top
             if stem.is_dir() or stem.with_suffix(".py").is_file():
                 return name
     return ""

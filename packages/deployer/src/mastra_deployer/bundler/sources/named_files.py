@@ -81,7 +81,7 @@ class _Finder:
     def _add(self, path: Path, reference: PathReference, file: Path) -> None:
         name = path.relative_to(self._project.root)
         hidden = any(part.startswith(".") and part != ".well-known" for part in name.parts)
-        if hidden or name.parts[0] in _WRITTEN or is_database(path.name):
+        if hidden or name.parts[0] in _WRITTEN or is_database(path.name) or path.suffix == ".log":
             return
         place = f"{file.relative_to(self._project.root).as_posix()}:{reference.line}"
         if not self._is_shipped(path):
@@ -90,7 +90,8 @@ class _Finder:
                 self._missing[path].append(place)
             else:
                 self.shipped.setdefault(top, place)
-        if reference.relative:
+        # A package's name may be the value of any keyword, and is rarely meant as a path.
+        if reference.relative and not (path / "__init__.py").is_file():
             self._relative[path].append((file, reference.line))
 
     def _find_well_known(self, path: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +18,33 @@ _MAX_DEPTH = 20
 _SAME = frozenset(("Path", "PurePath", "abspath", "realpath", "str", "fspath", "normpath"))
 _SAME_METHODS = frozenset(("resolve", "absolute", "as_posix", "expanduser"))
 _JOINS = frozenset(("join", "joinpath"))
-_OPENING = frozenset(("open", "FileSystemLoader", "StaticFiles", "Jinja2Templates", "add_files"))
-_KEYWORDS = frozenset(
-    ("directory", "directories", "template_folder", "static_folder", "searchpath")
+_OPENING = frozenset(
+    (
+        *("open", "FileSystemLoader", "StaticFiles", "Jinja2Templates", "add_files"),
+        *("Config", "fileConfig", "load_schema_from_path", "serve_files", "truetype"),
+        *("read_csv", "read_excel", "read_parquet", "scan_csv", "scan_parquet"),
+    )
 )
+# A keyword names a path if its last word is one of these: static_path, plugins_dir, directory.
+_KEYWORD = re.compile(
+    r"(?:\w+_)?(?:directory|directories|dirs?|folders?|root|files?)|\w+_paths?|localedir|searchpath"
+)
+# Words of keywords whose path is written, is part of a URL, or must not ship.
+_OTHER_WORDS = frozenset(
+    (
+        *("cache", "download", "downloads", "log", "logs", "out", "output", "save", "storage"),
+        *("temp", "tmp", "upload", "uploads", "work", "working"),
+        *("api", "base", "url", "import", "module", "secret", "secrets"),
+    )
+)
+# These keywords of Flask, Quart, Dash and Connexion are relative to the module, not to the working
+# directory.
+_MODULE_KEYWORDS = frozenset(
+    ("assets_folder", "specification_dir", "static_folder", "template_folder")
+)
+_WRITING_NAME = re.compile(r"(?:to|save|write|dump|export)(?:_.*|fig|z|txt)?")
+_COMPARISONS = frozenset(("endswith", "removeprefix", "removesuffix", "startswith"))
+_FILE_NAME = re.compile(r"[\w-][\w.-]*\.[A-Za-z]\w*")
 # Settings of Django and their counterparts elsewhere.
 _SETTINGS = frozenset(
     ("DIRS", "STATICFILES_DIRS", "STATIC_ROOT", "LOCALE_PATHS", "FIXTURE_DIRS", "TEMPLATE_DIRS")
@@ -140,8 +164,8 @@ class _PathReader:
             found = [node]
         elif isinstance(node, ast.Call):
             found = list(_get_arguments(node))
-            if _get_name(node) in _WITH_DEFAULTS:
-                yield from (_Location(self._file.parent / default) for default in _DEFAULTS)
+            yield from self._iter_module_directories(node)
+            yield from _iter_file_names(node)
         elif isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id in _SETTINGS for target in node.targets
         ):
@@ -155,6 +179,18 @@ class _PathReader:
         for item in found:
             items = item.elts if isinstance(item, ast.List | ast.Tuple) else [item]
             yield from filter(None, (self._evaluate(it) for it in items))
+
+    def _iter_module_directories(self, node: ast.Call) -> Iterator[_Location]:
+        """Yield the directories that a framework looks up beside the module."""
+        if _get_name(node) in _WITH_DEFAULTS:
+            yield from (_Location(self._file.parent / default) for default in _DEFAULTS)
+        for item in node.keywords:
+            if item.arg not in _MODULE_KEYWORDS:
+                continue
+            if text := _get_text(item.value):
+                yield _Location(self._file.parent / text)
+            elif location := self._evaluate(item.value):
+                yield dataclasses.replace(location, base=location.base and "unknown")
 
     def _evaluate(self, node: ast.expr, depth: int = 0) -> _Location | None:
         """Return the path that an expression stands for; ``None`` if it is not a path."""
@@ -252,7 +288,30 @@ def _get_arguments(node: ast.Call) -> Iterable[ast.expr]:
         yield node
     if name in _OPENING and node.args:
         yield node.args[0]
-    yield from (item.value for item in node.keywords if item.arg in _KEYWORDS)
+    yield from (item.value for item in node.keywords if _is_path_keyword(item.arg or ""))
+
+
+def _is_path_keyword(name: str) -> bool:
+    """Return whether a keyword of a call is the path of a file or directory that is read."""
+    words = name.split("_")
+    is_path = _KEYWORD.fullmatch(name) and _OTHER_WORDS.isdisjoint(words)
+    return bool(is_path) and name not in {*_MODULE_KEYWORDS, "root_path"}
+
+
+def _iter_file_names(node: ast.Call) -> Iterator[_Location]:
+    """Yield the arguments that look like the name of a file, such as ``schema.graphql``.
+
+    The called function may look the file up in any directory.
+    """
+    name = _get_name(node)
+    if name in _SAME | _JOINS | _OPENING | _COMPARISONS or _WRITING_NAME.fullmatch(name):
+        return
+    keywords = (item for item in node.keywords if not _is_path_keyword(item.arg or ""))
+    arguments = [*node.args, *(item.value for item in keywords)]
+    for item in arguments:
+        for each in item.elts if isinstance(item, ast.List | ast.Tuple) else [item]:
+            if (text := _get_text(each)) and _FILE_NAME.fullmatch(text):
+                yield _Location(Path(text), "unknown")
 
 
 def _get_name(node: ast.Call) -> str:

@@ -49,12 +49,15 @@ class StartModules(msgspec.Struct, frozen=True, kw_only=True):
     :param tried: the modules that the start imported or tried to import.
     :param later: the modules that the first requests import.
     :param standard: modules of the standard library that the start imported.
+    :param uncompiled: the files of the modules that the start and its request imported without
+        bytecode, relative to the directory of the dependencies.
     """
 
     imported: frozenset[str] = frozenset()
     tried: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
     standard: frozenset[str] = frozenset()
+    uncompiled: tuple[str, ...] = ()
 
 
 class BytecodeReducer:

@@ -21,10 +21,10 @@ from mastra_deployer.bundler.vendor.stored_bytecode import (
     get_bytecode_path,
     read_bytecode,
     save_bytecode,
+    to_finished_file,
 )
 from mastra_deployer.bundler.vendor.wheel_store import FILES, StoredWheel
 from mastra_deployer.bytecode.compile_modules import (
-    CompiledFile,
     CompileJob,
     FileTree,
     run_compiler,
@@ -214,7 +214,7 @@ class _Selector:
             for number, (path, store) in enumerate(self._paths.items()):
                 new = StoredBytecode(
                     imports=result.imports[number],
-                    files={name: _to_file(row) for name, row in result.written[number]},
+                    files={name: to_finished_file(row) for name, row in result.written[number]},
                 )
                 if new.imports or new.files:
                     self._stored[path] = save_bytecode(store, new, temporary)
@@ -247,7 +247,3 @@ class _Selector:
             imports=self._stored[path].imports,
             compiled=tuple(self._stored[path].files),
         )
-
-
-def _to_file(row: CompiledFile | None) -> FinishedFile | None:
-    return FinishedFile(*row) if row else None

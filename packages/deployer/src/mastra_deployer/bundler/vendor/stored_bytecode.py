@@ -15,6 +15,7 @@ import msgspec
 
 from mastra_deployer.bundler.vendor.finished_files import FinishedFile
 from mastra_deployer.bundler.vendor.wheel_store import FILES
+from mastra_deployer.bytecode.compile_modules import CompiledFile
 from mastra_deployer.files.checksummed_json import read_checksummed_json, write_checksummed_json
 from mastra_deployer.files.directories import get_cache_directory
 from mastra_deployer.project.interpreters import Interpreter
@@ -25,6 +26,7 @@ __all__ = (
     "get_bytecode_path",
     "read_bytecode",
     "save_bytecode",
+    "to_finished_file",
 )
 
 BYTECODE_VERSION = "2"  # of the format, and of the rules by which imports are read
@@ -75,3 +77,11 @@ def save_bytecode(path: Path, new: StoredBytecode, temporary: Path) -> StoredByt
     (path / FILES).mkdir(parents=True, exist_ok=True)
     write_checksummed_json(path / _INDEX, both, temporary)
     return both
+
+
+def to_finished_file(row: CompiledFile | None) -> FinishedFile | None:
+    """Convert the result of the compiler for one module.
+
+    :param row: the description of the bytecode; ``None`` if the module does not compile.
+    """
+    return FinishedFile(*row) if row else None

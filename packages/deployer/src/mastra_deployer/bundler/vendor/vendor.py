@@ -45,9 +45,16 @@ from mastra_deployer.files.temporary import (
 )
 from mastra_deployer.project.interpreters import Interpreter
 
-__all__ = ("VendoredDependencies", "vendor_dependencies")
+__all__ = (
+    "TRIES",
+    "VendoredDependencies",
+    "add_files",
+    "build_damage_error",
+    "vendor_dependencies",
+)
 
-_TRIES = 4  # other builds may discard the same damaged wheel at the same time
+TRIES = 4
+"""Other builds may discard the same damaged wheel at the same time."""
 
 
 class VendoredDependencies(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,24 +103,48 @@ def vendor_dependencies(
     :raises BuildError: when the cached files were damaged again after each repair.
     """
     vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         wheels = vendorer.ensure_wheels()
         damaged = [path for path, wheel in wheels.items() if wheel is None]
         if not damaged:
             complete = {path: wheel for path, wheel in wheels.items() if wheel is not None}
             result = vendorer.compile_wheels(complete)
-            wheel_files = result.wheels.values()
-            missing = reuse_vendor_directory(previous, wheel_files, target, result.digests)
+            missing = _reuse_previous(previous, result, target)
             damaged = [] if missing is not None else _link_wheels(complete, target, result.digests)
             damaged += _link_bytecode(result, target, missing)
             if not damaged:
                 return result
         for path in damaged:
             discard_directory(path)
-    raise BuildError(
-        f"mastra's cache {str(damaged[0])!r} was damaged {_TRIES} times in a row.",
+    raise build_damage_error(damaged[0])
+
+
+def build_damage_error(directory: Path) -> BuildError:
+    """Return the error for a directory of the cache that was damaged again after each repair.
+
+    :param directory: the directory.
+    """
+    return BuildError(
+        f"mastra's cache {str(directory)!r} was damaged {TRIES} times in a row.",
         "Check the disk, or set MASTRA_CACHE_DIR to another directory.",
     )
+
+
+def _reuse_previous(
+    previous: Path, result: VendoredDependencies, target: Path
+) -> frozenset[str] | None:
+    """Move the dependencies of the previous bundle; return the names of missing bytecode files.
+
+    Return ``None`` if nothing was moved.
+    """
+    bytecode = {
+        file.name
+        for stored in result.bytecode.stored.values()
+        for file in stored.files.values()
+        if file is not None
+    }
+    wheels = result.wheels.values()
+    return reuse_vendor_directory(previous, wheels, target, result.digests, bytecode)
 
 
 def _link_wheels(
@@ -190,7 +221,7 @@ class _Vendorer:
             )
         return VendoredDependencies(
             wheels={
-                wheel.name: _add_files(wheel, selection.files.get(path, ()))
+                wheel.name: add_files(wheel, selection.files.get(path, ()))
                 for path, wheel in wheels.items()
             },
             distributions=self._have,
@@ -262,7 +293,12 @@ class _Vendorer:
         store_wheels(pending)
 
 
-def _add_files(wheel: StoredWheel, files: Iterable[FinishedFile]) -> StoredWheel:
+def add_files(wheel: StoredWheel, files: Iterable[FinishedFile]) -> StoredWheel:
+    """Return a copy of a wheel with further files.
+
+    :param wheel: the wheel.
+    :param files: the files to add.
+    """
     return msgspec.structs.replace(wheel, files=(*wheel.files, *files))
 
 

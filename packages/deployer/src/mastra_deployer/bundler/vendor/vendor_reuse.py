@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from mastra_core.pipeline.file_tree import (
@@ -42,44 +42,55 @@ def save_vendor_directory(bundle: Path, previous: Path) -> None:
 
 
 def reuse_vendor_directory(
-    previous: Path, wheels: Iterable[StoredWheel], target: Path, digests: dict[Identity, str]
+    previous: Path,
+    wheels: Iterable[StoredWheel],
+    target: Path,
+    digests: dict[Identity, str],
+    bytecode: Container[str] = frozenset(),
 ) -> frozenset[str] | None:
     """Move the dependencies of the replaced bundle to ``target``, if they are the given wheels.
 
-    Bytecode may be missing, because a bundle has the bytecode of imported modules only.
+    Bytecode may be missing, because a bundle has the bytecode of imported modules only. Bytecode of
+    modules that only the start in isolation imports is deleted: the next start may import others.
 
     :param previous: the kept dependencies; may be missing.
     :param wheels: the wheels that ship.
     :param target: the directory to create.
     :param digests: receives the SHA-256 of each file by its identity.
+    :param bytecode: names of the bytecode files of all modules of the wheels.
     :returns: the names of the missing bytecode files; ``None`` if nothing was moved.
     """
     expected: dict[str, FinishedFile] = {}
     for wheel in wheels:
         for file in wheel.files:
             expected.setdefault(file.name, file)
-    file_digests = _read_digests(previous, expected)
+    file_digests = _read_digests(previous, expected, bytecode)
     if file_digests is None or target.exists():  # an earlier attempt has created it
         return None
-    found, missing = file_digests
+    found, missing, surplus = file_digests
     previous.rename(target)
+    for name in surplus:
+        (target / name).unlink()
     digests.update(found)
     return missing
 
 
 def _read_digests(
-    directory: Path, files: dict[str, FinishedFile]
-) -> tuple[dict[Identity, str], frozenset[str]] | None:
-    """Return the digests of all files, and the names of missing bytecode files.
+    directory: Path, files: dict[str, FinishedFile], bytecode: Container[str]
+) -> tuple[dict[Identity, str], frozenset[str], list[str]] | None:
+    """Return the digests of all files, and the names of missing and of surplus bytecode files.
 
     Return ``None`` if another file is missing, if a file was changed, or if the directory has a
-    file that is not in ``files``.
+    file that is neither in ``files`` nor in ``bytecode``.
     """
     found: dict[Identity, str] = {}
-    missing = set(files)
+    missing, surplus = set(files), []
     try:
         for name, entry in iter_files(directory):
             status, file = entry.stat(follow_symlinks=False), files.get(name)
+            if file is None and name in bytecode:
+                surplus.append(name)
+                continue
             if file is None or _is_changed(entry.path, status, file):
                 return None
             found[get_identity(status)] = file.sha256
@@ -88,7 +99,7 @@ def _read_digests(
         return None
     if not all(name.endswith(".pyc") for name in missing):
         return None
-    return found, frozenset(missing)
+    return found, frozenset(missing), surplus
 
 
 def _is_changed(path: str, status: os.stat_result, file: FinishedFile) -> bool:

@@ -49,6 +49,8 @@ __all__ = (
 _VERSION = "6"  # of the store's layout
 _INDEX = "part.json"
 FILES = "files"  # the directory of the files in a stored wheel
+# NLTK refuses to read a data file that has several hard links.
+_COPIED_DIRECTORIES = frozenset(("nltk_cache", "nltk_data"))
 
 
 class StoredWheel(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,24 +153,34 @@ def link_files(
 ) -> bool:
     """Link files of the store into a directory, and skip existing files.
 
+    Files that must not have several hard links are copied.
+
     :param source: the directory that contains the files.
     :param files: descriptions of the files to link.
     :param target: the directory.
     :param digests: receives the SHA-256 of each file by its identity.
     :returns: ``False`` when one of the files is damaged.
     """
-    folders: set[str] = set()
+    transfers: dict[str, Callable[[str, str], None]] = {}  # by folder
     for file in files:
         folder = os.path.dirname(file.name)  # noqa: PTH120  # called for each file of a bundle
-        if folder not in folders:
+        if folder not in transfers:
             (target / folder).mkdir(parents=True, exist_ok=True)
-            folders.add(folder)
-        if not _link_file(f"{source}/{file.name}", f"{target}/{file.name}", file, digests):
+            is_linked = _COPIED_DIRECTORIES.isdisjoint(folder.split("/"))
+            transfers[folder] = _link_or_copy if is_linked else _copy
+        paths = f"{source}/{file.name}", f"{target}/{file.name}"
+        if not _transfer_file(*paths, file, digests, transfers[folder]):
             return False
     return True
 
 
-def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Identity, str]) -> bool:
+def _transfer_file(
+    source: str,
+    target: str,
+    file: FinishedFile,
+    digests: dict[Identity, str],
+    transfer: Callable[[str, str], None],
+) -> bool:
     try:
         status = os.stat(source)  # noqa: PTH116  # called for each file of a bundle
         is_untouched = (status.st_size, status.st_mtime_ns) == (file.size, file.mtime)
@@ -180,7 +192,7 @@ def _link_file(source: str, target: str, file: FinishedFile, digests: dict[Ident
     except OSError:
         return False
     digests[get_identity(status)] = file.sha256
-    _link_or_copy(source, target)
+    transfer(source, target)
     return True
 
 
@@ -191,6 +203,12 @@ def _link_or_copy(source: str, target: str) -> None:
         return
     except OSError:  # another file system, or one without hard links
         shutil.copy(source, target)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file with its time, by which the next build recognizes an unchanged file."""
+    if not os.path.exists(target):  # noqa: PTH110  # as in ``_link_or_copy``
+        shutil.copy2(source, target)
 
 
 def _move_files(pending: PendingWheel, directory: Path) -> dict[str, tuple[str, ...]]:

@@ -16,12 +16,12 @@ from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.check_entry import check_entry
 from mastra_deployer.bundler.verify.explain_app_error import (
+    UNKNOWN_CAUSE_HINT,
     explain_bundle_error,
     explain_error,
     is_first_party,
 )
 from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER, build_placeholders
-from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
 from mastra_deployer.files.temporary import temporary_directory
 from mastra_deployer.project.child_processes import child_process
 from mastra_deployer.project.config import CheckConfig
@@ -233,17 +233,21 @@ def _check_response(
             )
         return
     reason = explain_bundle_error(project, error, app, inventory)
+    is_unknown = reason.hint == UNKNOWN_CAUSE_HINT
     if not is_failure(response):
         report.note(
             f"In isolation, a request to the app raises an exception: {reason.message}",
-            "Correct the app, unless the cause is a service that this machine lacks.",
+            "Correct the app, unless the cause is a service that this machine lacks."
+            if is_unknown
+            else reason.hint,
         )
         return
     raise BuildError(
         f"The app starts, but does not respond to a request: {reason.message}",
-        reason.hint
-        if find_pruned_cause(error, inventory, project)
-        else f"Check that {project.entry!r} is an ASGI or WSGI application.",
+        f"Correct the cause. If {project.entry!r} is not an ASGI or WSGI application, name the "
+        "application: --app module:attribute."
+        if is_unknown
+        else reason.hint,
     )
 
 

@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from mastra_core.errors import BuildError, MastraError
-from mastra_core.pipeline import Project
+from mastra_core.pipeline import Problem, Project
 from mastra_deployer.bundler.locks.declaration_file import find_declaration_file
 from mastra_deployer.bundler.metadata.inventory import Inventory
 from mastra_deployer.bundler.verify.check_entry import build_entry_error
 from mastra_deployer.bundler.verify.placeholders import PLACEHOLDER
 from mastra_deployer.bundler.verify.pruned_cause import find_pruned_cause
+from mastra_deployer.code_analysis.native_libraries import is_library
 from mastra_deployer.output.masking import mask
 from mastra_deployer.output.shorten import shorten_message
 from mastra_deployer.project.discovery import get_config
 
-__all__ = ("explain_bundle_error", "explain_error", "is_first_party")
+__all__ = ("UNKNOWN_CAUSE_HINT", "explain_bundle_error", "explain_error", "is_first_party")
+
+UNKNOWN_CAUSE_HINT = "The import of the app fails. Correct that line."
+"""The hint for an exception of the import whose cause is unknown."""
 
 _GENERATED = ("mastra_asgi.py",)  # files of a bundle that the project does not have
 _FIELD = re.compile(r"^(\w+)\n +\S", re.MULTILINE)  # as in an error of pydantic
@@ -52,6 +56,17 @@ def explain_error(
     if error["missing"]:
         module = error["missing"]
         if is_first_party(project, module):
+            files = _find_module_files(project, module)
+            if not files:
+                return kind(
+                    f"{where}there is no module {module!r} in the project.",
+                    "Correct the name. If a tool generates or compiles the module, run the tool.",
+                )
+            if app == project.root and all(map(is_library, files)):
+                return kind(
+                    f"{where}the project's Python cannot import the compiled module {files[0]!r}.",
+                    "Compile the module with the project's Python.",
+                )
             return kind(
                 f"{where}the module {module!r} is in the project but not in the bundle.",
                 "Add it to [tool.mastra.build] include. Or rename it, if its name begins with a "
@@ -91,7 +106,22 @@ def explain_bundle_error(
     converted = explain_error(project, error, app, BuildError)
     if cause := find_pruned_cause(error, inventory, project):
         return BuildError(f"{converted.message} {cause.message}", cause.hint)
-    return converted
+    problem = _find_extension_problem(project, error["missing"], inventory)
+    return BuildError(problem.message, problem.hint) if problem else converted
+
+
+def _find_extension_problem(
+    project: Project, module: str | None, inventory: Inventory
+) -> Problem | None:
+    """Return the problem of a compiled module that the bundle's Python cannot import."""
+    if not module:
+        return None
+    path = project.import_root.joinpath(*module.split("."))
+    stem = path.relative_to(project.root).as_posix()
+    for problem in inventory.problems:
+        if is_library(problem.where) and problem.where.startswith(f"{stem}."):
+            return problem
+    return None
 
 
 def is_first_party(project: Project, module: str) -> bool:
@@ -102,6 +132,17 @@ def is_first_party(project: Project, module: str) -> bool:
     """
     stem = project.import_root / module.partition(".")[0]
     return stem.is_dir() or stem.with_suffix(".py").is_file()
+
+
+def _find_module_files(project: Project, module: str) -> list[str]:
+    """Return the names of the files and directories from which a module could be imported."""
+    path = project.import_root.joinpath(*module.split("."))
+    found = [entry for entry in path.parent.glob("*") if entry.name.partition(".")[0] == path.name]
+    return sorted(
+        entry.name
+        for entry in found
+        if entry.is_dir() or entry.suffix in (".py", ".pyc") or is_library(entry.name)
+    )
 
 
 def _lacks_entry(project: Project, message: str) -> bool:
@@ -153,7 +194,7 @@ def _suggest_fix(project: Project, message: str, frames: Sequence[Sequence[Any]]
             f"valid value. Set a value for the check: [tool.mastra.check] env = {{ {missing} }}. "
             "Or write a value to .env. The placeholder then has the same type."
         )
-    return "The import of the app fails. Correct that line."
+    return UNKNOWN_CAUSE_HINT
 
 
 def _to_project_path(project: Project, file: str, app: Path) -> str:

@@ -58,9 +58,9 @@ def inspect_app(launcher, source, websocket_routes, attempts, bundle, module):
     registry = launcher.describe_app(bundle, module)
     app = operator.attrgetter(bundle["app"].partition(":")[2])(module)
     kind = source.get_kind(app, None)
-    registry["uncompiled"] = list_uncompiled(launcher.HERE)
+    dependencies = os.path.join(launcher.HERE, bundle["paths"][-1])
     if kind != "asgi":
-        return {**registry, "kind": kind}
+        return {**registry, "kind": kind, "uncompiled": list_uncompiled(dependencies)}
     prefix = registry.get("serve", {}).get("api_prefix", "")
     path = prefix + "/agents" if bundle["kind"] == "mastra" else PATH
     request = send_request(launcher, bundle, app, path)
@@ -71,13 +71,15 @@ def inspect_app(launcher, source, websocket_routes, attempts, bundle, module):
     else:
         registry["websockets"] = websocket_routes.list_websocket_paths(app)
     registry["standard"] = list_standard_modules()
+    registry["uncompiled"] = list_uncompiled(dependencies)
     return {**registry, "kind": kind, "request": request}
 
 
 def list_uncompiled(directory):
-    """Return the imported modules of the bundle that have a source and no bytecode."""
-    specs = iter_specs(directory)
-    return sorted(spec.name for spec in specs if spec.cached and not os.path.exists(spec.cached))
+    """Return the files in a directory that were imported as modules without bytecode."""
+    specs = [spec for spec in iter_specs(directory) if spec.cached]
+    files = {spec.origin for spec in specs if not os.path.exists(spec.cached)}
+    return sorted(os.path.relpath(file, directory).replace(os.sep, "/") for file in files)
 
 
 def list_standard_modules():

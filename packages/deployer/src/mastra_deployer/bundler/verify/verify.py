@@ -25,7 +25,7 @@ from mastra_deployer.project.interpreters import Interpreter
 
 __all__ = ("BuildStart", "find_differences", "start_build", "verify_build")
 
-_MIN_UNCOMPILED = 20  # modules; to compile one takes about two milliseconds
+_DEPENDENCIES = "vendor/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,6 @@ def verify_build(
         check_entry(project, {**registry, "objects": ()})
     if source is not None:
         _compare(source, registry)
-    _check_bytecode(project, registry["uncompiled"], report)
     return _add_facts(project, build, registry), _read_start_modules(registry)
 
 
@@ -145,17 +144,8 @@ def _read_start_modules(registry: Mapping[str, Any]) -> StartModules:
         tried=frozenset(registry.get("tried", ())),
         later=frozenset(registry.get("model_modules", ())),
         standard=frozenset(registry.get("standard", ())),
+        uncompiled=tuple(registry["uncompiled"]),
     )
-
-
-def _check_bytecode(project: Project, modules: Sequence[str], report: Report) -> None:
-    """Report modules that the start had to compile, if this takes a noticeable time."""
-    if get_config(project).build.bytecode == "imported" and len(modules) >= _MIN_UNCOMPILED:
-        report.note(
-            f"Each start compiles {len(modules)} modules, since no import statement leads to "
-            f"them from the app: {format_names(modules)}.",
-            'Ship bytecode of all modules: [tool.mastra.build] bytecode = "all".',
-        )
 
 
 def _warn_about_defaults(project: Project, build: Build, report: Report) -> None:
@@ -180,12 +170,20 @@ def _report_no_start(wheels: str, machine: str, report: Report) -> None:
 
 
 def _report_written_files(names: Sequence[str], report: Report) -> None:
-    if names:
+    own = [name for name in names if not name.startswith(_DEPENDENCIES)]
+    if own:
         report.warn(
-            f"The app writes {_count_files(names)} beside its code during the import: "
-            f"{format_names(names)}. These files were deleted.",
+            f"The app writes {_count_files(own)} beside its code during the import: "
+            f"{format_names(own)}. These files were deleted.",
             "Write to another directory, and not during the import, because a bundle may be "
             "read-only.",
+        )
+    if others := [name for name in names if name.startswith(_DEPENDENCIES)]:
+        report.note(
+            f"A dependency writes {_count_files(others)} beside its code during the import: "
+            f"{format_names(others)}. These files were deleted.",
+            "A bundle may be read-only. If the dependency has a setting for the directory, name a "
+            "writable directory.",
         )
 
 

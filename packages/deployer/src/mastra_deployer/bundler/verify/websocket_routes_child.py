@@ -12,14 +12,19 @@ MAX_WRAPPERS = 20  # middlewares around an app
 
 
 def list_websocket_paths(app):
-    """Return the paths of the WebSocket routes of a Starlette, FastAPI or Litestar app."""
+    """Return the paths of the WebSocket routes of an app.
+
+    Starlette, FastAPI, Litestar, Quart and Channels are supported.
+    """
     paths = set()
-    with contextlib.suppress(Exception):  # any object may have attributes of these names
-        collect_paths(app, paths)
+    for collect in (collect_paths, collect_channels_paths):
+        with contextlib.suppress(Exception):  # any object may have attributes of these names
+            collect(app, paths)
     return sorted(paths)
 
 
 def collect_paths(app, paths):
+    paths.update(list_quart_paths(app))
     waiting = collections.deque(("", each) for each in resolve_routers(find_routes(app)))
     for _ in range(MAX_ROUTES):
         if not waiting:
@@ -30,7 +35,24 @@ def collect_paths(app, paths):
         if is_websocket_route(route):
             paths.add(path)
         else:
+            paths.update(path + each for each in list_quart_paths(getattr(route, "app", None)))
             waiting.extend((path, each) for each in resolve_routers(find_routes(route)))
+
+
+def list_quart_paths(app):
+    routes = getattr(app, "url_map", None)
+    rules = routes.iter_rules() if hasattr(routes, "iter_rules") else ()
+    return [rule.rule for rule in rules if getattr(rule, "websocket", False)]
+
+
+def collect_channels_paths(app, paths):
+    """Collect the paths below the part of Channels' router that handles WebSockets."""
+    app = app.application_mapping["websocket"]
+    for _ in range(MAX_WRAPPERS):
+        if routes := getattr(app, "routes", None):
+            paths.update("/" + str(route.pattern).lstrip("^/") for route in routes)
+            return
+        app = getattr(app, "inner", None) or getattr(app, "application", None)
 
 
 def find_routes(app):
