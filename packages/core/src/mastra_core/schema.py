@@ -61,8 +61,9 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
             (type_,), schema_hook=_build_pydantic_schema, ref_template=_REF
         )
     except TypeError as error:
+        reason = str(error).splitlines()[-1]  # the other lines are for authors of libraries
         raise ConfigError(
-            f"The type {_get_type_name(type_)} has no JSON Schema: {error}",
+            f"The type {_get_type_name(type_)} has no JSON Schema: {reason}.",
             "Use a dataclass, TypedDict, msgspec.Struct, pydantic model or a built-in type.",
         ) from None
     except NameError as error:
@@ -248,11 +249,11 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """
     try:
         return get_type_hints(function, include_extras=True)
-    except NameError as error:
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
         raise _build_hint_error(function, error) from None
 
 
-def _build_hint_error(owner: Any, error: NameError) -> ConfigError:
+def _build_hint_error(owner: Any, error: Exception) -> ConfigError:
     return ConfigError(
         f"A type hint of {_get_type_name(owner)} cannot be resolved: {error}.",
         "Import the name at module level, outside TYPE_CHECKING.",

@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from mastra_core.argument_types import refuse_text
+from mastra_core.argument_types import check_types, refuse_text
 from mastra_core.errors import ConfigError
+from mastra_core.number_checks import check_count, check_seconds
 
 __all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 
 T = TypeVar("T")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_METHOD_NAMES = ", ".join(_METHODS)
+_MAX_PORT = 65535
 _SEQUENCES = ("public", "api_routes", "model_settings", "mcp_resources", "trusted_proxies")
 
 
@@ -25,8 +28,8 @@ class Cors:
         origin ``*``.
     :param headers: request headers to allow in addition to the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
-    :raises ConfigError: for credentials together with the origin ``*``, or for text in place of a
-        list.
+    :raises ConfigError: for credentials together with the origin ``*``, for a negative ``max_age``,
+        or for an argument of the wrong type.
     """
 
     origins: Sequence[str] = ("*",)
@@ -37,6 +40,8 @@ class Cors:
     def __post_init__(self) -> None:
         refuse_text(self.origins, "origins", "Cors")
         refuse_text(self.headers, "headers", "Cors")
+        check_types(vars(self), Cors.__annotations__)
+        check_count("max_age", self.max_age, least=0)
         if self.credentials and "*" in self.origins:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let any website send requests with the "
@@ -55,11 +60,15 @@ class RateLimit:
     :param storage: the storage in which requests are counted. Processes that share one limit need a
         database (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package
         ``limits``, such as ``async+redis://host:6379``.
+    :raises ConfigError: for an argument of the wrong type.
     """
 
     amount: str
     by: Callable[..., Any] | None = None
     storage: str = "async+memory://"
+
+    def __post_init__(self) -> None:
+        check_types(vars(self), RateLimit.__annotations__)
 
     @property
     def is_in_database(self) -> bool:
@@ -94,15 +103,20 @@ class ApiRoute:
                 f"The handler {self.handler!r} of the route {self.path!r} is not callable.",
                 "Pass an async function: async def handler(request).",
             )
+        check_types(vars(self), ApiRoute.__annotations__)
         if not self.path.startswith("/"):
             raise ConfigError(
                 f"The route {self.path!r} does not begin with '/'.", "Write '/orders/{order}'."
+            )
+        if not self.methods:
+            raise ConfigError(
+                f"The route {self.path!r} has no method.", f"Use one or more of {_METHOD_NAMES}."
             )
         for method in self.methods:
             if method not in _METHODS:
                 raise ConfigError(
                     f"The route {self.path!r} has the unknown method {method!r}.",
-                    f"Use one or more of {', '.join(_METHODS)}.",
+                    f"Use one or more of {_METHOD_NAMES}.",
                 )
 
     @property
@@ -152,7 +166,7 @@ class Server:
         under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
-        name in ``model_settings``, or text in place of a list.
+        name in ``model_settings``, a number out of its range, or an argument of the wrong type.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -181,6 +195,14 @@ class Server:
     def __post_init__(self) -> None:
         for name in _SEQUENCES:  # the path "*" of `public`, for example, opens every route
             refuse_text(getattr(self, name), name, "Server")
+        check_types(vars(self), Server.__annotations__)
+        self._check_numbers()
+        if self.cors is not False:
+            object.__setattr__(self, "cors", from_mapping(Cors, self.cors, "server.cors"))
+        if self.rate_limit is not None:
+            limit = from_mapping(RateLimit, self.rate_limit, "server.rate_limit")
+            object.__setattr__(self, "rate_limit", limit)
+        object.__setattr__(self, "api_routes", tuple(map(_convert_route, self.api_routes)))
         object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
@@ -188,6 +210,19 @@ class Server:
                 "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
         _check_setting_names(self.model_settings)
+
+    def _check_numbers(self) -> None:
+        if not 0 <= self.port <= _MAX_PORT:
+            raise ConfigError(
+                f"port={self.port!r} is not a port.", f"Use a number from 0 to {_MAX_PORT}."
+            )
+        check_count("body_limit", self.body_limit, least=1)
+        for name in ("timeout", "run_timeout"):
+            check_seconds(f"{name}={getattr(self, name)!r}", getattr(self, name))
+        if self.drain_timeout is not None:
+            check_seconds(
+                f"drain_timeout={self.drain_timeout!r}", self.drain_timeout, allows_zero=True
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,6 +244,7 @@ class Middleware:
                 f"The middleware handler {self.handler!r} is not callable.",
                 "Pass async def handler(request, next), or an ASGI middleware class.",
             )
+        check_types(vars(self), Middleware.__annotations__)
         if self.path and self.path != "*" and not self.path.startswith("/"):
             raise ConfigError(
                 f"The middleware path {self.path!r} does not begin with '/'.",
@@ -223,17 +259,7 @@ def as_server(value: Server | Mapping[str, Any] | None) -> Server:
         contain mappings for ``cors``, ``rate_limit`` and each of ``api_routes``.
     :raises ConfigError: for an unknown key or an invalid value.
     """
-    if isinstance(value, Mapping) and isinstance(value.get("cors"), Mapping):
-        value = {**value, "cors": from_mapping(Cors, value["cors"], "server.cors")}
-    if isinstance(value, Mapping) and isinstance(value.get("rate_limit"), Mapping):
-        limit = from_mapping(RateLimit, value["rate_limit"], "server.rate_limit")
-        value = {**value, "rate_limit": limit}
-    server = from_mapping(Server, value or {}, "server")
-    routes = [
-        from_mapping(ApiRoute, item, "api_routes") if isinstance(item, Mapping) else item
-        for item in server.api_routes
-    ]
-    return dataclasses.replace(server, api_routes=tuple(routes))
+    return from_mapping(Server, {} if value is None else value, "server")
 
 
 def as_middleware(value: Any, api_prefix: str = "/api") -> Middleware:
@@ -276,6 +302,11 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
         raise ConfigError(
             f"{where} has invalid arguments: {error}.", f"Use {', '.join(known)}."
         ) from None
+
+
+def _convert_route(value: Any) -> Any:
+    """Convert a mapping to an ``ApiRoute``; any other value is a handler of Litestar."""
+    return from_mapping(ApiRoute, value, "api_routes") if isinstance(value, Mapping) else value
 
 
 def _suggest_key(key: str, choices: Sequence[str]) -> str:

@@ -9,9 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
+from mastra_core.argument_types import check_types
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.logs.log_fields import bind_log_fields
-from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
+from mastra_core.schema import (
+    build_parameters_type,
+    dump,
+    get_signature,
+    resolve_hints,
+    to_json_schema,
+    validate,
+)
 from mastra_core.telemetry import Span, annotate, is_recording, start_span
 from mastra_core.worker_thread import run_in_thread
 
@@ -130,6 +138,7 @@ class Tool(Generic[P, R_co]):
     :param context_names: names of the parameters that receive the ``ToolContext``.
     :param remote: span attributes for a tool that another process executes; ``None`` for a tool of
         this process.
+    :raises ConfigError: for an empty id, or an argument of the wrong type.
     """
 
     id: str
@@ -141,6 +150,17 @@ class Tool(Generic[P, R_co]):
     resume: Any = None
     context_names: tuple[str, ...] = ()
     remote: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_types(vars(self), Tool.__annotations__)
+        if not self.id:
+            raise ConfigError("The id of a tool is empty.", "Set an id: id='...'.")
+        if not isinstance(self.input, dict) and not hasattr(self.input, "__struct_fields__"):
+            raise ConfigError(
+                f"The input {self.input!r} of the tool {self.id!r} is neither a struct nor a JSON "
+                "Schema.",
+                "Create the tool from a typed function: tool(function).",
+            )
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -236,7 +256,10 @@ class Tool(Generic[P, R_co]):
         function: Callable[..., Any] = self.function
         if inspect.iscoroutinefunction(function):
             return dump(await function(**arguments))
-        return dump(await run_in_thread(functools.partial(function, **arguments)))
+        result = await run_in_thread(functools.partial(function, **arguments))
+        if inspect.isawaitable(result):  # a decorator has wrapped an async function
+            result = await result
+        return dump(result)
 
     async def execute(
         self, data: Any, context: ToolContext | None = None, *, check_approval: bool = False
@@ -287,7 +310,8 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a sync or async function
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: when a parameter has no type, or a type whose values JSON cannot express.
+    :raises ConfigError: for a value that is not a function, or an argument of the wrong type; when
+        a parameter has no type, or when JSON cannot express the values of a type.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -296,6 +320,8 @@ def tool(
         )
 
     def decorate(function: Callable[..., Any]) -> Tool:
+        if not inspect.isroutine(function):
+            raise _build_type_error(function)
         hints = resolve_hints(function)
         item = Tool(
             id=id or function.__name__,
@@ -307,11 +333,30 @@ def tool(
             resume=resume,
             context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
         )
-        _ = item.resume_schema
-        to_json_schema(item.input)  # a type that cannot be JSON fails here and not in a request
+        _check_approval_parameters(item)
+        # A type that cannot be JSON fails here and not in a request.
+        _ = item.input_schema, item.output_schema, item.resume_schema
         return item
 
-    return decorate(function) if function else decorate
+    return decorate if function is None else decorate(function)
+
+
+def _check_approval_parameters(item: Tool) -> None:
+    """Check that the function ``requires_approval`` takes the parameters of the tool."""
+    if not callable(item.requires_approval):
+        return
+    try:
+        signature = get_signature(item.requires_approval)
+    except ValueError:  # a builtin without a signature
+        return
+    try:
+        signature.bind(**dict.fromkeys(item.input.__struct_fields__))
+    except TypeError as error:
+        raise ConfigError(
+            f"The function requires_approval of the tool {item.id!r} does not take the parameters "
+            f"of the tool: {error}.",
+            "Give the function the same parameters, or **arguments.",
+        ) from None
 
 
 @runtime_checkable
@@ -340,6 +385,10 @@ def as_tool(value: Any) -> Tool:
         return value
     if inspect.isroutine(value):
         return tool(value)
-    raise ConfigError(
+    raise _build_type_error(value)
+
+
+def _build_type_error(value: Any) -> ConfigError:
+    return ConfigError(
         f"{value!r} is not a tool.", "Pass a typed function, or decorate it with @tool."
     )

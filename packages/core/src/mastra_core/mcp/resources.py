@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.mcp.exposed_tools import McpCaller
 from mastra_core.schema import encode_json
@@ -31,7 +32,7 @@ class McpResource:
     :param description: text that says what the document is for.
     :param mime_type: MIME type of the content; by default, a type that fits the Python type of the
         content.
-    :raises ConfigError: for a URI without a scheme, or a content of another type.
+    :raises ConfigError: for a URI without a scheme, or an argument of the wrong type.
     """
 
     uri: str
@@ -41,6 +42,7 @@ class McpResource:
     mime_type: str = ""
 
     def __post_init__(self) -> None:
+        check_types(vars(self), McpResource.__annotations__)
         if ":" not in self.uri:
             raise ConfigError(
                 f"The URI {self.uri!r} of the MCP resource has no scheme.", "Write 'docs://terms'."
@@ -80,7 +82,8 @@ class McpResource:
             return content
         if inspect.iscoroutinefunction(content):
             return await content(caller)
-        return await run_in_thread(functools.partial(content, caller))
+        result = await run_in_thread(functools.partial(content, caller))
+        return await result if inspect.isawaitable(result) else result
 
     def _build_contents(self, default_type: str, **content: str) -> dict[str, str]:
         return {"uri": self.uri, "mimeType": self.mime_type or default_type, **content}
