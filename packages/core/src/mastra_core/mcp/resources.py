@@ -42,8 +42,7 @@ class McpResource:
     mime_type: str = ""
 
     def __post_init__(self) -> None:
-        check_types(vars(self), McpResource.__annotations__)
-        if ":" not in self.uri:
+        if not isinstance(self.uri, str) or ":" not in self.uri:
             raise ConfigError(
                 f"The URI {self.uri!r} of the MCP resource has no scheme.", "Write 'docs://terms'."
             )
@@ -53,6 +52,7 @@ class McpResource:
                 "nor bytes nor a function.",
                 "Pass a function that takes an McpCaller and returns the content.",
             )
+        check_types(vars(self), McpResource.__annotations__)
 
     def describe(self) -> dict[str, str]:
         """Describe the resource in the form of the protocol."""

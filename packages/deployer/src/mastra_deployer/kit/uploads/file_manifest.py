@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mastra_core.errors import BundleError, DeployError
+from mastra_deployer.kit.files.archive_entries import require_directory
 
 __all__ = ("FileManifest",)
 
@@ -35,8 +36,10 @@ class FileManifest:
 
         :param directory: the directory to search, with all its subdirectories.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
-        :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
+        :raises BundleError: for a symbolic link, because its target may be outside of the bundle,
+            and when there is no such directory.
         """
+        require_directory(directory)
         paths: dict[str, str] = {}
         files: dict[str, list[Path]] = {}
         sizes: dict[str, int] = {}
