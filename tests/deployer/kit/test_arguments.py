@@ -43,11 +43,14 @@ def test_prefix_that_would_remove_other_directories(directory, prefix):
     assert (directory / "data").is_dir()
 
 
-def test_missing_directory_is_not_an_empty_one(directory, tmp_path):
+def test_archive_of_a_missing_directory(directory, tmp_path):
     for missing in (tmp_path / "none", directory / "run.sh"):
-        for read in (create_zip, FileManifest.from_directory, lambda path: [*iter_entries(path)]):
-            with pytest.raises(BundleError, match="is not a directory"):
-                read(missing)
+        with pytest.raises(BundleError, match="is not a directory"):
+            create_zip(missing)
+        with pytest.raises(BundleError, match="is not a directory"):
+            tar_directory(missing, io.BytesIO())
+    assert [*iter_entries(tmp_path / "none")] == []
+    assert FileManifest.from_directory(tmp_path / "none").paths == {}
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def zip_directory(
     :raises BundleError: for a symbolic link, for a path that is no file of the directory, and when
         there is no such directory.
     """
+    _require_directory(directory)
     with _open_file(file) as target:
         write_zip(iter_entries(directory, paths=paths, executables=executables), target)
 
@@ -131,6 +132,7 @@ def tar_directory(
     :raises BundleError: for a symbolic link, for a path that is no file of the directory, and when
         there is no such directory.
     """
+    _require_directory(directory)
     entries = iter_entries(directory, prefix, paths=paths, executables=executables)
     with _open_file(file) as target:
         stream = GzipWriter(target.write, _BEST) if compress else None
@@ -211,6 +213,14 @@ def split_file(file: Path, size: int) -> Iterator[bytes]:
     with file.open("rb") as content:
         while part := content.read(size):
             yield part
+
+
+def _require_directory(directory: Path | str) -> None:
+    """Raise an error for a missing directory, because an archive of it would be empty."""
+    if not Path(directory).is_dir():
+        raise BundleError(
+            f"{str(directory)!r} is not a directory.", "Check the path of the directory."
+        )
 
 
 def _open_file(file: Path | str | IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:

@@ -13,7 +13,7 @@ from mastra_core.errors import BundleError
 from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.files.strip_symbols import is_elf_file, strip_symbols
 
-__all__ = ("ArchiveEntry", "iter_entries", "require_directory", "strip_entries")
+__all__ = ("ArchiveEntry", "iter_entries", "strip_entries")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,19 +56,18 @@ def iter_entries(
 
     The entries do not have the files' own modes, which depend on the machine's umask.
 
-    :param directory: the directory that contains the files.
+    :param directory: the directory that contains the files; a missing directory has none.
     :param prefix: a directory that is put before all paths.
     :param paths: the files to yield, relative to ``directory``; all files if left out.
     :param executables: the paths that get mode 755; if left out, each file that its owner may
         execute gets mode 755.
     :param keep_links: whether to yield symbolic links; otherwise a symbolic link is an error.
     :raises BundleError: for a symbolic link, unless ``keep_links`` is true, for a path that is no
-        file of the directory, and when there is no such directory.
+        file of the directory.
     """
     refuse_text(paths, "paths", "iter_entries")
     refuse_text(executables, "executables", "iter_entries")
     directory = Path(directory)
-    require_directory(directory)
     for name in sorted(_list_files(directory) if paths is None else {*map(_as_name, paths)}):
         path = directory / name
         target = (PurePosixPath(prefix) / name).as_posix()
@@ -83,18 +82,6 @@ def iter_entries(
                 is_executable(path, path.stat()) if executables is None else name in executables
             )
             yield ArchiveEntry(path=target, mode=0o755 if executable else 0o644, source=path)
-
-
-def require_directory(directory: Path) -> None:
-    """Raise an error for a directory that does not exist; it would count as an empty directory.
-
-    :param directory: the directory.
-    :raises BundleError: when there is no such directory.
-    """
-    if not directory.is_dir():
-        raise BundleError(
-            f"{str(directory)!r} is not a directory.", "Check the path of the directory."
-        )
 
 
 def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mastra_core.errors import BundleError, DeployError
-from mastra_deployer.kit.files.archive_entries import require_directory
 
 __all__ = ("FileManifest",)
 
@@ -34,12 +33,11 @@ class FileManifest:
     def from_directory(cls, directory: Path, algorithm: str = "sha256") -> FileManifest:
         """Compute the digests of a directory's files.
 
-        :param directory: the directory to search, with all its subdirectories.
+        :param directory: the directory to search, with all its subdirectories; a missing directory
+            has no files.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
-        :raises BundleError: for a symbolic link, because its target may be outside of the bundle,
-            and when there is no such directory.
+        :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
         """
-        require_directory(directory)
         paths: dict[str, str] = {}
         files: dict[str, list[Path]] = {}
         sizes: dict[str, int] = {}
