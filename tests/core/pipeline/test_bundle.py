@@ -329,7 +329,10 @@ def test_metadata_that_is_no_json(build, value):
         (lambda: Problem(message="Too large.", severity="fatal"), "severity 'fatal'"),
         (lambda: create_deployment(state="error"), "state 'error'"),
         (lambda: create_deployment(environment="staging"), "stage 'staging'"),
-        (lambda: create_deployment(created=dt.datetime.min), "has no time zone"),
+        (
+            lambda: create_deployment(created=dt.datetime.now(dt.UTC).replace(tzinfo=None)),
+            "has no time zone",
+        ),
     ],
 )
 def test_value_that_the_host_would_ignore(create, message):
