@@ -10,6 +10,7 @@ import click
 
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.json_repair import repair_text
+from mastra_core.number_checks import check_seconds
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
 from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
 from mastra_deployer.checks.value_problems import check_values
@@ -81,6 +82,7 @@ def deploy(
     """
     with Terminal(as_json=options.as_json) as terminal:
         with explain_interrupt(*UNCHANGED):
+            check_seconds(f"--smoke-timeout {smoke_timeout}", smoke_timeout)
             session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
             stage = _choose_stage(session, prod, preview, branch)
             ready = _load_prebuilt(session, prebuilt) if prebuilt else None
