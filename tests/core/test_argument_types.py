@@ -27,8 +27,10 @@ from mastra_core import (
     Server,
     SqliteStorage,
     Step,
+    StepContext,
     Telemetry,
     Tool,
+    ToolContext,
     Workflow,
     create_logger,
     step,
@@ -38,6 +40,7 @@ from mastra_core.agents import (
     AgentInput,
     Limits,
     SuspendedRunQuery,
+    as_agent,
     has_tool_call,
     step_count,
 )
@@ -255,6 +258,74 @@ def test_result_that_cannot_be_json():
     with pytest.raises(ConfigError, match="The type object has no JSON Schema") as caught:
         tool(find)
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("convert", [tool, step])
+def test_generator_returns_no_result(convert):
+    def pieces(n: int):
+        yield n
+
+    async def async_pieces(n: int):
+        yield n
+
+    for function in (pieces, async_pieces):
+        with pytest.raises(ConfigError, match="is a generator, so it returns no result"):
+            convert(function)
+
+
+def test_keyword_only_input_of_a_step():
+    def triple(*, n: int) -> int:
+        return 3 * n
+
+    with pytest.raises(ConfigError, match="input 'n' of step 'triple' is keyword-only"):
+        step(triple)
+    assert asyncio.run(tool(triple).execute({"n": 2})) == 6
+
+
+def test_optional_context():
+    def describe(n: int, context: ToolContext | None = None) -> str:
+        return f"{n} {context.run_id if context else 'direct'}"
+
+    async def repeat(n: int, context: StepContext | None = None) -> str:
+        return f"{n} {context.step_id if context else 'direct'}"
+
+    item = tool(describe)
+    assert [*item.input_schema["properties"]] == ["n"]
+    assert asyncio.run(item.execute({"n": 1}, ToolContext(run_id="r"))) == "1 r"
+    assert describe(1) == "1 direct"
+    context = StepContext(run_id="r", workflow_id="w", step_id="s")
+    assert asyncio.run(step(repeat).execute(1, context)) == "1 s"
+
+
+def test_exit_of_a_function_does_not_end_the_server():
+    def leave(n: int) -> int:
+        raise SystemExit(3)
+
+    async def leave_later(n: int) -> int:
+        raise SystemExit(3)
+
+    for function in (leave, leave_later):
+        with pytest.raises(RuntimeError, match=r"SystemExit\(3\) was raised in a"):
+            asyncio.run(tool(function).execute({"n": 1}))
+        with pytest.raises(RuntimeError, match=r"SystemExit\(3\) was raised in a"):
+            asyncio.run(step(function).execute(1))
+
+
+def test_parameters_of_an_agent_function():
+    async def answer(text, *, style="short"):
+        return f"{text} {style}"
+
+    async def everything(**values):
+        return "x"
+
+    async def required(text, *, style):
+        return "x"
+
+    for function in (answer, functools.partial(required, style="short")):
+        assert asyncio.run(as_agent(function).generate(AgentInput())).text in (" short", "x")
+    for function, count in ((everything, 0), (required, 2)):
+        with pytest.raises(ConfigError, match=f"takes {count} arguments"):
+            as_agent(function)
 
 
 def test_approval_with_other_parameters():

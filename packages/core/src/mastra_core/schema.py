@@ -25,6 +25,7 @@ __all__ = (
     "dump",
     "encode_json",
     "get_signature",
+    "refuse_generator",
     "repair_struct",
     "resolve_hints",
     "to_json_schema",
@@ -239,6 +240,19 @@ def _build_default(default: Any) -> Any:
     if is_struct or (default and isinstance(default, list | dict | set | bytearray)):
         return msgspec.field(default_factory=functools.partial(copy.deepcopy, default))
     return default
+
+
+def refuse_generator(function: Callable[..., Any]) -> None:
+    """Raise an error for a generator function, whose result is not the value that it yields.
+
+    :param function: the function of a tool or a step.
+    :raises ConfigError: for a generator function or an async generator function.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(
+            f"The function {_get_type_name(function)!r} is a generator, so it returns no result.",
+            "Return the result. Send earlier outputs with the method write of the context.",
+        )
 
 
 def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from mastra_core.schema import (
     build_parameters_type,
     dump,
     get_signature,
+    refuse_generator,
     resolve_hints,
     to_json_schema,
     validate,
 )
 from mastra_core.telemetry import Span, annotate, is_recording, start_span
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, TypeVar
@@ -64,6 +65,8 @@ class ToolSuspension(BaseException):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToolContext:
     """The context of one tool call, for a parameter that is annotated with this type.
+
+    The annotation may also be ``ToolContext | None``.
 
     :param request_context: values that the caller and the server's middleware set.
     :param run_id: id of the run that called the tool, empty for a direct call.
@@ -120,6 +123,9 @@ class ToolContext:
         """
         if self.counter is not None:
             self.counter(usage)
+
+
+_CONTEXT_TYPES: tuple[Any, ...] = (ToolContext, ToolContext | None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -253,13 +259,9 @@ class Tool(Generic[P, R_co]):
         return start_span(f"tools/call {self.id}", attributes, kind="client")
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        function: Callable[..., Any] = self.function
-        if inspect.iscoroutinefunction(function):
-            return dump(await function(**arguments))
-        result = await run_in_thread(functools.partial(function, **arguments))
-        if inspect.isawaitable(result):  # a decorator has wrapped an async function
-            result = await result
-        return dump(result)
+        function: Callable[..., Any] = functools.partial(self.function, **arguments)
+        is_async = inspect.iscoroutinefunction(self.function)
+        return dump(await run_function(function, is_async=is_async))
 
     async def execute(
         self, data: Any, context: ToolContext | None = None, *, check_approval: bool = False
@@ -310,8 +312,9 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a sync or async function
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: for a value that is not a function, or an argument of the wrong type; when
-        a parameter has no type, or when JSON cannot express the values of a type.
+    :raises ConfigError: for a value that is not a function, a generator function, or an argument of
+        the wrong type; when a parameter has no type, or when JSON cannot express the values of a
+        type.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -322,16 +325,17 @@ def tool(
     def decorate(function: Callable[..., Any]) -> Tool:
         if not inspect.isroutine(function):
             raise _build_type_error(function)
+        refuse_generator(function)
         hints = resolve_hints(function)
         item = Tool(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
             function=function,
-            input=build_parameters_type(function, skip=(ToolContext,)),
+            input=build_parameters_type(function, skip=_CONTEXT_TYPES),
             output=hints.get("return", Any),
             requires_approval=requires_approval,
             resume=resume,
-            context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
+            context_names=tuple(name for name, hint in hints.items() if hint in _CONTEXT_TYPES),
         )
         _check_approval_parameters(item)
         # A type that cannot be JSON fails here and not in a request.

@@ -13,7 +13,7 @@ from mastra_core.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.mcp.exposed_tools import McpCaller
 from mastra_core.schema import encode_json
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
@@ -80,10 +80,8 @@ class McpResource:
         content = self.content
         if isinstance(content, str | bytes):
             return content
-        if inspect.iscoroutinefunction(content):
-            return await content(caller)
-        result = await run_in_thread(functools.partial(content, caller))
-        return await result if inspect.isawaitable(result) else result
+        is_async = inspect.iscoroutinefunction(content)
+        return await run_function(functools.partial(content, caller), is_async=is_async)
 
     def _build_contents(self, default_type: str, **content: str) -> dict[str, str]:
         return {"uri": self.uri, "mimeType": self.mime_type or default_type, **content}

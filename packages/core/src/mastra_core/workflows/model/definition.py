@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
@@ -17,7 +16,7 @@ from mastra_core.argument_types import check_types, require_instance
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.schema import dump, to_json_schema
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 from mastra_core.workflows.model.function import Function
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
@@ -130,12 +129,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         bound = self.call.bind(value, context)
-        if self.call.awaits:
-            return dump(await bound())
-        result = await run_in_thread(bound)
-        if inspect.isawaitable(result):  # a decorator has wrapped an async function
-            result = await result
-        return dump(result)
+        return dump(await run_function(bound, is_async=self.call.awaits))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
         """Return the JSON Schema of a declared type, or ``None`` for an undeclared type.
