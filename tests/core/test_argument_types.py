@@ -62,6 +62,15 @@ async def handler(request):
     return None
 
 
+async def pass_on(request, next):
+    return await next(request)
+
+
+class NoRequest:
+    def authenticate(self, token):
+        return None
+
+
 SETTINGS = {
     Agent: {"name": "a", "model": "test"},
     ApiKeys: {"keys": {"ada": "secret"}},
@@ -80,7 +89,7 @@ SETTINGS = {
     MemoryEngine: {},
     MemoryStorage: {},
     MessageQuery: {"thread": "t"},
-    Middleware: {"handler": handler},
+    Middleware: {"handler": pass_on},
     OtlpTransport: {},
     PostgresStorage: {"url": "postgresql://localhost/a"},
     RateLimit: {"amount": "1/second"},
@@ -171,6 +180,17 @@ def test_kinds_of_values(annotation, valid, invalid):
         (ApiKeys, {"keys": {"ada": None}}, "A secret is empty"),
         (ApiKeys, {"keys": {"ada": 5}}, "A secret has the type 'int'"),
         (ApiRoute, {"method": []}, "has no method"),
+        (ApiRoute, {"handler": lambda: None}, "cannot be called: too many positional"),
+        (ApiRoute, {"path": "/a?b"}, "is not a path, so no request would match"),
+        (ApiRoute, {"path": "/{a"}, "is not a path, so no request would match"),
+        (Cors, {"origins": ["app.example"]}, "'app.example' in origins is not an origin"),
+        (Cors, {"origins": ["https://a.example/"]}, "is not an origin"),
+        (Middleware, {"handler": handler}, "cannot be called: too many positional"),
+        (RateLimit, {"by": lambda: ""}, "passed as by, cannot be called"),
+        (Server, {"on_error": handler}, "'handler', passed as on_error, cannot be called"),
+        (Server, {"auth": NoRequest()}, "passed as auth.authenticate, cannot be called"),
+        (Server, {"trusted_proxies": ["localhost"]}, "'localhost' in trusted_proxies is neither"),
+        (Server, {"trusted_proxies": ["10.0.0.1/8"]}, "has host bits set"),
         (Jwt, {"leeway": math.nan}, "leeway=nan is not a valid number"),
         (Jwt, {"leeway": math.inf}, "leeway=inf is not a valid number"),
         (Jwt, {"algorithms": "HS256"}, "algorithms='HS256' is text"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from mastra_core.argument_types import check_types, refuse_text
+from mastra_core.argument_types import check_parameters, check_types, refuse_text
 from mastra_core.errors import ConfigError
 from mastra_core.number_checks import check_count, check_seconds
 
 __all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 
 T = TypeVar("T")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _METHOD_NAMES = ", ".join(_METHODS)
 _MAX_PORT = 65535
@@ -28,8 +31,8 @@ class Cors:
         origin ``*``.
     :param headers: request headers to allow in addition to the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
-    :raises ConfigError: for credentials together with the origin ``*``, for a negative ``max_age``,
-        or for an argument of the wrong type.
+    :raises ConfigError: for credentials together with the origin ``*``, for a value that is not an
+        origin, for a negative ``max_age``, or for an argument of the wrong type.
     """
 
     origins: Sequence[str] = ("*",)
@@ -42,6 +45,12 @@ class Cors:
         refuse_text(self.headers, "headers", "Cors")
         check_types(vars(self), Cors.__annotations__)
         check_count("max_age", self.max_age, least=0)
+        for origin in self.origins:
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    f"{origin!r} in origins is not an origin, so no page would match it.",
+                    "Write a scheme and a host, without a path: 'https://app.example.com'.",
+                )
         if self.credentials and "*" in self.origins:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let any website send requests with the "
@@ -60,7 +69,7 @@ class RateLimit:
     :param storage: the storage in which requests are counted. Processes that share one limit need a
         database (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package
         ``limits``, such as ``async+redis://host:6379``.
-    :raises ConfigError: for an argument of the wrong type.
+    :raises ConfigError: for an argument of the wrong type, or a function with other parameters.
     """
 
     amount: str
@@ -69,6 +78,8 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         check_types(vars(self), RateLimit.__annotations__)
+        if self.by is not None:
+            check_parameters(self.by, "by", "request")
 
     @property
     def is_in_database(self) -> bool:
@@ -104,9 +115,15 @@ class ApiRoute:
                 "Pass an async function: async def handler(request).",
             )
         check_types(vars(self), ApiRoute.__annotations__)
+        check_parameters(self.handler, "handler", "request")
         if not self.path.startswith("/"):
             raise ConfigError(
                 f"The route {self.path!r} does not begin with '/'.", "Write '/orders/{order}'."
+            )
+        if set(self.path) & set("?# ") or self.path.count("{") != self.path.count("}"):
+            raise ConfigError(
+                f"The route {self.path!r} is not a path, so no request would match it.",
+                "Write '/orders/{order}', without a query.",
             )
         if not self.methods:
             raise ConfigError(
@@ -166,7 +183,8 @@ class Server:
         under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
-        name in ``model_settings``, a number out of its range, or an argument of the wrong type.
+        name in ``model_settings``, a number out of its range, an invalid proxy, a function with
+        other parameters, or an argument of the wrong type.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -209,6 +227,11 @@ class Server:
                 f"The object auth={self.auth!r} has no method authenticate(token, request).",
                 "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
+        if self.auth is not None:
+            check_parameters(self.auth.authenticate, "auth.authenticate", "token", "request")
+        if self.on_error is not None:
+            check_parameters(self.on_error, "on_error", "error", "request")
+        _check_proxies(self.trusted_proxies)
         _check_setting_names(self.model_settings)
 
     def _check_numbers(self) -> None:
@@ -232,7 +255,8 @@ class Middleware:
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
     :param path: ``/api/*`` covers ``/api`` and everything below it; ``*`` covers every route. An
         empty path covers all routes below ``Server.api_prefix``.
-    :raises ConfigError: for an invalid path or handler.
+    :raises ConfigError: for an invalid path, a value that is not callable, or a function with other
+        parameters.
     """
 
     handler: Any
@@ -245,6 +269,8 @@ class Middleware:
                 "Pass async def handler(request, next), or an ASGI middleware class.",
             )
         check_types(vars(self), Middleware.__annotations__)
+        if inspect.isroutine(self.handler):
+            check_parameters(self.handler, "handler", "request", "next")
         if self.path and self.path != "*" and not self.path.startswith("/"):
             raise ConfigError(
                 f"The middleware path {self.path!r} does not begin with '/'.",
@@ -314,6 +340,22 @@ def _suggest_key(key: str, choices: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(key, choices, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(choices)}."
+
+
+def _check_proxies(proxies: Sequence[str]) -> None:
+    if not proxies:
+        return
+    import ipaddress  # most applications have no proxies
+
+    for proxy in proxies:
+        try:
+            if proxy != "*":
+                ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(
+                f"{proxy!r} in trusted_proxies is neither an address nor a network: {error}.",
+                "Write an address such as '10.0.0.5', or a network such as '10.0.0.0/8'.",
+            ) from None
 
 
 def _check_setting_names(names: Sequence[str]) -> None:
