@@ -45,7 +45,7 @@ from mastra_core.agents import (
     step_count,
 )
 from mastra_core.argument_types import check_types
-from mastra_core.errors import ConfigError, InvalidInput, MastraError
+from mastra_core.errors import ConfigError, InvalidInput, MastraError, NotFound
 from mastra_core.logs import FileTransport, HttpTransport, OtlpTransport
 from mastra_core.mcp import McpClient, McpResource
 from mastra_core.storage import MessageQuery, ThreadQuery
@@ -205,6 +205,12 @@ def test_kinds_of_values(annotation, valid, invalid):
         (Server, {"cors": None}, "server.cors=None is not valid"),
         (Server, {"api_routes": [{"path": "a", "handler": handler}]}, "does not begin with '/'"),
         (SqliteStorage, {"max_suspended_runs": -1}, "max_suspended_runs=-1"),
+        (Telemetry, {"export": {"type": "otlp", "endpoint": "localhost"}}, "cannot send to"),
+        (Telemetry, {"export": {"type": "otlp", "headers": {"a": 5}}}, "The header 'a' of the"),
+        (Telemetry, {"export": {"type": "file", "path": 5}}, "'path' has the wrong type"),
+        (Telemetry, {"export": {"type": []}}, "type \\[\\] does not exist"),
+        (Telemetry, {"sampling": {"type": "always_on", "trust_callers": "no"}}, "'trust_callers'"),
+        (McpResource, {"content": lambda: ""}, "passed as content, cannot be called"),
         (Tool, {"id": ""}, "The id of a tool is empty"),
         (Workflow, {"nodes": ["a"]}, "'a' is not a node"),
         (Workflow, {"input": 5}, "The type 5 has no JSON Schema"),
@@ -396,3 +402,21 @@ def test_values_of_a_run(options, message, tmp_path):
 
 def test_stop_conditions_of_one_tool():
     assert Agent(name="a", model="test", stop_when=[has_tool_call("a"), step_count(2)]).stop_when
+
+
+def test_history_that_cannot_be_cut():
+    agent = Agent(name="a", model="test")
+    history = asyncio.run(agent.generate("hi")).history
+    assert agent.truncate_history(history, 1) == history
+    for other, turns in ((history, 0), (history, -1), (history, 2), (b"", 1), (b"x", 1)):
+        assert agent.truncate_history(other, turns) == b""
+
+
+def test_names_that_are_no_steps_or_tools():
+    context = StepContext(run_id="r", workflow_id="w", step_id="s")
+    with pytest.raises(NotFound, match="has no output"):
+        context.output(double)
+    with pytest.raises(InvalidInput, match="'changes' has the wrong type"):
+        context.set_state("x")
+    with pytest.raises(NotFound, match="There is no tool"):
+        Mastra(logger=False).get_tool([])

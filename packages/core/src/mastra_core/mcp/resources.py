@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.argument_types import check_types
+from mastra_core.argument_types import check_parameters, check_types
 from mastra_core.errors import ConfigError
 from mastra_core.mcp.exposed_tools import McpCaller
 from mastra_core.schema import encode_json
@@ -53,6 +53,8 @@ class McpResource:
                 "Pass a function that takes an McpCaller and returns the content.",
             )
         check_types(vars(self), McpResource.__annotations__)
+        if callable(self.content):
+            check_parameters(self.content, "content", "caller")
 
     def describe(self) -> dict[str, str]:
         """Describe the resource in the form of the protocol."""
