@@ -44,7 +44,7 @@ from mastra_core.agents import (
     has_tool_call,
     step_count,
 )
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError, InvalidInput, MastraError, NotFound
 from mastra_core.logs import FileTransport, HttpTransport, OtlpTransport
 from mastra_core.mcp import McpClient, McpResource

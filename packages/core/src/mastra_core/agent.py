@@ -22,9 +22,9 @@ from mastra_core.agents.providers import (
 )
 from mastra_core.agents.stop_conditions import StopCondition, check_stop_conditions
 from mastra_core.agents.subagent import build_agent_tool
-from mastra_core.argument_types import check_types, require_instance
+from mastra_core.arguments.argument_types import check_types, require_instance
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError
-from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.schema import to_json_schema
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
 

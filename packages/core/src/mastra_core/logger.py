@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logs.credential_masking import mask_credentials
 from mastra_core.logs.formats import ConsoleFormatter, JsonFormatter

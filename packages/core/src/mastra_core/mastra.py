@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory

@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.json_repair import repair_data
 from mastra_core.logger import get_logger
@@ -24,7 +24,6 @@ __all__ = (
     "describe_validation_error",
     "dump",
     "encode_json",
-    "get_signature",
     "refuse_generator",
     "repair_struct",
     "resolve_hints",
@@ -272,21 +271,6 @@ def _build_hint_error(owner: Any, error: Exception) -> ConfigError:
         f"A type hint of {_get_type_name(owner)} cannot be resolved: {error}.",
         "Import the name at module level, outside TYPE_CHECKING.",
     )
-
-
-def get_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a function, without evaluating its annotations.
-
-    By default, Python 3.14 evaluates them, which fails for a name that only a type checker imports.
-
-    :param function: any callable.
-    :raises ValueError: when the function is a builtin without a signature.
-    """
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format
-
-        return inspect.signature(function, annotation_format=Format.STRING)
-    return inspect.signature(function)
 
 
 def describe_validation_error(error: Any) -> str:

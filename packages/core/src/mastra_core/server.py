@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from mastra_core.argument_types import check_parameters, check_types, refuse_text
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.function_parameters import check_parameters
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError
-from mastra_core.number_checks import check_count, check_seconds
 
 __all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 

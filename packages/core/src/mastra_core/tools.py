@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import (
     build_parameters_type,
     dump,
-    get_signature,
     refuse_generator,
     resolve_hints,
     to_json_schema,

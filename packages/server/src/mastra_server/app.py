@@ -19,7 +19,7 @@ from litestar.exceptions import ImproperlyConfiguredException
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
-from mastra_core.argument_types import require_instance
+from mastra_core.arguments.argument_types import require_instance
 from mastra_core.errors import ConfigError
 from mastra_core.freezing import freezes_between_requests, get_background_role
 from mastra_core.request_scope import is_request_scoped

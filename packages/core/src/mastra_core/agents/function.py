@@ -14,10 +14,11 @@ from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.run_failures import to_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
-from mastra_core.schema import dump, encode_json, get_signature, resolve_hints
+from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
 

@@ -9,10 +9,10 @@ import msgspec
 
 from mastra_core.agents.events import ToolResult
 from mastra_core.agents.run_journal import RunJournal
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import InvalidInput
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
-from mastra_core.number_checks import check_count
 
 __all__ = (
     "AgentInput",

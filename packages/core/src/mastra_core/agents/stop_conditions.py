@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from mastra_core.agents.events import AgentEvent, StepFinish, ToolCall
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError
-from mastra_core.number_checks import check_count
 
 __all__ = ("StopCondition", "check_stop_conditions", "has_tool_call", "step_count")
 

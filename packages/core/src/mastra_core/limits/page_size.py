@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import InvalidInput
-from mastra_core.number_checks import check_count
 
 __all__ = ("PageSize", "check_page")
 

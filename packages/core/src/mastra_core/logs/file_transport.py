@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.logs.transport import LinesLost, LogTransport
-from mastra_core.number_checks import check_count
 
 __all__ = ("FileTransport",)
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError
 from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.http_url import parse_http_url
 from mastra_core.logs.transport import LogTransport
 from mastra_core.logs.wakeup import Wakeup
-from mastra_core.number_checks import check_count
 from mastra_core.redaction import safe_message
 from mastra_core.secret import Secret, reveal_all
 

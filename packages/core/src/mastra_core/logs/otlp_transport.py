@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logs.http_session import build_session
 from mastra_core.logs.http_url import parse_http_url

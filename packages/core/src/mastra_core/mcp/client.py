@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from mastra_core.argument_types import check_types, refuse_text
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError, McpFailed
 from mastra_core.logger import get_logger
 from mastra_core.logs.http_url import parse_http_url
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
-from mastra_core.number_checks import check_seconds
 from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
 from mastra_core.secret import Secret
 from mastra_core.telemetry import inject_context

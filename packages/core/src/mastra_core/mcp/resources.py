@@ -9,7 +9,8 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.argument_types import check_parameters, check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.function_parameters import check_parameters
 from mastra_core.errors import ConfigError
 from mastra_core.mcp.exposed_tools import McpCaller
 from mastra_core.schema import encode_json

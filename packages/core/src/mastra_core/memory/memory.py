@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
 from mastra_core.memory.titles import TitleGenerator, as_title_generator
 from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
-from mastra_core.number_checks import check_count
 from mastra_core.schema import encode_json
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage

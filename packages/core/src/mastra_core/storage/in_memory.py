@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRuns
-from mastra_core.number_checks import check_count
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.storage.in_memory_threads import MemoryThreads
 from mastra_core.storage.protocol import ThreadStore
 

@@ -16,8 +16,8 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.json_repair import repair_text
-from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement

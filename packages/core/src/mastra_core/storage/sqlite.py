@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.argument_types import check_types
-from mastra_core.number_checks import check_seconds
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.storage.protocol import RecordStore, ThreadStore
 from mastra_core.storage.sql_records import SqlRecords
 from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns

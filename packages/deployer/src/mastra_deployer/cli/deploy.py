@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.json_repair import repair_text
-from mastra_core.number_checks import check_seconds
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
 from mastra_deployer.checks.reserved_variables import refuse_reserved_variables
 from mastra_deployer.checks.value_problems import check_values

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.server import ApiRoute
 from mastra_server.agents.ai_sdk_stream import UiVersion

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mastra_core import Secret
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 
 __all__ = ("ApiKeys",)

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mastra_core import Secret
-from mastra_core.argument_types import check_types, refuse_text
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError
-from mastra_core.number_checks import check_seconds
 from mastra_server.auth.jwks import KeyNotFound, KeySet
 from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
-from mastra_core.number_checks import check_count
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 from mastra_core.storage.protocol import RecordStore, ThreadStore
 from mastra_core.storage.sql_records import SqlRecords

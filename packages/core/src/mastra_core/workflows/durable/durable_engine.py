@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mastra_core.agents.suspended_runs import build_ambiguity
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
-from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.arguments.number_checks import MAX_SECONDS
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import set_log_fields
-from mastra_core.number_checks import MAX_SECONDS
 from mastra_core.schema import dump, validate
 from mastra_core.telemetry import (
     annotate,

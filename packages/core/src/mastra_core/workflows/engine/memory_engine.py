@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
-from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import get_current_span, get_span_ids

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.run_options import BATCH_SIZE

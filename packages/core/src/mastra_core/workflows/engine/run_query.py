@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows.engine.run_record import RunRecord
 

@@ -12,9 +12,9 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
-from mastra_core.argument_types import check_types, require_instance
+from mastra_core.arguments.argument_types import check_types, require_instance
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, NotFound
-from mastra_core.number_checks import check_count, check_seconds
 from mastra_core.schema import dump, to_json_schema
 from mastra_core.worker_thread import run_function
 from mastra_core.workflows.model.function import Function

@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, get_signature, refuse_generator, resolve_hints, validate
+from mastra_core.schema import dump, refuse_generator, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("Function", "inspect_function")

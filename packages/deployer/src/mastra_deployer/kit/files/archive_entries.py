@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mastra_core.argument_types import refuse_text
+from mastra_core.arguments.argument_types import refuse_text
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.files.strip_symbols import is_elf_file, strip_symbols

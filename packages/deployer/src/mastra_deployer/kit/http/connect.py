@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from mastra_core.argument_types import check_types
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError
-from mastra_core.number_checks import check_seconds
 from mastra_core.secret import Secret
 from mastra_deployer.trust.host_policy import require_consent
 from mastra_deployer.trust.require_https import require_https

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import DeployTimeout
-from mastra_core.number_checks import check_seconds
 from mastra_core.pipeline import Report
 from mastra_deployer.kit.clock import now, sleep
 

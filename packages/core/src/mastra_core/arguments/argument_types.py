@@ -11,7 +11,7 @@ from typing import Any
 
 from mastra_core.errors import ConfigError, MastraError
 
-__all__ = ("check_parameters", "check_types", "refuse_text", "require_instance")
+__all__ = ("check_types", "refuse_text", "require_instance")
 
 _LIST = "a list: {name}=[...]"
 _MAPPING = 'a mapping: {name}={{"name": ...}}'
@@ -91,32 +91,6 @@ def _parse_annotation(annotation: Any) -> tuple[str, ...]:
 
 def _get_name(kind: str) -> str:
     return kind.partition("[")[0]
-
-
-def check_parameters(function: Callable[..., Any], name: str, *parameters: str) -> None:
-    """Raise an error if a function cannot be called with a number of positional arguments.
-
-    A builtin without a signature is accepted.
-
-    :param function: the function.
-    :param name: the name of the argument that the function was passed as.
-    :param parameters: the names of the arguments that the function gets, for the hint.
-    :raises ConfigError: when the function takes fewer arguments, or needs further ones.
-    """
-    from mastra_core.schema import get_signature  # a circular import otherwise
-
-    try:
-        signature = get_signature(function)
-    except ValueError:
-        return
-    try:
-        signature.bind(*parameters)
-    except TypeError as error:
-        label = getattr(function, "__qualname__", None) or repr(function)
-        raise ConfigError(
-            f"The function {label!r}, passed as {name}, cannot be called: {error}.",
-            f"Write a function with the parameters ({', '.join(parameters)}).",
-        ) from None
 
 
 def require_instance(value: Any, type_: type, name: str) -> None:
