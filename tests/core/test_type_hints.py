@@ -7,8 +7,9 @@ import pytest
 
 from mastra_core import Mastra, tool
 from mastra_core.agents.function import FunctionAgent
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
-from mastra_core.schema import get_signature, to_json_schema
+from mastra_core.schema import to_json_schema
 from mastra_core.workflows.model.function import inspect_function
 
 # Python 3.14 evaluates annotations on use, older versions with the import on use as text.

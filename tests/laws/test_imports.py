@@ -84,11 +84,14 @@ from mastra_server import create_app
 async def echo(text: str) -> str:
     return text
 
+async def pass_on(request, next):
+    return await next(request)
+
 create_app(
     Mastra(
         agents={"echo": echo},
         workflows={"flow": Workflow("flow").then(step(lambda: 1))},
-        server_middleware=[echo],
+        server_middleware=[pass_on],
         logger=False,
     )
 )"""

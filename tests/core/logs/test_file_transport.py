@@ -119,6 +119,6 @@ transport.write(['{"number":4}'])
 
 
 def test_invalid_sizes_are_refused(tmp_path):
-    for settings in ({"max_bytes": 0}, {"backups": 0}):
-        with pytest.raises(ConfigError, match="max_bytes"):
-            FileTransport(tmp_path / "app.log", **settings)
+    for name in ("max_bytes", "backups"):
+        with pytest.raises(ConfigError, match=f"{name}=0 is not a valid number"):
+            FileTransport(tmp_path / "app.log", **{name: 0})

@@ -318,7 +318,7 @@ def test_text_is_not_copied_for_each_piece():
 
 @pytest.mark.parametrize("number", ["10", None, -1, 2.5])
 def test_invalid_number_of_messages(number):
-    with pytest.raises(ConfigError, match="not a number of messages"):
+    with pytest.raises(ConfigError, match=r"last_messages=.* is not a valid number"):
         Memory(last_messages=number)
 
 
@@ -933,7 +933,7 @@ def test_application_without_a_memory():
     [
         ({"memory": 3}, "3 is not a memory"),
         ({"memory": {"last": 3}}, "last"),
-        ({"memory": {"last_messages": -1}}, "last_messages=-1 is not a number"),
+        ({"memory": {"last_messages": -1}}, "last_messages=-1 is not a valid number"),
         ({"memory": {"scope": "user"}}, "scope 'user' does not exist"),
         ({"memory": {"working_memory": " "}}, "template of working memory is empty"),
         ({"memory": {"working_memory": int}}, "is not an object"),

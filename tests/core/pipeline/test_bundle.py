@@ -1,4 +1,5 @@
 import dataclasses
+import datetime as dt
 import errno
 import json
 import os
@@ -13,8 +14,10 @@ from mastra_core.pipeline import (
     Build,
     Bundle,
     BundleManifest,
+    Deployment,
     Environment,
     Platform,
+    Problem,
     Project,
     Serve,
     SilentReport,
@@ -312,3 +315,31 @@ def test_project_paths(tmp_path):
 def test_silent_report():
     report = SilentReport()
     assert report.step("x") is report.advance(1, 2) is report.note("y", "z") is None
+
+
+@pytest.mark.parametrize("value", [object(), Path("a"), "\ud800"])
+def test_metadata_that_is_no_json(build, value):
+    with pytest.raises(BundleError, match="JSON cannot express the metadata"):
+        Bundle.seal(build, build.directory, "acme", value=value)
+
+
+@pytest.mark.parametrize(
+    ("create", "message"),
+    [
+        (lambda: Problem(message="Too large.", severity="fatal"), "severity 'fatal'"),
+        (lambda: create_deployment(state="error"), "state 'error'"),
+        (lambda: create_deployment(environment="staging"), "stage 'staging'"),
+        (
+            lambda: create_deployment(created=dt.datetime.now(dt.UTC).replace(tzinfo=None)),
+            "has no time zone",
+        ),
+    ],
+)
+def test_value_that_the_host_would_ignore(create, message):
+    with pytest.raises(ValueError, match=message):
+        create()
+
+
+def create_deployment(**fields):
+    facts = {"environment": "production", "created": dt.datetime.now(dt.UTC), **fields}
+    return Deployment(target="acme", id="1", url="https://a.example", **facts)

@@ -37,6 +37,8 @@ def test_valid_settings_have_no_problem(build):
         {"region": "mars"},
         {"memory": 512},
         {"memory": 8192},
+        {"timeout": -1},
+        {"timeout": 10**11},
         {"static": "../other"},
     ],
 )

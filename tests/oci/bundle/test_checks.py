@@ -18,6 +18,7 @@ CASES = {
     "no tag": ({"tag": ""}, "tag='' is not a valid tag"),
     "tag of previews": ({"tag": "preview-main"}, "tag='preview-main' is reserved"),
     "tag of records": ({"tag": "mastra-live"}, "tag='mastra-live' is reserved"),
+    "python": ({"python": ""}, "python='' is not a command"),
     "port": ({"port": 65536}, "port=65536 is not a port"),
     "user": ({"user": "app"}, "user='app' is not a numeric user"),
 }

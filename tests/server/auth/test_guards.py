@@ -442,6 +442,16 @@ def sign_shared(key=SECRET, algorithm="HS256", **claims):
     return jwt.encode({"sub": "ada", "exp": int(time.time()) + 60, **claims}, key, algorithm)
 
 
+@pytest.mark.parametrize("user", [None, False, "", 0, {}, []])
+def test_empty_value_is_no_user(serve, user):
+    class Directory:
+        def authenticate(self, token, request):
+            return user
+
+    with serve(server={"auth": Directory()}) as server:
+        assert call_whoami(server, "any") == REFUSED
+
+
 def test_shared_secret(serve):
     with serve(server={"auth": Jwt(secret=SECRET, audience=None)}) as server:
         assert call_whoami(server, sign_shared())[0] == 200

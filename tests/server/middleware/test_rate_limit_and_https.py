@@ -120,8 +120,9 @@ def test_rate_limit_behind_a_proxy(serve):
 
 
 def test_invalid_rate_limit():
-    with pytest.raises(ConfigError, match="rate limit 'often'"):
-        create_app(create_sample(server={"rate_limit": RateLimit(amount="often")}))
+    for amount in ("often", "100/minute;5/second"):
+        with pytest.raises(ConfigError, match=f"rate limit '{amount}'"):
+            create_app(create_sample(server={"rate_limit": RateLimit(amount=amount)}))
     with pytest.raises(ConfigError, match=r"server\.rate_limit has no setting"):
         create_sample(server={"rate_limit": {"amont": "1/second"}})
 

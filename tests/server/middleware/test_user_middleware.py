@@ -50,6 +50,14 @@ def test_other_paths(serve):
         create_app(create_sample(server_middleware=[{"handler": mark, "path": "/api/*/tools"}]))
 
 
+def test_class_that_takes_no_app():
+    class Timing:
+        pass
+
+    with pytest.raises(ConfigError, match="middleware class 'Timing' cannot be created"):
+        create_app(create_sample(server_middleware=[Timing]))
+
+
 def test_no_spelling_bypasses_middleware(serve):
     async def refuse(request, next):
         return Response({"error": "no"}, status_code=401)

@@ -80,6 +80,8 @@ def test_crons_and_static_files(tmp_path):
         ({"max_duration": 0}, "max_duration=0"),
         ({"max_duration": 1801}, "1801"),
         ({"memory": 64}, "memory=64"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": 10**11}, "timeout=100000000000"),
         ({"regions": ("mars",)}, "'mars'"),
         ({"crons": ({"path": "x", "schedule": "* * * * *"},)}, "cron"),
         ({"crons": ({"path": "/x", "schedule": "hourly"},)}, "hourly"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.events import AgentEvent
-from mastra_core.agents.instructions import Instructions
+from mastra_core.agents.instructions import Instructions, check_instructions
 from mastra_core.agents.messages import AgentInput, Limits
 from mastra_core.agents.preload import pause_garbage_collection, preload_agents
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
@@ -20,9 +20,10 @@ from mastra_core.agents.providers import (
     parse_models,
     split_model_name,
 )
-from mastra_core.agents.stop_conditions import StopCondition
+from mastra_core.agents.stop_conditions import StopCondition, check_stop_conditions
 from mastra_core.agents.subagent import build_agent_tool
-from mastra_core.argument_types import require_list, require_mapping
+from mastra_core.arguments.argument_types import check_types, require_instance
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError
 from mastra_core.schema import to_json_schema
 from mastra_core.tools import Tool, Toolbox, as_tool, is_toolbox
@@ -60,12 +61,13 @@ class Agent:
     :param limits: the usage limits of a run.
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
         the error as the result of its call.
-    :param memory: the memory of conversations; by default the memory of the ``Mastra``.
+    :param memory: the memory of conversations, or a mapping of its settings; by default the memory
+        of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
         that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
-    :raises ConfigError: for a model string without a provider, an invalid tool, or an argument of
-        the wrong type.
+    :raises ConfigError: for a model string without a provider, an invalid tool, a number out of
+        its range, or an argument of the wrong type.
     """
 
     records_calls = True  # in the journal of a durable run
@@ -82,20 +84,22 @@ class Agent:
         output: Any = None,
         description: str = "",
         id: str = "",
-        settings: dict[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         retries: int = 1,
         max_steps: int | None = None,
         stop_when: Sequence[StopCondition] = (),
         timeout: float | None = None,
         limits: Limits | None = None,
         stop_on_tool_error: bool = False,
-        memory: Memory | None = None,
+        memory: Memory | Mapping[str, Any] | None = None,
         durable: bool | None = None,
     ) -> None:
-        require_list(tools, "tools")
-        require_mapping(agents or {}, "agents")
-        require_mapping(settings or {}, "settings")
-        require_list(stop_when, "stop_when")
+        check_types(locals(), Agent.__init__.__annotations__)
+        check_instructions(instructions)
+        check_stop_conditions(stop_when)
+        _check_numbers(name, retries, max_steps, timeout)
+        if limits is not None:
+            require_instance(limits, Limits, "limits")
         self.id = id or name
         self.name = name
         self.description = description
@@ -107,14 +111,16 @@ class Agent:
             as_tool(item) for item in tools if not is_toolbox(item)
         )
         self.output = output
-        self.settings = settings or {}
+        if output is not None:
+            to_json_schema(output)  # a type without a JSON Schema fails here, not in a run
+        self.settings = dict(settings or {})
         self.retries = retries
         self.max_steps = max_steps
         self.stop_when = tuple(stop_when)
         self.timeout = timeout
         self.limits = limits
         self.stop_on_tool_error = stop_on_tool_error
-        self.memory = memory
+        self.memory = None if memory is None else _as_memory(memory)
         self.durable = durable
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
@@ -221,6 +227,20 @@ class Agent:
             return ()
         modules = [get_provider_modules(split_model_name(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
+
+
+def _check_numbers(agent: str, retries: int, max_steps: int | None, timeout: float | None) -> None:
+    check_count("retries", retries, least=0)
+    if max_steps is not None:
+        check_count("max_steps", max_steps, least=1)
+    if timeout is not None:
+        check_seconds(f"The timeout {timeout!r} of the agent {agent!r}", timeout)
+
+
+def _as_memory(value: Any) -> Memory:
+    from mastra_core.memory.memory import as_memory  # which an agent without a memory does not need
+
+    return as_memory(value)
 
 
 def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logs.credential_masking import mask_credentials
 from mastra_core.logs.formats import ConsoleFormatter, JsonFormatter
@@ -56,13 +57,16 @@ def create_logger(
         for no stream.
     :param transports: further destinations, by name: ``FileTransport``, ``HttpTransport``, a
         ``LogTransport`` of your own, or a handler of ``logging``.
-    :raises ConfigError: for an unknown level or format, or an invalid transport.
+    :raises ConfigError: for an unknown level or format, an invalid transport, or an argument of the
+        wrong type.
     """
+    check_types(locals(), create_logger.__annotations__)
     if level not in LEVELS:
         raise ConfigError(f"The log level {level!r} does not exist.", f"Use {', '.join(LEVELS)}.")
     if format not in ("auto", "console", "json"):
         raise ConfigError(f"The log format {format!r} does not exist.", "Use auto, console, json.")
-    own = {} if stream is False else {_STREAM: _build_stream(stream or sys.stderr, level, format)}
+    stream = sys.stderr if stream is None else stream
+    own = {} if stream is False else {_STREAM: _build_stream(stream, level, format)}
     pipeline = LogPipeline({**own, **_convert_transports(transports or {})})
     logger = logging.getLogger(name)
     for each in {logger, get_logger("mastra")}:
@@ -73,6 +77,10 @@ def create_logger(
 
 
 def _build_stream(stream: TextIO, level: str, format: Format) -> StreamTransport:
+    if not hasattr(stream, "write") or not hasattr(stream, "isatty"):
+        raise ConfigError(
+            f"stream={stream!r} is not a text stream.", "Pass an open file, or stream=False."
+        )
     is_console = _is_for_terminal(stream) if format == "auto" else format == "console"
     if not is_console:
         return StreamTransport(stream, JsonFormatter())
@@ -85,11 +93,6 @@ def _build_stream(stream: TextIO, level: str, format: Format) -> StreamTransport
 def _convert_transports(
     transports: Mapping[str, LogTransport | logging.Handler],
 ) -> dict[str, LogTransport]:
-    if not isinstance(transports, Mapping):
-        raise ConfigError(
-            f"transports={transports!r} is not a mapping.",
-            'Pass names and transports: transports={"file": FileTransport("app.log")}.',
-        )
     return {name: _convert_transport(name, each) for name, each in transports.items()}
 
 

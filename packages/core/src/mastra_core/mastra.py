@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
-from mastra_core.argument_types import require_list, require_mapping
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
 from mastra_core.memory.memory import Memory, as_memory
@@ -76,13 +76,14 @@ class Mastra:
         server_middleware: Sequence[Any] = (),
         deployer: Any = None,
     ) -> None:
+        check_types(locals(), Mastra.__init__.__annotations__)
         self.storage: Storage = as_storage(storage)
         self.memory: Memory | None = None if memory is None else as_memory(memory)
         built = {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()}
         self.workflows: Registry[Workflow] = Registry(
-            "workflow", _convert_each(workflows, "workflows", _as_workflow)
+            "workflow", _convert_each(workflows, _as_workflow)
         )
-        self.tools: Registry[Tool] = Registry("tool", _convert_each(tools, "tools", as_tool))
+        self.tools: Registry[Tool] = Registry("tool", _convert_each(tools, as_tool))
         self.logger = _as_logger(logger)
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
@@ -96,7 +97,6 @@ class Mastra:
         self.agent_workflows: tuple[Workflow, ...] = ()
         self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
-        require_list(server_middleware, "server_middleware")
         self.server_middleware: tuple[Middleware, ...] = tuple(
             as_middleware(item, self.server.api_prefix) for item in server_middleware
         )
@@ -156,11 +156,8 @@ def _is_durable(agent: AgentLike, by_default: bool) -> bool:
     return by_default if own is None else bool(own)
 
 
-def _convert_each(items: Mapping[str, Any] | None, what: str, convert: Any) -> dict[str, Any]:
-    if items is None:
-        return {}
-    require_mapping(items, what)
-    return {key: convert(value) for key, value in items.items()}
+def _convert_each(items: Mapping[str, Any] | None, convert: Any) -> dict[str, Any]:
+    return {key: convert(value) for key, value in (items or {}).items()}
 
 
 def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -170,7 +167,7 @@ def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
     function's registration key becomes its id. Functions of several modules often have the same
     name.
     """
-    agents = _convert_each(items, "agents", as_agent)
+    agents = _convert_each(items, as_agent)
     names = Counter(name for key, agent in agents.items() for name in {key, agent.id})
     for key, agent in agents.items():
         if not agent.id or (inspect.isroutine((items or {})[key]) and names[agent.id] > 1):

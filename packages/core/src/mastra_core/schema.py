@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.json_repair import repair_data
 from mastra_core.logger import get_logger
@@ -24,7 +24,7 @@ __all__ = (
     "describe_validation_error",
     "dump",
     "encode_json",
-    "get_signature",
+    "refuse_generator",
     "repair_struct",
     "resolve_hints",
     "to_json_schema",
@@ -61,8 +61,9 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
             (type_,), schema_hook=_build_pydantic_schema, ref_template=_REF
         )
     except TypeError as error:
+        reason = str(error).splitlines()[-1]  # the other lines are for authors of libraries
         raise ConfigError(
-            f"The type {_get_type_name(type_)} has no JSON Schema: {error}",
+            f"The type {_get_type_name(type_)} has no JSON Schema: {reason}.",
             "Use a dataclass, TypedDict, msgspec.Struct, pydantic model or a built-in type.",
         ) from None
     except NameError as error:
@@ -240,6 +241,19 @@ def _build_default(default: Any) -> Any:
     return default
 
 
+def refuse_generator(function: Callable[..., Any]) -> None:
+    """Raise an error for a generator function, whose result is not the value that it yields.
+
+    :param function: the function of a tool or a step.
+    :raises ConfigError: for a generator function or an async generator function.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigError(
+            f"The function {_get_type_name(function)!r} is a generator, so it returns no result.",
+            "Return the result. Send earlier outputs with the method write of the context.",
+        )
+
+
 def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the type hints of a function as types, with their ``Annotated`` extras.
 
@@ -248,30 +262,15 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """
     try:
         return get_type_hints(function, include_extras=True)
-    except NameError as error:
+    except (AttributeError, NameError, SyntaxError, TypeError) as error:
         raise _build_hint_error(function, error) from None
 
 
-def _build_hint_error(owner: Any, error: NameError) -> ConfigError:
+def _build_hint_error(owner: Any, error: Exception) -> ConfigError:
     return ConfigError(
         f"A type hint of {_get_type_name(owner)} cannot be resolved: {error}.",
         "Import the name at module level, outside TYPE_CHECKING.",
     )
-
-
-def get_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a function, without evaluating its annotations.
-
-    By default, Python 3.14 evaluates them, which fails for a name that only a type checker imports.
-
-    :param function: any callable.
-    :raises ValueError: when the function is a builtin without a signature.
-    """
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format
-
-        return inspect.signature(function, annotation_format=Format.STRING)
-    return inspect.signature(function)
 
 
 def describe_validation_error(error: Any) -> str:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from mastra_core.argument_types import refuse_text
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.function_parameters import check_parameters
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError
 
 __all__ = ("ApiRoute", "Cors", "Middleware", "RateLimit", "Server")
 
 T = TypeVar("T")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_METHOD_NAMES = ", ".join(_METHODS)
+_MAX_PORT = 65535
 _SEQUENCES = ("public", "api_routes", "model_settings", "mcp_resources", "trusted_proxies")
 
 
@@ -25,8 +32,8 @@ class Cors:
         origin ``*``.
     :param headers: request headers to allow in addition to the default ones.
     :param max_age: seconds that a browser may cache the response to a preflight request.
-    :raises ConfigError: for credentials together with the origin ``*``, or for text in place of a
-        list.
+    :raises ConfigError: for credentials together with the origin ``*``, for a value that is not an
+        origin, for a negative ``max_age``, or for an argument of the wrong type.
     """
 
     origins: Sequence[str] = ("*",)
@@ -37,6 +44,14 @@ class Cors:
     def __post_init__(self) -> None:
         refuse_text(self.origins, "origins", "Cors")
         refuse_text(self.headers, "headers", "Cors")
+        check_types(vars(self), Cors.__annotations__)
+        check_count("max_age", self.max_age, least=0)
+        for origin in self.origins:
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
+                raise ConfigError(
+                    f"{origin!r} in origins is not an origin, so no page would match it.",
+                    "Write a scheme and a host, without a path: 'https://app.example.com'.",
+                )
         if self.credentials and "*" in self.origins:
             raise ConfigError(
                 "Cors(credentials=True) with '*' would let any website send requests with the "
@@ -55,11 +70,17 @@ class RateLimit:
     :param storage: the storage in which requests are counted. Processes that share one limit need a
         database (``postgresql://...``, ``sqlite:///file.db``) or a shared storage of the package
         ``limits``, such as ``async+redis://host:6379``.
+    :raises ConfigError: for an argument of the wrong type, or a function with other parameters.
     """
 
     amount: str
     by: Callable[..., Any] | None = None
     storage: str = "async+memory://"
+
+    def __post_init__(self) -> None:
+        check_types(vars(self), RateLimit.__annotations__)
+        if self.by is not None:
+            check_parameters(self.by, "by", "request")
 
     @property
     def is_in_database(self) -> bool:
@@ -94,15 +115,26 @@ class ApiRoute:
                 f"The handler {self.handler!r} of the route {self.path!r} is not callable.",
                 "Pass an async function: async def handler(request).",
             )
+        check_types(vars(self), ApiRoute.__annotations__)
+        check_parameters(self.handler, "handler", "request")
         if not self.path.startswith("/"):
             raise ConfigError(
                 f"The route {self.path!r} does not begin with '/'.", "Write '/orders/{order}'."
+            )
+        if set(self.path) & set("?# ") or self.path.count("{") != self.path.count("}"):
+            raise ConfigError(
+                f"The route {self.path!r} is not a path, so no request would match it.",
+                "Write '/orders/{order}', without a query.",
+            )
+        if not self.methods:
+            raise ConfigError(
+                f"The route {self.path!r} has no method.", f"Use one or more of {_METHOD_NAMES}."
             )
         for method in self.methods:
             if method not in _METHODS:
                 raise ConfigError(
                     f"The route {self.path!r} has the unknown method {method!r}.",
-                    f"Use one or more of {', '.join(_METHODS)}.",
+                    f"Use one or more of {_METHOD_NAMES}.",
                 )
 
     @property
@@ -152,7 +184,8 @@ class Server:
         under ``mastra dev``.
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-*`` headers are trusted.
     :raises ConfigError: for an invalid prefix, an ``auth`` without ``authenticate``, an invalid
-        name in ``model_settings``, or text in place of a list.
+        name in ``model_settings``, a number out of its range, an invalid proxy, a function with
+        other parameters, or an argument of the wrong type.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  # a server in a container that binds loopback is unreachable
@@ -181,13 +214,39 @@ class Server:
     def __post_init__(self) -> None:
         for name in _SEQUENCES:  # the path "*" of `public`, for example, opens every route
             refuse_text(getattr(self, name), name, "Server")
+        check_types(vars(self), Server.__annotations__)
+        self._check_numbers()
+        if self.cors is not False:
+            object.__setattr__(self, "cors", from_mapping(Cors, self.cors, "server.cors"))
+        if self.rate_limit is not None:
+            limit = from_mapping(RateLimit, self.rate_limit, "server.rate_limit")
+            object.__setattr__(self, "rate_limit", limit)
+        object.__setattr__(self, "api_routes", tuple(map(_convert_route, self.api_routes)))
         object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
                 f"The object auth={self.auth!r} has no method authenticate(token, request).",
                 "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
+        if self.auth is not None:
+            check_parameters(self.auth.authenticate, "auth.authenticate", "token", "request")
+        if self.on_error is not None:
+            check_parameters(self.on_error, "on_error", "error", "request")
+        _check_proxies(self.trusted_proxies)
         _check_setting_names(self.model_settings)
+
+    def _check_numbers(self) -> None:
+        if not 0 <= self.port <= _MAX_PORT:
+            raise ConfigError(
+                f"port={self.port!r} is not a port.", f"Use a number from 0 to {_MAX_PORT}."
+            )
+        check_count("body_limit", self.body_limit, least=1)
+        for name in ("timeout", "run_timeout"):
+            check_seconds(f"{name}={getattr(self, name)!r}", getattr(self, name))
+        if self.drain_timeout is not None:
+            check_seconds(
+                f"drain_timeout={self.drain_timeout!r}", self.drain_timeout, allows_zero=True
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -197,7 +256,8 @@ class Middleware:
     :param handler: ``async def handler(request, next)``, or an ASGI middleware class.
     :param path: ``/api/*`` covers ``/api`` and everything below it; ``*`` covers every route. An
         empty path covers all routes below ``Server.api_prefix``.
-    :raises ConfigError: for an invalid path or handler.
+    :raises ConfigError: for an invalid path, a value that is not callable, or a function with other
+        parameters.
     """
 
     handler: Any
@@ -209,6 +269,9 @@ class Middleware:
                 f"The middleware handler {self.handler!r} is not callable.",
                 "Pass async def handler(request, next), or an ASGI middleware class.",
             )
+        check_types(vars(self), Middleware.__annotations__)
+        if inspect.isroutine(self.handler):
+            check_parameters(self.handler, "handler", "request", "next")
         if self.path and self.path != "*" and not self.path.startswith("/"):
             raise ConfigError(
                 f"The middleware path {self.path!r} does not begin with '/'.",
@@ -223,17 +286,7 @@ def as_server(value: Server | Mapping[str, Any] | None) -> Server:
         contain mappings for ``cors``, ``rate_limit`` and each of ``api_routes``.
     :raises ConfigError: for an unknown key or an invalid value.
     """
-    if isinstance(value, Mapping) and isinstance(value.get("cors"), Mapping):
-        value = {**value, "cors": from_mapping(Cors, value["cors"], "server.cors")}
-    if isinstance(value, Mapping) and isinstance(value.get("rate_limit"), Mapping):
-        limit = from_mapping(RateLimit, value["rate_limit"], "server.rate_limit")
-        value = {**value, "rate_limit": limit}
-    server = from_mapping(Server, value or {}, "server")
-    routes = [
-        from_mapping(ApiRoute, item, "api_routes") if isinstance(item, Mapping) else item
-        for item in server.api_routes
-    ]
-    return dataclasses.replace(server, api_routes=tuple(routes))
+    return from_mapping(Server, {} if value is None else value, "server")
 
 
 def as_middleware(value: Any, api_prefix: str = "/api") -> Middleware:
@@ -278,11 +331,32 @@ def from_mapping(type_: type[T], value: Any, where: str) -> T:
         ) from None
 
 
+def _convert_route(value: Any) -> Any:
+    """Convert a mapping to an ``ApiRoute``; any other value is a handler of Litestar."""
+    return from_mapping(ApiRoute, value, "api_routes") if isinstance(value, Mapping) else value
+
+
 def _suggest_key(key: str, choices: Sequence[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(key, choices, 1)
     return f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(choices)}."
+
+
+def _check_proxies(proxies: Sequence[str]) -> None:
+    if not proxies:
+        return
+    import ipaddress  # most applications have no proxies
+
+    for proxy in proxies:
+        try:
+            if proxy != "*":
+                ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(
+                f"{proxy!r} in trusted_proxies is neither an address nor a network: {error}.",
+                "Write an address such as '10.0.0.5', or a network such as '10.0.0.0/8'.",
+            ) from None
 
 
 def _check_setting_names(names: Sequence[str]) -> None:

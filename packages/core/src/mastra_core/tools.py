@@ -9,11 +9,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, overload, runtime_checkable
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError, Conflict
 from mastra_core.logs.log_fields import bind_log_fields
-from mastra_core.schema import build_parameters_type, dump, resolve_hints, to_json_schema, validate
+from mastra_core.schema import (
+    build_parameters_type,
+    dump,
+    refuse_generator,
+    resolve_hints,
+    to_json_schema,
+    validate,
+)
 from mastra_core.telemetry import Span, annotate, is_recording, start_span
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, TypeVar
@@ -56,6 +65,8 @@ class ToolSuspension(BaseException):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToolContext:
     """The context of one tool call, for a parameter that is annotated with this type.
+
+    The annotation may also be ``ToolContext | None``.
 
     :param request_context: values that the caller and the server's middleware set.
     :param run_id: id of the run that called the tool, empty for a direct call.
@@ -114,6 +125,9 @@ class ToolContext:
             self.counter(usage)
 
 
+_CONTEXT_TYPES: tuple[Any, ...] = (ToolContext, ToolContext | None)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tool(Generic[P, R_co]):
     """A function that agents and HTTP callers may call.
@@ -130,6 +144,7 @@ class Tool(Generic[P, R_co]):
     :param context_names: names of the parameters that receive the ``ToolContext``.
     :param remote: span attributes for a tool that another process executes; ``None`` for a tool of
         this process.
+    :raises ConfigError: for an empty id, or an argument of the wrong type.
     """
 
     id: str
@@ -141,6 +156,17 @@ class Tool(Generic[P, R_co]):
     resume: Any = None
     context_names: tuple[str, ...] = ()
     remote: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_types(vars(self), Tool.__annotations__)
+        if not self.id:
+            raise ConfigError("The id of a tool is empty.", "Set an id: id='...'.")
+        if not isinstance(self.input, dict) and not hasattr(self.input, "__struct_fields__"):
+            raise ConfigError(
+                f"The input {self.input!r} of the tool {self.id!r} is neither a struct nor a JSON "
+                "Schema.",
+                "Create the tool from a typed function: tool(function).",
+            )
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -233,10 +259,9 @@ class Tool(Generic[P, R_co]):
         return start_span(f"tools/call {self.id}", attributes, kind="client")
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        function: Callable[..., Any] = self.function
-        if inspect.iscoroutinefunction(function):
-            return dump(await function(**arguments))
-        return dump(await run_in_thread(functools.partial(function, **arguments)))
+        function: Callable[..., Any] = functools.partial(self.function, **arguments)
+        is_async = inspect.iscoroutinefunction(self.function)
+        return dump(await run_function(function, is_async=is_async))
 
     async def execute(
         self, data: Any, context: ToolContext | None = None, *, check_approval: bool = False
@@ -287,7 +312,9 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a sync or async function
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
-    :raises ConfigError: when a parameter has no type, or a type whose values JSON cannot express.
+    :raises ConfigError: for a value that is not a function, a generator function, or an argument of
+        the wrong type; when a parameter has no type, or when JSON cannot express the values of a
+        type.
     """
     if not isinstance(requires_approval, bool) and not callable(requires_approval):
         raise ConfigError(
@@ -296,22 +323,44 @@ def tool(
         )
 
     def decorate(function: Callable[..., Any]) -> Tool:
+        if not inspect.isroutine(function):
+            raise _build_type_error(function)
+        refuse_generator(function)
         hints = resolve_hints(function)
         item = Tool(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
             function=function,
-            input=build_parameters_type(function, skip=(ToolContext,)),
+            input=build_parameters_type(function, skip=_CONTEXT_TYPES),
             output=hints.get("return", Any),
             requires_approval=requires_approval,
             resume=resume,
-            context_names=tuple(name for name, hint in hints.items() if hint is ToolContext),
+            context_names=tuple(name for name, hint in hints.items() if hint in _CONTEXT_TYPES),
         )
-        _ = item.resume_schema
-        to_json_schema(item.input)  # a type that cannot be JSON fails here and not in a request
+        _check_approval_parameters(item)
+        # A type that cannot be JSON fails here and not in a request.
+        _ = item.input_schema, item.output_schema, item.resume_schema
         return item
 
-    return decorate(function) if function else decorate
+    return decorate if function is None else decorate(function)
+
+
+def _check_approval_parameters(item: Tool) -> None:
+    """Check that the function ``requires_approval`` takes the parameters of the tool."""
+    if not callable(item.requires_approval):
+        return
+    try:
+        signature = get_signature(item.requires_approval)
+    except ValueError:  # a builtin without a signature
+        return
+    try:
+        signature.bind(**dict.fromkeys(item.input.__struct_fields__))
+    except TypeError as error:
+        raise ConfigError(
+            f"The function requires_approval of the tool {item.id!r} does not take the parameters "
+            f"of the tool: {error}.",
+            "Give the function the same parameters, or **arguments.",
+        ) from None
 
 
 @runtime_checkable
@@ -340,6 +389,10 @@ def as_tool(value: Any) -> Tool:
         return value
     if inspect.isroutine(value):
         return tool(value)
-    raise ConfigError(
+    raise _build_type_error(value)
+
+
+def _build_type_error(value: Any) -> ConfigError:
+    return ConfigError(
         f"{value!r} is not a tool.", "Pass a typed function, or decorate it with @tool."
     )

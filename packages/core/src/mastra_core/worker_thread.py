@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ("run_for", "run_in_thread")
+__all__ = ("run_for", "run_function", "run_in_thread")
 
 T = TypeVar("T")
 _executor: ThreadPoolExecutor | None = None
@@ -32,7 +33,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     :param function: the function, which takes no arguments.
     :returns: the result of the function.
     :raises BaseException: what the function raises; ``StopIteration`` becomes ``RuntimeError``,
-        because a coroutine cannot raise it.
+        because a coroutine cannot raise it, and so does ``SystemExit``, which would end the server.
     """
     import asyncio
 
@@ -45,6 +46,22 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         return await future
     finally:
         del future  # it holds an exception, whose traceback refers to this frame
+
+
+async def run_function(function: Callable[[], Any], *, is_async: bool) -> Any:
+    """Call a function of the user: an async function here, and any other in a worker thread.
+
+    :param function: the function, which takes no arguments.
+    :param is_async: whether the function is a coroutine function.
+    :returns: the result of the function; if it is awaitable, the result of awaiting it, because a
+        plain function may be a decorator's wrapper of an async function.
+    :raises BaseException: what the function raises, as in ``run_in_thread``.
+    """
+    try:
+        result = function() if is_async else await run_in_thread(function)
+        return await result if is_async or inspect.isawaitable(result) else result
+    except SystemExit as error:
+        raise RuntimeError(f"{error!r} was raised in an async function.") from None
 
 
 def run_for(seconds: float, function: Callable[[], object]) -> bool:
@@ -77,7 +94,7 @@ def _call(
     outcome: Any
     try:
         outcome = context.run(function)
-    except StopIteration as error:
+    except (StopIteration, SystemExit) as error:
         setter, outcome = _set_exception, RuntimeError(f"{error!r} was raised in a thread.")
     except BaseException as error:  # noqa: BLE001  # raised again where the result is awaited
         setter, outcome = _set_exception, error

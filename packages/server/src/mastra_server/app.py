@@ -19,6 +19,7 @@ from litestar.exceptions import ImproperlyConfiguredException
 
 from mastra_core import ApiRoute, Mastra
 from mastra_core.agents.toolboxes import close_toolboxes
+from mastra_core.arguments.argument_types import require_instance
 from mastra_core.errors import ConfigError
 from mastra_core.freezing import freezes_between_requests, get_background_role
 from mastra_core.request_scope import is_request_scoped
@@ -100,6 +101,7 @@ def create_app(mastra: Mastra) -> Litestar:
     :raises ConfigError: for a middleware path that no request can match, or for an endpoint whose
         path and method another route has.
     """
+    require_instance(mastra, Mastra, "mastra")
     limiters: list[RateLimiter] = []
     trace_store, trace_routes = _create_trace_store(mastra)
     api_routes = _build_api_routes(mastra, trace_routes)

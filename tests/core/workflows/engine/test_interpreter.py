@@ -112,8 +112,9 @@ def test_workflows_share_a_beginning(engine):
     assert run_workflow(engine, shared, 1).result == 2
     assert [item.id for item in shared.then(double).iter_steps()] == ["add_one", "double"]
     assert shared.get_step("add_one") is add_one
-    with pytest.raises(KeyError):
+    with pytest.raises(NotFound, match="has no step 'nothing'") as caught:
         shared.get_step("nothing")
+    assert "add_one" in caught.value.hint
 
 
 def test_invalid_input_is_refused(engine):

@@ -50,7 +50,7 @@ def test_invalid_schedule_is_refused(schedule, message):
         (Tenant, {"state": {"name": "a"}}, {"state": {"name": 5}}, "state .* does not fit"),
         (Tenant, {"state": {"name": "a"}}, {}, "state None .* does not fit"),
         (None, {"state": {"a": 1}}, {"state": {"a": Secret("hunter2")}}, "state .* does not fit"),
-        (None, {"context": {"a": 1}}, {"context": "hunter2"}, "context of the schedule"),
+        (None, {"context": {"a": 1}}, {"context": "hunter2"}, "'context' has the wrong type"),
         (None, {"context": {"a": 1}}, {"context": {"a": {"hunter2"}, "b": object()}}, "context of"),
         (None, {"context": {"a": 1}}, {"context": {"a": Secret("hunter2")}}, "context .* not fit"),
     ],

@@ -14,10 +14,11 @@ from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.run_failures import to_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
-from mastra_core.schema import dump, encode_json, get_signature, resolve_hints
+from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
@@ -30,16 +31,21 @@ class FunctionAgent(StreamingAgent):
     structured answer. A generator yields pieces of text, or events.
 
     :param function: the function or generator.
-    :raises ConfigError: when the function does not have exactly one parameter.
+    :raises ConfigError: when the function does not have exactly one parameter, apart from
+        keyword-only parameters with a default.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         inner = function.func if isinstance(function, functools.partial) else function
         name = getattr(inner, "__name__", "")
-        parameters = list(get_signature(function).parameters.values())
-        if len(parameters) != 1:
+        every = get_signature(function).parameters.values()
+        keywords = [each for each in every if each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD)]
+        parameters = [each for each in every if each not in keywords]
+        required = [each for each in keywords if each.kind is each.KEYWORD_ONLY]
+        required = [each for each in required if each.default is each.empty]
+        if len(parameters) != 1 or required:
             raise ConfigError(
-                f"The agent function {name!r} takes {len(parameters)} arguments.",
+                f"The agent function {name!r} takes {len(parameters) + len(required)} arguments.",
                 "Give the function one parameter: the user's text, or an AgentInput.",
             )
         self._function = function

@@ -11,12 +11,25 @@ import msgspec
 
 from mastra_core.errors import ConfigError, InvalidInput
 
-__all__ = ("Instructions", "render_instructions")
+__all__ = ("Instructions", "check_instructions", "render_instructions")
 
 Instructions: TypeAlias = str | Callable[[Mapping[str, Any]], str | Awaitable[str]]
 
 # Double braces, because single ones are common in prompts (JSON, code).
 _FIELD = re.compile(r"\{\{\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*\}\}")
+
+
+def check_instructions(instructions: object) -> None:
+    """Raise an error if instructions are neither text nor a function.
+
+    :param instructions: the instructions of an agent.
+    :raises ConfigError: for any other type.
+    """
+    if not isinstance(instructions, str) and not callable(instructions):
+        raise ConfigError(
+            f"The argument 'instructions' has the wrong type {type(instructions).__name__!r}.",
+            "Pass text, or a function of the request context.",
+        )
 
 
 async def render_instructions(instructions: Instructions, context: Mapping[str, Any]) -> str:

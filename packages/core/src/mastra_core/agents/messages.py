@@ -9,6 +9,9 @@ import msgspec
 
 from mastra_core.agents.events import ToolResult
 from mastra_core.agents.run_journal import RunJournal
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
+from mastra_core.errors import InvalidInput
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 
 __all__ = (
@@ -157,6 +160,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     :param input_tokens: maximum number of input tokens.
     :param output_tokens: maximum number of output tokens.
     :param total_tokens: maximum number of all tokens.
+    :raises ConfigError: for a maximum that is not an integer of 0 or more.
     """
 
     requests: int | None = None
@@ -164,6 +168,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if (value := getattr(self, name)) is not None:
+                check_count(name, value, least=0)
 
 
 class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,7 +250,14 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
         :param input: the input, or the user's message.
         :param overrides: names of fields, mapped to their values.
+        :raises InvalidInput: when a value has the wrong type.
         """
+        if not isinstance(input, AgentInput | str):
+            raise InvalidInput(
+                f"The input of the agent has the wrong type {type(input).__name__!r}.",
+                "Pass text or AgentInput(...).",
+            )
+        check_types(overrides, cls.__annotations__, InvalidInput)
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **overrides)
         return msgspec.structs.replace(input, **overrides) if overrides else input

@@ -15,7 +15,7 @@ from mastra_core.agents.protocol import AgentOutput
 from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
-from mastra_core.limits.page_size import PageSize
+from mastra_core.limits.page_size import PageSize, check_page
 from mastra_core.limits.shares import Shares
 from mastra_core.override import override
 from mastra_core.schema import repair_struct
@@ -131,6 +131,7 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     :param per_page: maximum number of runs in a page.
     :param max_bytes: maximum size of a page in memory, estimated in bytes; a larger page is
         refused with ``InvalidInput``. ``None`` for no maximum.
+    :raises InvalidInput: for a value of the wrong type, or a negative number.
     """
 
     agent: str
@@ -142,6 +143,9 @@ class SuspendedRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     page: int = 0
     per_page: int = 100
     max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        check_page(self, SuspendedRunQuery.__annotations__)
 
     @property
     def offset(self) -> int:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from mastra_core.errors import ConfigError
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.logs.transport import LinesLost, LogTransport
 
 __all__ = ("FileTransport",)
@@ -27,7 +28,7 @@ class FileTransport(LogTransport):
     :param max_bytes: the size at which a new file begins.
     :param backups: number of full, renamed files to keep.
     :param level: records below this level of ``logging`` are not written.
-    :raises ConfigError: for a size or a number below 1.
+    :raises ConfigError: for a size or a number below 1, or an argument of the wrong type.
     """
 
     may_log: ClassVar[bool] = False
@@ -42,12 +43,9 @@ class FileTransport(LogTransport):
         level: int = 0,
     ) -> None:
         super().__init__()
-        if max_bytes < 1 or backups < 1:
-            raise ConfigError(
-                f"The values max_bytes={max_bytes!r} and backups={backups!r} of FileTransport are "
-                "not valid.",
-                "Use numbers of 1 or more.",
-            )
+        check_types(locals(), FileTransport.__init__.__annotations__)
+        check_count("max_bytes", max_bytes, least=1)
+        check_count("backups", backups, least=1)
         self.path = Path(path).absolute()  # the working directory may change
         self.level = level
         self._max_bytes = max_bytes

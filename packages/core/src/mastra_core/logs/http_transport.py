@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError
 from mastra_core.logs.bounded_queue import BoundedQueue
 from mastra_core.logs.http_url import parse_http_url
@@ -43,8 +45,8 @@ class HttpTransport(LogTransport):
     :param timeout: the time limit of each attempt, in seconds.
     :param max_bytes: maximum size of the lines that wait.
     :param level: records below this level of ``logging`` are not sent.
-    :raises ConfigError: for a URL that is not ``http`` or ``https`` or has a password, and for a
-        number that is not greater than 0.
+    :raises ConfigError: for a URL that is not ``http`` or ``https`` or has a password, for a number
+        that is not greater than 0, and for an argument of the wrong type.
     """
 
     is_blocking: ClassVar[bool] = False
@@ -70,12 +72,10 @@ class HttpTransport(LogTransport):
                 "Remove the user and the password from the URL, and pass "
                 'headers={"authorization": Secret.env(...)}.',
             )
-        _check_positive(
-            batch_size=batch_size,
-            flush_interval=flush_interval,
-            timeout=timeout,
-            max_bytes=max_bytes,
-        )
+        check_types(locals(), HttpTransport.__init__.__annotations__)
+        check_count("batch_size", batch_size, least=1)
+        check_count("max_bytes", max_bytes, least=1)
+        _check_positive(flush_interval=flush_interval, timeout=timeout)
         self._method = method
         self._headers = dict(headers or {})
         self._batch_size = batch_size

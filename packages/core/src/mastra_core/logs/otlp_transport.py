@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logs.http_session import build_session
 from mastra_core.logs.http_url import parse_http_url
@@ -33,7 +34,7 @@ class OtlpTransport(LogTransport):
     :param service_name: ``service.name`` of the resource; ``OTEL_SERVICE_NAME`` and
         ``OTEL_RESOURCE_ATTRIBUTES`` override it.
     :param level: records below this level of ``logging`` are not exported.
-    :raises ConfigError: for an endpoint that is not a URL.
+    :raises ConfigError: for an endpoint that is not a URL, or an argument of the wrong type.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class OtlpTransport(LogTransport):
         level: int = 0,
     ) -> None:
         super().__init__()
+        check_types(locals(), OtlpTransport.__init__.__annotations__)
         if endpoint:
             parse_http_url(endpoint, "OtlpTransport")
         self._endpoint = endpoint

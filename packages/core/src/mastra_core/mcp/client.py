@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from mastra_core.argument_types import refuse_text
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError, McpFailed
 from mastra_core.logger import get_logger
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.mcp.results import parse_result
 from mastra_core.mcp.sdk import import_sdk_module
 from mastra_core.request_scope import RequestLifetime, get_current_request, is_request_scoped
@@ -50,8 +52,8 @@ class McpClient:
     :param requires_approval: whether a person must approve each call; or the names of the tools
         whose calls a person must approve.
     :param timeout: time limit in seconds, for connecting and for the response to each call.
-    :raises ConfigError: when both or neither of ``command`` and ``url`` are given, or for text in
-        place of a list.
+    :raises ConfigError: when both or neither of ``command`` and ``url`` are given, for an invalid
+        URL or time limit, or for an argument of the wrong type.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class McpClient:
         url: str = "",
         name: str = "",
         env: Mapping[str, Secret | str] | None = None,
-        cwd: str | None = None,
+        cwd: str | os.PathLike[str] | None = None,
         headers: Mapping[str, Secret | str] | None = None,
         only: Collection[str] | None = None,
         requires_approval: bool | Collection[str] = False,
@@ -74,16 +76,20 @@ class McpClient:
             )
         refuse_text(only, "only", "McpClient")
         refuse_text(requires_approval, "requires_approval", "McpClient")
+        check_types(locals(), McpClient.__init__.__annotations__)
+        check_seconds(f"timeout={timeout!r}", timeout)
         if bool(command) == bool(url):
             raise ConfigError(
                 "An McpClient needs either a command or a URL, but it got both or neither.",
                 'Pass command=["program", "argument"], or url="https://...".',
             )
+        if url:
+            parse_http_url(url, "McpClient")
         self.name = name
         self._command = list(command)
         self._url = url
         self._env = env
-        self._cwd = cwd
+        self._cwd = None if cwd is None else os.fspath(cwd)
         self._headers = headers or {}
         self._allowed_names = only
         self._approval = requires_approval

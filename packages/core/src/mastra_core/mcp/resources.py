@@ -9,10 +9,12 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.function_parameters import check_parameters
 from mastra_core.errors import ConfigError
 from mastra_core.mcp.exposed_tools import McpCaller
 from mastra_core.schema import encode_json
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
@@ -31,7 +33,7 @@ class McpResource:
     :param description: text that says what the document is for.
     :param mime_type: MIME type of the content; by default, a type that fits the Python type of the
         content.
-    :raises ConfigError: for a URI without a scheme, or a content of another type.
+    :raises ConfigError: for a URI without a scheme, or an argument of the wrong type.
     """
 
     uri: str
@@ -41,7 +43,7 @@ class McpResource:
     mime_type: str = ""
 
     def __post_init__(self) -> None:
-        if ":" not in self.uri:
+        if not isinstance(self.uri, str) or ":" not in self.uri:
             raise ConfigError(
                 f"The URI {self.uri!r} of the MCP resource has no scheme.", "Write 'docs://terms'."
             )
@@ -51,6 +53,9 @@ class McpResource:
                 "nor bytes nor a function.",
                 "Pass a function that takes an McpCaller and returns the content.",
             )
+        check_types(vars(self), McpResource.__annotations__)
+        if callable(self.content):
+            check_parameters(self.content, "content", "caller")
 
     def describe(self) -> dict[str, str]:
         """Describe the resource in the form of the protocol."""
@@ -78,9 +83,8 @@ class McpResource:
         content = self.content
         if isinstance(content, str | bytes):
             return content
-        if inspect.iscoroutinefunction(content):
-            return await content(caller)
-        return await run_in_thread(functools.partial(content, caller))
+        is_async = inspect.iscoroutinefunction(content)
+        return await run_function(functools.partial(content, caller), is_async=is_async)
 
     def _build_contents(self, default_type: str, **content: str) -> dict[str, str]:
         return {"uri": self.uri, "mimeType": self.mime_type or default_type, **content}

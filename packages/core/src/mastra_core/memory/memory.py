@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
 from mastra_core.memory.titles import TitleGenerator, as_title_generator
 from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
+from mastra_core.schema import encode_json
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
 from mastra_core.storage.records import (
@@ -52,11 +55,7 @@ class Memory:
         generate_title: Any = False,
         storage: Any = None,
     ) -> None:
-        if not _is_count(last_messages):
-            raise ConfigError(
-                f"last_messages={last_messages!r} is not a number of messages.",
-                "Use a number of 0 or more.",
-            )
+        check_count("last_messages", last_messages, least=0)
         if scope not in ("thread", "resource"):
             raise ConfigError(
                 f"The memory's scope {scope!r} does not exist.", "Use 'thread' or 'resource'."
@@ -104,11 +103,12 @@ class Memory:
         :param caller: the caller whose limits apply to the thread; by default, the resource.
         :raises Conflict: when the id is taken.
         """
+        check_types(locals(), Memory.create_thread.__annotations__, InvalidInput)
         thread = Thread(
             id=id or generate_id(),
             resource=resource,
             title=title,
-            metadata=dict(metadata or {}),
+            metadata=_as_metadata(metadata or {}),
             caller=caller,
         )
         if not await self.storage.threads.create(thread):
@@ -123,6 +123,7 @@ class Memory:
         :raises NotFound: when there is no such thread.
         :raises Forbidden: when the thread belongs to another resource.
         """
+        check_types(locals(), Memory.get_thread.__annotations__, InvalidInput)
         thread = await self.storage.threads.get(thread_id)
         if thread is None:
             raise NotFound("Thread not found")
@@ -136,6 +137,7 @@ class Memory:
         :raises InvalidInput: for an empty resource.
         :raises Forbidden: when the thread belongs to another resource.
         """
+        check_types(locals(), Memory.check_access.__annotations__, InvalidInput)
         require_run_access(await self.storage.threads.get(thread_id), thread_id, resource)
 
     async def list_threads(self, query: ThreadQuery | None = None) -> Page[Thread]:
@@ -164,10 +166,11 @@ class Memory:
         :raises NotFound: when there is no such thread.
         :raises Forbidden: when the thread belongs to another resource.
         """
+        check_types(locals(), Memory.update_thread.__annotations__, InvalidInput)
         thread = await self.get_thread(thread_id, resource)
         values = {
             "title": title,
-            "metadata": None if metadata is None else dict(metadata),
+            "metadata": None if metadata is None else _as_metadata(metadata),
             "resource": new_resource or None,
             "updated_at": now(),
         }
@@ -218,6 +221,7 @@ class Memory:
         :raises Forbidden: when a thread belongs to another resource; nothing is stored then.
         :raises Conflict: when another thread has a message with the same id.
         """
+        check_types(locals(), Memory.save_messages.__annotations__, InvalidInput)
         by_thread: dict[str, list[StoredMessage]] = {}
         for message in messages:
             by_thread.setdefault(message.thread, []).append(message)
@@ -239,6 +243,7 @@ class Memory:
         :returns: how many messages were deleted.
         :raises Forbidden: when a message belongs to another resource; then no message is deleted.
         """
+        check_types(locals(), Memory.delete_messages.__annotations__, InvalidInput)
         known = await self.storage.threads.get_messages(message_ids)
         for thread_id in {message.thread for message in known}:
             await self.get_thread(thread_id, resource)
@@ -301,6 +306,7 @@ class Memory:
         :param text: the new notes.
         :raises InvalidInput: when working memory is disabled, or the text does not fit its type.
         """
+        check_types(locals(), Memory.update_working_memory.__annotations__, InvalidInput)
         if self.notes_form is None:
             raise InvalidInput(
                 "Working memory is disabled.",
@@ -313,8 +319,12 @@ class Memory:
         )
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
+def _as_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        encode_json(values)
+    except TypeError as error:
+        raise InvalidInput(f"Invalid metadata: {error}.") from None
+    return dict(values)
 
 
 def _restrict_query(query: MessageQuery, thread: Thread) -> MessageQuery:

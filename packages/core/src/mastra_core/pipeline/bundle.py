@@ -52,8 +52,10 @@ class Bundle:
         :param target: name of the target.
         :param metadata: further facts that the deployer stores, JSON builtins.
         :returns: the bundle.
-        :raises BundleError: when the directory contains a symbolic link.
+        :raises BundleError: when the directory contains a symbolic link, or when JSON cannot
+            express the metadata.
         """
+        _check_metadata(metadata)
         (directory / MANIFEST).unlink(missing_ok=True)
         entries = _list_entries(directory)
         _normalize_modes(directory, entries)
@@ -182,3 +184,13 @@ def _compute_digest(entries: _Entries, manifest: bytes, digests: Mapping[Identit
             content = digests.get(get_identity(entry.stat())) or hash_file(entry.path)
             digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    try:
+        msgspec.json.encode(metadata)
+    except (TypeError, ValueError) as error:
+        raise BundleError(
+            f"JSON cannot express the metadata of the bundle: {error}.",
+            "Pass texts, numbers, lists and mappings to Bundle.seal.",
+        ) from None

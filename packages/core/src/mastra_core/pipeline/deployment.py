@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from mastra_core.secret import Secret
 
@@ -84,6 +84,7 @@ class Deployment:
         attempt of the smoke test calls ``sign_smoke`` again.
     :param draft: whether a deployment to production was created as a draft, and was never live. A
         draft in the state ``building`` remains unpublished when it becomes ready.
+    :raises ValueError: for an unknown stage or state, and for a time without a time zone.
     """
 
     target: str
@@ -103,6 +104,14 @@ class Deployment:
     smoke_headers: Mapping[str, Secret] = dataclasses.field(default_factory=dict)
     sign_smoke: Callable[[str], Mapping[str, Secret]] | None = None
     draft: bool = False
+
+    def __post_init__(self) -> None:
+        if self.environment not in get_args(Stage):
+            raise ValueError(f"The stage {self.environment!r} of a deployment does not exist.")
+        if self.state not in get_args(State):  # it would count as ready
+            raise ValueError(f"The state {self.state!r} of a deployment does not exist.")
+        if self.created.tzinfo is None:
+            raise ValueError(f"The time {self.created} of a deployment has no time zone.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

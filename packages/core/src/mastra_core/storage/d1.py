@@ -25,7 +25,7 @@ class D1Storage:
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
-    :raises ConfigError: when the name is not a valid name of a binding.
+    :raises ConfigError: when the name is not a valid name of a binding, or a number is invalid.
     """
 
     single_process = False

@@ -55,7 +55,8 @@ class D1Database:
         schema: Schema = SCHEMA,
         blob_columns: Collection[str] = BLOB_COLUMNS,
     ) -> None:
-        if isinstance(binding, str) and not re.fullmatch(r"[A-Za-z_$][\w$]*", binding, re.ASCII):
+        is_name = isinstance(binding, str) and re.fullmatch(r"[A-Za-z_$][\w$]*", binding, re.ASCII)
+        if not is_name and not hasattr(binding, "prepare"):
             raise ConfigError(
                 f"{binding!r} cannot be the name of a binding.",
                 'Pass the name of a D1 binding of the Worker: "d1:DB".',

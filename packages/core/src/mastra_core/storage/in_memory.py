@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mastra_core.agents.suspended_runs import MemorySuspendedRuns, SuspendedRuns
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.storage.in_memory_threads import MemoryThreads
 from mastra_core.storage.protocol import ThreadStore
 
@@ -17,6 +18,7 @@ class MemoryStorage:
     :param max_messages: maximum number of messages of one thread. The oldest messages are removed
         first.
     :param max_bytes: maximum size of all threads together, and of all notes together.
+    :raises ConfigError: for a number below 1.
     """
 
     single_process = True
@@ -28,6 +30,9 @@ class MemoryStorage:
         max_messages: int = 1_000,
         max_bytes: int = 268_435_456,
     ) -> None:
+        check_count("max_threads", max_threads, least=1)
+        check_count("max_messages", max_messages, least=1)
+        check_count("max_bytes", max_bytes, least=1)
         self.threads: ThreadStore = MemoryThreads(max_threads, max_messages, max_bytes)
         self.suspended_runs: SuspendedRuns = MemorySuspendedRuns()
 

@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from mastra_core.agents.messages import Part
-from mastra_core.errors import Forbidden
+from mastra_core.errors import Forbidden, InvalidInput
+from mastra_core.limits.page_size import check_page
 
 __all__ = (
     "MAX_RECALL_BYTES",
@@ -127,6 +128,9 @@ class _PageQuery(_Record, frozen=True, kw_only=True):
     per_page: int | None = None
     max_bytes: int | None = None
 
+    def __post_init__(self) -> None:
+        check_page(self, _PageQuery.__annotations__, type(self).__annotations__)
+
     @property
     def offset(self) -> int:
         """The number of records before the page."""
@@ -144,12 +148,20 @@ class ThreadQuery(_PageQuery, frozen=True, kw_only=True):
     :param metadata: keys that must have exactly these values.
     :param order_by: ``created_at`` or ``updated_at``.
     :param descending: whether the newest record is first.
+    :raises InvalidInput: for a value of the wrong type, or a negative number.
     """
 
     resource: str | None = None
     metadata: dict[str, Any] = {}
     order_by: Literal["created_at", "updated_at"] = "updated_at"
     descending: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order_by not in ("created_at", "updated_at"):
+            raise InvalidInput(
+                f"Threads cannot be ordered by {self.order_by!r}.", "Use created_at or updated_at."
+            )
 
 
 class MessageQuery(_PageQuery, frozen=True, kw_only=True):
@@ -166,6 +178,7 @@ class MessageQuery(_PageQuery, frozen=True, kw_only=True):
     :param until: latest time, milliseconds since the epoch, inclusive.
     :param metadata: keys that must have exactly these values.
     :param descending: whether the newest record is first.
+    :raises InvalidInput: for a value of the wrong type, or a negative number.
     """
 
     thread: str

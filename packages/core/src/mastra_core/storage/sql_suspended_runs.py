@@ -16,6 +16,7 @@ from mastra_core.agents.suspended_runs import (
     build_error,
     select_single,
 )
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
 from mastra_core.schema import encode_json
@@ -69,9 +70,13 @@ class SqlSuspendedRuns(SuspendedRuns):
     :param max_age: seconds after which a run is removed.
     :param limit: maximum number of stored runs, divided among the callers.
     :param max_bytes: maximum size of all stored runs, divided among the callers.
+    :raises ConfigError: for an invalid number.
     """
 
     def __init__(self, database: SqlDatabase, max_age: float, limit: int, max_bytes: int) -> None:
+        check_seconds(f"max_suspended={max_age!r}", max_age, allows_zero=True)
+        check_count("max_suspended_runs", limit, least=0)
+        check_count("max_suspended_bytes", max_bytes, least=0)
         self._database = database
         self._max_age = max_age
         self._limit = limit

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.storage.protocol import RecordStore, ThreadStore
 from mastra_core.storage.sql_records import SqlRecords
 from mastra_core.storage.sql_suspended_runs import SqlSuspendedRuns
@@ -27,6 +29,7 @@ class SqliteStorage:
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
+    :raises ConfigError: for an argument of the wrong type, or an invalid number.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class SqliteStorage:
         max_suspended_runs: int = 100_000,
         max_suspended_bytes: int = 4_294_967_296,
     ) -> None:
+        check_types(locals(), SqliteStorage.__init__.__annotations__)
+        check_seconds(f"busy_timeout={busy_timeout!r}", busy_timeout, allows_zero=True)
         self.path = os.fspath(path)
         self.single_process = self.path == ":memory:"
         self._file = SqliteFile(self.path, busy_timeout)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
+from mastra_core.logs.http_url import parse_http_url
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.secret import Secret, reveal_all
 from mastra_core.telemetry.export_counts import ExportCounts
@@ -27,23 +29,40 @@ _EXPORTERS = ("otlp", "console", "file")
 _KEYS = ("type", "endpoint", "headers", "path")
 
 
+_VALUE_TYPES = {
+    "endpoint": "str | None",
+    "headers": "Mapping[str, str | Secret] | None",
+    "path": "str | os.PathLike[str] | None",
+}
+
+
 def check_export(export: Any) -> None:
     """Check the setting ``export``.
 
     :param export: the setting.
-    :raises ConfigError: for a value that is neither an exporter nor a mapping with a known type and
-        known keys.
+    :raises ConfigError: for a value that is neither an exporter nor a mapping with a known type,
+        known keys and values of the right type.
     """
     if _is_exporter(export):
         return
     kind = export.get("type") if isinstance(export, Mapping) else export
-    if not isinstance(export, Mapping) or kind not in _EXPORTERS:
+    if not isinstance(export, Mapping) or kind not in [*_EXPORTERS]:
         raise ConfigError(
             f"The telemetry export type {kind!r} does not exist.",
             f'Write export={{"type": ...}} with {", ".join(_EXPORTERS)}, or pass an exporter of '
             "OpenTelemetry's SDK.",
         )
     check_keys("export", export, _KEYS)
+    check_types(export, _VALUE_TYPES)
+    if export.get("endpoint"):
+        parse_http_url(export["endpoint"], "Telemetry")
+    for name, value in (export.get("headers") or {}).items():
+        if not isinstance(value, str | Secret):
+            raise ConfigError(
+                f"The header {name!r} of the telemetry export has the type "
+                f"{type(value).__name__!r}, which is not text.",
+                "Pass text or a Secret.",
+            )
     if kind == "file" and not export.get("path"):
         raise ConfigError(
             "The telemetry export to a file has no path.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from mastra_core.errors import ConfigError
@@ -23,7 +23,8 @@ class Propagation:
     """
 
     def __init__(self, hosts: Sequence[str] | None) -> None:
-        if isinstance(hosts, str) or not all(map(_is_host, hosts or ())):
+        is_list = hosts is None or (isinstance(hosts, Collection) and not isinstance(hosts, str))
+        if not is_list or not all(map(_is_host, hosts or ())):
             raise ConfigError(
                 f"propagate_to={hosts!r} is not a list of hosts.",
                 'Write names without a scheme and a port: propagate_to=["llm.example.com"].',

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.telemetry.setting_keys import check_keys
 
@@ -40,6 +41,7 @@ class Sampling:
                 f'Write sampling={{"type": ...}} with {", ".join(_TYPES)}.',
             )
         check_keys("sampling", settings, _KEYS)
+        check_types(settings, {"trust_callers": "bool"})
         from random import random  # takes long to import, and most processes sample nothing
 
         self._draw = random

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.telemetry.content import ContentSettings
 from mastra_core.telemetry.export_counts import ExportCounts
@@ -61,8 +62,8 @@ class Telemetry:
     :param propagate_to: the model hosts that receive the headers ``traceparent``, ``tracestate``
         and ``baggage``; ``*`` in a name stands for any characters. By default, every host receives
         only ``traceparent``.
-    :raises ConfigError: for an unknown type or key, an invalid probability, or hosts that are not a
-        list.
+    :raises ConfigError: for an unknown type or key, an invalid probability, or an argument of the
+        wrong type.
     """
 
     service_name: str = "mastra"
@@ -78,6 +79,7 @@ class Telemetry:
         Sampling(self.sampling)
         Propagation(self.propagate_to)
         check_export(self.export)
+        check_types(vars(self), Telemetry.__annotations__)
 
     def start(self) -> None:
         """Start to export spans; the export ends when every started ``Telemetry`` was stopped.

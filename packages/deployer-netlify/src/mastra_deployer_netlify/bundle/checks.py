@@ -16,6 +16,7 @@ _SITE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _FUNCTION = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")  # as AWS Lambda accepts them
 _REGIONS = "cmh dub fra gru iad lhr nrt pdx sfo sin syd yul".split()
+_DAY = 86_400  # seconds
 _MEMORY = (1024, 4096)  # megabytes
 
 
@@ -115,4 +116,9 @@ def _check_settings(settings: NetlifyDeployer) -> Iterator[Problem]:
         yield Problem(
             message=f"memory={settings.memory} is out of range.",
             hint=f"Use {low} to {high} megabytes. Only larger plans allow more than {low}.",
+        )
+    if not 1 <= settings.timeout <= _DAY:
+        yield Problem(
+            message=f"timeout={settings.timeout} is out of range.",
+            hint=f"Use 1 to {_DAY} seconds.",
         )

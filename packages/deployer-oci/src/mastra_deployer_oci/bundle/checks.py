@@ -40,6 +40,9 @@ def check_build(build: Build, settings: OciDeployer) -> list[Problem]:
         problems.append(
             Problem(message=message, hint="Remove the setting user.", severity="warning")
         )
+    if not settings.python.strip():
+        message = "python='' is not a command."
+        problems.append(Problem(message=message, hint="Write python, or remove the setting."))
     if settings.health and not settings.health.startswith("/"):
         message = f"health={settings.health!r} is not a path."
         problems.append(

@@ -17,6 +17,7 @@ _MAX_DURATION = 1800  # seconds; the limit of the largest plan
 _PROJECT = re.compile(r"[a-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _REGION = re.compile(r"[a-z]{3}\d")
+_DAY = 86_400  # seconds
 _MEMORY = (128, 4096)  # megabytes
 
 
@@ -68,6 +69,11 @@ def _check_settings(settings: VercelDeployer) -> Iterator[Problem]:
         yield Problem(
             message=f"memory={settings.memory} is out of range.",
             hint=f"Use {low} to {high} megabytes.",
+        )
+    if not 1 <= settings.timeout <= _DAY:
+        yield Problem(
+            message=f"timeout={settings.timeout} is out of range.",
+            hint=f"Use 1 to {_DAY} seconds.",
         )
     for region in settings.regions:
         if not _REGION.fullmatch(region):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError, DeployError
 from mastra_core.json_repair import repair_text
 from mastra_core.pipeline import Bundle, DeployRequest, Environment, Stage
@@ -81,6 +82,7 @@ def deploy(
     """
     with Terminal(as_json=options.as_json) as terminal:
         with explain_interrupt(*UNCHANGED):
+            check_seconds(f"--smoke-timeout {smoke_timeout}", smoke_timeout)
             session = options.session(target, terminal, resolve=True, sources=prebuilt is None)
             stage = _choose_stage(session, prod, preview, branch)
             ready = _load_prebuilt(session, prebuilt) if prebuilt else None

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mastra_core.errors import ConfigError
+from mastra_core.json_repair import repair_text
 from mastra_core.pipeline import Project
 from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.dev.allowed_hosts import parse_hosts
@@ -268,4 +269,9 @@ def _parse_pairs(sets: tuple[str, ...]) -> dict[str, str]:
     for item in sets:
         if "=" not in item:
             raise ConfigError(f"-s {item!r} has no value.", "Write -s key=value.")
+        if repair_text(item) != item:
+            raise ConfigError(
+                f"-s {item.partition('=')[0]!r} contains bytes that are not UTF-8.",
+                "Write the setting in UTF-8.",
+            )
     return {key: value for key, _, value in (item.partition("=") for item in sets)}

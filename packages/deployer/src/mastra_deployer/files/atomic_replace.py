@@ -16,6 +16,7 @@ __all__ = (
     "repair_directory",
     "replace_directory",
     "replace_file",
+    "require_replaceable",
 )
 
 _AT_FDCWD = -100
@@ -33,20 +34,7 @@ def replace_directory(source: Path, destination: Path) -> None:
     :raises BundleError: when ``destination`` is a link, is not a bundle or cannot be written; it
         is then unchanged.
     """
-    if destination.is_symlink():
-        raise BundleError(
-            f"{str(destination)!r} is a symbolic link, so it cannot be replaced.",
-            "Delete the link, or pass its destination with --output.",
-        )
-    if (
-        destination.exists()
-        and any(destination.iterdir())
-        and not (destination / MANIFEST).exists()
-    ):
-        raise BundleError(
-            f"{str(destination)!r} is not a bundle of mastra, so mastra does not replace it.",
-            "Move it to another place, or choose another directory with --output.",
-        )
+    require_replaceable(destination)
     try:
         _replace(source, destination)
     except OSError as error:
@@ -55,6 +43,33 @@ def replace_directory(source: Path, destination: Path) -> None:
             "The old bundle is unchanged.",
             "Check the owner of its parent directory.",
         ) from None
+
+
+def require_replaceable(destination: Path) -> None:
+    """Raise an error if a directory must not be replaced.
+
+    :param destination: the bundle to replace, or a path that does not exist.
+    :raises BundleError: when ``destination`` is a link or a file, or contains files and is not a
+        bundle.
+    """
+    if destination.is_symlink():
+        raise BundleError(
+            f"{str(destination)!r} is a symbolic link, so it cannot be replaced.",
+            "Delete the link, or pass its destination with --output.",
+        )
+    is_file = destination.exists() and not destination.is_dir()
+    if is_file or _has_other_files(destination):
+        raise BundleError(
+            f"{str(destination)!r} is not a bundle of mastra, so mastra does not replace it.",
+            "Move it to another place, or choose another directory with --output.",
+        )
+
+
+def _has_other_files(destination: Path) -> bool:
+    """Return whether a directory contains files, but no bundle."""
+    if not destination.is_dir() or (destination / MANIFEST).exists():
+        return False
+    return any(destination.iterdir())
 
 
 def replace_file(file: Path, content: bytes, draft: Path, *, mode: int = 0o666) -> None:

@@ -35,7 +35,11 @@ def temporary_directory(
     :param parent: the directory that will contain the temporary directory, so that results can be
         renamed on the same file system; ``None`` for the system's directory of temporary files.
     :param prefix: the prefix of the directory's name.
+    :raises ValueError: for an empty prefix, which would remove every directory of ``parent``, and
+        for a prefix with a slash.
     """
+    if not prefix or prefix != os.path.basename(prefix):  # noqa: PTH119  # a name, not a path
+        raise ValueError(f"The prefix {prefix!r} is not the beginning of a directory's name.")
     parent = parent or Path(tempfile.gettempdir())
     remove_stale_directories(parent, prefix)
     directory, descriptor = _create_locked(parent, prefix)

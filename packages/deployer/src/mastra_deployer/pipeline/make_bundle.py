@@ -11,6 +11,7 @@ from mastra_deployer.files.atomic_replace import (
     choose_temporary_parent,
     repair_directory,
     replace_directory,
+    require_replaceable,
 )
 from mastra_deployer.files.build_lock import hold_build_lock
 from mastra_deployer.files.directories import (
@@ -68,6 +69,7 @@ def _make_bundle(session: Session, platform: Platform, destination: Path, *, reu
     platform = apply_index_setting(platform, session.hooks.target, session.settings)
     require_utf8(session.project.root, "the project", "Rename the directory, or move the project.")
     refuse_links(session.project.root, destination)
+    require_replaceable(destination)  # before the work of a build
     session.report_file_variables(session.project.environment)
     # The bundler is loaded on use: most commands build nothing.
     from mastra_deployer.bundler.sources.module_code import share_parsed_modules

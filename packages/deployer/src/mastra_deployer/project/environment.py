@@ -35,7 +35,8 @@ def read_environment(
     :raises ConfigError: when ``env_file`` does not exist.
     """
     if env_file is not None and not env_file.is_file():
-        raise ConfigError(f"The file {str(env_file)!r} does not exist.", "Pass --env-file FILE.")
+        fault = "is not a regular file" if env_file.exists() else "does not exist"
+        raise ConfigError(f"The file {str(env_file)!r} {fault}.", "Pass --env-file FILE.")
     files = [*(project.root / name for name in names), *([env_file] if env_file else [])]
     values: dict[str, str] = {}
     for file in files:

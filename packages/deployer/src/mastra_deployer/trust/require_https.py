@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlparse
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 
 __all__ = ("is_loopback", "require_https")
@@ -27,6 +28,7 @@ def require_https(url: str) -> None:
     :param url: an absolute address.
     :raises ConfigError: when ``url`` is not an address, or a credential would be sent unencrypted.
     """
+    check_types({"url": url}, {"url": "str"})
     try:
         address = urlparse(url)
         is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0

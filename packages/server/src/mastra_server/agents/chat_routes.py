@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.server import ApiRoute
 from mastra_server.agents.ai_sdk_stream import UiVersion
@@ -26,8 +27,10 @@ def chat_routes(
     :param agent: key or id of the agent, if the path serves only one agent.
     :param version: the version of the AI SDK in the browser: ``v5``, or ``v6`` for 6 and newer.
     :returns: the routes for ``Server(api_routes=...)``.
-    :raises ConfigError: for a path without an agent, and for an unknown version.
+    :raises ConfigError: for a path without an agent, an unknown version, or an argument of the
+        wrong type.
     """
+    check_types(locals(), chat_routes.__annotations__)
     if bool(agent) == ("{agent_id}" in path):
         raise ConfigError(
             f"The chat route {path!r} has {'two agents' if agent else 'no agent'}.",

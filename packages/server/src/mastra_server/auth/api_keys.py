@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mastra_core import Secret
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 
 __all__ = ("ApiKeys",)
@@ -22,16 +23,20 @@ class ApiKeys:
         ``sha256:`` and the hex digest of the key. The digest may be stored in the code.
     :param restrict_memory: whether each caller may access only the memory of one resource, whose id
         is the name of the caller's key.
-    :raises ConfigError: for an empty mapping, or an invalid digest.
+    :raises ConfigError: for an empty mapping, an empty key, an invalid digest, or an argument of
+        the wrong type.
     """
 
     def __init__(self, keys: Mapping[str, Secret | str], *, restrict_memory: bool = False) -> None:
+        check_types(locals(), ApiKeys.__init__.__annotations__)
         if not keys:
             raise ConfigError("ApiKeys has no keys.", 'Pass {"name": Secret.env("NAME_KEY")}.')
         self._keys = dict(keys)
         self._restrict_memory = restrict_memory
         self._digests: dict[str, bytes] = {
-            name: _compute_digest(name, key) for name, key in keys.items() if isinstance(key, str)
+            name: _compute_digest(name, key)
+            for name, key in keys.items()
+            if not isinstance(key, Secret)  # the variable of a secret may be unset in a build
         }
 
     def authenticate(self, token: str, _: Any) -> dict[str, str] | None:
@@ -68,7 +73,7 @@ class ApiKeys:
 
 
 def _compute_digest(name: str, key: str) -> bytes:
-    if not key.startswith(_DIGEST_PREFIX):
+    if not isinstance(key, str) or not key.startswith(_DIGEST_PREFIX):
         return hashlib.sha256(Secret(key).reveal().encode()).digest()
     try:
         digest = bytes.fromhex(key.removeprefix(_DIGEST_PREFIX))

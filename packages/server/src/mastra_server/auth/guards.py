@@ -85,7 +85,7 @@ class AuthGuard:
         """
         token = self._get_token(connection)
         user = await _await_result(self._auth.authenticate(token, connection)) if token else None
-        return None if user is False else user
+        return user or None  # an empty text or mapping, for example, is no user
 
     def _is_public(self, connection: _Connection, handler: BaseRouteHandler) -> bool:
         if handler.opt.get("requires_auth") is False:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from mastra_core import Secret
+from mastra_core.arguments.argument_types import check_types, refuse_text
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import ConfigError
 from mastra_server.auth.jwks import KeyNotFound, KeySet
 from mastra_server.auth.token_signatures import LibrarySignatures, Signatures
@@ -27,8 +29,9 @@ class Jwt:
     :param secret: the secret that the issuer signs tokens with, for HS256 or for ``algorithms``.
     :param public_key: the public key of the issuer in PEM (RS256, ES256 and similar).
     :param jwks_url: the address where the issuer publishes its keys; fetched when needed.
-    :param audience: the audience a token must have; ``None`` accepts any.
-    :param issuer: the issuer a token must have; ``None`` accepts any.
+    :param audience: the audience a token must have, or a list of which it must have one; ``None``
+        accepts any.
+    :param issuer: the issuer a token must have, or a list of issuers; ``None`` accepts any.
     :param algorithms: the accepted algorithms, all of which must fit the kind of key.
     :param leeway: the clock difference to tolerate, in seconds.
     :param resource_claim: the claim with the id of the only resource whose memory the user may
@@ -44,22 +47,25 @@ class Jwt:
         public_key: str | None = None,
         jwks_url: str | None = None,
         audience: str | Sequence[str] | None,
-        issuer: str | None = None,
+        issuer: str | Sequence[str] | None = None,
         algorithms: Sequence[str] | None = None,
         leeway: float = 0,
         resource_claim: str = "sub",
     ) -> None:
+        refuse_text(algorithms, "algorithms", "Jwt")
+        # PyJWT would report a wrong type as the fault of each token.
+        check_types(locals(), Jwt.__init__.__annotations__)
+        check_seconds(f"leeway={leeway!r}", leeway, allows_zero=True)
         self._signatures = _create_signatures()
         if sum(each is not None for each in (secret, public_key, jwks_url)) != 1:
             raise ConfigError(
                 "Jwt needs exactly one key, but got none or several.",
                 "Pass one of secret, public_key and jwks_url.",
             )
-        self._secret = Secret(secret) if isinstance(secret, str) else secret
+        self._secret = secret if isinstance(secret, Secret | None) else Secret(secret)
         self._public_key = public_key
         self._keys = None if jwks_url is None else KeySet(_check_url(jwks_url), self._signatures)
         self._algorithms = _check_algorithms(algorithms, _SHARED if secret is not None else _PUBLIC)
-        _check_claim_settings(audience, issuer, leeway)
         self._audience = audience
         self._issuer = issuer
         self._leeway = leeway
@@ -100,21 +106,6 @@ class Jwt:
         if self._keys is not None:
             return await self._keys.find_key(token)
         return self._public_key if self._secret is None else self._secret.reveal()
-
-
-def _check_claim_settings(audience: Any, issuer: Any, leeway: Any) -> None:
-    """Check the types, because PyJWT would report a wrong type as the fault of each token."""
-    settings = {
-        "audience": (audience, audience is None or isinstance(audience, Collection)),
-        "issuer": (issuer, issuer is None or isinstance(issuer, Collection)),
-        "leeway": (leeway, isinstance(leeway, int | float)),
-    }
-    for name, (value, is_valid) in settings.items():
-        if not is_valid:
-            raise ConfigError(
-                f"The {name} {value!r} of Jwt has the wrong type.",
-                "Pass text as audience and issuer, and a number of seconds as leeway.",
-            )
 
 
 def _check_url(url: str) -> str:

@@ -139,15 +139,16 @@ def _open_storage(url: str) -> Any:
 
 def _parse_amount(text: str) -> Any:
     try:
-        from limits import parse
+        from limits import parse_many
     except ImportError:
         raise ConfigError(
             "Server(rate_limit=...) needs the package limits, which is not installed.",
             'Install it: pip install "mastra-server[limits]".',
         ) from None
     try:
-        return parse(text)
+        (item,) = parse_many(text)  # "100/minute;5/second" has two items
     except ValueError:
         raise ConfigError(
             f"The rate limit {text!r} is invalid.", "Write it like '100/minute'."
         ) from None
+    return item

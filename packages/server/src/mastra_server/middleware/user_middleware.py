@@ -13,6 +13,7 @@ from litestar.exceptions import ClientException
 from litestar.middleware import ASGIMiddleware, DefineMiddleware
 
 from mastra_core import Middleware
+from mastra_core.errors import ConfigError
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.health import HEALTH_PATHS
 from mastra_server.http.paths import PathPattern
@@ -29,7 +30,7 @@ def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
     :param app: the inner ASGI application.
     :param middleware: the functions or ASGI middleware, with their paths.
     :returns: the wrapped application.
-    :raises ConfigError: when a path contains ``*`` before its end.
+    :raises ConfigError: when a path contains ``*`` before its end, or a class cannot be created.
     """
     for item in reversed(middleware):
         app = _PathFilter(_wrap(item.handler, app), app, item.path)
@@ -39,7 +40,13 @@ def wrap_user_middleware(app: App, middleware: Sequence[Middleware]) -> App:
 def _wrap(handler: Any, app: App) -> App:
     if isinstance(handler, type):
         factory: Any = handler
-        return cast("App", factory(app=app))
+        try:
+            return cast("App", factory(app=app))
+        except TypeError as error:
+            raise ConfigError(
+                f"The middleware class {handler.__name__!r} cannot be created: {error}.",
+                "Write an ASGI middleware class, whose only required argument is app.",
+            ) from None
     if isinstance(handler, DefineMiddleware | ASGIMiddleware):
         return handler(app)
     return _FunctionMiddleware(handler, app)

@@ -26,9 +26,15 @@ def truncate_history(history: bytes, turns: int) -> bytes:
 
     :param history: serialised pydantic-ai messages.
     :param turns: how many turns to keep.
-    :returns: the shorter history; empty if ``history`` has fewer than ``turns`` turns.
+    :returns: the shorter history; empty if ``history`` has fewer than ``turns`` turns or cannot be
+        read, or if no turn is kept.
     """
-    messages = msgspec.json.decode(history, type=list[msgspec.Raw])
-    decoded = msgspec.json.decode(history, type=list[_Message])
+    try:
+        messages = msgspec.json.decode(history, type=list[msgspec.Raw])
+        decoded = msgspec.json.decode(history, type=list[_Message])
+    except msgspec.DecodeError:
+        return b""
+    if turns < 1:
+        return b""
     starts = [index for index, message in enumerate(decoded) if message.starts_turn]
     return msgspec.json.encode(messages[starts[-turns] :]) if len(starts) >= turns else b""

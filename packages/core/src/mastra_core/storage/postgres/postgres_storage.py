@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count
 from mastra_core.database.message_bus import MessageBus, PostgresBus
 from mastra_core.database.url import DatabaseUrl, parse_database_url
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
@@ -28,7 +30,7 @@ class PostgresStorage:
     :param max_suspended: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
-    :raises ConfigError: when the URL is invalid.
+    :raises ConfigError: when the URL or a number is invalid.
     """
 
     single_process = False
@@ -42,6 +44,9 @@ class PostgresStorage:
         max_suspended_runs: int = 100_000,
         max_suspended_bytes: int = 4_294_967_296,
     ) -> None:
+        if not isinstance(url, DatabaseUrl):
+            check_types({"url": url}, {"url": "str"})
+        check_count("max_connections", max_connections, least=1)
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
         self.bus: MessageBus = PostgresBus(self._database.pool)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mastra_core.agents.suspended_runs import build_ambiguity
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import is_request_scoped
@@ -37,8 +39,8 @@ from mastra_core.workflows.durable.store.run_store_factory import as_run_store
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
-    check_priority,
     check_resume_data,
+    check_start_options,
     check_texts,
     generate_id,
     require_rested,
@@ -59,7 +61,6 @@ from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
 )
-from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class DurableEngine:
     :param max_unfinished: the maximum number of unfinished runs of each caller of the server.
     :param context_keys: the keys of the request context that are stored; all by default. Values
         that JSON cannot contain are never stored.
-    :raises ConfigError: for an invalid URL or number.
+    :raises ConfigError: for an invalid URL or number, or an argument of the wrong type.
     """
 
     is_durable = True
@@ -121,6 +122,7 @@ class DurableEngine:
         check_count("max_takeovers", max_takeovers, least=0)
         check_count("max_events", max_events, least=1)
         check_count("max_unfinished", max_unfinished, least=1)
+        check_types(locals(), DurableEngine.__init__.__annotations__)
         self._store = as_run_store(store)
         self._database = "variable" if store is None else getattr(self._store, "kind", "other")
         limits = ExecutionLimits(
@@ -291,7 +293,7 @@ class DurableEngine:
         if run.record.status != "pending":
             raise _build_start_conflict(run)
         try:
-            check_priority(priority)
+            check_start_options(context, per_step, priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:

@@ -22,7 +22,7 @@ def as_engine(
     :param workflows: the workflows. A durable engine executes workflows with ``durable=True`` even
         if ``value`` is an engine in this process.
     :param has_durable_agents: whether agents need a durable engine.
-    :raises ConfigError: for an unknown text, or if ``MASTRA_DATABASE_URL`` is invalid.
+    :raises ConfigError: for any other value, or if ``MASTRA_DATABASE_URL`` is invalid.
     """
     if value is None or value == "memory":
         value = MemoryEngine()
@@ -30,7 +30,7 @@ def as_engine(
         from mastra_core.workflows.durable.durable_engine import DurableEngine
 
         return DurableEngine()
-    if isinstance(value, str):
+    if not hasattr(value, "single_process"):
         raise ConfigError(
             f"The engine {value!r} is unknown.",
             'Pass engine="memory", engine="durable" or DurableEngine("sqlite:///app.db").',

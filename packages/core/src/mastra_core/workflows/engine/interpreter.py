@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.arguments.number_checks import MAX_SECONDS
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import set_log_fields
 from mastra_core.schema import dump, validate
@@ -58,7 +59,6 @@ from mastra_core.workflows.model.definition import (
     Step,
     WorkflowDefinition,
 )
-from mastra_core.workflows.model.number_checks import MAX_SECONDS
 
 __all__ = ("PerStepPause", "execute_run", "interpret")
 

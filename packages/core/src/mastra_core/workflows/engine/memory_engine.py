@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
@@ -23,8 +24,8 @@ from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.protocol import Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
-    check_priority,
     check_resume_data,
+    check_start_options,
     check_texts,
     generate_id,
     require_restartable,
@@ -47,7 +48,6 @@ from mastra_core.workflows.engine.time_travel import (
     build_start_point,
     drop_final_failures,
 )
-from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("MemoryEngine",)
@@ -166,7 +166,7 @@ class MemoryEngine:
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
-            check_priority(priority)
+            check_start_options(context, per_step, priority)
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:

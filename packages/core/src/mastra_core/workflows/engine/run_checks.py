@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import Conflict, InvalidInput
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = (
     "build_initial_state",
-    "check_priority",
     "check_resume_data",
+    "check_start_options",
     "check_texts",
     "generate_id",
     "is_storable",
@@ -33,14 +34,19 @@ __all__ = (
 
 
 _MAX_PRIORITY = 1000
+_START_OPTIONS = {"context": "Mapping[str, Any] | None", "per_step": "bool"}
 
 
-def check_priority(priority: object) -> None:
-    """Check the priority of a run.
+def check_start_options(context: object, per_step: object, priority: object) -> None:
+    """Check the options with which a run is started.
 
+    :param context: the request context of the steps.
+    :param per_step: whether to pause after the first node.
     :param priority: the priority.
-    :raises InvalidInput: when the priority is not an integer from 0 to 1,000.
+    :raises InvalidInput: when an option has the wrong type, or the priority is not an integer from
+        0 to 1,000.
     """
+    check_types({"context": context, "per_step": per_step}, _START_OPTIONS, InvalidInput)
     if type(priority) is not int or not 0 <= priority <= _MAX_PRIORITY:
         raise InvalidInput(
             f"The priority {priority!r} is not an integer from 0 to {_MAX_PRIORITY}.",
@@ -52,8 +58,10 @@ def check_texts(**texts: str) -> None:
     """Check that every database can store the texts that identify a run and its owner.
 
     :param texts: the texts by name.
-    :raises InvalidInput: when a text contains a NUL character or half of a surrogate pair.
+    :raises InvalidInput: for a value that is not text, and when a text contains a NUL character or
+        half of a surrogate pair.
     """
+    check_types(texts, dict.fromkeys(texts, "str"), InvalidInput)
     if is_storable("".join(texts.values())):  # one check of all texts is faster, for each new run
         return
     name, text = next(each for each in texts.items() if not is_storable(each[1]))
@@ -83,10 +91,15 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
     :param what: a name of the data, for the error message.
     :param type_: the type.
     :param value: the data.
-    :raises InvalidInput: when the data does not fit the type.
+    :raises InvalidInput: when the data does not fit the type, or JSON cannot express it.
     """
     try:
-        validate(type_, value)
+        if type_ is Any:
+            dump(value)
+        else:
+            validate(type_, value)
+    except TypeError as error:
+        raise InvalidInput(f"Invalid {what}: {error}.") from None
     except InvalidInput as error:
         raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
 
@@ -116,8 +129,7 @@ async def check_resume_data(
         if workflow is not None and name not in checked:
             checked.add(name)
             type_ = find_step(workflow, name).resume
-            if type_ is not None:
-                validate_data("resume data", type_, data)
+            validate_data("resume data", Any if type_ is None else type_, data)
         if number % BATCH_SIZE == 0:
             await asyncio.sleep(0)
     if not paths:

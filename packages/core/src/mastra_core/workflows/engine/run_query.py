@@ -6,9 +6,17 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.errors import InvalidInput
 from mastra_core.workflows.engine.run_record import RunRecord
 
 __all__ = ("RunCursor", "RunPage", "RunQuery")
+
+
+_COUNTS = ("run_id_length", "last_events", "offset", "limit")
+_TIMES = ("since", "until", "updated_since")
+_MAX_NUMBER = 2**63 - 1  # the greatest integer of a database
+_CHOICES = {"order": ("created", "updated"), "finished_steps": ("all", "outer", "none")}
 
 
 class RunCursor(NamedTuple):
@@ -60,6 +68,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         if earlier runs leave the list between two pages.
     :param offset: how many of the selected runs to skip.
     :param limit: the maximum number of runs; all by default.
+    :raises InvalidInput: for a value of the wrong type, a negative number or an unknown choice.
     """
 
     run_id: str = ""
@@ -78,12 +87,33 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        check_types(msgspec.structs.asdict(self), RunQuery.__annotations__, InvalidInput)
+        for name in (*_COUNTS, *_TIMES):
+            number, least = getattr(self, name), 0 if name in _COUNTS else -_MAX_NUMBER
+            if number is not None and not least <= number <= _MAX_NUMBER:
+                raise InvalidInput(
+                    f"The value {name}={number!r} of RunQuery is out of its range.",
+                    f"Use a number from {least} to {_MAX_NUMBER}.",
+                )
+        if self.after is not None and not isinstance(self.after, tuple):
+            raise InvalidInput(
+                f"The value after={self.after!r} of RunQuery is not a position.",
+                "Pass the cursor of the previous page.",
+            )
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise InvalidInput(
+                    f"The value {name}={value!r} of RunQuery does not exist.",
+                    f"Use {', '.join(choices)}.",
+                )
+
     @property
     def statuses(self) -> tuple[str, ...]:
         """The statuses of the selected runs; empty for all runs."""
-        if isinstance(self.status, tuple):
-            return self.status
-        return (self.status,) if self.status else ()
+        if isinstance(self.status, str):
+            return (self.status,) if self.status else ()
+        return tuple(self.status)
 
     def matches(self, record: RunRecord) -> bool:
         """Return whether the query selects a run; ``after``, ``offset`` and ``limit`` have no

@@ -12,11 +12,12 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict
 
-from mastra_core.errors import ConfigError
+from mastra_core.arguments.argument_types import check_types, require_instance
+from mastra_core.arguments.number_checks import check_count, check_seconds
+from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump, to_json_schema
-from mastra_core.worker_thread import run_in_thread
+from mastra_core.worker_thread import run_function
 from mastra_core.workflows.model.function import Function
-from mastra_core.workflows.model.number_checks import check_count, check_seconds
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
@@ -90,6 +91,9 @@ class Step(TypedOutput[Out], Generic[In, Out]):
                 "timeout.",
                 f"Write Workflow({self.source_id!r}, timeout=...).",
             )
+        check_types(vars(self), Step.__annotations__)
+        require_instance(self.call, Function, "call")
+        object.__setattr__(self, "retry", as_retry(self.retry))
         for what in ("input", "output", "resume", "suspend"):
             self.get_schema(what)  # a type without a JSON schema fails here, not in a run
 
@@ -125,9 +129,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         bound = self.call.bind(value, context)
-        if self.call.awaits:
-            return dump(await bound())
-        return dump(await run_in_thread(bound))
+        return dump(await run_function(bound, is_async=self.call.awaits))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:
         """Return the JSON Schema of a declared type, or ``None`` for an undeclared type.
@@ -266,8 +268,6 @@ class WorkflowDefinition(Generic[In, Out]):
         if self.concurrency is not None:
             check_count("concurrency", self.concurrency, least=1)
             object.__setattr__(self, "durable", True)
-        if any(step.list_children() for step in self.iter_steps()):
-            object.__setattr__(self, "durable", True)
         if self.schedule is not None:
             from mastra_core.workflows.model.schedule import as_schedules
 
@@ -275,6 +275,13 @@ class WorkflowDefinition(Generic[In, Out]):
             object.__setattr__(self, "durable", True)
         if self.timeout is not None:
             check_seconds(f"The timeout {self.timeout!r} of the workflow {self.id!r}", self.timeout)
+        check_types(vars(self), WorkflowDefinition.__annotations__)
+        _check_nodes(self.nodes)
+        if not self.nodes:  # methods such as ``then`` copy a workflow whose types are checked
+            for type_ in (self.input, self.output, self.state):
+                _to_json_schema(Any if type_ is None else type_)
+        if any(step.list_children() for step in self.iter_steps()):
+            object.__setattr__(self, "durable", True)
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -290,12 +297,15 @@ class WorkflowDefinition(Generic[In, Out]):
         """Return the step with an id.
 
         :param id: the id.
-        :raises KeyError: when there is no such step.
+        :raises NotFound: when there is no such step.
         """
         for step in self.iter_steps():
             if step.id == id:
                 return step
-        raise KeyError(id)
+        raise NotFound(
+            f"The workflow {self.id!r} has no step {id!r}.",
+            f"It has the steps {', '.join(each.id for each in self.iter_steps()) or 'none'}.",
+        )
 
     @functools.cached_property
     def input_type(self) -> Any:
@@ -397,6 +407,14 @@ def _as_previous(id_: str, value: Any) -> tuple[WorkflowDefinition, ...]:
                 "Pass only workflows with the same id, such as previous=[order_v1].",
             )
     return previous
+
+
+def _check_nodes(nodes: tuple[Node, ...]) -> None:
+    for node in nodes:
+        if not isinstance(node, Node):
+            raise ConfigError(
+                f"{node!r} is not a node of a workflow.", "Add steps with methods such as then."
+            )
 
 
 def _is_moment(value: object) -> bool:

@@ -8,11 +8,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, get_signature, resolve_hints, validate
+from mastra_core.schema import dump, refuse_generator, resolve_hints, validate
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("Function", "inspect_function")
+
+_CONTEXT_TYPES: tuple[Any, ...] = (StepContext, StepContext | None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,15 +85,17 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
 
     :param function: the function.
     :param require_types: whether the input must have a type.
-    :raises ConfigError: when the function takes more than one input, or when ``require_types`` is
-        set and the input has no type.
+    :raises ConfigError: when the function takes more than one input or a keyword-only input, or
+        when ``require_types`` is set and the input has no type or the function is a generator.
     """
     if not callable(function):
         raise ConfigError(
             f"{function!r} is not a function.", "Pass a function that takes the previous output."
         )
     hints = resolve_hints(function) if inspect.isroutine(function) else {}
-    names = _list_parameters(function)
+    if require_types:
+        refuse_generator(function)
+    names = _list_parameters(function, hints)
     contexts = [name for name in names if _is_context(name, hints)]
     inputs = [name for name in names if name not in contexts]
     _check_inputs(function, inputs, hints, require_types=require_types)
@@ -105,21 +110,31 @@ def inspect_function(function: Callable[..., Any], *, require_types: bool = Fals
     )
 
 
-def _list_parameters(function: Callable[..., Any]) -> list[str]:
-    """List the parameters that get an argument: the first, and all without a default."""
+def _list_parameters(function: Callable[..., Any], hints: dict[str, Any]) -> list[str]:
+    """List the parameters that get an argument: the first, contexts, and all without a default."""
     try:
         parameters = [*get_signature(function).parameters.values()]
     except ValueError:  # builtins such as bool and str have no signature
         return ["value"]
     candidates = [item for item in parameters if item.kind is not item.VAR_KEYWORD]
     return [item.name for item in candidates[:1]] + [
-        item.name for item in candidates[1:] if item.default is item.empty
+        item.name
+        for item in candidates[1:]
+        if item.default is item.empty or hints.get(item.name) in _CONTEXT_TYPES
     ]
 
 
 def _is_context(name: str, hints: dict[str, Any]) -> bool:
     hint = hints.get(name)
-    return hint is StepContext or (hint is None and name == "context")
+    return hint in _CONTEXT_TYPES or (hint is None and name == "context")
+
+
+def _is_keyword_only(function: Callable[..., Any], name: str) -> bool:
+    try:
+        parameter = get_signature(function).parameters[name]
+    except (KeyError, ValueError):  # a builtin without a signature
+        return False
+    return parameter.kind is parameter.KEYWORD_ONLY
 
 
 def _check_inputs(
@@ -131,6 +146,11 @@ def _check_inputs(
             f"The step {name!r} takes {len(inputs)} inputs: {', '.join(inputs)}.",
             "Give the function one input, such as a dataclass or TypedDict, and optionally a "
             "StepContext.",
+        )
+    if inputs and _is_keyword_only(function, inputs[0]):
+        raise ConfigError(
+            f"The input {inputs[0]!r} of step {name!r} is keyword-only.",
+            "Remove the '*' before the input from the signature.",
         )
     if require_types and inputs and inputs[0] not in hints:
         raise ConfigError(

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, Forbidden, InvalidInput
-from mastra_core.workflows.model.number_checks import check_count, check_seconds
 
 __all__ = ("Retry", "as_retry")
 

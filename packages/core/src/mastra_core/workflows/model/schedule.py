@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.workflows.model.cron_expression import CronExpression
 
@@ -27,7 +28,8 @@ class Schedule:
     :param metadata: values that the API shows, for example to describe the schedule.
     :param id: the id, which is needed if the workflow has several schedules. The id of a schedule
         must not change between deploys.
-    :raises ConfigError: when the expression or the time zone is invalid.
+    :raises ConfigError: when the expression or the time zone is invalid, or an argument has the
+        wrong type.
     """
 
     cron: str
@@ -39,6 +41,7 @@ class Schedule:
     id: str = ""
 
     def __post_init__(self) -> None:
+        check_types(vars(self), Schedule.__annotations__)
         self.find_next(0)
 
     def find_next(self, after: int) -> int:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, overload
 
+from mastra_core.errors import ConfigError
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.function import inspect_function
 from mastra_core.workflows.model.retry import Retry, as_retry
@@ -77,11 +78,14 @@ def step(
     :param retry: the retry policy, or the number of retries; by default, the retry policy of the
         workflow.
     :param timeout: the seconds that one attempt may take.
-    :raises ConfigError: when the function takes more than one input, or when the input has no type.
+    :raises ConfigError: when the function takes more than one input or has no name, when the input
+        has no type, or when an argument is invalid.
     """
 
     def make(function: Callable[..., Any]) -> Step[Any, Any]:
         call = inspect_function(function, require_types=True)
+        if not id and not hasattr(function, "__name__"):
+            raise ConfigError(f"{function!r} has no name.", "Set an id: step(id='...').")
         return Step(
             id=id or function.__name__,
             description=description or inspect.getdoc(function) or "",
@@ -95,4 +99,4 @@ def step(
             suspends=suspend is not None or (bool(call.context_name) and calls_suspend(function)),
         )
 
-    return make(function) if function else make
+    return make if function is None else make(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
+from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.schema import dump, validate
 from mastra_core.workflows.engine.outcome import Outcome
@@ -128,6 +129,7 @@ class StepContext:
         :param more: further new values, by field.
         :raises InvalidInput: when the new state does not fit its type.
         """
+        check_types({"changes": changes}, StepContext.set_state.__annotations__, InvalidInput)
         new = dump({**(changes or {}), **more})
         state = {**self._state, **self._changes, **new}
         validated = dump(validate(self._effective_state_type, state))
@@ -152,7 +154,7 @@ class StepContext:
             an id, the result is a copy of the output as JSON builtins.
         :raises NotFound: when the step has no output yet.
         """
-        name = step if isinstance(step, str) else step.id
+        name = step if isinstance(step, str) else getattr(step, "id", repr(step))
         if name not in self._outputs:
             raise NotFound(
                 f"The step {name!r} has no output.",

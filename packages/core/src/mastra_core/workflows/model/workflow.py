@@ -59,8 +59,8 @@ class Workflow(WorkflowDefinition[In, Out]):
         database. Further runs wait. A workflow with this setting is durable.
     :param schedule: when runs start by themselves: a cron expression, a ``Schedule``, or several of
         them. A workflow with a schedule is durable.
-    :raises ConfigError: for an invalid ``retry``, ``timeout``, ``concurrency``, ``schedule`` or
-        ``previous``.
+    :raises ConfigError: for an argument of the wrong type, a number out of its range, an invalid
+        schedule, or a type whose values JSON cannot express.
     """
 
     if TYPE_CHECKING:  # without an input type, the first step determines the types

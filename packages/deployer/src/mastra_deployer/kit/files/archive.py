@@ -76,7 +76,8 @@ def create_zip(
     :param paths: the files to write, relative to ``directory``; all files if left out.
     :param executables: the paths that get mode 755; if left out, each file that its owner may
         execute gets mode 755.
-    :raises BundleError: for a symbolic link.
+    :raises BundleError: for a symbolic link, for a path that is no file of the directory, and when
+        there is no such directory.
     """
     file = io.BytesIO()
     zip_directory(directory, file, paths=paths, executables=executables)
@@ -99,8 +100,10 @@ def zip_directory(
     :param paths: the files to write, relative to ``directory``; all files if left out.
     :param executables: the paths that get mode 755; if left out, each file that its owner may
         execute gets mode 755.
-    :raises BundleError: for a symbolic link.
+    :raises BundleError: for a symbolic link, for a path that is no file of the directory, and when
+        there is no such directory.
     """
+    _require_directory(directory)
     with _open_file(file) as target:
         write_zip(iter_entries(directory, paths=paths, executables=executables), target)
 
@@ -126,8 +129,10 @@ def tar_directory(
     :param paths: the files to write, relative to ``directory``; all files if left out.
     :param executables: the paths that get mode 755; if left out, each file that its owner may
         execute gets mode 755.
-    :raises BundleError: for a symbolic link.
+    :raises BundleError: for a symbolic link, for a path that is no file of the directory, and when
+        there is no such directory.
     """
+    _require_directory(directory)
     entries = iter_entries(directory, prefix, paths=paths, executables=executables)
     with _open_file(file) as target:
         stream = GzipWriter(target.write, _BEST) if compress else None
@@ -201,14 +206,25 @@ def split_file(file: Path, size: int) -> Iterator[bytes]:
 
     :param file: the file, which is read while the parts are consumed.
     :param size: bytes of a part.
+    :raises ValueError: for a size below 1.
     """
+    if size < 1:
+        raise ValueError(f"A part of a file cannot have {size!r} bytes.")
     with file.open("rb") as content:
         while part := content.read(size):
             yield part
 
 
-def _open_file(file: Path | IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
-    return file.open("wb") if isinstance(file, Path) else contextlib.nullcontext(file)
+def _require_directory(directory: Path | str) -> None:
+    """Raise an error for a missing directory, because an archive of it would be empty."""
+    if not Path(directory).is_dir():
+        raise BundleError(
+            f"{str(directory)!r} is not a directory.", "Check the path of the directory."
+        )
+
+
+def _open_file(file: Path | str | IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
+    return Path(file).open("wb") if isinstance(file, Path | str) else contextlib.nullcontext(file)
 
 
 def _get_type(entry: ArchiveEntry) -> int:

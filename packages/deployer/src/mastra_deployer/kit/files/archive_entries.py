@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from mastra_core.arguments.argument_types import refuse_text
 from mastra_core.errors import BundleError
 from mastra_core.pipeline.file_tree import is_executable
 from mastra_deployer.files.strip_symbols import is_elf_file, strip_symbols
@@ -55,19 +56,27 @@ def iter_entries(
 
     The entries do not have the files' own modes, which depend on the machine's umask.
 
-    :param directory: the directory that contains the files.
+    :param directory: the directory that contains the files; a missing directory has none.
     :param prefix: a directory that is put before all paths.
     :param paths: the files to yield, relative to ``directory``; all files if left out.
     :param executables: the paths that get mode 755; if left out, each file that its owner may
         execute gets mode 755.
     :param keep_links: whether to yield symbolic links; otherwise a symbolic link is an error.
-    :raises BundleError: for a symbolic link, unless ``keep_links`` is true.
+    :raises BundleError: for a symbolic link, unless ``keep_links`` is true, for a path that is no
+        file of the directory.
     """
-    for name in sorted(_list_files(directory) if paths is None else paths):
+    refuse_text(paths, "paths", "iter_entries")
+    refuse_text(executables, "executables", "iter_entries")
+    directory = Path(directory)
+    for name in sorted(_list_files(directory) if paths is None else {*map(_as_name, paths)}):
         path = directory / name
         target = (PurePosixPath(prefix) / name).as_posix()
         if path.is_symlink():
             yield _create_link(path, target, keep=keep_links)
+        elif not path.is_file():
+            raise BundleError(
+                f"{str(path)!r} is not a file.", "Check the paths of the archive's files."
+            )
         else:
             executable = (
                 is_executable(path, path.stat()) if executables is None else name in executables
@@ -87,6 +96,17 @@ def strip_entries(entries: Iterable[ArchiveEntry]) -> Iterator[ArchiveEntry]:
         yield (
             entry if stripped is None else dataclasses.replace(entry, source=None, content=stripped)
         )
+
+
+def _as_name(path: str) -> str:
+    """Return a path relative to the directory of an archive."""
+    name = PurePosixPath(path)
+    if name.is_absolute() or ".." in name.parts:
+        raise BundleError(
+            f"The path {str(path)!r} leads out of the directory of the archive.",
+            "Use a path that is relative to the directory.",
+        )
+    return name.as_posix()
 
 
 def _list_files(directory: Path) -> Iterator[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
+from mastra_core.arguments.argument_types import check_types
+from mastra_core.arguments.number_checks import check_seconds
+from mastra_core.errors import ConfigError
 from mastra_core.secret import Secret
 from mastra_deployer.trust.host_policy import require_consent
 from mastra_deployer.trust.require_https import require_https
@@ -77,13 +80,19 @@ def connect(
     :param consent: whether a host that the project's files name needs the user's consent. Pass
         ``False`` for a client without credentials, and after a call of ``require_consent``.
     :returns: the client; close it, or use it as a context manager.
-    :raises ConfigError: for an address that would send the token unencrypted, and for a proxy
-        of an unsupported kind.
+    :raises ConfigError: for an address that would send the token unencrypted, for a proxy of an
+        unsupported kind, and for an argument of the wrong type.
     :raises ConsentError: for a host that only the project's files name.
     :raises AuthError: (on use) for 401 and 403.
     :raises ApiError: (on use) with the platform's own message, in which secrets are masked.
     :raises DeployTimeout: (on use) when there is no response in time.
     """
+    check_types(locals(), connect.__annotations__)
+    check_seconds(f"timeout={timeout!r}", timeout)
+    if isinstance(token, str):
+        raise ConfigError(
+            "The token of connect is text, which a log could show.", "Pass Secret(token)."
+        )
     require_https(base_url)
     if consent:
         require_consent(base_url)

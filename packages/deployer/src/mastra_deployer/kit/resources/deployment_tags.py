@@ -59,6 +59,7 @@ class DeploymentTags:
         :param fields: the fields of a deployment; fields that ``to_fields`` does not write are
             ignored.
         :param pattern: the pattern that ``to_fields`` was called with.
+        :raises ValueError: for a pattern that contains neither ``{name}`` nor ``{Name}``.
         """
         keys = _name_keys(pattern)
         return cls(**{name: str(fields.get(key) or "") for name, key in keys.items()})
@@ -68,6 +69,7 @@ class DeploymentTags:
 
         :param pattern: the names of the fields: ``mastra.{name}`` gives ``mastra.fingerprint``, and
             ``mastra{Name}`` gives ``mastraFingerprint``.
+        :raises ValueError: for a pattern that contains neither ``{name}`` nor ``{Name}``.
         """
         values = dataclasses.asdict(self)
         return {key: values[name] for name, key in _name_keys(pattern).items() if values[name]}
@@ -117,6 +119,8 @@ class DeploymentTags:
 
 def _name_keys(pattern: str) -> dict[str, str]:
     """Map the name of each field to its key, such as ``mastra.stage``."""
+    if "{name}" not in pattern and "{Name}" not in pattern:
+        raise ValueError(f"The pattern {pattern!r} contains neither {{name}} nor {{Name}}.")
     names = (field.name for field in dataclasses.fields(DeploymentTags))
     return {name: pattern.format(name=name, Name=name.capitalize()) for name in names}
 

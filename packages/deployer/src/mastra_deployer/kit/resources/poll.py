@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from mastra_core.arguments.number_checks import check_seconds
 from mastra_core.errors import DeployTimeout
 from mastra_core.pipeline import Report
 from mastra_deployer.kit.clock import now, sleep
@@ -39,8 +40,12 @@ def poll(
     :param description: what the caller waits for; the error names it.
     :param report: receives, as progress, the number of seconds that have passed.
     :returns: the first final value.
+    :raises ConfigError: for a ``timeout`` or an interval that is not a valid number of seconds.
     :raises DeployTimeout: when no value is final in time.
     """
+    check_seconds(f"timeout={timeout!r}", timeout, allows_zero=True)
+    for name, seconds in (("interval", interval), ("max_interval", max_interval)):
+        check_seconds(f"{name}={seconds!r}", seconds)
     start, wait = now(), interval
     while not is_done(value := fetch()):
         elapsed = now() - start

@@ -32,7 +32,7 @@ def open_preview_listener(host: str, port: int) -> socket.socket:
     """
     try:
         return open_listener(host, port)
-    except (OSError, UnicodeError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # OverflowError: a port above 65535
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {reason}.", "Pass another --port or --host."

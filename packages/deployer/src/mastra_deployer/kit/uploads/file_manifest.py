@@ -33,7 +33,8 @@ class FileManifest:
     def from_directory(cls, directory: Path, algorithm: str = "sha256") -> FileManifest:
         """Compute the digests of a directory's files.
 
-        :param directory: the directory to search, with all its subdirectories.
+        :param directory: the directory to search, with all its subdirectories; a missing directory
+            has no files.
         :param algorithm: a name of ``hashlib``, such as ``"sha1"``.
         :raises BundleError: for a symbolic link, because its target may be outside of the bundle.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mastra_core.database.url import DatabaseUrl, parse_database_url, read_database_url
+from mastra_core.errors import ConfigError
 from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("as_run_store", "create_run_store")
@@ -18,6 +19,11 @@ def as_run_store(value: RunStore | str | None) -> RunStore:
     :raises ConfigError: when the URL is invalid.
     """
     if value is not None and not isinstance(value, str):
+        if not hasattr(value, "single_process"):
+            raise ConfigError(
+                f"{value!r} is not a store of runs.",
+                'Pass the URL of a database: DurableEngine("sqlite:///runs.db").',
+            )
         return value
     if value is not None and value.startswith(_D1_SCHEME):
         from mastra_core.workflows.durable.store.d1_run_store import D1RunStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mastra_core.errors import ConfigError
+from mastra_core.errors import ConfigError, MastraError
 
 __all__ = ("MAX_SECONDS", "check_count", "check_seconds")
 
@@ -28,15 +28,18 @@ def check_seconds(what: str, value: object, *, allows_zero: bool = False) -> Non
         )
 
 
-def check_count(name: str, value: object, *, least: int) -> None:
+def check_count(
+    name: str, value: object, *, least: int, error: type[MastraError] = ConfigError
+) -> None:
     """Check a number that counts things, such as retries.
 
     :param name: the name of the setting.
     :param value: the number.
     :param least: the smallest valid number.
-    :raises ConfigError: when the value is not an integer, or is too small.
+    :param error: the class of the error.
+    :raises MastraError: when the value is not an integer, or is too small.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(
+        raise error(
             f"{name}={value!r} is not a valid number.", f"Use an integer of {least} or more."
         )

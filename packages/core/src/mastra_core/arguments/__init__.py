@@ -1,0 +1,1 @@
+"""Checks of arguments: their types, their ranges, and the parameters of functions."""
