@@ -624,6 +624,80 @@ def test_toolbox_cannot_replace_a_tool(of_run):
     assert (last.kind, "'look'" in last.message) == ("ConfigError", True)
 
 
+async def choose_large(context):
+    return [TestModel(custom_output_text=context["tier"])]
+
+
+def choose_small(context):
+    return TestModel(custom_output_text=context["tier"])
+
+
+@pytest.mark.parametrize("choose", [choose_small, choose_large])
+def test_function_chooses_the_model(choose):
+    run_input = build_input(context={"tier": "pro"})
+    agent = Agent(name="a", model=choose)
+    output = run_both_ways(lambda: agent, run_input)
+    assert (output.text, output.events[0].model) == ("pro", "test")
+    info = agent.info()
+    assert (info.provider, info.model, info.requires) == ("", "", ("pydantic_ai",))
+    replaced = run_agent(agent, build_input(model=TestModel(custom_output_text="own")))
+    assert replaced.text == "own"
+
+
+def test_function_chooses_the_tools():
+    async def choose(context):
+        return [look] if context.get("allowed") else []
+
+    @tool
+    def pay(amount: int) -> str:
+        """Pay."""
+        return "paid"
+
+    agent = Agent(name="a", model="test", tools=choose)
+    for run_input, names in (
+        (build_input(context={"allowed": True}), ["look"]),
+        (build_input(context={"allowed": True}, tools=(pay,)), ["look", "pay"]),
+        (build_input(), []),
+    ):
+        output = run_both_ways(lambda: agent, run_input)
+        assert [each.name for each in output.tool_calls] == names
+    assert (agent.info().tools, agent.info().has_more_tools) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": lambda context: "gpt-5"}, "names no provider"),
+        ({"model": lambda context: None}, "neither a model string nor a model object"),
+        ({"model": "test", "tools": lambda context: "look"}, "as tools returned 'str'"),
+        ({"model": "test", "tools": lambda context: ["look"]}, "is not a tool"),
+    ],
+)
+def test_function_that_chooses_no_model_or_tools(options, message):
+    agent = Agent(name="a", **options)
+    with pytest.raises(ConfigError, match=message):
+        run_agent(agent)
+    last = list_events(agent)[-1]
+    assert (last.kind, message in last.message) == ("ConfigError", True)
+
+
+def test_error_of_a_function_that_chooses():
+    agent = Agent(name="a", model=lambda context: context["tier"])
+    with pytest.raises(AgentFailed) as caught:
+        run_agent(agent)
+    assert caught.value.kind == "KeyError"
+    assert [type(each).__name__ for each in list_events(agent)] == ["Start", "Failure"]
+
+
+@pytest.mark.parametrize("value", [["hello"], [{"role": "user", "content": "hello"}], None])
+def test_input_of_the_wrong_type(value):
+    agent = Agent(name="a", model="test")
+    for run in (agent.generate, agent.stream):
+        with pytest.raises(ConfigError, match="input of an agent has the wrong type") as caught:
+            run(value).send(None)
+        assert "AgentInput" in caught.value.hint
+
+
 def test_tool_waits_for_the_reader_of_its_outputs():
     written = 0
 

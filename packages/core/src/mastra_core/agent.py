@@ -7,6 +7,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.context_functions import (
+    ModelFunction,
+    ToolsFunction,
+    is_model_function,
+    is_tools_function,
+)
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import AgentInput, Limits
@@ -46,8 +52,10 @@ class Agent:
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
-        of them, tried in order until one succeeds.
-    :param tools: typed functions, and toolboxes, whose tools are requested for each run.
+        of them, tried in order until one succeeds; or a function of the request context that
+        returns one of these.
+    :param tools: typed functions, and toolboxes, whose tools are requested for each run; or a
+        function of the request context that returns a list of tools.
     :param agents: other agents that the model may call as tools, by key.
     :param output: type or JSON Schema of a structured answer; plain text by default.
     :param description: what the agent is for; tells other agents when to call it.
@@ -60,7 +68,8 @@ class Agent:
     :param limits: the usage limits of a run.
     :param stop_on_tool_error: whether an error of a tool ends the run; by default the model gets
         the error as the result of its call.
-    :param memory: the memory of conversations; by default the memory of the ``Mastra``.
+    :param memory: the memory of conversations, or a mapping of its settings; by default the memory
+        of the ``Mastra``.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
         that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
@@ -77,7 +86,7 @@ class Agent:
         name: str,
         instructions: Instructions = "",
         model: Any,
-        tools: Sequence[Any] = (),
+        tools: Sequence[Any] | ToolsFunction = (),
         agents: Mapping[str, Any] | None = None,
         output: Any = None,
         description: str = "",
@@ -89,9 +98,12 @@ class Agent:
         timeout: float | None = None,
         limits: Limits | None = None,
         stop_on_tool_error: bool = False,
-        memory: Memory | None = None,
+        memory: Memory | Mapping[str, Any] | None = None,
         durable: bool | None = None,
     ) -> None:
+        self.choose_model: ModelFunction | None = model if is_model_function(model) else None
+        self.choose_tools: ToolsFunction | None = tools if is_tools_function(tools) else None
+        tools = () if self.choose_tools else tools
         require_list(tools, "tools")
         require_mapping(agents or {}, "agents")
         require_mapping(settings or {}, "settings")
@@ -100,7 +112,7 @@ class Agent:
         self.name = name
         self.description = description
         self.instructions = instructions
-        self.models = parse_models(model)
+        self.models = () if self.choose_model else parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
         self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
         self.tools: tuple[Tool, ...] = tuple(
@@ -114,7 +126,7 @@ class Agent:
         self.timeout = timeout
         self.limits = limits
         self.stop_on_tool_error = stop_on_tool_error
-        self.memory = memory
+        self.memory = None if memory is None else _as_memory(memory)
         self.durable = durable
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
@@ -126,7 +138,7 @@ class Agent:
 
     def info(self) -> AgentInfo:
         """Describe the agent without a run and without importing a framework."""
-        first = self.models[0]
+        first = self.models[0] if self.models else ""
         provider, model = split_model_name(first)
         return AgentInfo(
             instructions=self.instructions if isinstance(self.instructions, str) else "",
@@ -134,6 +146,7 @@ class Agent:
             model=model,
             tools=self.tools,
             agents=dict(self.agents),
+            has_more_tools=bool(self.toolboxes or self.choose_tools),
             output_schema=None if self.output is None else to_json_schema(self.output),
             requires=self._list_required_modules(),
             variables=get_provider_variables(provider) if isinstance(first, str) else (),
@@ -218,9 +231,15 @@ class Agent:
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]
         if not names:
-            return ()
+            return ("pydantic_ai",) if self.choose_model else ()
         modules = [get_provider_modules(split_model_name(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
+
+
+def _as_memory(value: Memory | Mapping[str, Any]) -> Memory:
+    from mastra_core.memory.memory import as_memory  # an agent without a memory does not load it
+
+    return as_memory(value)
 
 
 def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:

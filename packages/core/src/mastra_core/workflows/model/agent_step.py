@@ -67,6 +67,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             return validate(type_, answer.object)
         return {"text": answer.text} if answer.object is None else answer.object
 
+    info = agent.info()
     types: dict[str, Any] = {"input": str | Prompt, "output": type_ or _get_output_type(agent)}
     return Step(
         id=agent.id,
@@ -74,10 +75,10 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         call=Function(
             function=ask_agent, input_name="value", context_name="context", awaits=True, **types
         ),
-        resume=dict[str, Decision] if agent.info().tools else None,
+        resume=dict[str, Decision] if info.tools or info.has_more_tools else None,
         kind="agent",
         source_id=agent.id,
-        suspends=any(map(may_suspend, agent.info().tools)),
+        suspends=info.has_more_tools or any(map(may_suspend, info.tools)),
         **types,
     )
 
