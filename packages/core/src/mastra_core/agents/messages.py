@@ -9,6 +9,7 @@ import msgspec
 
 from mastra_core.agents.events import ToolResult
 from mastra_core.agents.run_journal import RunJournal
+from mastra_core.errors import ConfigError
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 
 __all__ = (
@@ -241,9 +242,15 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
         :param input: the input, or the user's message.
         :param overrides: names of fields, mapped to their values.
+        :raises ConfigError: for an input of any other type.
         """
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **overrides)
+        if not isinstance(input, AgentInput):
+            raise ConfigError(
+                f"The input of an agent has the wrong type {type(input).__name__!r}.",
+                "Pass text, or AgentInput(messages=(Message.user('...'),)).",
+            )
         return msgspec.structs.replace(input, **overrides) if overrides else input
 
     def drop_code(self) -> AgentInput:

@@ -8,11 +8,11 @@ statuses.
 from __future__ import annotations
 
 from mastra_core.agents.events import Failure
-from mastra_core.errors import RequestError
+from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 
-__all__ = ("to_failure", "to_provider_failure", "to_request_failure")
+__all__ = ("to_agent_failure", "to_failure", "to_provider_failure", "to_request_failure")
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -39,6 +39,14 @@ def to_failure(error: Exception, agent: str) -> Failure:
     """
     get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
     return Failure(message=safe_message(error), kind=type(error).__name__)
+
+
+def to_agent_failure(error: AgentFailed) -> Failure:
+    """Convert the failure of another agent's run, which that agent has logged.
+
+    :param error: the failure.
+    """
+    return Failure(message=error.message, kind=error.kind, status=error.status)
 
 
 def to_request_failure(error: RequestError) -> Failure:
