@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from mastra_core.agents.options import RunOptions
+    from mastra_core.agents.processors import InputProcessor, OutputProcessor
     from mastra_core.memory.memory import Memory
 
 __all__ = ("Agent",)
@@ -70,6 +72,9 @@ class Agent:
         the error as the result of its call.
     :param memory: the memory of conversations, or a mapping of its settings; by default the memory
         of the ``Mastra``.
+    :param input_processors: sync or async functions that take the ``AgentInput`` of a run and
+        return it, changed or not; an exception refuses the run.
+    :param output_processors: async generators that take the events of a run and yield events.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
         that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
@@ -99,6 +104,8 @@ class Agent:
         limits: Limits | None = None,
         stop_on_tool_error: bool = False,
         memory: Memory | Mapping[str, Any] | None = None,
+        input_processors: Sequence[InputProcessor] = (),
+        output_processors: Sequence[OutputProcessor] = (),
         durable: bool | None = None,
     ) -> None:
         self.choose_model: ModelFunction | None = model if is_model_function(model) else None
@@ -108,6 +115,8 @@ class Agent:
         require_mapping(agents or {}, "agents")
         require_mapping(settings or {}, "settings")
         require_list(stop_when, "stop_when")
+        require_list(input_processors, "input_processors")
+        require_list(output_processors, "output_processors")
         self.id = id or name
         self.name = name
         self.description = description
@@ -127,6 +136,8 @@ class Agent:
         self.limits = limits
         self.stop_on_tool_error = stop_on_tool_error
         self.memory = None if memory is None else _as_memory(memory)
+        self.input_processors = tuple(input_processors)
+        self.output_processors = tuple(output_processors)
         self.durable = durable
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
@@ -183,6 +194,16 @@ class Agent:
             AgentInput.from_value(input, overrides)
         )
 
+    def use_memory(self, memory: Memory) -> Agent:
+        """Return a copy of the agent that has another memory.
+
+        :param memory: the memory.
+        """
+        agent = copy.copy(self)
+        agent.memory = memory
+        agent._runner = None  # noqa: SLF001  # of this class
+        return agent
+
     def preload(self) -> None:
         """Import the modules that the first run needs, for this agent and the agents that it calls.
 
@@ -222,11 +243,14 @@ class Agent:
             )
         from mastra_core.agents.loop import LoopAgent
 
-        if self.memory is None:
-            return LoopAgent(self)
-        from mastra_core.memory.memory_agent import AgentWithMemory
+        # The memory stores what the caller sends after the input processors, and gets after the
+        # output processors. It stores nothing of a run that an input processor refuses.
+        agent: AgentLike = _add_processors(LoopAgent(self), outputs=self.output_processors)
+        if self.memory is not None:
+            from mastra_core.memory.memory_agent import AgentWithMemory
 
-        return AgentWithMemory(LoopAgent(self), self.memory)
+            agent = AgentWithMemory(agent, self.memory)
+        return _add_processors(agent, inputs=self.input_processors)
 
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]
@@ -240,6 +264,18 @@ def _as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     from mastra_core.memory.memory import as_memory  # an agent without a memory does not load it
 
     return as_memory(value)
+
+
+def _add_processors(
+    agent: AgentLike,
+    inputs: Sequence[InputProcessor] = (),
+    outputs: Sequence[OutputProcessor] = (),
+) -> AgentLike:
+    if not (inputs or outputs):
+        return agent
+    from mastra_core.agents.processors import ProcessedAgent
+
+    return ProcessedAgent(agent, inputs, outputs)
 
 
 def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:

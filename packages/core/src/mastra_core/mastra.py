@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.agent import Agent
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
@@ -129,7 +130,13 @@ class Mastra:
     def _attach_memory(self, agent: AgentLike) -> AgentLike:
         """Return ``agent`` with a memory: its own, or else the memory of this application."""
         if self.memory is not None and get_memory(agent) is None:
-            agent = AgentWithMemory(agent, self.memory)
+            # Input processors come before the memory.
+            has_processors = isinstance(agent, Agent) and agent.input_processors
+            agent = (
+                agent.use_memory(self.memory)
+                if has_processors
+                else AgentWithMemory(agent, self.memory)
+            )
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
@@ -148,6 +155,12 @@ class Mastra:
         self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
         self.agent_workflows = tuple(agent.workflow for agent in by_id.values())
         return {**agents, **durable}
+
+
+def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
+    if isinstance(agent, Agent) and agent.input_processors:
+        return agent.use_memory(memory)  # its memory comes after its input processors
+    return AgentWithMemory(agent, memory)
 
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:

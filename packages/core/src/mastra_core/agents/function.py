@@ -11,10 +11,10 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
-from mastra_core.agents.run_failures import to_agent_failure, to_failure, to_request_failure
+from mastra_core.agents.run_failures import to_application_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
-from mastra_core.errors import AgentFailed, ConfigError, RequestError
+from mastra_core.errors import ConfigError
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
 from mastra_core.schema import dump, encode_json, get_signature, resolve_hints
@@ -60,12 +60,8 @@ class FunctionAgent(StreamingAgent):
             async with aclosing(self._iter_events(argument)) as events:
                 async for event in events:
                     yield event
-        except RequestError as error:
-            yield to_request_failure(error)
-        except AgentFailed as error:  # of an agent that the function runs
-            yield to_agent_failure(error)
         except Exception as error:  # noqa: BLE001  # user code may raise anything; it ends as an event
-            yield to_failure(error, self.id)
+            yield to_application_failure(error, self.id)
 
     async def _iter_events(self, argument: Any) -> AsyncGenerator[AgentEvent]:
         if not inspect.isasyncgenfunction(self._function):

@@ -12,7 +12,12 @@ from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 
-__all__ = ("to_agent_failure", "to_failure", "to_provider_failure", "to_request_failure")
+__all__ = (
+    "to_application_failure",
+    "to_failure",
+    "to_provider_failure",
+    "to_request_failure",
+)
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -41,12 +46,20 @@ def to_failure(error: Exception, agent: str) -> Failure:
     return Failure(message=safe_message(error), kind=type(error).__name__)
 
 
-def to_agent_failure(error: AgentFailed) -> Failure:
-    """Convert the failure of another agent's run, which that agent has logged.
+def to_application_failure(error: Exception, agent: str) -> Failure:
+    """Convert an exception of the application's code, which may run further agents.
 
-    :param error: the failure.
+    A mistake of the caller is not logged. The failure of another agent keeps its kind and status,
+    and that agent has logged it.
+
+    :param error: the exception.
+    :param agent: id of the agent.
     """
-    return Failure(message=error.message, kind=error.kind, status=error.status)
+    if isinstance(error, RequestError):
+        return to_request_failure(error)
+    if isinstance(error, AgentFailed):
+        return Failure(message=error.message, kind=error.kind, status=error.status)
+    return to_failure(error, agent)
 
 
 def to_request_failure(error: RequestError) -> Failure:
