@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mastra_core.agents.options import RunOptions
     from mastra_core.agents.processors import InputProcessor, OutputProcessor
     from mastra_core.memory.memory import Memory
+    from mastra_core.workflows.engine.protocol import Engine
+    from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Agent",)
 
@@ -59,6 +61,7 @@ class Agent:
     :param tools: typed functions, and toolboxes, whose tools are requested for each run; or a
         function of the request context that returns a list of tools.
     :param agents: other agents that the model may call as tools, by key.
+    :param workflows: workflows that the model may run as tools, by key.
     :param output: type or JSON Schema of a structured answer; plain text by default.
     :param description: what the agent is for; tells other agents when to call it.
     :param id: id of the agent; by default ``name``.
@@ -93,6 +96,7 @@ class Agent:
         model: Any,
         tools: Sequence[Any] | ToolsFunction = (),
         agents: Mapping[str, Any] | None = None,
+        workflows: Mapping[str, Workflow[Any, Any]] | None = None,
         output: Any = None,
         description: str = "",
         id: str = "",
@@ -113,6 +117,7 @@ class Agent:
         tools = () if self.choose_tools else tools
         require_list(tools, "tools")
         require_mapping(agents or {}, "agents")
+        require_mapping(workflows or {}, "workflows")
         require_mapping(settings or {}, "settings")
         require_list(stop_when, "stop_when")
         require_list(input_processors, "input_processors")
@@ -123,6 +128,7 @@ class Agent:
         self.instructions = instructions
         self.models = () if self.choose_model else parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
+        self.workflows = {key: _check_workflow(each) for key, each in (workflows or {}).items()}
         self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
         self.tools: tuple[Tool, ...] = tuple(
             as_tool(item) for item in tools if not is_toolbox(item)
@@ -139,13 +145,15 @@ class Agent:
         self.input_processors = tuple(input_processors)
         self.output_processors = tuple(output_processors)
         self.durable = durable
+        self._engine: Engine | None = None
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """The tools that the model may call, including other agents as tools."""
-        return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
+        """The tools that the model may call, including other agents and workflows as tools."""
+        agents = (build_agent_tool(key, agent) for key, agent in self.agents.items())
+        return (*self.tools, *agents, *self._build_workflow_tools())
 
     def info(self) -> AgentInfo:
         """Describe the agent without a run and without importing a framework."""
@@ -157,6 +165,7 @@ class Agent:
             model=model,
             tools=self.tools,
             agents=dict(self.agents),
+            workflows=dict(self.workflows),
             has_more_tools=bool(self.toolboxes or self.choose_tools),
             output_schema=None if self.output is None else to_json_schema(self.output),
             requires=self._list_required_modules(),
@@ -204,6 +213,16 @@ class Agent:
         agent._runner = None  # noqa: SLF001  # of this class
         return agent
 
+    def use_engine(self, engine: Engine) -> None:
+        """Let an engine execute the workflows of this agent and of the agents that it calls.
+
+        :param engine: the engine; by default each agent has an engine in this process.
+        """
+        self._engine = engine
+        for agent in self.agents.values():
+            if hasattr(agent, "use_engine"):
+                agent.use_engine(engine)
+
     def preload(self) -> None:
         """Import the modules that the first run needs, for this agent and the agents that it calls.
 
@@ -223,6 +242,22 @@ class Agent:
         """
         shortened: bytes = self._get_runner().truncate_history(history, turns)  # type: ignore[attr-defined]  # not part of the protocol
         return shortened
+
+    def _build_workflow_tools(self) -> list[Tool]:
+        if not self.workflows:
+            return []
+        from mastra_core.agents.workflow_tool import build_workflow_tool
+
+        return [
+            build_workflow_tool(key, each, self._get_engine) for key, each in self.workflows.items()
+        ]
+
+    def _get_engine(self) -> Engine:
+        if self._engine is None:
+            from mastra_core.workflows import MemoryEngine
+
+            self._engine = MemoryEngine()
+        return self._engine
 
     def _get_runner(self) -> AgentLike:
         return self._runner or self._load_runner()
@@ -264,6 +299,12 @@ def _as_memory(value: Memory | Mapping[str, Any]) -> Memory:
     from mastra_core.memory.memory import as_memory  # an agent without a memory does not load it
 
     return as_memory(value)
+
+
+def _check_workflow(value: Any) -> Workflow[Any, Any]:
+    from mastra_core.workflows.model.workflow import require_workflow
+
+    return require_workflow(value)
 
 
 def _add_processors(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_core.agent import Agent
@@ -32,7 +32,7 @@ from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from mastra_core.workflows.engine.protocol import Engine
-from mastra_core.workflows.model.workflow import Workflow
+from mastra_core.workflows.model.workflow import Workflow, require_workflow
 
 __all__ = ("Mastra",)
 
@@ -81,20 +81,24 @@ class Mastra:
         self.memory: Memory | None = None if memory is None else as_memory(memory)
         built = {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()}
         self.workflows: Registry[Workflow] = Registry(
-            "workflow", _convert_each(workflows, "workflows", _as_workflow)
+            "workflow", _convert_each(workflows, "workflows", require_workflow)
         )
         self.tools: Registry[Tool] = Registry("tool", _convert_each(tools, "tools", as_tool))
         self.logger = _as_logger(logger)
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
+        own_workflows = _list_agent_workflows(built.values(), self.workflows.values())
         self.engine: Engine = as_engine(
             engine,
-            self.workflows.values(),
+            (*self.workflows.values(), *own_workflows),
             has_durable_agents=any(getattr(agent, "durable", False) for agent in built.values()),
         )
+        for agent in built.values():
+            if hasattr(agent, "use_engine"):
+                agent.use_engine(self.engine)
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
-        self.agent_workflows: tuple[Workflow, ...] = ()
+        self.agent_workflows: tuple[Workflow, ...] = own_workflows
         self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
         require_list(server_middleware, "server_middleware")
@@ -153,7 +157,7 @@ class Mastra:
         durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
         by_id = {agent.id: agent for agent in durable.values()}
         self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
-        self.agent_workflows = tuple(agent.workflow for agent in by_id.values())
+        self.agent_workflows += tuple(agent.workflow for agent in by_id.values())
         return {**agents, **durable}
 
 
@@ -191,13 +195,17 @@ def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
     return agents
 
 
-def _as_workflow(value: Any) -> Workflow:
-    if not isinstance(value, Workflow):
-        raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
-    if not value.nodes:
-        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
-    value.check()
-    return value
+def _list_agent_workflows(
+    agents: Iterable[Any], registered: Iterable[Workflow]
+) -> tuple[Workflow, ...]:
+    """Return the workflows that agents can run, without those that are registered."""
+    known = {workflow.id for workflow in registered}
+    pending, found = [*agents], {}
+    while pending:
+        agent = pending.pop()
+        found |= {each.id: each for each in getattr(agent, "workflows", {}).values()}
+        pending.extend(getattr(agent, "agents", {}).values())
+    return tuple(each for id_, each in found.items() if id_ not in known)
 
 
 def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:

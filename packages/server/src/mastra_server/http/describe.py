@@ -33,7 +33,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "instructions": info.instructions,
         "tools": tools,
         "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
-        "workflows": {},
+        "workflows": {key: {"name": each.id} for key, each in _iter_workflows(info)},
         "skills": [],
         "workspaceTools": [],
         "browserTools": [],
@@ -54,6 +54,10 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
 def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
     # The adapter of another framework may return an object without this attribute.
     return dict(getattr(info, "agents", {})).items()
+
+
+def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
+    return dict(getattr(info, "workflows", {})).items()
 
 
 def describe_tool(tool: Tool | FrameworkTool, *, partial: bool = False) -> dict[str, Any]:
