@@ -5,10 +5,19 @@ from typing import TypedDict
 
 import pytest
 
-from mastra_core import Agent, AgentInput, Mastra, MemoryEngine, StepContext, Workflow, step
+from mastra_core import (
+    Agent,
+    AgentInput,
+    Mastra,
+    MemoryEngine,
+    StepContext,
+    ToolContext,
+    Workflow,
+    step,
+)
 from mastra_core.agents import Decision
 from mastra_core.errors import ConfigError
-from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
+from tests.core.scripted_model import Script, build_input, call, run_agent
 
 
 class City(TypedDict):
@@ -77,6 +86,24 @@ def test_workflow_of_a_called_agent_uses_the_engine_of_the_application():
         return await engine.count(inner.workflows["city"])
 
     assert asyncio.run(run()) == {"success": 1}
+
+
+def test_repeated_call_continues_its_run():
+    calls = []
+
+    @step
+    async def count(city: City) -> int:
+        calls.append(city)
+        return len(calls)
+
+    (item,) = create_agent(count).callable_tools
+    context = ToolContext(run_id="r", call_id="c1")
+
+    async def run():
+        return [await item.execute({"inputData": {"name": "Oslo"}}, context) for _ in range(2)]
+
+    first, second = asyncio.run(run())
+    assert first == second == {"result": 1, "runId": "r-c1"}
 
 
 def test_input_that_does_not_fit():
