@@ -6,11 +6,13 @@ import inspect
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from mastra_core.agent import Agent
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.registered_agent import AgentWithOptions, RegisteredAgent
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.argument_types import require_list, require_mapping
 from mastra_core.errors import ConfigError
@@ -107,13 +109,15 @@ class Mastra:
         )
         self.deployer = deployer
 
-    def get_agent(self, name: str) -> AgentLike:
+    def get_agent(self, name: str) -> RegisteredAgent:
         """Return the agent with a registration key or id.
+
+        Agents of all frameworks can be called with a text, and with the options of one run.
 
         :param name: the registration key or the id.
         :raises NotFound: when there is no such agent.
         """
-        return self.agents.find(name)
+        return cast("RegisteredAgent", self.agents.find(name))
 
     def get_workflow(self, name: str) -> Workflow:
         """Return the workflow with a registration key or id.
@@ -144,7 +148,7 @@ class Mastra:
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
-        return agent
+        return agent if isinstance(agent, Agent | AgentWrapper) else AgentWithOptions(agent)
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
         """Return the agents, with durable agents wrapped so that the engine stores their runs."""
