@@ -11,8 +11,8 @@ from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.context_functions import (
     ModelFunction,
     ToolsFunction,
+    get_tools_function,
     is_model_function,
-    is_tools_function,
 )
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions
@@ -113,9 +113,9 @@ class Agent:
         durable: bool | None = None,
     ) -> None:
         self.choose_model: ModelFunction | None = model if is_model_function(model) else None
-        self.choose_tools: ToolsFunction | None = tools if is_tools_function(tools) else None
-        tools = () if self.choose_tools else tools
-        require_list(tools, "tools")
+        self.choose_tools: ToolsFunction | None = get_tools_function(tools)
+        listed_tools: Any = () if self.choose_tools else tools
+        require_list(listed_tools, "tools")
         require_mapping(agents or {}, "agents")
         require_mapping(workflows or {}, "workflows")
         require_mapping(settings or {}, "settings")
@@ -129,9 +129,11 @@ class Agent:
         self.models = () if self.choose_model else parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
         self.workflows = {key: _check_workflow(each) for key, each in (workflows or {}).items()}
-        self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
+        self.toolboxes: tuple[Toolbox, ...] = tuple(
+            item for item in listed_tools if is_toolbox(item)
+        )
         self.tools: tuple[Tool, ...] = tuple(
-            as_tool(item) for item in tools if not is_toolbox(item)
+            as_tool(item) for item in listed_tools if not is_toolbox(item)
         )
         self.output = output
         self.settings = settings or {}
@@ -203,7 +205,7 @@ class Agent:
             AgentInput.from_value(input, overrides)
         )
 
-    def use_memory(self, memory: Memory) -> Agent:
+    def replace_memory(self, memory: Memory) -> Agent:
         """Return a copy of the agent that has another memory.
 
         :param memory: the memory.

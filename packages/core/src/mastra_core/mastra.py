@@ -138,13 +138,7 @@ class Mastra:
     def _attach_memory(self, agent: AgentLike) -> AgentLike:
         """Return ``agent`` with a memory: its own, or else the memory of this application."""
         if self.memory is not None and get_memory(agent) is None:
-            # Input processors come before the memory.
-            has_processors = isinstance(agent, Agent) and agent.input_processors
-            agent = (
-                agent.use_memory(self.memory)
-                if has_processors
-                else AgentWithMemory(agent, self.memory)
-            )
+            agent = _add_memory(agent, self.memory)
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
@@ -167,7 +161,7 @@ class Mastra:
 
 def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
     if isinstance(agent, Agent) and agent.input_processors:
-        return agent.use_memory(memory)  # its memory comes after its input processors
+        return agent.replace_memory(memory)  # its memory comes after its input processors
     return AgentWithMemory(agent, memory)
 
 
@@ -204,7 +198,8 @@ def _list_agent_workflows(
 ) -> tuple[Workflow, ...]:
     """Return the workflows that agents can run, without those that are registered."""
     known = {workflow.id for workflow in registered}
-    pending, found = [*agents], {}
+    pending = [*agents]
+    found: dict[str, Workflow] = {}
     while pending:
         agent = pending.pop()
         found |= {each.id: each for each in getattr(agent, "workflows", {}).values()}

@@ -15,8 +15,8 @@ __all__ = (
     "ToolsFunction",
     "choose_models",
     "choose_tools",
+    "get_tools_function",
     "is_model_function",
-    "is_tools_function",
 )
 
 ModelFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -31,12 +31,12 @@ def is_model_function(model: Any) -> bool:
     return callable(model) and not hasattr(model, "model_name")
 
 
-def is_tools_function(tools: Any) -> bool:
-    """Return whether an agent's ``tools`` is a function, and neither a list nor a single tool.
+def get_tools_function(tools: Any) -> ToolsFunction | None:
+    """Return an agent's ``tools`` if they are a function, and neither a list nor a single tool.
 
     :param tools: the argument ``tools`` of an agent.
     """
-    return callable(tools) and not isinstance(tools, Tool)
+    return tools if callable(tools) and not isinstance(tools, Tool) else None
 
 
 async def choose_models(function: ModelFunction, context: Mapping[str, Any]) -> tuple[Any, ...]:
