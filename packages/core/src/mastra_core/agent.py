@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from mastra_core.agents.options import RunOptions
-    from mastra_core.agents.processors import InputProcessor, OutputProcessor
+    from mastra_core.agents.wrappers.processors import InputProcessor, OutputProcessor
     from mastra_core.memory.memory import Memory
     from mastra_core.workflows.engine.protocol import Engine
     from mastra_core.workflows.model.workflow import Workflow
@@ -248,7 +248,7 @@ class Agent:
     def _build_workflow_tools(self) -> list[Tool]:
         if not self.workflows:
             return []
-        from mastra_core.agents.workflow_tool import build_workflow_tool
+        from mastra_core.workflows.engine.workflow_tool import build_workflow_tool
 
         return [
             build_workflow_tool(key, each, self._get_engine) for key, each in self.workflows.items()
@@ -316,7 +316,7 @@ def _add_processors(
 ) -> AgentLike:
     if not (inputs or outputs):
         return agent
-    from mastra_core.agents.processors import ProcessedAgent
+    from mastra_core.agents.wrappers.processors import ProcessedAgent
 
     return ProcessedAgent(agent, inputs, outputs)
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from mastra_core.agent import Agent
 from mastra_core.agents.adapt import as_agent
-from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.protocol import AgentLike
-from mastra_core.agents.registered_agent import AgentWithOptions, RegisteredAgent
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
+from mastra_core.agents.wrappers.registered_agent import AgentWithOptions, RegisteredAgent
 from mastra_core.argument_types import require_list, require_mapping
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
@@ -194,10 +194,10 @@ def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _list_agent_workflows(
-    agents: Iterable[Any], registered: Iterable[Workflow]
+    agents: Iterable[Any], workflows: Iterable[Workflow]
 ) -> tuple[Workflow, ...]:
-    """Return the workflows that agents can run, without those that are registered."""
-    known = {workflow.id for workflow in registered}
+    """Return the workflows that agents can run, except ``workflows``."""
+    known = {workflow.id for workflow in workflows}
     pending = [*agents]
     found: dict[str, Workflow] = {}
     while pending:

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AsyncExitStack
 from typing import TypeAlias
 
-from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Finish, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, build_agent_error, collect
 from mastra_core.agents.run_failures import to_application_failure
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
 from mastra_core.errors import ConfigError
 
 __all__ = ("InputProcessor", "OutputProcessor", "ProcessedAgent")
