@@ -129,7 +129,18 @@ def test_suspended_workflow_suspends_the_tool():
 
     payload, done = asyncio.run(run())
     assert payload == {"question": "Oslo?"}
+    (item,) = agent.callable_tools
+    assert item.resume is Answer
     assert (done.tool_results[0].result["result"], done.text) == ("yes", "done")
+
+
+def test_steps_that_need_different_data():
+    @step(resume=str)
+    async def name(answer: str, context: StepContext) -> str:
+        return context.resume_data or answer
+
+    (item,) = create_agent(confirm, name).callable_tools
+    assert (item.resume, item.resume_schema) == (None, None)
 
 
 def test_suspended_workflow_of_a_run_without_an_id():

@@ -33,7 +33,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "instructions": info.instructions,
         "tools": tools,
         "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
-        "workflows": {key: {"name": each.id} for key, each in _iter_workflows(info)},
+        "workflows": {key: _describe_agent_workflow(each) for key, each in _iter_workflows(info)},
         "skills": [],
         "workspaceTools": [],
         "browserTools": [],
@@ -58,6 +58,13 @@ def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
 
 def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
     return dict(getattr(info, "workflows", {})).items()
+
+
+def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "name": workflow.id,
+        "steps": {each.id: {"id": each.id} for each in workflow.iter_steps()},
+    }
 
 
 def describe_tool(tool: Tool | FrameworkTool, *, partial: bool = False) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def build_workflow_tool(
         if run.record.status == "pending":
             await engine.start(run, dump(input_data), dict(context.request_context))
         elif run.record.status == "suspended" and context.resume_data is not None:
-            await engine.resume(run, context.resume_data, context=dict(context.request_context))
+            data = dump(context.resume_data)
+            await engine.resume(run, data, context=dict(context.request_context))
         record = await _wait(engine, run, is_durable=context.journal is not None)
         if record.status == "suspended":
             _suspend(record, context)
@@ -57,8 +58,15 @@ def build_workflow_tool(
             forbid_unknown_fields=True,
             kw_only=True,
         ),
+        resume=_find_resume_type(workflow),
         context_names=("context",),
     )
+
+
+def _find_resume_type(workflow: Workflow[Any, Any]) -> Any:
+    """Return the type of the data that resumes the workflow; ``None`` if steps need other types."""
+    types = [each.resume for each in workflow.iter_steps() if each.resume or each.suspends]
+    return types[0] if types and all(each == types[0] for each in types) else None
 
 
 def _get_run_id(context: ToolContext) -> str:
