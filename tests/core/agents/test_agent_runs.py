@@ -470,6 +470,52 @@ def test_tool_that_raises_a_cancellation_fails_alone(others):
     assert len(output.tool_results) == 1 + len(others)
 
 
+def format_weather(result):
+    return f"{result['degrees']} degrees"
+
+
+async def format_later(result):
+    return format_weather(result)
+
+
+@pytest.mark.parametrize("to_model_output", [format_weather, format_later])
+def test_model_gets_another_form_of_a_result(to_model_output):
+    @tool(to_model_output=to_model_output)
+    def measure(place: str) -> dict[str, float]:
+        return {"degrees": 3, "pressure": 1013}
+
+    scripts = []
+
+    def build_agent():
+        scripts.append(Script([call("measure", {"place": "x"})], ["cold"]))
+        return Agent(name="a", model=scripts[-1].model, tools=[measure])
+
+    output = run_both_ways(build_agent)
+    assert output.tool_results[0].result == {"degrees": 3, "pressure": 1013}
+    for script in scripts:
+        assert script.asked[-1][-1].parts[-1].content == "3 degrees"
+
+
+def test_error_of_the_other_form_of_a_result():
+    @tool(to_model_output=lambda result: result["nothing"])
+    def measure(place: str) -> dict[str, float]:
+        return {"degrees": 3}
+
+    script = Script([call("measure", {"place": "x"})], ["cold"])
+    (result,) = run_agent(Agent(name="a", model=script.model, tools=[measure])).tool_results
+    assert (result.failed, result.result) == (True, "'nothing'")
+
+
+@pytest.mark.parametrize(
+    ("turn", "output"), [("sunny", None), (call("final_result", {"result": "sunny"}), str)]
+)
+def test_calling_model_gets_the_answer_of_a_sub_agent_only(turn, output):
+    helper = Agent(name="helper", model=Script([turn]).model, output=output)
+    script = Script([call("agent-helper", {"prompt": "Weather?"})], ["ok"])
+    run_agent(Agent(name="a", model=script.model, agents={"helper": helper}))
+    assert script.asked[-1][-1].parts[-1].content == "sunny"
+
+
 def test_sub_agents():
     def build_agent():
         helper = Agent(
