@@ -88,6 +88,9 @@ def test_workflow_of_an_agent(server):
 
 def test_processors(server):
     path = "/api/agents/guarded"
+    details = server.http.get(path).json()
+    assert details["inputProcessors"] == [{"id": "refuse", "name": "refuse"}]
+    assert details["outputProcessors"] == [{"id": "hide", "name": "hide"}]
     answer = server.http.post(f"{path}/generate", json={"messages": "my card"})
     assert (answer.status_code, answer.json()["error"]) == (
         403,

@@ -38,8 +38,8 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "workspaceTools": [],
         "browserTools": [],
         "hasBrowser": False,
-        "inputProcessors": [],
-        "outputProcessors": [],
+        "inputProcessors": _list_processors(agent, "input_processors"),
+        "outputProcessors": _list_processors(agent, "output_processors"),
         "provider": info.provider,
         "modelId": info.model,
         "modelVersion": "",
@@ -58,6 +58,12 @@ def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
 
 def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
     return dict(getattr(info, "workflows", {})).items()
+
+
+def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
+    functions = getattr(agent, name, ())  # only the built-in agent has processors
+    names = (getattr(each, "__name__", type(each).__name__) for each in functions)
+    return [{"id": each, "name": each} for each in names]
 
 
 def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:
