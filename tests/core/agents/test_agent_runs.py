@@ -735,6 +735,26 @@ def test_error_of_a_function_that_chooses():
     assert [type(each).__name__ for each in list_events(agent)] == ["Start", "Failure"]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("maxSteps", "'max_steps'"),
+        ("requestContext", "'context'"),
+        ("requireToolApproval", "'require_approval'"),
+        ("modelSettings", "'settings'"),
+        ("memory", 'thread="..."'),
+        ("structuredOutput", "output="),
+        ("tool_choice", "settings="),
+        ("onFinish", "AgentInput"),
+    ],
+)
+def test_option_that_a_run_does_not_have(name, hint):
+    agent = Agent(name="a", model="test")
+    with pytest.raises(ConfigError, match=f"A run has no option '{name}'") as caught:
+        agent.stream("hello", **{name: 1})
+    assert hint in caught.value.hint
+
+
 @pytest.mark.parametrize("value", [["hello"], [{"role": "user", "content": "hello"}], None])
 def test_input_of_the_wrong_type(value):
     agent = Agent(name="a", model="test")

@@ -242,8 +242,11 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
 
         :param input: the input, or the user's message.
         :param overrides: names of fields, mapped to their values.
-        :raises ConfigError: for an input of any other type.
+        :raises ConfigError: for an input of any other type, or an unknown field.
         """
+        for name in overrides:
+            if name not in cls.__struct_fields__:
+                raise ConfigError(f"A run has no option {name!r}.", _suggest_option(name))
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **overrides)
         if not isinstance(input, AgentInput):
@@ -287,3 +290,23 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         """The text of the last user message; empty if there is none."""
         texts = [message.text for message in self.messages if message.role == "user"]
         return texts[-1] if texts else ""
+
+
+# What Mastra for TypeScript calls options that have another form here.
+_OPTIONS = {
+    "memory": 'thread="...", resource="..."',
+    "structured_output": "output=... or output_schema=...",
+    "tool_choice": 'settings={"tool_choice": ...}',
+    "toolsets": "tools=[...]",
+}
+
+
+def _suggest_option(name: str) -> str:
+    import difflib
+    import re
+
+    snake_case = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    if snake_case in _OPTIONS:
+        return f"Pass {_OPTIONS[snake_case]}."
+    near = difflib.get_close_matches(snake_case, AgentInput.__struct_fields__, 1)
+    return f"Did you mean {near[0]!r}?" if near else "AgentInput documents the options of a run."
