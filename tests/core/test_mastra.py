@@ -215,6 +215,7 @@ def test_every_agent_takes_text_and_options(memory):
     class Own:
         id = name = "own"
         description = ""
+        workflows = agents = ("of another kind",)
 
         def info(self):
             return AgentInfo()

@@ -684,6 +684,7 @@ def test_function_chooses_the_model(choose):
     agent = Agent(name="a", model=choose)
     output = run_both_ways(lambda: agent, run_input)
     assert (output.text, output.events[0].model) == ("pro", "test")
+    agent.preload()
     info = agent.info()
     assert (info.provider, info.model, info.requires) == ("", "", ("pydantic_ai",))
     replaced = run_agent(agent, build_input(model=TestModel(custom_output_text="own")))

@@ -202,9 +202,16 @@ def _list_agent_workflows(
     found: dict[str, Workflow] = {}
     while pending:
         agent = pending.pop()
-        found |= {each.id: each for each in getattr(agent, "workflows", {}).values()}
-        pending.extend(getattr(agent, "agents", {}).values())
+        found |= {each.id: each for each in _get_parts(agent, "workflows", Workflow)}
+        pending.extend(_get_parts(agent, "agents", AgentLike))
     return tuple(each for id_, each in found.items() if id_ not in known)
+
+
+def _get_parts(agent: Any, name: str, type_: type) -> list[Any]:
+    """Return the agents or workflows that an agent calls; own agents may have any attributes."""
+    parts = getattr(agent, name, None)
+    values = parts.values() if isinstance(parts, Mapping) else ()
+    return [each for each in values if isinstance(each, type_)]
 
 
 def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:
