@@ -1,11 +1,15 @@
+import asyncio
 import logging
 
+import pydantic_ai
 import pytest
 
 from mastra_core import (
     Agent,
+    AgentInput,
     Cors,
     Mastra,
+    Memory,
     Middleware,
     Server,
     Telemetry,
@@ -13,6 +17,7 @@ from mastra_core import (
     create_logger,
     tool,
 )
+from mastra_core.agents import AgentInfo, AgentOutput, TextDelta
 from mastra_core.describe import describe, find_missing_extras, find_missing_providers
 from mastra_core.errors import ConfigError, NotFound
 
@@ -200,3 +205,36 @@ def test_the_clients_of_all_models_are_described():
     models = {f"pydantic_ai.models.{name}" for name in ("anthropic", "google", "openai")}
     assert models | {"openai.resources.chat.chat"} <= found
     assert "openai.resources.responses.responses" not in found
+
+
+@pytest.mark.parametrize("memory", [None, Memory()])
+def test_every_agent_takes_text_and_options(memory):
+    async def whole(input: AgentInput) -> str:
+        return f"{input.prompt} {input.context['user']}"
+
+    class Own:
+        id = name = "own"
+        description = ""
+        workflows = agents = ("of another kind",)
+
+        def info(self):
+            return AgentInfo()
+
+        async def generate(self, input):
+            return AgentOutput(text=await whole(input), reason="stop")
+
+        async def stream(self, input):
+            yield TextDelta(text=await whole(input))
+
+    agents = {"whole": whole, "own": Own(), "pydantic": pydantic_ai.Agent("test", name="p")}
+    mastra = Mastra(agents=agents, memory=memory, logger=False)
+
+    async def run(key):
+        agent = mastra.get_agent(key)
+        output = await agent.generate("hello", context={"user": "ann"})
+        events = [each async for each in agent.stream("hello", context={"user": "ann"})]
+        return output.text, "".join(each.text for each in events if isinstance(each, TextDelta))
+
+    for key in ("whole", "own"):
+        assert asyncio.run(run(key)) == ("hello ann", "hello ann")
+    assert asyncio.run(run("pydantic"))[0].startswith("success")

@@ -130,7 +130,8 @@ def test_python_in_the_docs_compiles(path):
 
 @pytest.mark.parametrize(
     "name",
-    "agents adapters front-ends tools mcp memory workflows logging-and-telemetry server auth openapi".split(),
+    "agents adapters front-ends tools mcp memory workflows logging-and-telemetry server auth openapi "
+    "from-typescript".split(),
 )
 def test_python_in_the_guides_runs(name):
     """All of a page, in order, as somebody would paste it."""

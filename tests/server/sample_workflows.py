@@ -59,6 +59,11 @@ async def shout(text: str) -> str:
     return text.upper()
 
 
+@step
+async def bail(n: int, context: StepContext) -> int:
+    context.bail(-n)
+
+
 def agent():
     made = FunctionAgent(shout)
     made.id = made.name = "shout"
@@ -78,6 +83,7 @@ def workflows():
         "sleeping": Workflow("sleeping").sleep(3600).then(double),
         "loops": Workflow("loops").dowhile(double, lambda n: n < 10),
         "endless": Workflow("endless").then(endless),
+        "bailing": Workflow("bailing").then(bail).then(double),
         "picky": Workflow("picky").then(double).then(picky),
         "made": Workflow("made")
         .then(agent())

@@ -14,7 +14,6 @@ from msgspec import Meta
 from mastra_core import (
     Agent,
     AgentInput,
-    AgentLike,
     ApiRoute,
     Cors,
     Mastra,
@@ -365,7 +364,7 @@ plain = Mastra(
 
 
 async def look_up() -> None:
-    assert_type(mastra.get_agent("weather"), AgentLike)
+    assert_type(await mastra.get_agent("weather").generate("Hi", max_steps=2), AgentOutput)
     assert_type(mastra.get_workflow("order"), Workflow)
     assert_type(mastra.get_tool("books"), Tool)
     for key, agent in mastra.agents.items():

@@ -470,6 +470,52 @@ def test_tool_that_raises_a_cancellation_fails_alone(others):
     assert len(output.tool_results) == 1 + len(others)
 
 
+def format_weather(result):
+    return f"{result['degrees']} degrees"
+
+
+async def format_later(result):
+    return format_weather(result)
+
+
+@pytest.mark.parametrize("to_model_output", [format_weather, format_later])
+def test_model_gets_another_form_of_a_result(to_model_output):
+    @tool(to_model_output=to_model_output)
+    def measure(place: str) -> dict[str, float]:
+        return {"degrees": 3, "pressure": 1013}
+
+    scripts = []
+
+    def build_agent():
+        scripts.append(Script([call("measure", {"place": "x"})], ["cold"]))
+        return Agent(name="a", model=scripts[-1].model, tools=[measure])
+
+    output = run_both_ways(build_agent)
+    assert output.tool_results[0].result == {"degrees": 3, "pressure": 1013}
+    for script in scripts:
+        assert script.asked[-1][-1].parts[-1].content == "3 degrees"
+
+
+def test_error_of_the_other_form_of_a_result():
+    @tool(to_model_output=lambda result: result["nothing"])
+    def measure(place: str) -> dict[str, float]:
+        return {"degrees": 3}
+
+    script = Script([call("measure", {"place": "x"})], ["cold"])
+    (result,) = run_agent(Agent(name="a", model=script.model, tools=[measure])).tool_results
+    assert (result.failed, result.result) == (True, "'nothing'")
+
+
+@pytest.mark.parametrize(
+    ("turn", "output"), [("sunny", None), (call("final_result", {"result": "sunny"}), str)]
+)
+def test_calling_model_gets_the_answer_of_a_sub_agent_only(turn, output):
+    helper = Agent(name="helper", model=Script([turn]).model, output=output)
+    script = Script([call("agent-helper", {"prompt": "Weather?"})], ["ok"])
+    run_agent(Agent(name="a", model=script.model, agents={"helper": helper}))
+    assert script.asked[-1][-1].parts[-1].content == "sunny"
+
+
 def test_sub_agents():
     def build_agent():
         helper = Agent(
@@ -622,6 +668,101 @@ def test_toolbox_cannot_replace_a_tool(of_run):
         run_agent(agent, run_input)
     last = list_events(agent, run_input)[-1]
     assert (last.kind, "'look'" in last.message) == ("ConfigError", True)
+
+
+async def choose_large(context):
+    return [TestModel(custom_output_text=context["tier"])]
+
+
+def choose_small(context):
+    return TestModel(custom_output_text=context["tier"])
+
+
+@pytest.mark.parametrize("choose", [choose_small, choose_large])
+def test_function_chooses_the_model(choose):
+    run_input = build_input(context={"tier": "pro"})
+    agent = Agent(name="a", model=choose)
+    output = run_both_ways(lambda: agent, run_input)
+    assert (output.text, output.events[0].model) == ("pro", "test")
+    agent.preload()
+    info = agent.info()
+    assert (info.provider, info.model, info.requires) == ("", "", ("pydantic_ai",))
+    replaced = run_agent(agent, build_input(model=TestModel(custom_output_text="own")))
+    assert replaced.text == "own"
+
+
+def test_function_chooses_the_tools():
+    async def choose(context):
+        return [look] if context.get("allowed") else []
+
+    @tool
+    def pay(amount: int) -> str:
+        """Pay."""
+        return "paid"
+
+    agent = Agent(name="a", model="test", tools=choose)
+    for run_input, names in (
+        (build_input(context={"allowed": True}), ["look"]),
+        (build_input(context={"allowed": True}, tools=(pay,)), ["look", "pay"]),
+        (build_input(), []),
+    ):
+        output = run_both_ways(lambda: agent, run_input)
+        assert [each.name for each in output.tool_calls] == names
+    assert (agent.info().tools, agent.info().has_more_tools) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": lambda context: "gpt-5"}, "names no provider"),
+        ({"model": lambda context: None}, "neither a model string nor a model object"),
+        ({"model": "test", "tools": lambda context: "look"}, "as tools returned 'str'"),
+        ({"model": "test", "tools": lambda context: ["look"]}, "is not a tool"),
+    ],
+)
+def test_function_that_chooses_no_model_or_tools(options, message):
+    agent = Agent(name="a", **options)
+    with pytest.raises(ConfigError, match=message):
+        run_agent(agent)
+    last = list_events(agent)[-1]
+    assert (last.kind, message in last.message) == ("ConfigError", True)
+
+
+def test_error_of_a_function_that_chooses():
+    agent = Agent(name="a", model=lambda context: context["tier"])
+    with pytest.raises(AgentFailed) as caught:
+        run_agent(agent)
+    assert caught.value.kind == "KeyError"
+    assert [type(each).__name__ for each in list_events(agent)] == ["Start", "Failure"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("maxSteps", "'max_steps'"),
+        ("requestContext", "'context'"),
+        ("requireToolApproval", "'require_approval'"),
+        ("modelSettings", "'settings'"),
+        ("memory", 'thread="..."'),
+        ("structuredOutput", "output="),
+        ("tool_choice", "settings="),
+        ("onFinish", "AgentInput"),
+    ],
+)
+def test_option_that_a_run_does_not_have(name, hint):
+    agent = Agent(name="a", model="test")
+    with pytest.raises(ConfigError, match=f"A run has no option '{name}'") as caught:
+        agent.stream("hello", **{name: 1})
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [["hello"], [{"role": "user", "content": "hello"}], None])
+def test_input_of_the_wrong_type(value):
+    agent = Agent(name="a", model="test")
+    for run in (agent.generate, agent.stream):
+        with pytest.raises(ConfigError, match="input of an agent has the wrong type") as caught:
+            run(value).send(None)
+        assert "AgentInput" in caught.value.hint
 
 
 def test_tool_waits_for_the_reader_of_its_outputs():

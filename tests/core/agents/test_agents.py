@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from mastra_core import Agent, AgentInput, AgentLike
+from mastra_core import Agent, AgentInput, AgentLike, Memory, tool
 from mastra_core.agents import (
     ApprovalRequired,
     Failure,
@@ -22,7 +22,7 @@ from mastra_core.agents import (
 )
 from mastra_core.agents.telemetry.agent_span import stream_traced
 from mastra_core.agents.toolboxes import close_toolboxes
-from mastra_core.errors import AgentFailed, ConfigError
+from mastra_core.errors import AgentFailed, ConfigError, Forbidden
 from mastra_core.telemetry import add_listener, remove_listener
 from tests.core.scripted_model import Script, call
 
@@ -133,6 +133,17 @@ def test_generator_yielding_failure():
         yield Failure(message="no")
 
     assert [type(event) for event in list_events(own)] == [Start, Failure]
+
+
+@pytest.mark.parametrize("raised", [Forbidden("No."), AgentFailed("No.", kind="Busy", status=429)])
+def test_function_passes_the_status_of_an_error_on(raised):
+    async def own(text: str):
+        raise raised
+
+    with pytest.raises(AgentFailed, match=r"No\.") as caught:
+        run_agent(own)
+    kind = getattr(raised, "kind", "Forbidden")
+    assert (caught.value.kind, caught.value.status) == (kind, raised.status)
 
 
 def test_closing_the_stream_closes_the_generator():
@@ -364,6 +375,9 @@ def test_model_without_a_provider():
     with pytest.raises(ConfigError, match="names no provider") as caught:
         Agent(name="a", model="gpt-5")
     assert "openai:gpt-5" in caught.value.hint
+    with pytest.raises(ConfigError, match="names no provider") as caught:
+        Agent(name="a", model="openai/gpt-5")  # as in Mastra for TypeScript
+    assert caught.value.hint == 'Write a colon after the provider: "openai:gpt-5".'
     with pytest.raises(ConfigError, match="is not a tool"):
         Agent(name="a", model="test", tools=["x"])
 
@@ -385,8 +399,10 @@ def test_error_of_a_model_shows_no_credentials():
     ("options", "message"),
     [
         ({"tools": "look"}, "'tools' has the wrong type 'str'"),
-        ({"tools": len}, "'tools' has the wrong type"),
+        ({"tools": tool(take_nothing)}, "'tools' has the wrong type"),
+        ({"memory": 3}, "3 is not a memory"),
         ({"agents": ["x"]}, "'agents' has the wrong type 'list'"),
+        ({"memory": {"size": 3}}, "The memory's settings are invalid"),
         ({"settings": ["x"]}, "'settings' has the wrong type 'list'"),
         ({"stop_when": len}, "'stop_when' has the wrong type"),
     ],
@@ -394,6 +410,12 @@ def test_error_of_a_model_shows_no_credentials():
 def test_argument_of_the_wrong_type(options, message):
     with pytest.raises(ConfigError, match=message):
         Agent(name="a", model="test", **options)
+
+
+def test_memory_may_be_a_mapping():
+    agent = Agent(name="a", model="test", memory={"last_messages": 3})
+    assert isinstance(agent.memory, Memory)
+    assert agent.memory.last_messages == 3
 
 
 def test_every_toolbox_is_closed(caplog, monkeypatch):

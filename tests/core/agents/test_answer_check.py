@@ -1,5 +1,6 @@
 """Test that the schema of a caller neither loads addresses nor takes unlimited time."""
 
+import re
 import socket
 import time
 
@@ -33,6 +34,28 @@ def test_answers_are_checked():
         for bad in ({}, {"n": "x"}, {"n": 1, "m": 2}, {"n": 1, "tree": {"left": {"value": 3}}}):
             with pytest.raises(ValueError, match="answer"):
                 check(schema, bad, enforce_patterns=enforce_patterns)
+
+
+@pytest.mark.parametrize("enforce_patterns", [False, True])
+def test_missing_properties_are_named(enforce_patterns):
+    item = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["b", "a"]}
+    schema = {
+        "properties": {
+            "list": {"type": "array", "items": {"$ref": "#/$defs/item"}},
+            "pair": {"items": [{}, item]},
+            "both": {"allOf": [item, {"required": ["c"]}]},
+        },
+        "additionalProperties": item,
+        "$defs": {"item": item},
+    }
+    for value, fault in (
+        ({"list": [{"a": 1, "b": 2}, {"a": 1}]}, "answer.list[1] must contain 'b'"),
+        ({"pair": [1, {}, {}]}, "answer.pair[1] must contain 'a', 'b'"),
+        ({"other": {"b": 1}}, "answer.other must contain 'a'"),
+        ({"both": {"a": 1, "b": 2}}, "answer.both must contain 'c'"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(fault)}$"):
+            check(schema, value, enforce_patterns=enforce_patterns)
 
 
 def test_names_of_properties_are_no_keywords():

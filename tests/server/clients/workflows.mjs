@@ -17,7 +17,7 @@ async function settled(workflow, runId) {
   }
 }
 
-const names = ["line", "asking", "nested", "each", "sleepy", "sleeping", "loops", "endless", "picky", "made"];
+const names = ["line", "asking", "nested", "each", "sleepy", "sleeping", "loops", "endless", "picky", "bailing", "made"];
 const wf = Object.fromEntries(names.map((name) => [name, client.getWorkflow(name)]));
 
 got.listed = await client.listWorkflows();
@@ -106,6 +106,11 @@ await run.start({ inputData: 4 });
 got.sleepyStream = await chunks(await run.observe());
 got.loops = await (await wf.loops.createRun()).startAsync({ inputData: 1 });
 got.made = await (await wf.made.createRun()).startAsync({ inputData: "abc" });
+run = await wf.bailing.createRun();
+got.bailed = await run.startAsync({ inputData: 4 });
+got.bailedRun = await wf.bailing.runById(run.runId);
+run = await wf.bailing.createRun();
+got.bailedStream = await chunks(await run.stream({ inputData: 4 }));
 
 run = await wf.endless.createRun();
 await run.start({ inputData: 1 });

@@ -246,6 +246,14 @@ def test_loops_agents_tools_and_branches(results):
     assert results["made"]["steps"]["shout"]["output"] == {"text": "ABC"}
 
 
+def test_bailing_step_succeeds_except_in_its_chunk(results):
+    assert (results["bailed"]["status"], results["bailed"]["result"]) == ("success", -4)
+    for steps in (results["bailed"]["steps"], results["bailedRun"]["steps"]):
+        assert (steps["bail"]["status"], steps["bail"]["output"]) == ("success", -4)
+    (chunk,) = [each for each in results["bailedStream"] if each["type"] == "workflow-step-result"]
+    assert chunk["payload"]["status"] == "bailed"
+
+
 def test_cancel_and_restart(results):
     assert results["endless"]["activeStepsPath"] == {"endless": [0]}
     assert results["cancelled"] == {"message": "Workflow run cancelled"}

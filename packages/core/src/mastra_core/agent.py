@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.context_functions import (
+    ModelFunction,
+    ToolsFunction,
+    get_tools_function,
+    is_model_function,
+)
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions, check_instructions
 from mastra_core.agents.messages import AgentInput, Limits
@@ -32,7 +39,10 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from mastra_core.agents.options import RunOptions
+    from mastra_core.agents.wrappers.processors import InputProcessor, OutputProcessor
     from mastra_core.memory.memory import Memory
+    from mastra_core.workflows.engine.protocol import Engine
+    from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Agent",)
 
@@ -47,9 +57,12 @@ class Agent:
     :param instructions: the system prompt: text, where ``{{ name }}`` stands for a value of the
         request context, or a function of the request context.
     :param model: ``"provider:model"`` (``"openai:gpt-5"``), a pydantic-ai model object, or a list
-        of them, tried in order until one succeeds.
-    :param tools: typed functions, and toolboxes, whose tools are requested for each run.
+        of them, tried in order until one succeeds; or a function of the request context that
+        returns one of these.
+    :param tools: typed functions, and toolboxes, whose tools are requested for each run; or a
+        function of the request context that returns a list of tools.
     :param agents: other agents that the model may call as tools, by key.
+    :param workflows: workflows that the model may run as tools, by key.
     :param output: type or JSON Schema of a structured answer; plain text by default.
     :param description: what the agent is for; tells other agents when to call it.
     :param id: id of the agent; by default ``name``.
@@ -63,6 +76,9 @@ class Agent:
         the error as the result of its call.
     :param memory: the memory of conversations, or a mapping of its settings; by default the memory
         of the ``Mastra``.
+    :param input_processors: sync or async functions that take the ``AgentInput`` of a run and
+        return it, changed or not; an exception refuses the run.
+    :param output_processors: async generators that take the events of a run and yield events.
     :param durable: whether runs are stored in a database, so that another process continues them
         after a crash; by default whether the ``Mastra`` has a durable engine. Only runs of agents
         that ``Mastra.get_agent`` returns, and runs that the server starts, are stored.
@@ -79,8 +95,9 @@ class Agent:
         name: str,
         instructions: Instructions = "",
         model: Any,
-        tools: Sequence[Any] = (),
+        tools: Sequence[Any] | ToolsFunction = (),
         agents: Mapping[str, Any] | None = None,
+        workflows: Mapping[str, Workflow[Any, Any]] | None = None,
         output: Any = None,
         description: str = "",
         id: str = "",
@@ -92,9 +109,15 @@ class Agent:
         limits: Limits | None = None,
         stop_on_tool_error: bool = False,
         memory: Memory | Mapping[str, Any] | None = None,
+        input_processors: Sequence[InputProcessor] = (),
+        output_processors: Sequence[OutputProcessor] = (),
         durable: bool | None = None,
     ) -> None:
         check_types(locals(), Agent.__init__.__annotations__)
+        self.choose_model: ModelFunction | None = model if is_model_function(model) else None
+        self.choose_tools: ToolsFunction | None = get_tools_function(tools)
+        listed_tools: Any = () if self.choose_tools else tools
+        check_types({"tools": listed_tools}, {"tools": "Sequence[Any]"})
         check_instructions(instructions)
         check_stop_conditions(stop_when)
         _check_numbers(name, retries, max_steps, timeout)
@@ -104,11 +127,14 @@ class Agent:
         self.name = name
         self.description = description
         self.instructions = instructions
-        self.models = parse_models(model)
+        self.models = () if self.choose_model else parse_models(model)
         self.agents = {key: as_agent(value) for key, value in (agents or {}).items()}
-        self.toolboxes: tuple[Toolbox, ...] = tuple(item for item in tools if is_toolbox(item))
+        self.workflows = {key: _check_workflow(each) for key, each in (workflows or {}).items()}
+        self.toolboxes: tuple[Toolbox, ...] = tuple(
+            item for item in listed_tools if is_toolbox(item)
+        )
         self.tools: tuple[Tool, ...] = tuple(
-            as_tool(item) for item in tools if not is_toolbox(item)
+            as_tool(item) for item in listed_tools if not is_toolbox(item)
         )
         self.output = output
         if output is not None:
@@ -121,18 +147,22 @@ class Agent:
         self.limits = limits
         self.stop_on_tool_error = stop_on_tool_error
         self.memory = None if memory is None else _as_memory(memory)
+        self.input_processors = tuple(input_processors)
+        self.output_processors = tuple(output_processors)
         self.durable = durable
+        self._engine: Engine | None = None
         self._runner: AgentLike | None = None
         _check_tool_names(name, self.callable_tools)
 
     @property
     def callable_tools(self) -> tuple[Tool, ...]:
-        """The tools that the model may call, including other agents as tools."""
-        return (*self.tools, *(build_agent_tool(key, agent) for key, agent in self.agents.items()))
+        """The tools that the model may call, including other agents and workflows as tools."""
+        agents = (build_agent_tool(key, agent) for key, agent in self.agents.items())
+        return (*self.tools, *agents, *self._build_workflow_tools())
 
     def info(self) -> AgentInfo:
         """Describe the agent without a run and without importing a framework."""
-        first = self.models[0]
+        first = self.models[0] if self.models else ""
         provider, model = split_model_name(first)
         return AgentInfo(
             instructions=self.instructions if isinstance(self.instructions, str) else "",
@@ -140,6 +170,8 @@ class Agent:
             model=model,
             tools=self.tools,
             agents=dict(self.agents),
+            workflows=dict(self.workflows),
+            has_more_tools=bool(self.toolboxes or self.choose_tools),
             output_schema=None if self.output is None else to_json_schema(self.output),
             requires=self._list_required_modules(),
             variables=get_provider_variables(provider) if isinstance(first, str) else (),
@@ -176,6 +208,26 @@ class Agent:
             AgentInput.from_value(input, overrides)
         )
 
+    def replace_memory(self, memory: Memory) -> Agent:
+        """Return a copy of the agent that has another memory.
+
+        :param memory: the memory.
+        """
+        agent = copy.copy(self)
+        agent.memory = memory
+        agent._runner = None  # noqa: SLF001  # of this class
+        return agent
+
+    def use_engine(self, engine: Engine) -> None:
+        """Let an engine execute the workflows of this agent and of the agents that it calls.
+
+        :param engine: the engine; by default each agent has an engine in this process.
+        """
+        self._engine = engine
+        for agent in self.agents.values():
+            if hasattr(agent, "use_engine"):
+                agent.use_engine(engine)
+
     def preload(self) -> None:
         """Import the modules that the first run needs, for this agent and the agents that it calls.
 
@@ -196,6 +248,22 @@ class Agent:
         shortened: bytes = self._get_runner().truncate_history(history, turns)  # type: ignore[attr-defined]  # not part of the protocol
         return shortened
 
+    def _build_workflow_tools(self) -> list[Tool]:
+        if not self.workflows:
+            return []
+        from mastra_core.workflows.engine.workflow_tool import build_workflow_tool
+
+        return [
+            build_workflow_tool(key, each, self._get_engine) for key, each in self.workflows.items()
+        ]
+
+    def _get_engine(self) -> Engine:
+        if self._engine is None:
+            from mastra_core.workflows import MemoryEngine
+
+            self._engine = MemoryEngine()
+        return self._engine
+
     def _get_runner(self) -> AgentLike:
         return self._runner or self._load_runner()
 
@@ -215,16 +283,19 @@ class Agent:
             )
         from mastra_core.agents.loop import LoopAgent
 
-        if self.memory is None:
-            return LoopAgent(self)
-        from mastra_core.memory.memory_agent import AgentWithMemory
+        # The memory stores what the caller sends after the input processors, and gets after the
+        # output processors. It stores nothing of a run that an input processor refuses.
+        agent: AgentLike = _add_processors(LoopAgent(self), outputs=self.output_processors)
+        if self.memory is not None:
+            from mastra_core.memory.memory_agent import AgentWithMemory
 
-        return AgentWithMemory(LoopAgent(self), self.memory)
+            agent = AgentWithMemory(agent, self.memory)
+        return _add_processors(agent, inputs=self.input_processors)
 
     def _list_required_modules(self) -> tuple[str, ...]:
         names = [model for model in self.models if isinstance(model, str)]
         if not names:
-            return ()
+            return ("pydantic_ai",) if self.choose_model else ()
         modules = [get_provider_modules(split_model_name(name)[0] or name) for name in names]
         return tuple(dict.fromkeys(("pydantic_ai", *(each for some in modules for each in some))))
 
@@ -241,6 +312,24 @@ def _as_memory(value: Any) -> Memory:
     from mastra_core.memory.memory import as_memory  # which an agent without a memory does not need
 
     return as_memory(value)
+
+
+def _check_workflow(value: Any) -> Workflow[Any, Any]:
+    from mastra_core.workflows.model.workflow import require_workflow
+
+    return require_workflow(value)
+
+
+def _add_processors(
+    agent: AgentLike,
+    inputs: Sequence[InputProcessor] = (),
+    outputs: Sequence[OutputProcessor] = (),
+) -> AgentLike:
+    if not (inputs or outputs):
+        return agent
+    from mastra_core.agents.wrappers.processors import ProcessedAgent
+
+    return ProcessedAgent(agent, inputs, outputs)
 
 
 def _check_tool_names(agent: str, tools: Sequence[Tool]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
+from mastra_core.agent import Agent
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
+from mastra_core.agents.wrappers.registered_agent import AgentWithOptions, RegisteredAgent
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.logger import create_logger
@@ -31,7 +34,7 @@ from mastra_core.telemetry import Telemetry
 from mastra_core.tools import Tool, as_tool
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from mastra_core.workflows.engine.protocol import Engine
-from mastra_core.workflows.model.workflow import Workflow
+from mastra_core.workflows.model.workflow import Workflow, require_workflow
 
 __all__ = ("Mastra",)
 
@@ -81,20 +84,24 @@ class Mastra:
         self.memory: Memory | None = None if memory is None else as_memory(memory)
         built = {key: self._attach_memory(agent) for key, agent in _build_agents(agents).items()}
         self.workflows: Registry[Workflow] = Registry(
-            "workflow", _convert_each(workflows, _as_workflow)
+            "workflow", _convert_each(workflows, require_workflow)
         )
         self.tools: Registry[Tool] = Registry("tool", _convert_each(tools, as_tool))
         self.logger = _as_logger(logger)
         self.telemetry = (
             None if telemetry is None else from_mapping(Telemetry, telemetry, "telemetry")
         )
+        own_workflows = _list_agent_workflows(built.values(), self.workflows.values())
         self.engine: Engine = as_engine(
             engine,
-            self.workflows.values(),
+            (*self.workflows.values(), *own_workflows),
             has_durable_agents=any(getattr(agent, "durable", False) for agent in built.values()),
         )
+        for agent in built.values():
+            if hasattr(agent, "use_engine"):
+                agent.use_engine(self.engine)
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
-        self.agent_workflows: tuple[Workflow, ...] = ()
+        self.agent_workflows: tuple[Workflow, ...] = own_workflows
         self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
@@ -102,13 +109,15 @@ class Mastra:
         )
         self.deployer = deployer
 
-    def get_agent(self, name: str) -> AgentLike:
+    def get_agent(self, name: str) -> RegisteredAgent:
         """Return the agent with a registration key or id.
+
+        Agents of all frameworks can be called with a text, and with the options of one run.
 
         :param name: the registration key or the id.
         :raises NotFound: when there is no such agent.
         """
-        return self.agents.find(name)
+        return cast("RegisteredAgent", self.agents.find(name))
 
     def get_workflow(self, name: str) -> Workflow:
         """Return the workflow with a registration key or id.
@@ -129,11 +138,11 @@ class Mastra:
     def _attach_memory(self, agent: AgentLike) -> AgentLike:
         """Return ``agent`` with a memory: its own, or else the memory of this application."""
         if self.memory is not None and get_memory(agent) is None:
-            agent = AgentWithMemory(agent, self.memory)
+            agent = _add_memory(agent, self.memory)
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
-        return agent
+        return agent if isinstance(agent, Agent | AgentWrapper) else AgentWithOptions(agent)
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
         """Return the agents, with durable agents wrapped so that the engine stores their runs."""
@@ -146,8 +155,14 @@ class Mastra:
         durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
         by_id = {agent.id: agent for agent in durable.values()}
         self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
-        self.agent_workflows = tuple(agent.workflow for agent in by_id.values())
+        self.agent_workflows += tuple(agent.workflow for agent in by_id.values())
         return {**agents, **durable}
+
+
+def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
+    if isinstance(agent, Agent) and agent.input_processors:
+        return agent.replace_memory(memory)  # its memory comes after its input processors
+    return AgentWithMemory(agent, memory)
 
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:
@@ -175,13 +190,25 @@ def _build_agents(items: Mapping[str, Any] | None) -> dict[str, Any]:
     return agents
 
 
-def _as_workflow(value: Any) -> Workflow:
-    if not isinstance(value, Workflow):
-        raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
-    if not value.nodes:
-        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
-    value.check()
-    return value
+def _list_agent_workflows(
+    agents: Iterable[Any], workflows: Iterable[Workflow]
+) -> tuple[Workflow, ...]:
+    """Return the workflows that agents can run, except ``workflows``."""
+    known = {workflow.id for workflow in workflows}
+    pending = [*agents]
+    found: dict[str, Workflow] = {}
+    while pending:
+        agent = pending.pop()
+        found |= {each.id: each for each in _get_parts(agent, "workflows", Workflow)}
+        pending.extend(_get_parts(agent, "agents", AgentLike))
+    return tuple(each for id_, each in found.items() if id_ not in known)
+
+
+def _get_parts(agent: Any, name: str, type_: type) -> list[Any]:
+    """Return the agents or workflows that an agent calls; own agents may have any attributes."""
+    parts = getattr(agent, name, None)
+    values = parts.values() if isinstance(parts, Mapping) else ()
+    return [each for each in values if isinstance(each, type_)]
 
 
 def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:

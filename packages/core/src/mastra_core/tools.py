@@ -141,6 +141,8 @@ class Tool(Generic[P, R_co]):
     :param requires_approval: whether a person must approve each call; or a sync or async function
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
+    :param to_model_output: a sync or async function that takes the result, as JSON builtins, and
+        returns what the model of a built-in agent gets; ``None`` for the result itself.
     :param context_names: names of the parameters that receive the ``ToolContext``.
     :param remote: span attributes for a tool that another process executes; ``None`` for a tool of
         this process.
@@ -154,6 +156,7 @@ class Tool(Generic[P, R_co]):
     output: Any = Any
     requires_approval: bool | Callable[..., Any] = False
     resume: Any = None
+    to_model_output: Callable[[Any], Any] | None = None
     context_names: tuple[str, ...] = ()
     remote: Mapping[str, Any] | None = None
 
@@ -221,6 +224,16 @@ class Tool(Generic[P, R_co]):
             return self.requires_approval
         answer = self.requires_approval(**values)
         return bool(await answer if inspect.isawaitable(answer) else answer)
+
+    async def build_model_output(self, result: Any) -> Any:
+        """Return what the model gets as the result of a call.
+
+        :param result: the result, as JSON builtins.
+        """
+        if self.to_model_output is None:
+            return result
+        output = self.to_model_output(result)
+        return dump(await output if inspect.isawaitable(output) else output)
 
     async def call(self, values: Mapping[str, Any], context: ToolContext | None = None) -> Any:
         """Call the function.
@@ -293,6 +306,7 @@ def tool(
     description: str = ...,
     requires_approval: bool | Callable[..., Any] = ...,
     resume: Any = ...,
+    to_model_output: Callable[[Any], Any] | None = ...,
 ) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -302,6 +316,7 @@ def tool(
     description: str = "",
     requires_approval: bool | Callable[..., Any] = False,
     resume: Any = None,
+    to_model_output: Callable[[Any], Any] | None = None,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Convert a typed function to a ``Tool``; use it as ``@tool`` or ``@tool(...)``.
 
@@ -312,6 +327,8 @@ def tool(
     :param requires_approval: whether a person must approve each call; or a sync or async function
         that takes the tool's parameters and decides for one call.
     :param resume: type of the data that a suspended call waits for; ``None`` for any data.
+    :param to_model_output: a sync or async function that takes the result, as JSON builtins, and
+        returns what the model of a built-in agent gets; by default the result itself.
     :raises ConfigError: for a value that is not a function, a generator function, or an argument of
         the wrong type; when a parameter has no type, or when JSON cannot express the values of a
         type.
@@ -335,6 +352,7 @@ def tool(
             output=hints.get("return", Any),
             requires_approval=requires_approval,
             resume=resume,
+            to_model_output=to_model_output,
             context_names=tuple(name for name, hint in hints.items() if hint in _CONTEXT_TYPES),
         )
         _check_approval_parameters(item)

@@ -54,6 +54,38 @@ def test_agent_continues_after_approval(engine):
     assert shop.paid == [3]
 
 
+def test_approval_of_a_tool_that_is_known_in_the_run_only(engine):
+    shop = Shop()
+
+    class Box:
+        async def list_tools(self):
+            return [shop.pay]
+
+    for tools in ([Box()], lambda context: [shop.pay]):
+        model = Script([call("pay", PAY)], ["Done."]).model
+        agent = Agent(name="clerk", model=model, tools=tools)
+        _, record = run_with_decisions(engine, agent, "pay", {"c1": {"approved": True}})
+        assert (record.status, record.result) == ("success", {"text": "Done."})
+    assert shop.paid == [3, 3]
+
+
+def test_agent_continues_after_a_suspended_workflow(engine):
+    @step(resume=bool)
+    async def confirm(amount: int, context: StepContext) -> str:
+        if context.resume_data is None:
+            context.suspend({"amount": amount})
+        return "agreed"
+
+    script = Script([call("workflow-confirm", {"inputData": 3})], ["Done."])
+    workflows = {"confirm": Workflow("confirm").then(confirm)}
+    agent = Agent(name="clerk", model=script.model, workflows=workflows)
+    payload, record = run_with_decisions(engine, agent, "pay", {"c1": {"data": True}})
+    (waiting,) = payload["waiting"]
+    assert waiting["payload"] == {"amount": 3}
+    assert (record.status, record.result) == ("success", {"text": "Done."})
+    assert "agreed" in str(script.asked[-1])
+
+
 def test_agent_continues_after_a_declined_call(engine):
     shop = Shop([call("pay", PAY)], ["Then not."])
     decision = {"c1": {"approved": False, "reason": "too dear"}}

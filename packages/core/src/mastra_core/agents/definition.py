@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from mastra_core.agents.context_functions import ModelFunction, ToolsFunction
 from mastra_core.agents.instructions import Instructions
 from mastra_core.agents.messages import Limits
 from mastra_core.agents.protocol import AgentInfo
@@ -21,6 +22,8 @@ class AgentDefinition(Protocol):
     description: str
     instructions: Instructions
     models: tuple[Any, ...]
+    choose_model: ModelFunction | None
+    choose_tools: ToolsFunction | None
     toolboxes: tuple[Toolbox, ...]
     output: Any
     settings: dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start, StepFinish, TextDelta
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentInfo
-from mastra_core.agents.run_failures import to_failure
+from mastra_core.agents.run_failures import to_application_failure
 from mastra_core.agents.streaming_agent import StreamingAgent
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.arguments.function_parameters import get_signature
@@ -67,7 +67,7 @@ class FunctionAgent(StreamingAgent):
                 async for event in events:
                     yield event
         except Exception as error:  # noqa: BLE001  # user code may raise anything; it ends as an event
-            yield to_failure(error, self.id)
+            yield to_application_failure(error, self.id)
 
     async def _iter_events(self, argument: Any) -> AsyncGenerator[AgentEvent]:
         if not inspect.isasyncgenfunction(self._function):

@@ -11,7 +11,7 @@ from mastra_core.agents.events import ToolResult
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.arguments.number_checks import check_count
-from mastra_core.errors import InvalidInput
+from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.limits.memory_size import estimate_context_size, estimate_size
 
 __all__ = (
@@ -251,12 +251,16 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         :param input: the input, or the user's message.
         :param overrides: names of fields, mapped to their values.
         :raises InvalidInput: when a value has the wrong type.
+        :raises ConfigError: for an unknown field.
         """
         if not isinstance(input, AgentInput | str):
             raise InvalidInput(
                 f"The input of the agent has the wrong type {type(input).__name__!r}.",
                 "Pass text or AgentInput(...).",
             )
+        for name in overrides:
+            if name not in cls.__struct_fields__:
+                raise ConfigError(f"A run has no option {name!r}.", _suggest_option(name))
         check_types(overrides, cls.__annotations__, InvalidInput)
         if isinstance(input, str):
             return cls(messages=(Message.user(input),), **overrides)
@@ -296,3 +300,23 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
         """The text of the last user message; empty if there is none."""
         texts = [message.text for message in self.messages if message.role == "user"]
         return texts[-1] if texts else ""
+
+
+# What Mastra for TypeScript calls options that have another form here.
+_OPTIONS = {
+    "memory": 'thread="...", resource="..."',
+    "structured_output": "output=... or output_schema=...",
+    "tool_choice": 'settings={"tool_choice": ...}',
+    "toolsets": "tools=[...]",
+}
+
+
+def _suggest_option(name: str) -> str:
+    import difflib
+    import re
+
+    snake_case = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    if snake_case in _OPTIONS:
+        return f"Pass {_OPTIONS[snake_case]}."
+    near = difflib.get_close_matches(snake_case, AgentInput.__struct_fields__, 1)
+    return f"Did you mean {near[0]!r}?" if near else "AgentInput documents the options of a run."

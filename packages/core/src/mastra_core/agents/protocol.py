@@ -50,6 +50,9 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     :param model: name of the model without the provider.
     :param tools: the tools.
     :param agents: the agents that this agent can call, by key.
+    :param workflows: the workflows that this agent can run, by key.
+    :param has_more_tools: whether a run may have further tools: those of a toolbox, or those that a
+        function chooses.
     :param output_schema: JSON Schema of the structured answer, ``None`` for text.
     :param requires: modules that are imported at run time.
     :param variables: environment variables, of which the provider needs one at run time.
@@ -60,6 +63,8 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     tools: tuple[Tool, ...] = ()
     agents: dict[str, Any] = {}
+    workflows: dict[str, Any] = {}
+    has_more_tools: bool = False
     output_schema: dict[str, Any] | None = None
     requires: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()

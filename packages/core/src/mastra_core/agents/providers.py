@@ -97,14 +97,19 @@ def parse_models(model: Any) -> tuple[Any, ...]:
                 f"The model is a {type(each).__name__!r}, which is neither a model string nor a "
                 "model object.",
                 'Write model="openai:gpt-5". If the model comes from an environment variable, set '
-                "the variable.",
+                "the variable. For a server of your own, pass a pydantic-ai model object.",
             )
         if isinstance(each, str) and ":" not in each and each != "test":
-            raise ConfigError(
-                f"The model {each!r} names no provider.",
-                f'Write "openai:{each}", or another provider in place of openai.',
-            )
+            raise ConfigError(f"The model {each!r} names no provider.", _suggest_name(each))
     return models
+
+
+def _suggest_name(name: str) -> str:
+    """Return the hint for a model string without a provider, such as Mastra's ``openai/gpt-5``."""
+    provider, separator, model = name.partition("/")
+    if separator and provider in {**_MODULES, **_VARIABLES}:
+        return f'Write a colon after the provider: "{provider}:{model}".'
+    return f'Write "openai:{name}", or another provider in place of openai.'
 
 
 def split_model_name(model: Any) -> tuple[str, str]:

@@ -8,11 +8,16 @@ statuses.
 from __future__ import annotations
 
 from mastra_core.agents.events import Failure
-from mastra_core.errors import RequestError
+from mastra_core.errors import AgentFailed, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
 
-__all__ = ("to_failure", "to_provider_failure", "to_request_failure")
+__all__ = (
+    "to_application_failure",
+    "to_failure",
+    "to_provider_failure",
+    "to_request_failure",
+)
 
 _BY_STATUS = (
     (range(401, 404), "refused the application's credentials", 502),
@@ -39,6 +44,22 @@ def to_failure(error: Exception, agent: str) -> Failure:
     """
     get_logger("mastra.agents").error("agent %r failed", agent, exc_info=error)
     return Failure(message=safe_message(error), kind=type(error).__name__)
+
+
+def to_application_failure(error: Exception, agent: str) -> Failure:
+    """Convert an exception of the application's code, which may run further agents.
+
+    A mistake of the caller is not logged. The failure of another agent keeps its kind and status,
+    and that agent has logged it.
+
+    :param error: the exception.
+    :param agent: id of the agent.
+    """
+    if isinstance(error, RequestError):
+        return to_request_failure(error)
+    if isinstance(error, AgentFailed):
+        return Failure(message=error.message, kind=error.kind, status=error.status)
+    return to_failure(error, agent)
 
 
 def to_request_failure(error: RequestError) -> Failure:

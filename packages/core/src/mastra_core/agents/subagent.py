@@ -21,7 +21,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
 
     The called agent gets the request context, but not the conversation. The tool forwards the
     called agent's events, and adds its tokens to those of the calling run. The result of the tool
-    contains the agent's answer and the results of the agent's own tools.
+    contains the agent's answer and the results of the agent's own tools. The calling model gets the
+    answer only.
 
     :param key: key of the agent in ``Agent(agents=...)``.
     :param agent: the agent to run.
@@ -56,7 +57,11 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         return _build_result(output, run_input, agent)
 
     description = agent.description or f"Ask the agent {agent.name}."
-    return tool(id=f"agent-{key}", description=description)(ask)
+    return tool(id=f"agent-{key}", description=description, to_model_output=_get_answer)(ask)
+
+
+def _get_answer(result: dict[str, Any]) -> Any:
+    return result["object"] if "object" in result else result["text"]
 
 
 def _build_result(output: AgentOutput, run_input: AgentInput, agent: AgentLike) -> dict[str, Any]:

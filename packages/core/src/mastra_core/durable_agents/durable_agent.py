@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
@@ -18,6 +17,7 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunPage,
     SuspendedRunQuery,
 )
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
 from mastra_core.durable_agents.agent_workflow import (
     build_agent_workflow,
     dump_decisions,

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.agent_wrapper import AgentWrapper
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import AgentEvent, Failure, Finish, Start
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, get_attached_events
 from mastra_core.agents.run_failures import to_failure, to_request_failure
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
 from mastra_core.errors import AgentFailed, MastraError, RequestError
 from mastra_core.memory.memory import Memory
 from mastra_core.memory.run_memory import RunMemory

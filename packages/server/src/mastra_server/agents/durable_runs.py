@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from mastra_core.agents import AgentEvent, AgentInput, AgentLike, Failure, Finish
-from mastra_core.agents.agent_wrapper import AgentWrapper
+from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
 from mastra_core.errors import NotFound
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs

@@ -75,7 +75,8 @@ def build_waiting_decision(
 
 
 def _check_resume_data(agent: AgentLike, name: str, data: Any) -> None:
-    for tool in agent.info().tools:
+    # The tools of the built-in agent that run other agents and workflows are no tools of its info.
+    for tool in getattr(agent, "callable_tools", agent.info().tools):
         if tool.id == name:
             try:
                 tool.parse_resume_data(data)

@@ -33,13 +33,13 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "instructions": info.instructions,
         "tools": tools,
         "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
-        "workflows": {},
+        "workflows": {key: _describe_agent_workflow(each) for key, each in _iter_workflows(info)},
         "skills": [],
         "workspaceTools": [],
         "browserTools": [],
         "hasBrowser": False,
-        "inputProcessors": [],
-        "outputProcessors": [],
+        "inputProcessors": _list_processors(agent, "input_processors"),
+        "outputProcessors": _list_processors(agent, "output_processors"),
         "provider": info.provider,
         "modelId": info.model,
         "modelVersion": "",
@@ -54,6 +54,23 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
 def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
     # The adapter of another framework may return an object without this attribute.
     return dict(getattr(info, "agents", {})).items()
+
+
+def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
+    return dict(getattr(info, "workflows", {})).items()
+
+
+def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
+    functions = getattr(agent, name, ())  # only the built-in agent has processors
+    names = (getattr(each, "__name__", type(each).__name__) for each in functions)
+    return [{"id": each, "name": each} for each in names]
+
+
+def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "name": workflow.id,
+        "steps": {each.id: {"id": each.id} for each in workflow.iter_steps()},
+    }
 
 
 def describe_tool(tool: Tool | FrameworkTool, *, partial: bool = False) -> dict[str, Any]:

@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import ClientException, HTTPException, InternalServerException
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    InternalServerException,
+    ValidationException,
+)
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
@@ -119,7 +124,7 @@ def _build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
     if isinstance(error, AgentFailed):
         return json_response({"error": error.message}, status)
     if isinstance(error, HTTPException) and status != _INTERNAL:
-        return json_response({"error": error.detail}, status, error.headers)
+        return json_response(_format_http_error(error), status, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
     get_logger("mastra.server").error("the request failed", exc_info=error, extra=fields)
     if isinstance(error, ConfigError):  # a missing extra, for example: the message says the cure
@@ -142,6 +147,18 @@ def _format_error(error: RequestError) -> dict[str, Any]:
     body: dict[str, Any] = {"error": error.message}
     if issues:
         body["issues"] = [{"field": field, "message": message} for field, message in issues]
+    return body
+
+
+def _format_http_error(error: HTTPException) -> dict[str, Any]:
+    """Return the body of the response to an error of Litestar, with an issue for each field."""
+    body: dict[str, Any] = {"error": error.detail}
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        body["issues"] = [
+            {"field": str(each.get("key") or each.get("source") or ""), "message": each["message"]}
+            for each in error.extra
+            if isinstance(each, dict) and isinstance(each.get("message"), str)
+        ]
     return body
 
 

@@ -35,7 +35,8 @@ def build_run_result(record: RunRecord, trace: dict[str, str]) -> dict[str, Any]
     :returns: the body of the response.
     """
     steps = {
-        path: build_step(step) for path, step in _select_steps(record, include_nested=False).items()
+        path: _build_stored_step(step)
+        for path, step in _select_steps(record, include_nested=False).items()
     }
     result: dict[str, Any] = {
         "status": record.status,
@@ -144,6 +145,12 @@ def build_step(step: StepRecord) -> dict[str, Any]:
     return fields
 
 
+def _build_stored_step(step: StepRecord) -> dict[str, Any]:
+    """Build the state of a step in a result or in a stored run; only chunks have ``bailed``."""
+    fields = build_step(step)
+    return {**fields, "status": "success"} if step.status == "bailed" else fields
+
+
 def build_error(error: RunError) -> dict[str, str]:
     """Build the error of a failed run or step.
 
@@ -170,7 +177,7 @@ def _build_outcome(record: RunRecord) -> dict[str, Any]:
 
 def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:
     return {
-        path: {"payload": step.payload, **build_step(step)}
+        path: {"payload": step.payload, **_build_stored_step(step)}
         for path, step in _select_steps(record, include_nested=include_nested).items()
     }
 

@@ -16,6 +16,7 @@ from mastra_core.agents.loop.recorded_calls import execute_once
 from mastra_core.agents.loop.toolset import Toolset
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.pydantic_ai.convert_parts import load_arguments, parse_arguments
+from mastra_core.agents.pydantic_ai.run_result import RESULT_KEY
 from mastra_core.agents.tool_calls import (
     ApprovalNeeded,
     ToolInvocation,
@@ -146,7 +147,8 @@ class CallBatch:
         except ValueError:
             return _refuse(part, InvalidInput("The arguments are not a JSON object."))
         try:
-            content = await invoke_tool(item, arguments, self._build_invocation(call, queue))
+            result = await invoke_tool(item, arguments, self._build_invocation(call, queue))
+            content = await item.build_model_output(result)
         except (ApprovalNeeded, ToolSuspension) as reason:
             return CallOutcome(part=part, waiting=_build_waiting(item, part, reason))
         except InvalidInput as error:
@@ -155,8 +157,10 @@ class CallBatch:
             if self.stops_on_error:
                 raise
             return _fail(part, describe_tool_error(error, item.id))
+        metadata = None if item.to_model_output is None else {RESULT_KEY: result}
         return CallOutcome(
-            part=part, result=ToolReturnPart(part.tool_name, content, part.tool_call_id)
+            part=part,
+            result=ToolReturnPart(part.tool_name, content, part.tool_call_id, metadata=metadata),
         )
 
     def _build_invocation(self, call: PendingCall, queue: _ItemQueue) -> ToolInvocation:

@@ -27,6 +27,7 @@ __all__ = ("execute_once", "iter_answer_once")
 class _RecordedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content: Any = None
     outcome: Any = "success"
+    metadata: Any = None
     waiting: ApprovalRequired | ToolSuspended | None = None
     usage: Usage = Usage()
 
@@ -106,7 +107,11 @@ def _dump_outcome(outcome: CallOutcome, usage: Usage) -> Any:
     result = outcome.result
     if result is None:
         return dump(_RecordedCall(waiting=outcome.waiting, usage=usage))
-    return dump(_RecordedCall(content=result.content, outcome=result.outcome, usage=usage))
+    return dump(
+        _RecordedCall(
+            content=result.content, outcome=result.outcome, metadata=result.metadata, usage=usage
+        )
+    )
 
 
 def _load_outcome(call: PendingCall, value: Any, usage: UsageSink) -> CallOutcome:
@@ -116,6 +121,10 @@ def _load_outcome(call: PendingCall, value: Any, usage: UsageSink) -> CallOutcom
     if recorded.waiting is not None:
         return CallOutcome(part=part, waiting=recorded.waiting)
     result = ToolReturnPart(
-        part.tool_name, recorded.content, part.tool_call_id, outcome=recorded.outcome
+        part.tool_name,
+        recorded.content,
+        part.tool_call_id,
+        metadata=recorded.metadata,
+        outcome=recorded.outcome,
     )
     return CallOutcome(part=part, result=result)

@@ -7,6 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from mastra_core.agents.context_functions import choose_models, choose_tools
 from mastra_core.agents.deadline import iter_with_timeout
 from mastra_core.agents.events import AgentEvent, Failure, Start
 from mastra_core.agents.instructions import render_instructions
@@ -91,7 +94,7 @@ class LoopAgent:
         :raises RequestError: for an input that cannot be run.
         """
         plan = await self._build_plan_or_fail(input)
-        start = self._build_start(input)
+        start = self._build_start(plan.run_input)
         events: list[AgentEvent] = [start]
         try:
             run = measure_events(self.id, start, self._iter_events(plan, live=False))
@@ -114,9 +117,15 @@ class LoopAgent:
 
         :param input: the input of the run.
         """
+        run_input = input
         try:
-            yield self._build_start(input)
-            plan = await self._build_plan(input)
+            try:
+                run_input = await self._choose_model(input)
+            except Exception:
+                yield self._build_start(input)  # every run begins with this event
+                raise
+            yield self._build_start(run_input)
+            plan = await self._build_plan(run_input)
             live = input.journal is None or input.journal.live
             async with aclosing(self._iter_events(plan, live=live)) as run:
                 async for event in run:
@@ -126,7 +135,7 @@ class LoopAgent:
         except Exception as error:  # providers and tools may raise anything
             if input.journal is not None and is_being_cancelled():  # another process continues
                 raise asyncio.CancelledError from error
-            for event in build_failure_events(error, input, self.id):
+            for event in build_failure_events(error, run_input, self.id):
                 yield event
 
     async def _iter_events(self, plan: RunPlan, *, live: bool) -> AsyncGenerator[AgentEvent]:
@@ -164,7 +173,8 @@ class LoopAgent:
         :raises RequestError: for an input that cannot be run.
         """
         agent = self._agent
-        run_input = apply_defaults(run_input, agent)
+        run_input = apply_defaults(await self._choose_model(run_input), agent)
+        run_input = await self._choose_tools(run_input)
         more = await list_tools(agent.toolboxes) if agent.toolboxes else ()
         toolset = self._toolset.add(run_input, more).select(run_input.active_tools)
         prompt, history = split_history(run_input)
@@ -184,6 +194,22 @@ class LoopAgent:
             retries=agent.retries,
             stops_on_tool_error=agent.stop_on_tool_error,
         )
+
+    async def _choose_model(self, run_input: AgentInput) -> AgentInput:
+        """Return the input with the model that the agent's function chooses, if there is one."""
+        function = self._agent.choose_model
+        if function is None or run_input.model is not None:
+            return run_input
+        models = await choose_models(function, run_input.context)
+        return msgspec.structs.replace(run_input, model=models)
+
+    async def _choose_tools(self, run_input: AgentInput) -> AgentInput:
+        """Return the input with the tools that the agent's function chooses, if there is one."""
+        function = self._agent.choose_tools
+        if function is None:
+            return run_input
+        tools = await choose_tools(function, run_input.context)
+        return msgspec.structs.replace(run_input, tools=(*tools, *run_input.tools))
 
     async def _build_instructions(self, run_input: AgentInput) -> str:
         text = run_input.instructions or await render_instructions(

@@ -22,6 +22,8 @@ MAX_SIZE = 500  # subschemas that are evaluated
 MAX_OPEN_REFERENCES = 4  # nested references
 MAX_DEPTH = 9  # nested subschemas; Python cannot compile deeper code
 MAX_NESTING = 100  # nested objects and lists of a caller's schema; each level needs stack frames
+_ROOT = "answer"  # the name of the whole value in messages
+_NO_NAMES = " must contain "  # the end of a brief message, which lacks the names
 _HINT = "Send a valid JSON Schema."
 # Only these keywords are evaluated: others may contain a pattern, a reference or unlimited work.
 _MAPS_OF_SCHEMAS = frozenset(("properties", "dependentSchemas"))
@@ -69,9 +71,50 @@ def build_answer_check(schema: dict[str, Any], *, enforce_patterns: bool) -> Cal
         try:
             return validate_schema(value)
         except fastjsonschema.JsonSchemaValueException as error:
-            raise ValueError(str(error).replace("data", "answer", 1)) from None
+            fault = str(error).replace("data", _ROOT, 1)
+            if fault.endswith(_NO_NAMES):
+                fault += _name_missing(schema, value, fault.removesuffix(_NO_NAMES))
+            raise ValueError(fault) from None
 
     return check
+
+
+def _name_missing(schema: dict[str, Any], value: Any, path: str) -> str:
+    """Return the names of required properties that the object at ``path`` lacks.
+
+    fastjsonschema names them only in its detailed errors, whose code contains parts of the schema.
+    """
+    try:
+        inlined = _Inliner(schema).inline()
+    except InvalidInput:  # a reference that only fastjsonschema resolves
+        return "more properties"
+    names = sorted(set(_find_missing(inlined, value, _ROOT, path)))
+    return ", ".join(map(repr, names)) or "more properties"
+
+
+def _find_missing(schema: Any, value: Any, path: str, target: str) -> Iterator[str]:
+    if not isinstance(schema, dict) or not target.startswith(path):
+        return
+    if path == target and isinstance(value, dict):
+        yield from (name for name in schema.get("required", ()) if name not in value)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for each in schema.get(keyword, ()):
+            yield from _find_missing(each, value, path, target)
+    for child_schema, child, child_path in _iter_children(schema, value, path):
+        yield from _find_missing(child_schema, child, child_path, target)
+
+
+def _iter_children(schema: dict[str, Any], value: Any, path: str) -> Iterator[tuple[Any, Any, str]]:
+    """Return the parts of a value, with the schema and the path of each part."""
+    if isinstance(value, dict):
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, child in value.items():
+            yield properties.get(name, others), child, f"{path}.{name}"
+    elif isinstance(value, list):
+        items = schema.get("items")
+        for index, child in enumerate(value):
+            item = items[index : index + 1] if isinstance(items, list) else [items]
+            yield item[0] if item else None, child, f"{path}[{index}]"
 
 
 def _compile(schema: Any) -> Callable[[Any], Any]:

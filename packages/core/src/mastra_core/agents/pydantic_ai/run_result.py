@@ -29,6 +29,7 @@ from mastra_core.schema import dump
 
 __all__ = (
     "OUTPUT_TOOL",
+    "RESULT_KEY",
     "build_end_events",
     "build_events",
     "build_finish",
@@ -38,6 +39,7 @@ __all__ = (
 )
 
 OUTPUT_TOOL = "final_result"
+RESULT_KEY = "mastra.result"  # metadata of a result part whose content is made for the model
 
 
 def build_events(messages: Sequence[native.ModelMessage], previous_count: int) -> list[AgentEvent]:
@@ -122,10 +124,18 @@ def to_tool_result(part: Any, calls: dict[str, ToolCall]) -> ToolResult:
         id=part.tool_call_id,
         name=part.tool_name or (call.name if call else ""),
         arguments=call.arguments if call else {},
-        result=dump(part.content),
+        result=dump(_get_result(part)),
         failed=part.outcome != "success",
         declined=part.outcome == "denied",
     )
+
+
+def _get_result(part: Any) -> Any:
+    """Return the result of a tool, whose model may have got something else."""
+    metadata = getattr(part, "metadata", None)
+    if isinstance(metadata, dict) and RESULT_KEY in metadata:
+        return metadata[RESULT_KEY]
+    return part.content
 
 
 def build_finish(messages: list[native.ModelMessage], **fields: Any) -> Finish:

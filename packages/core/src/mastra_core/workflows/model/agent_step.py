@@ -12,7 +12,7 @@ from mastra_core.agents.event_chunk import build_event_chunk
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
 from mastra_core.agents.messages import AgentInput, Decision, Message
-from mastra_core.agents.protocol import AgentLike, collect
+from mastra_core.agents.protocol import AgentInfo, AgentLike, collect
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.agents.telemetry.agent_span import stream_traced
@@ -67,6 +67,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
             return validate(type_, answer.object)
         return {"text": answer.text} if answer.object is None else answer.object
 
+    info = agent.info()
     types: dict[str, Any] = {"input": str | Prompt, "output": type_ or _get_output_type(agent)}
     return Step(
         id=agent.id,
@@ -74,12 +75,17 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         call=Function(
             function=ask_agent, input_name="value", context_name="context", awaits=True, **types
         ),
-        resume=dict[str, Decision] if agent.info().tools else None,
+        resume=dict[str, Decision] if _may_wait(info) else None,
         kind="agent",
         source_id=agent.id,
-        suspends=any(map(may_suspend, agent.info().tools)),
+        suspends=any(map(may_suspend, info.tools)),
         **types,
     )
+
+
+def _may_wait(info: AgentInfo) -> bool:
+    """Return whether an agent has, or may have, tools that wait for a decision."""
+    return bool(info.tools or info.workflows or info.has_more_tools)
 
 
 def _get_output_type(agent: AgentLike) -> Any:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mastra_core.workflows.model.agent_step import Text
     from mastra_core.workflows.model.signatures import Condition, New, Repeated, T
 
-__all__ = ("Workflow",)
+__all__ = ("Workflow", "require_workflow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -312,3 +312,17 @@ def _as_step(value: Any) -> Step[Any, Any]:
 
 def _flatten(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list) else items
+
+
+def require_workflow(value: Any) -> Workflow[Any, Any]:
+    """Return a workflow that can be run.
+
+    :param value: the workflow.
+    :raises ConfigError: for any other value, and for a workflow without steps.
+    """
+    if not isinstance(value, Workflow):
+        raise ConfigError(f"{value!r} is not a workflow.", "Write Workflow('id').then(step).")
+    if not value.nodes:
+        raise ConfigError(f"The workflow {value.id!r} has no steps.", "Add a step: .then(step).")
+    value.check()
+    return value

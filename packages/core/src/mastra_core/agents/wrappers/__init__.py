@@ -1,0 +1,1 @@
+"""Agents that run another agent: with processors, and with options of one run."""

@@ -1,0 +1,104 @@
+"""Wrap a workflow as a tool of an agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mastra_core.errors import AgentFailed
+from mastra_core.schema import dump
+from mastra_core.tools import Tool, ToolContext
+
+if TYPE_CHECKING:
+    from mastra_core.workflows import RunRecord, Workflow
+    from mastra_core.workflows.engine.protocol import Engine, Run
+
+__all__ = ("build_workflow_tool",)
+
+
+def build_workflow_tool(
+    key: str, workflow: Workflow[Any, Any], get_engine: Callable[[], Engine]
+) -> Tool:
+    """Build a tool ``workflow-KEY`` that runs a workflow to its end.
+
+    The tool is suspended while the run is suspended. The data with which the tool is resumed
+    resumes the run.
+
+    :param key: key of the workflow in ``Agent(workflows=...)``.
+    :param workflow: the workflow.
+    :param get_engine: returns the engine that executes the run.
+    """
+
+    async def run_workflow(input_data: Any, context: ToolContext) -> dict[str, Any]:
+        engine = get_engine()
+        run = await engine.create(workflow, _get_run_id(context), context.resource)
+        if run.record.status == "pending":
+            await engine.start(run, dump(input_data), dict(context.request_context))
+        elif run.record.status == "suspended" and context.resume_data is not None:
+            data = dump(context.resume_data)
+            await engine.resume(run, data, context=dict(context.request_context))
+        record = await _wait(engine, run, is_durable=context.journal is not None)
+        if record.status == "suspended":
+            _suspend(record, context)
+        if record.status != "success":
+            raise _build_error(record)
+        return {"result": record.result, "runId": record.run_id}
+
+    return Tool(
+        id=f"workflow-{key}",
+        description=workflow.description or f"Run the workflow {workflow.id}.",
+        function=run_workflow,
+        input=msgspec.defstruct(
+            "WorkflowInput",
+            [("input_data", workflow.input_type)],
+            rename="camel",
+            forbid_unknown_fields=True,
+            kw_only=True,
+        ),
+        resume=_find_resume_type(workflow),
+        context_names=("context",),
+    )
+
+
+def _find_resume_type(workflow: Workflow[Any, Any]) -> Any:
+    """Return the type of the data that resumes the workflow; ``None`` if steps need other types."""
+    types = [each.resume for each in workflow.iter_steps() if each.resume or each.suspends]
+    return types[0] if types and all(each == types[0] for each in types) else None
+
+
+def _get_run_id(context: ToolContext) -> str:
+    """Return an id that a repeated or resumed call has too; empty for a new id."""
+    return f"{context.run_id}-{context.call_id}" if context.run_id and context.call_id else ""
+
+
+async def _wait(engine: Engine, run: Run, *, is_durable: bool) -> RunRecord:
+    """Wait for the run; if the agent's run is cancelled, cancel the run too.
+
+    When the process of a durable agent's run stops, another process continues both runs.
+    """
+    try:
+        return await run.wait()
+    except asyncio.CancelledError:
+        if not is_durable:
+            await asyncio.shield(engine.cancel(run))
+        raise
+
+
+def _suspend(record: RunRecord, context: ToolContext) -> None:
+    payloads = {path: record.steps[path].suspend_payload for path in record.suspended_steps}
+    if not _get_run_id(context):
+        raise AgentFailed(
+            f"The workflow {record.workflow_id!r} waits for data, but the run of the agent has no "
+            "id with which it can be resumed.",
+            "Pass run_id to the run of the agent.",
+        )
+    context.suspend(next(iter(payloads.values())) if len(payloads) == 1 else payloads)
+
+
+def _build_error(record: RunRecord) -> AgentFailed:
+    if record.error is None:
+        return AgentFailed(f"The run {record.run_id!r} of the workflow is {record.status}.")
+    return AgentFailed(record.error.message, kind=record.error.name)

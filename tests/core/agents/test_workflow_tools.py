@@ -1,0 +1,177 @@
+"""Workflows that an agent's model runs as tools."""
+
+import asyncio
+from typing import TypedDict
+
+import pytest
+
+from mastra_core import (
+    Agent,
+    AgentInput,
+    Mastra,
+    MemoryEngine,
+    StepContext,
+    ToolContext,
+    Workflow,
+    step,
+)
+from mastra_core.agents import Decision
+from mastra_core.errors import ConfigError
+from tests.core.scripted_model import Script, build_input, call, run_agent
+
+
+class City(TypedDict):
+    name: str
+
+
+class Answer(TypedDict):
+    yes: bool
+
+
+@step
+async def describe(city: City, context: StepContext) -> str:
+    return f"{city['name']} for {context.request_context.get('user')}"
+
+
+@step
+async def fail(city: City) -> str:
+    raise ValueError("no such city")
+
+
+@step(resume=Answer)
+async def confirm(city: City, context: StepContext) -> str:
+    if context.resume_data is None:
+        context.suspend({"question": f"{city['name']}?"})
+    return "yes" if context.resume_data["yes"] else "no"
+
+
+CALL = call("workflow-city", {"inputData": {"name": "Oslo"}})
+
+
+def create_agent(*steps, turns=([CALL], ["done"]), **options):
+    workflow = Workflow("city-workflow", description="About a city")
+    for each in steps:
+        workflow = workflow.then(each)
+    return Agent(name="a", model=Script(*turns).model, workflows={"city": workflow}, **options)
+
+
+@pytest.mark.parametrize("is_registered", [False, True])
+def test_workflow_as_a_tool(is_registered):
+    agent = create_agent(describe)
+    (tool,) = agent.callable_tools
+    assert (tool.id, tool.description) == ("workflow-city", "About a city")
+    assert tool.input_schema["required"] == ["inputData"]
+    mastra = Mastra(agents={"a": agent}, logger=False) if is_registered else None
+
+    async def run():
+        output = await agent.generate(build_input(context={"user": "ann"}, run_id="r"))
+        workflow = agent.workflows["city"]
+        runs = await mastra.engine.list(workflow) if mastra else []
+        return output, [each.run_id for each in runs]
+
+    output, runs = asyncio.run(run())
+    assert output.tool_results[0].result == {"result": "Oslo for ann", "runId": "r-c1"}
+    assert runs == (["r-c1"] if is_registered else [])
+
+
+def test_workflow_of_a_called_agent_uses_the_engine_of_the_application():
+    engine = MemoryEngine()
+    inner = create_agent(describe)
+    outer = Agent(name="outer", model="test", agents={"inner": inner})
+    mastra = Mastra(agents={"outer": outer}, engine=engine, logger=False)
+    assert [each.id for each in mastra.agent_workflows] == ["city-workflow"]
+
+    async def run():
+        await inner.generate("hello")
+        return await engine.count(inner.workflows["city"])
+
+    assert asyncio.run(run()) == {"success": 1}
+
+
+def test_repeated_call_continues_its_run():
+    calls = []
+
+    @step
+    async def count(city: City) -> int:
+        calls.append(city)
+        return len(calls)
+
+    (item,) = create_agent(count).callable_tools
+    context = ToolContext(run_id="r", call_id="c1")
+
+    async def run():
+        return [await item.execute({"inputData": {"name": "Oslo"}}, context) for _ in range(2)]
+
+    first, second = asyncio.run(run())
+    assert first == second == {"result": 1, "runId": "r-c1"}
+
+
+def test_input_that_does_not_fit():
+    wrong = call("workflow-city", {"inputData": {"name": 3}})
+    output = run_agent(create_agent(describe, turns=([wrong], ["done"])))
+    assert "Expected `str`" in str(output.tool_results[0].result)
+
+
+def test_workflow_that_fails():
+    (result,) = run_agent(create_agent(fail)).tool_results
+    assert (result.failed, result.result) == (True, "no such city")
+
+
+def test_suspended_workflow_suspends_the_tool():
+    agent = create_agent(confirm)
+
+    async def run():
+        suspended = await agent.generate(build_input(run_id="r"))
+        (waiting,) = suspended.waiting
+        data = {waiting.id: Decision(data={"yes": True})}
+        back = AgentInput(history=suspended.history, decisions=data, run_id="r")
+        return waiting.payload, await agent.generate(back)
+
+    payload, done = asyncio.run(run())
+    assert payload == {"question": "Oslo?"}
+    (item,) = agent.callable_tools
+    assert item.resume is Answer
+    assert (done.tool_results[0].result["result"], done.text) == ("yes", "done")
+
+
+def test_steps_that_need_different_data():
+    @step(resume=str)
+    async def name(answer: str, context: StepContext) -> str:
+        return context.resume_data or answer
+
+    (item,) = create_agent(confirm, name).callable_tools
+    assert (item.resume, item.resume_schema) == (None, None)
+
+
+def test_suspended_workflow_of_a_run_without_an_id():
+    (result,) = run_agent(create_agent(confirm), build_input(run_id="")).tool_results
+    assert (result.failed, "has no id" in result.result) == (True, True)
+
+
+def test_cancelled_agent_cancels_the_workflow():
+    engine = MemoryEngine()
+    begun = asyncio.Event()
+
+    @step
+    async def sleep(city: City) -> str:
+        begun.set()
+        await asyncio.sleep(3600)
+        return "awake"
+
+    agent = create_agent(sleep)
+    agent.use_engine(engine)
+
+    async def run():
+        task = asyncio.create_task(agent.generate(build_input(run_id="r")))
+        await begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return await engine.count(agent.workflows["city"])
+
+    assert asyncio.run(run()) == {"canceled": 1}
+
+
+@pytest.mark.parametrize("value", ["x", Workflow("empty")])
+def test_value_that_is_no_workflow(value):
+    with pytest.raises(ConfigError):
+        Agent(name="a", model="test", workflows={"x": value})
