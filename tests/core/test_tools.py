@@ -116,6 +116,18 @@ def test_types_of_every_library(hint, value, inside):
         assert reference.removeprefix("#/$defs/") in schema["$defs"], schema
 
 
+def test_an_object_is_any_value():
+    @tool
+    def collect(values: dict[str, object]) -> dict[str, object]:
+        """Collect."""
+        return values
+
+    assert collect.input_schema["properties"]["values"]["type"] == "object"
+    assert collect.output_schema["type"] == "object"
+    data = {"values": {"a": 1, "b": [None, "x"]}}
+    assert run(collect, data) == data["values"]
+
+
 def test_pydantic_parameter_and_result():
     async def order(it: Order) -> Order:
         return it

@@ -58,7 +58,7 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
         return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
     try:
         (schema,), definitions = msgspec.json.schema_components(
-            (type_,), schema_hook=_build_pydantic_schema, ref_template=_REF
+            (type_,), schema_hook=_build_custom_schema, ref_template=_REF
         )
     except TypeError as error:
         reason = str(error).splitlines()[-1]  # the other lines are for authors of libraries
@@ -117,7 +117,7 @@ def validate(type_: Any, value: Any) -> Any:
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
     try:
-        converted = msgspec.convert(dump(value), type_, dec_hook=_decode_pydantic)
+        converted = msgspec.convert(dump(value), type_, dec_hook=_decode_custom)
         is_dataclass = hasattr(converted, "__dataclass_fields__")
         return _fill_defaults(converted) if is_dataclass else converted
     except msgspec.ValidationError as error:
@@ -300,13 +300,17 @@ def _build_adapter(type_: Any) -> Any:
     return TypeAdapter(type_)
 
 
-def _build_pydantic_schema(type_: type) -> dict[str, Any]:
+def _build_custom_schema(type_: type) -> dict[str, Any]:
+    if type_ is object:
+        return {"description": "Any value."}  # msgspec refuses an empty schema
     if _is_pydantic(type_):
         return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
     raise NotImplementedError(f"{_get_type_name(type_)} cannot be encoded as JSON")
 
 
-def _decode_pydantic(type_: type, value: Any) -> Any:
+def _decode_custom(type_: type, value: Any) -> Any:
+    if type_ is object:
+        return value
     if _is_pydantic(type_):
         return _validate_pydantic(type_, value)
     raise NotImplementedError(f"{_get_type_name(type_)} cannot be encoded as JSON")
