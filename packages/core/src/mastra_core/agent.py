@@ -87,6 +87,7 @@ class Agent:
     """
 
     records_calls = True  # in the journal of a durable run
+    takes_options = True  # of one run, and a text in place of an ``AgentInput``
     repeats_events = False
 
     def __init__(

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from mastra_core.agent import Agent
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
@@ -142,7 +141,8 @@ class Mastra:
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
-        return agent if isinstance(agent, Agent | AgentWrapper) else AgentWithOptions(agent)
+        takes_options = isinstance(agent, AgentWrapper) or getattr(agent, "takes_options", False)
+        return agent if takes_options else AgentWithOptions(agent)
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
         """Return the agents, with durable agents wrapped so that the engine stores their runs."""
@@ -160,9 +160,11 @@ class Mastra:
 
 
 def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
-    if isinstance(agent, Agent) and agent.input_processors:
-        return agent.replace_memory(memory)  # its memory comes after its input processors
-    return AgentWithMemory(agent, memory)
+    replace_memory = getattr(agent, "replace_memory", None)
+    if replace_memory is None or not getattr(agent, "input_processors", ()):
+        return AgentWithMemory(agent, memory)
+    replaced: AgentLike = replace_memory(memory)  # its memory comes after its input processors
+    return replaced
 
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:
