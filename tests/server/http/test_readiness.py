@@ -26,24 +26,31 @@ def wait_for_answer(server, status):
 @contextlib.contextmanager
 def stop_server(postgres):
     postgres.stop()
-    yield
-    postgres.start()
+    try:
+        yield
+    finally:
+        postgres.start()
 
 
 @contextlib.contextmanager
 def freeze_server(postgres):
     """Stop the processes of a server, so that its connections stay open and nothing answers."""
     main = postgres.process.pid
-    children = subprocess.run(
-        ["pgrep", "-P", str(main)], capture_output=True, text=True, check=True
-    ).stdout.split()
-    processes = [main, *map(int, children)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    yield
+    os.kill(main, signal.SIGSTOP)  # first, so that it starts no other process
+    command = ["pgrep", "-P", str(main)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    processes = [main, *map(int, found.split())]
+    send_signal(processes, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send_signal(processes, signal.SIGCONT)
+
+
+def send_signal(processes, number):
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGCONT)
+            os.kill(process, number)
 
 
 @pytest.mark.parametrize("setting", ["storage", "engine"])

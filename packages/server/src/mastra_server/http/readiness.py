@@ -54,10 +54,10 @@ class DatabaseChecks:
         """Return the reason why a database cannot be used; ``None`` if each database answers."""
         tasks = {asyncio.ensure_future(check()) for check in self._checks}
         self._pending |= tasks
-        # A check that waits for a lost connection may end many seconds later.
-        done, pending = await asyncio.wait(tasks, timeout=_TIMEOUT)
         for task in tasks:
             task.add_done_callback(self._forget)
+        # A check that waits for a lost connection may end many seconds later.
+        done, pending = await asyncio.wait(tasks, timeout=_TIMEOUT)
         for task in done:
             if isinstance(error := task.exception(), MastraError):
                 return error
