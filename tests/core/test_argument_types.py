@@ -412,11 +412,9 @@ def test_history_that_cannot_be_cut():
         assert agent.truncate_history(other, turns) == b""
 
 
-def test_names_that_are_no_steps_or_tools():
+def test_values_that_are_no_step_or_state():
     context = StepContext(run_id="r", workflow_id="w", step_id="s")
     with pytest.raises(NotFound, match="has no output"):
         context.output(double)
     with pytest.raises(InvalidInput, match="'changes' has the wrong type"):
         context.set_state("x")
-    with pytest.raises(NotFound, match="There is no tool"):
-        Mastra(logger=False).get_tool([])

@@ -45,7 +45,7 @@ class Registry(Mapping[str, T], Generic[T]):
         :raises NotFound: when no item has this key or id.
         """
         for items in (self._items, self._by_id):
-            if isinstance(name, str) and name in items:
+            if name in items:
                 return items[name]
         raise NotFound(f"There is no {self._kind} {name!r}.")
 

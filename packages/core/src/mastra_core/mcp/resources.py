@@ -43,7 +43,8 @@ class McpResource:
     mime_type: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.uri, str) or ":" not in self.uri:
+        uri: Any = self.uri
+        if not isinstance(uri, str) or ":" not in uri:
             raise ConfigError(
                 f"The URI {self.uri!r} of the MCP resource has no scheme.", "Write 'docs://terms'."
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 from mastra_core.errors import ConfigError
@@ -22,7 +22,7 @@ class Propagation:
     :raises ConfigError: for a text instead of a list, and for a URL instead of a host.
     """
 
-    def __init__(self, hosts: Sequence[str] | None) -> None:
+    def __init__(self, hosts: Any) -> None:
         is_list = hosts is None or (isinstance(hosts, Collection) and not isinstance(hosts, str))
         if not is_list or not all(map(_is_host, hosts or ())):
             raise ConfigError(

@@ -72,7 +72,7 @@ class ApiKeys:
         return self._digests[name]
 
 
-def _compute_digest(name: str, key: str) -> bytes:
+def _compute_digest(name: str, key: Any) -> bytes:
     if not isinstance(key, str) or not key.startswith(_DIGEST_PREFIX):
         return hashlib.sha256(Secret(key).reveal().encode()).digest()
     try:
