@@ -111,3 +111,13 @@ def test_the_end_of_a_preview_ends_all_processes(directory, tmp_path, seconds, c
     assert process.wait(20) == code
     wait_until_ended((app, helper))
     assert not Path(home).exists(), "the unpacked image is left behind"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_preview_ends_all_processes(directory, tmp_path):
+    """The app may run as another user, so no signal of the system's follows its parent."""
+    process, report = start_preview(directory, tmp_path / "report", 600)
+    app, helper, *_ = report
+    process.kill()
+    process.wait(20)
+    wait_until_ended((app, helper))

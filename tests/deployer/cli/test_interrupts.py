@@ -98,6 +98,12 @@ def test_an_interrupt_during_the_definition_of_a_class_is_found(interrupt):
     assert find_interrupt(RuntimeError()) is None
 
 
+def test_errors_that_refer_to_one_another_end():
+    first, second = RuntimeError(), RuntimeError()
+    first.__cause__, second.__cause__ = second, first
+    assert find_interrupt(first) is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_ended_build_leaves_nothing(tmp_path, number):
@@ -113,7 +119,7 @@ def test_an_ended_build_leaves_nothing(tmp_path, number):
         text=True,
     )
     until = time.monotonic() + 60
-    while not report.exists():
+    while not report.exists() or not report.read_text():
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
     process.send_signal(number)

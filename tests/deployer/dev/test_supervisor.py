@@ -341,7 +341,9 @@ def test_a_second_command_names_the_first(dev, app):
     assert f"Another mastra dev (pid {dev.process.pid})" in third.text
 
 
-@pytest.mark.parametrize(("sig", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("sig", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_the_children(app, sig, code):
     dev = Dev(app, "--port", "0").wait_until_ready()
     children = dev.children()

@@ -379,6 +379,40 @@ def test_a_proxy_of_an_unsupported_kind_is_named(monkeypatch):
         connect("https://api.example.com")
 
 
+def test_a_malformed_proxy_is_shown_without_its_password(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "user:proxy-password@proxy")
+    with (
+        pytest.raises(ConfigError, match="The proxy 'proxy'") as raised,
+        connect("https://api.example.com", TOKEN),
+    ):
+        pass
+    assert "proxy-password" not in str(raised.value)
+
+
+def test_a_proxy_that_is_down_is_named_in_place_of_the_platform(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:proxy-password@127.0.0.1:9")
+    client = connect("https://api.example.com", TOKEN)
+    with skip_waits(), client as opened, pytest.raises(ApiError) as raised:
+        opened.get("/x")
+    assert raised.value.message.startswith("The proxy http://127.0.0.1:9, which the environment")
+    assert "NO_PROXY=api.example.com" in raised.value.hint
+    assert "proxy-password" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_named(monkeypatch, tmp_path, content):
+    file = tmp_path / "certificates.pem"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        pytest.raises(ConfigError, match=r"SSL_CERT_FILE names .*cannot be read") as raised,
+        connect("https://api.example.com", TOKEN),
+    ):
+        pass
+    assert raised.value.hint == "Correct SSL_CERT_FILE, or unset it."
+
+
 def test_requests_to_this_machine_use_no_proxy(client, platform, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with connect(platform.url) as direct:

@@ -6,6 +6,8 @@ import signal
 from types import FrameType
 from typing import NoReturn
 
+from mastra_deployer.project.exception_chain import iter_causes
+
 __all__ = (
     "INTERRUPTS",
     "Termination",
@@ -56,9 +58,7 @@ def find_interrupt(error: BaseException | None) -> BaseException | None:
 
     :param error: an exception that ended the command.
     """
-    while error is not None and not isinstance(error, INTERRUPTS):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((each for each in iter_causes(error) if isinstance(each, INTERRUPTS)), None)
 
 
 def get_exit_code(interrupt: BaseException | None) -> int:

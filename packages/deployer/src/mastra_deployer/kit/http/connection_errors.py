@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
 from mastra_core.errors import ApiError, DeployError, DeployTimeout
+from mastra_deployer.kit.http.proxies import find_proxy, format_proxy
+from mastra_deployer.project.exception_chain import iter_causes
 
 __all__ = ("is_permanent", "to_deploy_error")
 
@@ -31,7 +32,7 @@ def is_permanent(error: httpx.RequestError) -> bool:
         isinstance(cause, ssl.SSLCertVerificationError)
         or _is_plain_http(cause)
         or (isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN)
-        for cause in _iter_causes(error)
+        for cause in iter_causes(error)
     )
 
 
@@ -45,13 +46,20 @@ def to_deploy_error(request: httpx.Request, error: httpx.RequestError) -> Deploy
     origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
     if isinstance(error, httpx.TimeoutException):
         return DeployTimeout(f"{origin} did not respond in time.", "Run the same command again.")
+    proxy = find_proxy(request.url)
+    if proxy and _is_unconnected(error):
+        return ApiError(
+            f"The proxy {format_proxy(proxy)}, which the environment sets, cannot be reached: "
+            f"{str(error).rstrip('.') or type(error).__name__}.",
+            f"Correct HTTPS_PROXY. Or bypass the proxy: NO_PROXY={host}.",
+        )
     message, hint = _explain(host, origin, error)
     return ApiError(message, hint)
 
 
 def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, str]:
     """Return the message and the hint for a failed connection."""
-    for cause in _iter_causes(error):
+    for cause in iter_causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"The certificate of {origin} is not trusted: {cause.verify_message.rstrip('.')}.",
@@ -91,13 +99,12 @@ def _explain(host: str, origin: str, error: httpx.RequestError) -> tuple[str, st
     )
 
 
+def _is_unconnected(error: httpx.RequestError) -> bool:
+    """Return whether there was no connection: a failure of TLS needs one."""
+    is_tls = any(isinstance(cause, ssl.SSLError) for cause in iter_causes(error))
+    return isinstance(error, httpx.ConnectError) and not is_tls
+
+
 def _is_plain_http(cause: BaseException) -> bool:
     """Return whether the server answered a TLS handshake in plain text."""
     return isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS
-
-
-def _iter_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and its causes; the system's own error is the last one."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -6,27 +6,27 @@ Loading the authorities takes longer than a whole request to a local server, whi
 
 from __future__ import annotations
 
+import os
 import threading
-from urllib.parse import urlparse
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit.http.destinations import check_destination
+from mastra_deployer.kit.http.proxies import find_proxy, format_proxy
 from mastra_deployer.kit.http.response_deadline import enforce_deadlines
-from mastra_deployer.trust.require_https import is_loopback
 
 __all__ = ("OriginTransport",)
 
 _MAX_CONNECTIONS = 32
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # in the order in which httpx reads them
 
 
 class OriginTransport(httpx.BaseTransport):
     """A transport for requests to a platform, and to hosts in the platform's responses.
 
     :param base_url: address of the platform; its connection pool is created at once.
-    :raises ConfigError: for a proxy of an unsupported kind.
+    :raises ConfigError: for a proxy of an unsupported kind, or unreadable certificates.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -50,7 +50,7 @@ class OriginTransport(httpx.BaseTransport):
             pool.close()
 
     def _get_pool(self, url: httpx.URL) -> httpx.HTTPTransport:
-        key = (url.scheme, _find_proxy(url) or "")
+        key = (url.scheme, find_proxy(url) or "")
         with self._lock:
             if key not in self._pools:
                 self._pools[key] = _create_pool(url, key[1] or None)
@@ -63,18 +63,19 @@ def _create_pool(url: httpx.URL, proxy: str | None) -> httpx.HTTPTransport:
     try:
         transport = httpx.HTTPTransport(proxy=proxy, limits=limits, verify=secure)
     except (ImportError, ValueError):  # socks without its package; an unknown scheme
-        address = urlparse(proxy or "")
         raise ConfigError(
-            f"The proxy {f'{address.scheme}://{address.hostname}'!r}, which the environment sets, "
-            "has an unsupported scheme.",
+            f"The proxy {format_proxy(proxy or '')!r}, which the environment sets, has an "
+            "unsupported scheme.",
             f"Use an http proxy, or bypass the proxy: NO_PROXY={url.host}.",
+        ) from None
+    except OSError as error:  # an ssl.SSLError, too
+        variable = next((name for name in _CERTIFICATES if os.environ.get(name)), None)
+        if variable is None:
+            raise
+        raise ConfigError(
+            f"{variable} names {os.environ[variable]!r}, which cannot be read as certificates: "
+            f"{error.strerror or error}.",
+            f"Correct {variable}, or unset it.",
         ) from None
     enforce_deadlines(transport)
     return transport
-
-
-def _find_proxy(url: httpx.URL) -> str | None:
-    if is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")

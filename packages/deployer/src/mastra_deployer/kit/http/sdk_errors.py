@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout, MastraError
+from mastra_deployer.project.exception_chain import iter_causes
 
 __all__ = ("convert_sdk_errors",)
 
@@ -63,9 +64,7 @@ def _require_classes(exceptions: tuple[object, ...]) -> None:
 
 def _find_own_error(error: BaseException | None) -> MastraError | None:
     """Return the error of mastra that an SDK's exception wraps, or ``None``."""
-    while error is not None and not isinstance(error, MastraError):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((each for each in iter_causes(error) if isinstance(each, MastraError)), None)
 
 
 def _convert(name: str, error: BaseException, hints: Mapping[str | int, str]) -> DeployError:

@@ -20,6 +20,8 @@ __all__ = ("ChildProcess",)
 
 T = TypeVar("T")
 _READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && cd "$PWD" && exec "$@"'
+# The standard input ends when the other process ends, even by SIGKILL.
+_WATCHDOG = 'read -r line; kill -9 "-$0"'
 _GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 _INTERVAL = 0.05  # seconds
 _INTERRUPTED = 130  # exit code
@@ -28,7 +30,8 @@ _INTERRUPTED = 130  # exit code
 class ChildProcess:
     """A context manager for a process, all of its descendants, and a temporary directory.
 
-    When the block ends, the whole process group is ended and the directory is removed.
+    When the block ends, the whole process group is ended and the directory is removed. If this
+    process is killed, a small shell ends the process group on Linux and macOS.
 
     :param directory: the working directory of the process.
     :param read_only: whether the process may only read the directory. ``read_only`` has an effect
@@ -39,6 +42,7 @@ class ChildProcess:
         self._directory = directory
         self._is_read_only = read_only
         self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -71,6 +75,14 @@ class ChildProcess:
             env=variables,
             start_new_session=True,
         )
+        if os.name == "posix":
+            self._watchdog = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCHDOG, str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     def wait_until_ready(
         self, poll: Callable[[], T | None], *, name: str, timeout: float = 60
@@ -130,6 +142,12 @@ class ChildProcess:
         finally:
             self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))  # descendants too
             self._process.wait()
+            self._stop_watchdog()
+
+    def _stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            with self._watchdog:  # closes its standard input
+                self._watchdog.kill()
 
     def _signal(self, number: int) -> None:
         if self._process is None:
