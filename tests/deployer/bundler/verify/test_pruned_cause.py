@@ -39,6 +39,7 @@ INVENTORY = Inventory(
         ("cannot import name 'tests' from 'kit' (x)", None, "", "tests", 'keep = ["kit"]'),
         ("no stub '/b/vendor/kit/__init__.pyi'", None, "", "type stubs", 'keep = ["kit"]'),
         ("no __init__.pyi", None, "/b/vendor/kit/a.py", "type stubs", 'keep = ["kit"]'),
+        ("no file '/b/vendor/kit/store.py'", None, "", "without 'redis'", 'keep = ["kit"]'),
         ("No module", "shop.seed", "", "exclude", "Remove it from [tool.mastra.build] exclude"),
         ("No module", "shop.tests.x", "", "a test", 'include = ["src/shop/tests/x.py"]'),
         ("No module", "stray", "", "no code in the bundle", 'include = ["src/stray.py"]'),
