@@ -119,3 +119,5 @@ def test_the_package_in_the_error_is_the_cure(project, mastra, echo, tmp_path):
     root = project(app, dependencies=(*dependencies, "equality-redis==1"))
     mastra("build", cwd=root, **here).ok()
     assert (root / ".mastra/vendor/kit/store.py").exists()
+    # Mastra's own errors name the missing package.
+    assert (root / ".mastra/vendor/mastra_core/telemetry/provider.py").exists()

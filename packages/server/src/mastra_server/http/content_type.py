@@ -57,7 +57,7 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def require_plain_text(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Check that a body, which cannot be read as JSON, is neither compressed nor in another charset.
+    """Check that a body that is not readable as JSON is neither compressed nor in another charset.
 
     :param headers: the headers of the request, with names in lower case.
     :raises UnsupportedMediaType: when the body is compressed, or not in UTF-8.
