@@ -209,6 +209,7 @@ def test_newer_bundle_on_an_older_python(bundle):
         ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
         ({"WEB_CONCURRENCY": "²"}, ["WEB_CONCURRENCY is", "1 or more"]),
         ({"KEEP_ALIVE": "1m"}, ["KEEP_ALIVE is '1m'", "a number of seconds"]),
+        ({"KEEP_ALIVE": "0"}, ["KEEP_ALIVE is '0'", "1 or more"]),
     ],
 )
 def test_invalid_variable(bundle, environment, words):

@@ -15,8 +15,11 @@ import time
 import pytest
 from uv import find_uv_bin
 
+from mastra_core.pipeline import SilentReport
 from mastra_deployer.dev.options import DevOptions
+from mastra_deployer.dev.server_packages import install_runtime
 from mastra_deployer.project.environment import read_environment
+from mastra_deployer.project.interpreters import probe_interpreter
 from tests.deployer.dev.dev_process import MASTRA, Dev, run_dev
 from tests.sample_projects import ECHO, write_project
 
@@ -125,6 +128,13 @@ def test_a_missing_server_is_installed_and_a_missing_deployer_ignored(tmp_path):
         dev.save(INDEX, where)
         dev.wait_for_line("reloaded in")
         assert dev.ask().json()["text"] == str(root / ".venv")
+
+
+def test_an_installed_server_can_use_the_packages_of_the_project():
+    """The modules for optional packages are there, since the project may have the packages."""
+    tree = install_runtime(probe_interpreter(sys.executable), SilentReport())
+    assert (tree / "mastra_core/telemetry/provider.py").exists()
+    assert (tree / "litestar/stores/redis.py").exists()
 
 
 WORKSPACE = "[tool.uv.workspace]\nmembers = ['packages/*']\n"

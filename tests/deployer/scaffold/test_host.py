@@ -619,6 +619,7 @@ def test_an_app_with_a_database_on_the_network_gets_it_and_several_instances(sha
     assert service["metadata"]["name"] == database["spec"]["serviceName"] == "app-postgres"
     unit = (root / "systemd/app.service").read_text()
     assert "PORT=3000 WEB_CONCURRENCY=2" in unit
+    assert "LimitNOFILE=65536" in unit  # more than 1,024 connections
     assert "After=network-online.target postgresql.service" in unit
     for path in ("compose.yaml", "kubernetes"):
         schema = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", root / path]

@@ -208,6 +208,33 @@ def test_a_request_that_offers_an_upgrade_has_its_body(connect, upgrade, length,
     assert read_status_line(connection) == b"HTTP/1.1 200 OK"
 
 
+@pytest.mark.parametrize(
+    ("version", "options"),
+    [("1.1", "close, upgrade"), ("1.0", "upgrade"), ("1.0", "keep-alive, upgrade")],
+)
+def test_the_last_request_of_a_connection_offers_an_upgrade(connect, version, options):
+    body = b'{"messages":"hi"}'
+    head = (
+        f"POST /api/agents/echoAgent/generate HTTP/{version}\r\nhost: x\r\nconnection: {options}\r\n"
+        f"upgrade: h2c\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    connection = connect()
+    connection.sendall(head.encode() + body)
+    answer = read_response(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b'"hi"' in answer
+
+
+def test_a_websocket_whose_last_connection_header_is_no_upgrade_is_a_plain_request(connect):
+    connection = connect()
+    split = UPGRADES["websocket"] + b"connection: keep-alive\r\n\r\n"
+    connection.sendall(HEAD + split + HEAD + b"connection: close\r\n\r\n")
+    answers = b""
+    while piece := connection.recv(10_000):
+        answers += piece
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_pipelined_requests_that_offer_an_upgrade(connect):
     connection = connect()
     connection.sendall((HEAD + UPGRADES["h2c"] + b"\r\n") * 2 + HEAD + b"connection: close\r\n\r\n")

@@ -130,6 +130,8 @@ BODY = b'{"messages": "h\xc3\xa9"}'
     [
         ({"content-encoding": "gzip"}, gzip.compress(BODY), "encoding 'gzip'"),
         ({"content-encoding": "Br"}, b"\x0b\x02\x80{}\x03", "encoding 'Br'"),
+        ({"content-encoding": "gzip"}, b"\x1f\x8b" + b"[" * 300, "encoding 'gzip'"),
+        ({"content-encoding": "gzip"}, b"\x1f\x8b" + b"9" * 400, "encoding 'gzip'"),
         (
             {"content-type": "application/json; charset=utf-16"},
             BODY.decode().encode("utf-16"),
@@ -146,7 +148,11 @@ def test_a_body_that_is_not_plain_utf_8_is_refused(api, headers, body, words):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"content-encoding": "identity"}, {"content-type": "application/json; charset=UTF-8"}],
+    [
+        {"content-encoding": "identity"},
+        {"content-type": "application/json; charset=UTF-8"},
+        {"content-type": "application/json; charset=utf_8"},
+    ],
 )
 def test_usual_encodings_are_read(api, headers):
     assert api.post(GENERATE, content=BODY, headers=headers).status_code == 200

@@ -1,22 +1,30 @@
 """Test that a call that waits for a decision is in the messages of its thread."""
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pydantic_ai.models.function import FunctionModel
 
-from mastra_core import Agent, Mastra, Memory
+from mastra_core import Agent, Mastra, Memory, MemoryStorage
+from mastra_core.agents.suspended_runs import MemorySuspendedRuns
 from tests.server import sample_agents
 
 THREAD = "/api/memory/threads/t1/messages"
 MEMORY = {"thread": "t1", "resource": "ann"}
 
 
-@pytest.fixture
-def http(serve):
+def build_clerk():
     model = FunctionModel(
         sample_agents.generate_response, stream_function=sample_agents.stream_response
     )
-    agent = Agent(name="clerk", model=model, tools=[sample_agents.pay])
-    with serve(Mastra(agents={"clerk": agent}, memory=Memory(), logger=False)) as server:
+    return Agent(name="clerk", model=model, tools=[sample_agents.pay])
+
+
+@pytest.fixture
+def http(serve):
+    with serve(Mastra(agents={"clerk": build_clerk()}, memory=Memory(), logger=False)) as server:
         yield server.http
 
 
@@ -61,6 +69,46 @@ def test_canceled_run_waits_for_no_decision(http, query):
     assert http.post(path).status_code == 404
     follow_up = {"messages": "hello", "memory": MEMORY}
     assert http.post("/api/agents/clerk/generate", json=follow_up).status_code == 200
+
+
+class SlowStore(MemorySuspendedRuns):
+    """A store that answers only some time after it has stored a run."""
+
+    async def put(self, run):
+        await super().put(run)
+        await asyncio.sleep(1)
+
+
+def test_a_run_that_is_canceled_while_it_is_suspended_waits_for_no_decision(serve):
+    storage = MemoryStorage()
+    storage.suspended_runs = SlowStore()
+    mastra = Mastra(agents={"clerk": build_clerk()}, memory=Memory(), storage=storage, logger=False)
+    with serve(mastra) as server, ThreadPoolExecutor() as pool:
+        body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+        answer = pool.submit(server.http.post, "/api/agents/clerk/stream", json=body)
+        runs = "/api/agents/clerk/suspended-runs"
+        while not server.http.get(runs).json()["runs"]:
+            time.sleep(0.02)
+        path = "/api/agents/clerk/runs/r1/cancel"
+        assert server.http.post(f"{path}?resourceId=bob").status_code == 404
+        assert server.http.post(path).status_code == 200
+        assert '"abort"' in answer.result().text
+        assert server.http.get(runs).json()["runs"] == []
+        assert_canceled(server.http)
+
+
+def test_a_suspended_run_is_canceled_beside_a_running_one_of_another_resource(http):
+    slow = {"messages": "slow", "memory": {"thread": "t2", "resource": "bob"}, "runId": "r1"}
+    body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+    assert http.post("/api/agents/clerk/generate", json=body).status_code == 200
+    path = "/api/agents/clerk/runs/r1/cancel"
+    with http.stream("POST", "/api/agents/clerk/stream", json=slow) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        assert http.post(f"{path}?resourceId=ann").status_code == 200
+        assert_canceled(http)
+        assert http.post(f"{path}?resourceId=bob").status_code == 200
+        assert '"abort"' in "".join(lines)
 
 
 def test_canceled_task_leaves_no_pending_call(http):

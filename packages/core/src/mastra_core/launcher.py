@@ -3,6 +3,7 @@
     PORT             port to bind (3000)
     HOST             address to bind (0.0.0.0)
     WEB_CONCURRENCY  worker processes (1)
+    KEEP_ALIVE       seconds that a connection stays open after a response (75)
 
 `python index.py --check` starts no server: it imports the app and prints its registry as JSON.
 
@@ -446,8 +447,8 @@ def parse_keep_alive():
     server must wait longer than the proxy.
     """
     text = os.environ.get("KEEP_ALIVE") or "75"
-    if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        fail("KEEP_ALIVE is %r." % text, "Set it to a number of seconds, such as 75.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) < 1:
+        fail("KEEP_ALIVE is %r." % text, "Set it to a number of seconds, 1 or more.")
     return int(text)
 
 

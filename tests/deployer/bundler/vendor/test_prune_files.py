@@ -20,7 +20,7 @@ from mastra_deployer.bundler.vendor.unused_requirements import (
     list_undeclared_targets,
 )
 
-OPTIONAL = ("redis", "big-cloud", "ruled-paper")
+OPTIONAL = ("redis", "big-cloud", "ruled-paper", "dataclasses", "importlib-metadata")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def list_dropped(distribution, tree, rule=None):
 
 def build_rule(distribution, modules=(), others=()):
     shipped = {item.name: item for item in (distribution, *others)}
-    return build_keep_rule(distribution, modules, shipped, whole=False)
+    return build_keep_rule(distribution, modules, shipped)
 
 
 UNUSED_FILES = {
@@ -306,7 +306,18 @@ def test_only_the_listed_modules_of_pydantic_ai_import_tiktoken():
         ("from big.cloud import storage\nimport big_cloud\n", ("big.cloud", "big_cloud")),
         ("import big.other\n", ()),
         ("from big_cloud_tools import run\n", ()),
-        ("A = 1\ntry:\n    import redis\nexcept ImportError:\n    raise KeyError\n", ("redis",)),
+        ("try:\n    import redis\nexcept ImportError:\n    raise ImportError('x')\n", ("redis",)),
+        ("try:\n    import redis\nfinally:\n    X = 1\n", ("redis",)),
+        # Other modules may catch another exception.
+        ("try:\n    import redis\nexcept ImportError:\n    raise KeyError\nimport redis.x\n", ()),
+        ("from kit import need\nneed('redis')\nimport redis\n", ()),
+        ("if not find('redis'):\n    raise KeyError\nimport redis\n", ()),
+        ("with lazy_import():\n    import redis\nimport big_cloud\n", ("big_cloud",)),
+        ("def run():\n    raise KeyError\nimport redis\n", ("redis",)),
+        # Backports have the names of modules of the standard library.
+        ("from dataclasses import dataclass\nimport importlib.metadata\n", ()),
+        ("import importlib_metadata\n", ("importlib_metadata",)),
+        ("X = '\\d'\nimport redis\n", ("redis",)),
         ("A = 1\ntry:\n    import redis\nexcept ImportError:\n    redis = None\n", ()),
         ("A = 1\ntry:\n    import json\nexcept ImportError:\n    import redis\n", ()),
         ("A = 1\ntry:\n    import json\nfinally:\n    pass\nif A:\n    import redis\n", ()),
@@ -323,6 +334,11 @@ def test_only_the_listed_modules_of_pydantic_ai_import_tiktoken():
 def test_a_module_needs_the_optional_requirements_that_it_always_imports(install, source, required):
     kit = install({"kit/__init__.py": "", "kit/store.py": source})
     assert kit.usage.required == ({"kit/store.py": required} if required else {})
+
+
+def test_a_file_outside_of_packages_may_be_no_module(install):
+    kit = install({"kit/__init__.py": "", "kit/templates/store.py": "import redis\n"})
+    assert kit.usage.required == {}
 
 
 def test_modules_that_cannot_be_imported_do_not_ship(install, tmp_path):
@@ -345,6 +361,7 @@ def test_modules_that_cannot_be_imported_do_not_ship(install, tmp_path):
         "kit/paper/lines.py": "it cannot be imported without 'ruled_paper'",
     }
     assert list_dropped(kit, tmp_path, build_keep_rule(kit, (), {}, whole=True)) == set()
+    assert list_dropped(kit, tmp_path, build_keep_rule(kit, (), {}, keep_modules=True)) == set()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ INVENTORY = Inventory(
         ("cannot import name 'tests' from 'kit' (x)", None, "", "tests", 'keep = ["kit"]'),
         ("no stub '/b/vendor/kit/__init__.pyi'", None, "", "type stubs", 'keep = ["kit"]'),
         ("no __init__.pyi", None, "/b/vendor/kit/a.py", "type stubs", 'keep = ["kit"]'),
+        ("no file '/b/vendor/kit/store.py'", None, "", "without 'redis'", 'keep = ["kit"]'),
         ("No module", "shop.seed", "", "exclude", "Remove it from [tool.mastra.build] exclude"),
         ("No module", "shop.tests.x", "", "a test", 'include = ["src/shop/tests/x.py"]'),
         ("No module", "stray", "", "no code in the bundle", 'include = ["src/stray.py"]'),
@@ -118,3 +119,5 @@ def test_the_package_in_the_error_is_the_cure(project, mastra, echo, tmp_path):
     root = project(app, dependencies=(*dependencies, "equality-redis==1"))
     mastra("build", cwd=root, **here).ok()
     assert (root / ".mastra/vendor/kit/store.py").exists()
+    # Mastra's own errors name the missing package.
+    assert (root / ".mastra/vendor/mastra_core/telemetry/provider.py").exists()

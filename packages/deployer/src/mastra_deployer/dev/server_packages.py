@@ -95,6 +95,7 @@ def _install_closure(
             tree.parent / "-",
             report,
             bytecode=BytecodeRequest(mode="all"),
+            is_complete=False,  # the project's environment has the packages of the app
         )
         publish_directory(new, tree)
 

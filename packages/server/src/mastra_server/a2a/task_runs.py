@@ -85,12 +85,10 @@ async def cancel_task(request: _Request, agent: AgentLike, task: Task) -> None:
     :param agent: the agent.
     :param task: a task that is not final.
     """
-    waits = task.state == "input-required"
     task.set_state("canceled", build_message(_CANCELLED))
     if task.run is not None:
         await task.run.abort()
-    if waits:
-        await cancel_suspended_run(request, agent, task.id, task.resource)
+    await cancel_suspended_run(request, agent, task.id, task.resource)
 
 
 def _build_run_input(request: _Request, task: Task, message: dict[str, Any]) -> AgentInput:

@@ -10,6 +10,7 @@ from mastra_core.agents import AgentLike
 from mastra_core.errors import NotFound
 from mastra_core.memory.canceled_calls import save_canceled_calls
 from mastra_server.agents.durable_runs import find_durable_agent
+from mastra_server.agents.live_run import LiveRun
 from mastra_server.agents.live_runs import LiveRuns
 from mastra_server.agents.run_streams import abort_live_run
 from mastra_server.agents.suspended_runs import get_suspended_run, get_suspended_runs
@@ -32,17 +33,23 @@ async def cancel_run(request: _Request, agent: AgentLike, run_id: str, resource:
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a run with this id.
     """
-    is_durable = find_durable_agent(request, agent.id) is not None
-    is_active = is_durable or _is_running(request, agent.id, run_id)
-    if is_active or not await cancel_suspended_run(request, agent, run_id, resource):
+    if find_durable_agent(request, agent.id) is not None:
+        await abort_live_run(request, agent.id, run_id, resource)
+        return
+    run = _find_running(request, agent.id, run_id)
+    if run is not None and restrict_to_resource(request, resource) in ("", run.resource):
+        await run.abort()
+        # The run may have been stored as suspended just before it was aborted.
+        await _cancel_stored_run(request, agent, run_id, run.resource)
+    elif not await cancel_suspended_run(request, agent, run_id, resource):
         await abort_live_run(request, agent.id, run_id, resource)
 
 
-def _is_running(request: _Request, agent_id: str, run_id: str) -> bool:
+def _find_running(request: _Request, agent_id: str, run_id: str) -> LiveRun | None:
     runs: LiveRuns = request.app.state.live_runs
     owner, thread = restrict_to_resource(request), restrict_to_thread(request)
     run = runs.find(run_id, agent_id, owner, thread)
-    return run is not None and run.is_running
+    return run if run is not None and run.is_running else None
 
 
 async def cancel_suspended_run(
@@ -65,7 +72,17 @@ async def cancel_suspended_run(
         if durable is not None:
             await durable.cancel_run(run_id, run.run_input.resource)
             return True
-        await get_suspended_runs(request).take(agent.id, run_id, run.run_input.resource)
+    except NotFound:
+        return False
+    return await _cancel_stored_run(request, agent, run_id, run.run_input.resource)
+
+
+async def _cancel_stored_run(
+    request: _Request, agent: AgentLike, run_id: str, resource: str
+) -> bool:
+    """Remove a suspended run; return ``False`` if it is not stored, or is being resumed."""
+    try:
+        run = await get_suspended_runs(request).take(agent.id, run_id, resource)
     except NotFound:
         return False
     await save_canceled_calls(agent, run)

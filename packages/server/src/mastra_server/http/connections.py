@@ -61,8 +61,11 @@ class _RequestParser(httptools.HttpRequestParser):
     """
 
     def __init__(self, connection: LimitedConnection) -> None:
-        super().__init__(connection)
         self._connection = connection
+        self._reset()
+
+    def _reset(self) -> None:
+        super().__init__(self._connection)
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own parser
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn calls it
@@ -79,6 +82,8 @@ class _RequestParser(httptools.HttpRequestParser):
                 if not self._connection.ignores_upgrade():
                     raise
                 data = self._connection.build_plain_head() + data[upgrade.args[0] :]
+                # After a request of HTTP/1.0 or with "Connection: close", all data is ignored.
+                self._reset()
             else:
                 return
 
@@ -208,8 +213,10 @@ class LimitedConnection(HttpToolsProtocol):
         """Return whether the request, which offers an upgrade, is served as a plain request."""
         method = self.parser.get_method()
         if method == b"GET" and self.ws_protocol_class is not None:
-            offers = [value.lower() for name, value in self.headers if name == b"upgrade"]
-            return offers[-1:] != [b"websocket"]
+            fields = dict(self.headers)  # like uvicorn, read the last of several fields
+            tokens = fields.get(b"connection", b"").lower().split(b",")
+            is_offer = b"upgrade" in map(bytes.strip, tokens)
+            return not is_offer or fields.get(b"upgrade", b"").lower() != b"websocket"
         return method != b"CONNECT"
 
     def build_plain_head(self) -> bytes:

@@ -57,7 +57,7 @@ def require_json_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def require_plain_text(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Check that a body, which is no valid JSON, is neither compressed nor in another charset.
+    """Check that a body that is not readable as JSON is neither compressed nor in another charset.
 
     :param headers: the headers of the request, with names in lower case.
     :raises UnsupportedMediaType: when the body is compressed, or not in UTF-8.
@@ -69,7 +69,8 @@ def require_plain_text(headers: Iterable[tuple[bytes, bytes]]) -> None:
                 f"The body has the content encoding {text!r}. Send the body without compression."
             )
         charset = _CHARSET.search(value) if name == b"content-type" else None
-        if charset and (text := charset[1].decode("latin-1")[:_SHOWN]).lower() not in _UTF_8:
+        text = charset[1].decode("latin-1")[:_SHOWN] if charset else "utf-8"
+        if text.lower().replace("_", "-") not in _UTF_8:
             raise UnsupportedMediaType(
                 f"The body has the charset {text!r}. Send the body in UTF-8."
             )

@@ -164,6 +164,7 @@ async def read_body(request: Request[Any, Any, Any], type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _to_invalid_body(str(error)) from None
     except StructureError as error:
+        require_plain_text(request.scope["headers"])
         raise InvalidBody("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         require_plain_text(request.scope["headers"])

@@ -85,6 +85,7 @@ def read_code_usage(
         ``CodeUsage.required``.
     """
     names = list(names)
+    packages = {it.removesuffix("__init__.py") for it in names if it.endswith("/__init__.py")}
     reader = _Reader(
         targets, sources=any(PurePosixPath(it).suffix in SOURCE_SUFFIXES for it in names)
     )
@@ -94,7 +95,8 @@ def read_code_usage(
         if name.endswith(".py") and ".." not in name:
             source = _read_bytes(f"{tree}/{name}")
             reader.read(name, source)
-            if found := required_imports.find(name, source):
+            is_module = name[: name.rfind("/") + 1] in packages  # else it may be a template
+            if is_module and (found := required_imports.find(source)):
                 required[name] = tuple(sorted(found))
     has_typeshed = any("/typeshed/" in name for name in names)
     return CodeUsage(

@@ -21,7 +21,7 @@ from mastra_deployer.bundler.vendor.unused_requirements import list_unused_requi
 
 __all__ = ("PRUNE_VERSION", "DependencyGraph", "Edges", "Node")
 
-PRUNE_VERSION = "10"
+PRUNE_VERSION = "11"
 
 Edges: TypeAlias = Mapping[str, frozenset[str]]
 Node: TypeAlias = tuple[str, frozenset[str]]

@@ -50,7 +50,8 @@ def build_keep_rule(
     modules: Collection[str],
     distributions: Mapping[str, Distribution],
     *,
-    whole: bool,
+    whole: bool = False,
+    keep_modules: bool = False,
 ) -> KeepRule:
     """Return the rule for the files of a distribution in a bundle.
 
@@ -58,6 +59,7 @@ def build_keep_rule(
     :param modules: dotted names that the app imports or has in strings.
     :param distributions: all distributions that ship, by canonical name.
     :param whole: whether the project keeps all files of the distribution.
+    :param keep_modules: whether modules ship although they cannot be imported.
     """
     if whole:
         return KeepRule(whole=True)
@@ -69,7 +71,9 @@ def build_keep_rule(
     return KeepRule(
         stubs=any(item.foreign_stubs for item in others) and not distribution.usage.stubs,
         tests=tuple(sorted(tests)),
-        unusable=tuple(_iter_unusable_modules(distribution, modules, distributions)),
+        unusable=()
+        if keep_modules
+        else tuple(_iter_unusable_modules(distribution, modules, distributions)),
     )
 
 

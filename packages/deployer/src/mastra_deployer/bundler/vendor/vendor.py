@@ -87,6 +87,7 @@ def vendor_dependencies(
     *,
     bytecode: BytecodeRequest,
     strip: bool = True,
+    is_complete: bool = True,
 ) -> VendoredDependencies:
     """Put the dependencies into a directory.
 
@@ -100,9 +101,20 @@ def vendor_dependencies(
     :param report: receives progress and notes.
     :param bytecode: which modules have bytecode.
     :param strip: whether compiled libraries ship without symbols.
+    :param is_complete: whether the code in the directory imports nothing from other directories.
+        If it does, modules ship although a package that they need does not.
     :raises BuildError: when the cached files were damaged again after each repair.
     """
-    vendorer = _Vendorer(closure, platform, keep, bytecode, interpreter, report, strip=strip)
+    vendorer = _Vendorer(
+        closure,
+        platform,
+        keep,
+        bytecode,
+        interpreter,
+        report,
+        strip=strip,
+        is_complete=is_complete,
+    )
     for _ in range(TRIES):
         wheels = vendorer.ensure_wheels()
         damaged = [path for path, wheel in wheels.items() if wheel is None]
@@ -184,8 +196,9 @@ class _Vendorer:
         report: Report,
         *,
         strip: bool,
+        is_complete: bool,
     ) -> None:
-        self._strip = strip
+        self._strip, self._is_complete = strip, is_complete
         self._closure, self._direct = closure, closure.direct
         self._packages = list_packages(closure, platform, interpreter)
         self._platform, self._keep, self._modules = platform, keep, bytecode.modules
@@ -247,7 +260,11 @@ class _Vendorer:
         return installed
 
     def _build_rules(self) -> dict[str, KeepRule]:
-        """Return the rules for the files that a distribution always ships, by canonical name."""
+        """Return the rules for the files of the distributions that ship, by canonical name.
+
+        All modules of the app's own distributions and of mastra ship, because their errors name the
+        package that a module needs.
+        """
         shipped = {name: item for name, item in self._have.items() if name not in self._dropped}
         return {
             name: build_keep_rule(
@@ -255,6 +272,7 @@ class _Vendorer:
                 self._modules,
                 shipped,
                 whole=name in self._keep,
+                keep_modules=name in self._bytecode.own or not self._is_complete,
             )
             for name, item in shipped.items()
         }

@@ -72,10 +72,11 @@ def _iter_named_files(text: str, frames: list[str], inventory: Inventory) -> Ite
     for name, item in inventory.distributions.items():
         is_running = any(f"/vendor/{top}" in frame for top in item.tops for frame in frames)
         for reason, files in item.dropped.items():
-            if parse_reason(reason):  # an error about such a module names the module
-                continue
+            by_name = is_running and not parse_reason(
+                reason
+            )  # the name of a module is no file name
             for file in files:
-                if file in text or (is_running and PurePosixPath(file).name in text):
+                if file in text or (by_name and PurePosixPath(file).name in text):
                     yield PrunedCause(
                         f"{file!r} of {name!r} does not ship: {reason}.", _suggest_keep(name)
                     )
