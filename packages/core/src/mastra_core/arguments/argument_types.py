@@ -49,9 +49,9 @@ def check_types(
     :param error: the class of the error.
     :raises MastraError: for the first value that does not fit.
     """
-    for name, annotation in annotations.items():
-        if name in values and (kinds := _parse_annotation(annotation)):
-            _check_type(name, values[name], kinds, error)
+    for name, value in values.items():
+        if name in annotations and (kinds := _parse_annotation(annotations[name])):
+            _check_type(name, value, kinds, error)
 
 
 def _check_type(name: str, value: Any, kinds: tuple[str, ...], error: type[MastraError]) -> None:
