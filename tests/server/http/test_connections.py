@@ -235,6 +235,17 @@ def test_a_websocket_whose_last_connection_header_is_no_upgrade_is_a_plain_reque
     assert answers.count(b"HTTP/1.1 200 OK") == 2
 
 
+@pytest.mark.parametrize(
+    "body", [b"content-length: 5\r\n\r\nhello", b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"]
+)
+def test_a_websocket_that_begins_with_a_body_is_a_plain_request(connect, body):
+    connection = connect()
+    connection.sendall(HEAD + UPGRADES["websocket"] + body)
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+    connection.sendall(HEAD + b"\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+
+
 def test_pipelined_requests_that_offer_an_upgrade(connect):
     connection = connect()
     connection.sendall((HEAD + UPGRADES["h2c"] + b"\r\n") * 2 + HEAD + b"connection: close\r\n\r\n")

@@ -213,11 +213,20 @@ class LimitedConnection(HttpToolsProtocol):
         """Return whether the request, which offers an upgrade, is served as a plain request."""
         method = self.parser.get_method()
         if method == b"GET" and self.ws_protocol_class is not None:
-            fields = dict(self.headers)  # like uvicorn, read the last of several fields
-            tokens = fields.get(b"connection", b"").lower().split(b",")
-            is_offer = b"upgrade" in map(bytes.strip, tokens)
-            return not is_offer or fields.get(b"upgrade", b"").lower() != b"websocket"
+            return not self._offers_websocket()
         return method != b"CONNECT"
+
+    def _offers_websocket(self) -> bool:
+        """Return whether uvicorn can serve the request as a WebSocket.
+
+        The head of a WebSocket has no body. uvicorn would wait for the body without a timeout.
+        """
+        fields = dict(self.headers)  # like uvicorn, read the last of several fields
+        if b"transfer-encoding" in fields or fields.get(b"content-length", b"").strip(b"0"):
+            return False
+        options = fields.get(b"connection", b"").lower().split(b",")
+        is_upgrade = b"upgrade" in map(bytes.strip, options)
+        return is_upgrade and fields.get(b"upgrade", b"").lower() == b"websocket"
 
     def build_plain_head(self) -> bytes:
         """Build the head of the parsed request without its offer to upgrade."""
