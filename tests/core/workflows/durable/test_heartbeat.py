@@ -64,15 +64,15 @@ def test_reports_go_on_after_an_unexpected_error(tmp_path):
 
 
 class SilentStore(SqliteRunStore):
-    """A store that never answers a report."""
+    """A store that answers no report before the end of the test."""
 
     def __init__(self, path):
         super().__init__(path)
-        self.is_asked = threading.Event()
+        self.is_asked, self.answers = threading.Event(), threading.Event()
 
     async def beat(self, member, lease):
         self.is_asked.set()
-        await asyncio.Event().wait()
+        await asyncio.to_thread(self.answers.wait)
 
 
 def test_a_process_stops_although_its_report_is_not_answered(tmp_path):
@@ -84,3 +84,4 @@ def test_a_process_stops_although_its_report_is_not_answered(tmp_path):
     stopping.start()
     stopping.join(30)
     assert not stopping.is_alive()
+    store.answers.set()  # so that the thread ends: other tests wait for all threads of this name
