@@ -760,7 +760,7 @@ def test_option_that_a_run_does_not_have(name, hint):
 def test_input_of_the_wrong_type(value):
     agent = Agent(name="a", model="test")
     for run in (agent.generate, agent.stream):
-        with pytest.raises(ConfigError, match="input of an agent has the wrong type") as caught:
+        with pytest.raises(InvalidInput, match="input of the agent has the wrong type") as caught:
             run(value).send(None)
         assert "AgentInput" in caught.value.hint
 
