@@ -548,9 +548,10 @@ def test_a_page_of_a_proxy_is_no_success(platform, client, method):
         client.request(method, "/x")
     assert "proxy in between" in raised.value.hint
     assert "doctype" not in str(raised.value)
-    platform.answers = [(201, page, b""), (204, page, b"")]
+    platform.answers = [(201, page, b""), (204, page, b""), (200, page, b' {"id": 1}')]
     assert client.request(method, "/x").status_code == 201
     assert client.request(method, "/x").status_code == 204
+    assert client.request(method, "/x").json() == {"id": 1}
 
 
 def test_a_page_may_be_downloaded(platform, client):

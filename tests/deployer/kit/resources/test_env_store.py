@@ -96,7 +96,7 @@ def test_what_a_deploy_creates_is_required(platform):
 def deployment(item):
     stage, state, fingerprint = item
     return Deployment(
-        target="t", id="i", url="", environment=stage, created=None, state=state,
+        target="t", id="i", url="", environment=stage, created=dt.datetime.now(dt.UTC), state=state,
         fingerprint=fingerprint,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def refuse_web_page(response: httpx.Response) -> None:
     is_page = response.headers.get("content-type", "").lower().startswith("text/html")
     if request.method in ("GET", "HEAD") or not is_page or not response.is_stream_consumed:
         return
-    if response.content.strip():
+    # Some servers send JSON with the default type of their framework.
+    if response.content.lstrip(BOM_UTF8 + b" \t\r\n").startswith(b"<"):
         raise ApiError(
             f"{request.url.host} responded to {request.method} {request.url.path} with a web page.",
             "Check the address of the platform, and any proxy in between.",
