@@ -1,5 +1,7 @@
 """Test the handlers of this server's routes, and their responses to OPTIONS."""
 
+import inspect
+
 import pytest
 from litestar import put
 from litestar.routes import HTTPRoute
@@ -37,6 +39,17 @@ def test_handlers_share_what_litestar_derives_from_their_signatures():
     assert len({id(each.signature_model) for _, each in handlers}) < 10
     assert len({id(each.parsed_fn_signature) for _, each in handlers}) < 10
     assert len({each.fn for _, each in handlers if each.http_methods == {"OPTIONS"}}) == 1
+
+
+def test_each_handler_is_a_coroutine_function_that_takes_at_most_the_request():
+    settings = {"traces": True, "logs": True, "metrics": True, "openapi": True}
+    routes = create_app(Mastra(server=settings)).routes
+    handlers = [each for route in routes for each in getattr(route, "route_handlers", ())]
+    own = [each for each in handlers if isinstance(each, RequestHandler)]
+    parameters = {tuple(inspect.signature(each.fn).parameters) for each in own}
+    assert len(own) > 160
+    assert parameters == {(), ("request",)}
+    assert all(inspect.iscoroutinefunction(each.fn) for each in own)
 
 
 def test_the_order_of_routes_is_stable():

@@ -22,6 +22,8 @@ from mastra_core.schema import dump, encode_json, resolve_hints
 
 __all__ = ("FunctionAgent",)
 
+_NO_INFO = AgentInfo()
+
 
 class FunctionAgent(StreamingAgent):
     """An agent that calls an async function or generator with one parameter.
@@ -55,7 +57,7 @@ class FunctionAgent(StreamingAgent):
 
     def info(self) -> AgentInfo:
         """Return an empty description, because nothing is known about a function."""
-        return AgentInfo()
+        return _NO_INFO
 
     @override
     @measure_runs

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
-from mastra_core.agents.protocol import AgentOutput, collect
+from mastra_core.agents.protocol import AgentOutput, FrameworkTool, collect
 
 __all__ = ("StreamingAgent",)
 
 
 class StreamingAgent(ABC):
-    """Runs ``generate`` as a stream, and builds the output from its events."""
+    """Runs ``generate`` as a stream, and builds the output from its events.
+
+    The optional attributes of an agent are defined here, because each listing of agents reads them,
+    and a wrapper takes ten times as long to find that an attribute is missing.
+    """
+
+    memory: Any = None
+    input_processors: Sequence[Any] = ()
+    output_processors: Sequence[Any] = ()
+
+    @property
+    def framework_tools(self) -> Sequence[FrameworkTool]:
+        """The tools that only the agent's framework can call."""
+        return ()
 
     async def generate(self, input: AgentInput, /) -> AgentOutput:
         """Run the agent to the end, and return its output.

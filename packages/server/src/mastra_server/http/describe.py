@@ -61,9 +61,11 @@ def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
 
 
 def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
-    functions = getattr(agent, name, ())  # only the built-in agent has processors
-    names = (getattr(each, "__name__", type(each).__name__) for each in functions)
-    return [{"id": each, "name": each} for each in names]
+    processors = []
+    for processor in getattr(agent, name, ()):  # only the built-in agent has processors
+        title = getattr(processor, "__name__", type(processor).__name__)
+        processors.append({"id": title, "name": title})
+    return processors
 
 
 def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:

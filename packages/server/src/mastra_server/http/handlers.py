@@ -2,7 +2,8 @@
 
 Litestar inspects the signature of every handler, and adds a handler for ``OPTIONS`` to every path.
 All handlers of this server get the request and return a response. Handlers with equal signatures
-share the objects that Litestar derives from a signature.
+share the objects that Litestar derives from a signature, and a call skips Litestar's general code
+for arguments and return values.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from mastra_server.http.asgi import App, Receive, Scope, Send
+
 __all__ = ("RequestHandler", "build_options_handler", "delete", "get", "patch", "post")
 
 _SIGNATURES: dict[Hashable, Any] = {}
@@ -22,12 +25,40 @@ _MODELS: dict[Hashable, Any] = {}
 
 
 class RequestHandler(HTTPRouteHandler):
-    """A handler whose function has at most the parameter ``request``.
+    """A handler whose coroutine function has at most the parameter ``request``.
 
     Handlers of several applications can share the parsed signature and its model. Dependencies,
     types and decoders of an application do not apply to a function whose only parameter is
-    ``request``.
+    ``request``. Litestar's hooks, such as ``before_request``, are not called.
     """
+
+    def resolve_middleware(self) -> list[Any]:
+        """Return the middleware of the handler; the innermost one calls the handler's function."""
+        return [self._replace_route, *super().resolve_middleware()]
+
+    def _replace_route(self, app: App) -> App:  # noqa: ARG002  # Litestar passes it by name
+        """Return the application that Litestar calls instead of ``app``, the route."""
+        return self._call_function
+
+    @functools.cached_property
+    def _takes_request(self) -> bool:
+        return bool(self.parsed_fn_signature.parameters)
+
+    def resolve_exception_handlers(self) -> Any:
+        """Return the exception handlers; Litestar itself would merge them for each request."""
+        return self._exception_handlers
+
+    @functools.cached_property
+    def _exception_handlers(self) -> Any:
+        return super().resolve_exception_handlers()
+
+    async def _call_function(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the guards, call the function, and send its response."""
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        if self.resolve_guards():
+            await self.authorize_connection(request)
+        response = await (self.fn(request) if self._takes_request else self.fn())
+        await response(scope, receive, send)
 
     @functools.cached_property
     def parsed_fn_signature(self) -> Any:

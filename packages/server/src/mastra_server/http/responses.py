@@ -51,9 +51,10 @@ class _JsonResponse(ASGIResponse):
         self._body = body
         self._headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()),
+            (b"content-length", b"%d" % len(body)),
         ]
+        for name, value in headers.items():
+            self._headers.append((name.lower().encode(), value.encode("latin-1")))
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Send the response; for a ``HEAD`` request, omit the body."""
