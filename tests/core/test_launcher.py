@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -408,10 +409,11 @@ def test_running_does_not_change_the_bundle(bundle):
 
 
 @contextlib.contextmanager
-def start_server(directory, **environment):
+def start_server(directory, *prefix, **environment):
     """Serve; gives the base URL, what was said so far, and the process."""
     process = subprocess.Popen(
-        [sys.executable, directory / "index.py"],
+        [*prefix, sys.executable, directory / "index.py"],
+        start_new_session=True,
         env={"PATH": os.environ["PATH"], **environment},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -475,6 +477,43 @@ def test_several_workers(bundle, vendor):
     assert process.returncode == 0
 
 
+SLOW_APP = """
+import asyncio
+
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"first ", "more_body": True})
+    await asyncio.sleep(0.5)
+    await send({"type": "http.response.body", "body": b"last"})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_terminal_drains_the_server(bundle, vendor, workers):
+    directory = bundle(SLOW_APP, vendor=vendor)
+    with start_server(directory, WEB_CONCURRENCY=workers) as (url, _, process):
+        with open_connection(url) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert connection.recv(5) == b"HTTP/"
+            os.killpg(process.pid, signal.SIGHUP)
+            rest = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert rest.endswith(b"last")
+        assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nohup_keeps_the_server(bundle, vendor, workers):
+    directory = bundle(vendor=vendor)
+    with start_server(directory, "nohup", WEB_CONCURRENCY=workers) as (url, _, process):
+        assert b"/hello" in fetch(url)
+        os.killpg(process.pid, signal.SIGHUP)
+        time.sleep(1)  # the supervisor of the workers looks for signals twice a second
+        assert b"/hello" in fetch(url)
+        assert process.poll() is None
+
+
 @pytest.mark.slow
 def test_idle_connections(bundle, vendor):
     """The default is longer than uvicorn's, which is shorter than the timeouts of proxies."""
@@ -490,10 +529,14 @@ def test_idle_connections(bundle, vendor):
         assert connection.recv(100) == b""
 
 
+def open_connection(url):
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname, address.port), timeout=20)
+
+
 def open_idle_connection(url):
     """Send a request, and return its connection after the response."""
-    address = urlsplit(url)
-    connection = socket.create_connection((address.hostname, address.port), timeout=20)
+    connection = open_connection(url)
     connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
     time.sleep(0.5)
     assert connection.recv(65_536).startswith(b"HTTP/1.1 ")

@@ -305,9 +305,16 @@ def serve_one(config, listener, announce="", mixins=()):
     # uvicorn drains, then raises the signal again. A requested stop is a success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    if not ignores_hangup():  # a closed terminal stops the server like SIGTERM
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     server = Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 3
+
+
+def ignores_hangup():
+    """Return whether the process ignores SIGHUP, as under nohup and on Windows."""
+    return not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def end_imports():
@@ -343,6 +350,8 @@ def run_preload(mastra):
 def create_worker_app():
     """Return the app for a worker process; the preload begins when the app has started."""
     gc.disable()
+    if hasattr(signal, "SIGHUP"):  # the supervisor also receives it, and stops the workers
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     app = load(read_manifest(HERE))[0]
     end_imports()
 
@@ -373,7 +382,10 @@ def serve_many(config, listener, announce):
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
+    is_ignored = ignores_hangup()
     supervisor = Multiprocess(config, **arguments)
+    # uvicorn itself would restart the workers after SIGHUP.
+    supervisor.handle_hup = (lambda: None) if is_ignored else supervisor.handle_term
     with share_metrics():
         supervisor.run()
     return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
