@@ -33,7 +33,7 @@ def run(app, capsys, monkeypatch):
         ("deploy acme --prod --smoke-timeout -1", ["'--smoke-timeout'", "x>0"]),
         ("deploy acme --smoke-timeout nan", ["--smoke-timeout nan is not a valid number"]),
         ("deploy acme --env-file .", ["'.' is a directory"]),
-        ("check --env-file /dev/null", ["'/dev/null' is not a regular file"]),
+        ("check --env-file /dev/null", ["'/dev/null' is neither a file nor a pipe"]),
         ("bundle acme -s app=a -o /", ["'/' is not a bundle of mastra", "--output"]),
         ("bundle acme -s app=a -o pyproject.toml", ["pyproject.toml' is not a bundle of mastra"]),
         ("deployments acme -s app=\udcff", ["-s 'app' contains bytes that are not UTF-8"]),

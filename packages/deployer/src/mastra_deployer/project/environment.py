@@ -5,6 +5,8 @@ In development, ``.env.local`` and ``.env.development`` are read after ``.env``.
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,10 +34,10 @@ def read_environment(
     :param project: the project whose files are read.
     :param env_file: the file of ``--env-file``, which overrides the files in ``names``.
     :param names: files in the project's root; a later file overrides an earlier file.
-    :raises ConfigError: when ``env_file`` does not exist.
+    :raises ConfigError: when ``env_file`` does not exist, or is neither a file nor a pipe.
     """
-    if env_file is not None and not env_file.is_file():
-        fault = "is not a regular file" if env_file.exists() else "does not exist"
+    if env_file is not None and not (env_file.is_file() or env_file.is_fifo()):
+        fault = "is neither a file nor a pipe" if env_file.exists() else "does not exist"
         raise ConfigError(f"The file {str(env_file)!r} {fault}.", "Pass --env-file FILE.")
     files = [*(project.root / name for name in names), *([env_file] if env_file else [])]
     values: dict[str, str] = {}
@@ -68,12 +70,22 @@ def read_user_environment(project: Project, env_file: Path | None = None) -> dic
 
 
 def _read_env_file(file: Path) -> dict[str, str]:
-    if not file.is_file():
-        return {}
+    if file.is_fifo():
+        return _read_pipe(file)
+    return _parse_env_file(file) if file.is_file() else {}
+
+
+@functools.cache
+def _read_pipe(file: Path) -> dict[str, str]:
+    """Return the variables of a pipe, which can be read only once."""
+    return _parse_env_file(file)
+
+
+def _parse_env_file(file: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        values = dotenv_values(file)
+        values = dotenv_values(stream=io.StringIO(file.read_text(encoding="utf-8")))
     except UnicodeDecodeError:
         raise ConfigError(f"{str(file)!r} is not UTF-8.", "Save it as UTF-8.") from None
     return {name: value for name, value in values.items() if value is not None}
