@@ -532,8 +532,8 @@ def test_an_error_of_the_database_of_a_rate_limit_is_answered_with_json(tmp_path
             assert (await http.get("/api/agents")).status_code == 200
             monkeypatch.setattr(StoredWindow, "hit", raise_error)
             answer = await http.get("/api/agents")
-            assert answer.status_code == 500
-            assert answer.json() == {"error": "Internal Server Error"}
+            assert answer.status_code == 503
+            assert answer.json() == {"error": "The storage is not available"}
             assert answer.headers["access-control-allow-origin"] == "*"
             assert (await http.get("/health")).status_code == 200
 

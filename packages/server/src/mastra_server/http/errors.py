@@ -15,7 +15,7 @@ from litestar.exceptions import (
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents.protocol import AgentFailed
-from mastra_core.errors import ConfigError, InvalidInput, RequestError
+from mastra_core.errors import ConfigError, InvalidInput, RequestError, StorageError
 from mastra_core.logger import get_logger
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.responses import json_response, to_response
@@ -33,6 +33,7 @@ __all__ = (
 )
 
 _INTERNAL = 500
+_UNAVAILABLE = 503
 _DISCONNECTED = (
     "client disconnected prematurely"  # Litestar's only sign of this fault of the client
 )
@@ -126,6 +127,10 @@ def _build_error_response(error: Exception, scope: Scope) -> ASGIResponse:
     if isinstance(error, HTTPException) and status != _INTERNAL:
         return json_response(_format_http_error(error), status, error.headers)
     fields = {"method": scope.get("method"), "path": scope["path"]}
+    if isinstance(error, StorageError):  # its message names a file or a database
+        reason = f"{error.message} {error.hint}".strip()
+        get_logger("mastra.server").error("the request failed: %s", reason, extra=fields)
+        return json_response({"error": "The storage is not available"}, status)
     get_logger("mastra.server").error("the request failed", exc_info=error, extra=fields)
     if isinstance(error, ConfigError):  # a missing extra, for example: the message says the cure
         return json_response({"error": f"{error.message} {error.hint}".strip()}, _INTERNAL)
@@ -139,6 +144,8 @@ def get_status(error: Exception) -> int:
     """
     if isinstance(error, RequestError | AgentFailed):
         return error.status
+    if isinstance(error, StorageError):
+        return _UNAVAILABLE
     return error.status_code if isinstance(error, HTTPException) else _INTERNAL
 
 
