@@ -12,7 +12,6 @@ from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunPage, RunQuery
-from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -102,18 +101,6 @@ class MixedEngine(Engine):
         )
 
     @override
-    async def resume(
-        self,
-        run: Run,
-        data: Any,
-        step: str = "",
-        context: Mapping[str, Any] | None = None,
-        *,
-        label: str = "",
-    ) -> None:
-        await self._find_engine(run).resume(run, data, step, context, label=label)
-
-    @override
     async def resume_many(
         self,
         run: Run,
@@ -162,10 +149,6 @@ class MixedEngine(Engine):
     @override
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
         return await self._get_engine(workflow).get_many(workflow, query)
-
-    @override
-    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
-        return await self._get_engine(workflow).list(workflow, query)
 
     @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
