@@ -102,8 +102,6 @@ class DurableEngine(Engine):
     :raises ConfigError: for an invalid URL or number, or an argument of the wrong type.
     """
 
-    is_durable = True
-
     def __init__(
         self,
         store: RunStore | str | None = None,
@@ -141,6 +139,11 @@ class DurableEngine(Engine):
         self._workflows = KnownWorkflows(self._store)
         self._dispatchers = DispatcherProvider(self._store, settings, self._workflows)
         self._is_open = False
+
+    @property
+    def durable_engine(self) -> DurableEngine:
+        """The engine that stores runs in a database."""
+        return self
 
     @property
     def database(self) -> str:
