@@ -276,7 +276,7 @@ class DurableEngine(Engine):
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
-            await self._store.delete(run.id, only_pending=True)  # others may have started it
+            await self._store.delete(run.key, only_pending=True)  # others may have started it
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
@@ -306,7 +306,7 @@ class DurableEngine(Engine):
         ]
         async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
             row, count = await self._store.answer(
-                run.id, holder, answers, text, encode_context(context, self._context_keys)
+                run.key, holder, answers, text, encode_context(context, self._context_keys)
             )
             await run.refresh()
         if row is None:
@@ -384,7 +384,7 @@ class DurableEngine(Engine):
         run = _require_durable_run(run)
         dispatcher = await self._dispatchers.get()
         event = RunFinished(status="canceled", state=run.record.state)
-        if await self._store.cancel(run.id, encode(event)):
+        if await self._store.cancel(run.key, encode(event)):
             dispatcher.stop_execution(run)
         await run.refresh()
 
@@ -427,7 +427,7 @@ class DurableEngine(Engine):
     @override
     async def delete(self, run: Run) -> None:
         await self.cancel(run)
-        await self._store.delete(_require_durable_run(run).id)
+        await self._store.delete(_require_durable_run(run).key)
 
     async def continue_runs(self) -> None:
         """Execute the runs that are due or whose process died, until each has ended or waits.
