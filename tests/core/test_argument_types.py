@@ -38,8 +38,8 @@ from mastra_core import (
 )
 from mastra_core.agents import (
     AgentInput,
-    Limits,
     SuspendedRunQuery,
+    UsageLimits,
     as_agent,
     has_tool_call,
     step_count,
@@ -81,7 +81,7 @@ SETTINGS = {
     FileTransport: {"path": "a.log"},
     HttpTransport: {"url": "http://localhost"},
     Jwt: {"secret": "s" * 40, "audience": None},
-    Limits: {},
+    UsageLimits: {},
     Mastra: {"logger": False},
     McpClient: {"url": "http://localhost/mcp"},
     McpResource: {"uri": "docs://a", "name": "a", "content": "a"},
@@ -194,7 +194,7 @@ def test_kinds_of_values(annotation, valid, invalid):
         (Jwt, {"leeway": math.nan}, "leeway=nan is not a valid number"),
         (Jwt, {"leeway": math.inf}, "leeway=inf is not a valid number"),
         (Jwt, {"algorithms": "HS256"}, "algorithms='HS256' is text"),
-        (Limits, {"requests": -1}, "requests=-1 is not a valid number"),
+        (UsageLimits, {"requests": -1}, "requests=-1 is not a valid number"),
         (McpClient, {"url": "localhost"}, "McpClient cannot send to 'localhost'"),
         (McpClient, {"timeout": 0}, "timeout=0 is not a valid number"),
         (MemoryStorage, {"max_messages": 0}, "max_messages=0"),

@@ -42,13 +42,13 @@ from mastra_core.agents import (
     ClientTool,
     Decision,
     FilePart,
-    Limits,
     Message,
     TextDelta,
     TextPart,
     ToolCall,
     ToolResultPart,
     Usage,
+    UsageLimits,
     has_tool_call,
     step_count,
 )
@@ -131,7 +131,7 @@ weather = Agent(
     tools=[forecast, find_books, ask_user, pay],
     output=Report,
     settings={"temperature": 0},
-    limits=Limits(requests=3),
+    limits=UsageLimits(requests=3),
     stop_when=[step_count(3)],
 )
 greeter = Agent(name="greeter", model=["test", "openai:gpt-5"], instructions=instructions)

@@ -17,7 +17,7 @@ from mastra_deployer_vercel.manage.doctor import diagnose
 from mastra_deployer_vercel.manage.logs import read_logs
 from mastra_deployer_vercel.resources.variables import Variables
 from tests.deployer.attacks import hostile_server
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 CREDENTIALS = {"VERCEL_TOKEN": Secret("vercel-token-1")}
 PROJECT = {"id": "prj_1", "accountId": "team_1", "targets": {"production": {"id": "dpl_1"}}}

@@ -16,7 +16,6 @@ from mastra_core.agents import (
     Failure,
     FilePart,
     Finish,
-    Limits,
     Message,
     ReasoningDelta,
     StepFinish,
@@ -26,6 +25,7 @@ from mastra_core.agents import (
     ToolOutput,
     ToolResult,
     ToolResultPart,
+    UsageLimits,
     has_tool_call,
     step_count,
 )
@@ -367,7 +367,7 @@ def test_limits():
     def build_agent():
         return Agent(name="a", tools=[look], model=Script(*([call_look_again()] * 9)).model)
 
-    for limits in (Limits(requests=2), Limits(tool_calls=1), Limits(total_tokens=1)):
+    for limits in (UsageLimits(requests=2), UsageLimits(tool_calls=1), UsageLimits(total_tokens=1)):
         with pytest.raises(AgentFailed, match="would exceed a usage limit") as caught:
             run_agent(build_agent(), build_input(limits=limits))
         assert (caught.value.kind, caught.value.status) == ("UsageLimitExceeded", 422)
@@ -377,7 +377,7 @@ def test_limits():
             name="a",
             tools=[look],
             model=Script(call_look_again(), call_look_again()).model,
-            limits=Limits(requests=1),
+            limits=UsageLimits(requests=1),
         )
     )[-1]
     assert isinstance(last, Failure)

@@ -16,18 +16,9 @@ import pytest
 from mastra_core import Agent
 from mastra_core.agents.pydantic_ai.http_clients import create_http_client
 from mastra_core.errors import AgentFailed, ConfigError
+from tests.model_answers import COMPLETION, COMPLETION_CHUNK
 
-COMPLETION = {
-    "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "finish_reason": "stop",
-                 "message": {"role": "assistant", "content": "hello"}}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}  # fmt: skip
 BODY = json.dumps(COMPLETION).encode()
-CHUNK = {
-    "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-    "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hello"}}],
-}  # fmt: skip
 # Lets the import system find no aiohttp.
 HIDE_AIOHTTP = """
 import importlib.machinery as machinery
@@ -132,7 +123,7 @@ def test_a_response(serve, name):
 
 @pytest.mark.parametrize("end", [b"", b"zz\r\n"])
 def test_a_stream_that_breaks(serve, end):
-    result, _ = serve(build_stream(CHUNK, CHUNK) + end, stream)
+    result, _ = serve(build_stream(COMPLETION_CHUNK, COMPLETION_CHUNK) + end, stream)
     assert result[-1] == BROKEN
 
 
@@ -153,7 +144,9 @@ def test_a_response_that_cannot_be_read(serve, body):
     assert len(requests) == 2
 
 
-@pytest.mark.parametrize("events", [[[]], [CHUNK, []], [CHUNK, {**CHUNK, "usage": 1}]])
+@pytest.mark.parametrize(
+    "events", [[[]], [COMPLETION_CHUNK, []], [COMPLETION_CHUNK, {**COMPLETION_CHUNK, "usage": 1}]]
+)
 def test_a_stream_that_cannot_be_read(serve, events):
     result, _ = serve(build_stream(*events), stream)
     assert result[-1] == "The model 'm' answered with an error."

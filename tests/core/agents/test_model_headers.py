@@ -1,29 +1,18 @@
 """Test the headers by which providers of models get the trace, with the clients of two providers."""
 
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
+from tests.model_answers import say_hello
 from tests.repository import ROOT
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.full  # imports the SDKs of two providers
 
-OPENAI = {
-    "id": "c1", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "finish_reason": "stop",
-                 "message": {"role": "assistant", "content": "hello"}}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}  # fmt: skip
-ANTHROPIC = {
-    "id": "m1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
-    "stop_sequence": None, "content": [{"type": "text", "text": "hello"}],
-    "usage": {"input_tokens": 1, "output_tokens": 1},
-}  # fmt: skip
 SCRIPT = """
 import asyncio, json, sys
 from opentelemetry import baggage, context
@@ -73,39 +62,15 @@ asyncio.run(main())
 SETTINGS = ({}, {"propagate_to": ["127.*"]}, {"propagate_to": []}, {"enabled": False})
 
 
-class Provider(http.server.BaseHTTPRequestHandler):
-    """Answers like OpenAI and like Anthropic, and keeps the headers of requests."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.received.append({key.lower(): value for key, value in self.headers.items()})
-        answer = json.dumps(ANTHROPIC if "messages" in self.path else OPENAI).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def runs():
     """The headers of the requests and the spans of the models, of a run with each setting."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.received = []
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, f"http://127.0.0.1:{server.server_port}",
-         json.dumps(SETTINGS)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    server.shutdown()
-    server.server_close()
+    with serve(say_hello) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, server.url, json.dumps(SETTINGS)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     spans = [[]]
     for name, trace, span in map(json.loads, done.stdout.splitlines()):
@@ -113,7 +78,8 @@ def runs():
             spans.append([])
         else:
             spans[-1].append((name, trace, span))
-    requests = [server.received[start : start + 4] for start in range(0, 16, 4)]
+    received = [{key.lower(): value for key, value in each.items()} for each in server.headers]
+    requests = [received[start : start + 4] for start in range(0, 16, 4)]
     return list(zip(requests, spans[:-1], strict=True))
 
 

@@ -2,12 +2,9 @@
 
 import asyncio
 import gc
-import http.server
-import json
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 from pydantic_ai.models import infer_model
@@ -16,13 +13,9 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from mastra_core import Agent
 from mastra_core.agents.pydantic_ai import open_models
+from tests.model_answers import say_hello
+from tests.scripted_server import serve
 
-COMPLETION = {
-    "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "finish_reason": "stop",
-                 "message": {"role": "assistant", "content": "hello"}}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}  # fmt: skip
 # The agents become garbage in the last moment before `asyncio.run` cancels all tasks.
 LATE_GARBAGE = """
 import asyncio, gc, os
@@ -54,48 +47,18 @@ print(loop not in open_models._by_loop, loop not in agent._get_runner()._models.
 """
 
 
-class Provider(http.server.BaseHTTPRequestHandler):
-    """Answers each request, and counts the open connections."""
-
-    protocol_version = "HTTP/1.1"
-    connections = 0
-
-    def setup(self):
-        super().setup()
-        Provider.connections += 1
-
-    def finish(self):
-        super().finish()
-        Provider.connections -= 1
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        answer = json.dumps(COMPLETION).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(params=["httpx2", "aiohttp"], autouse=True)
 def provider(request, monkeypatch):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("MASTRA_MODEL_CLIENT", request.param)
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1")
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
-    yield
-    server.shutdown()
-    server.server_close()
+    with serve(say_hello) as server:
+        monkeypatch.setenv("MASTRA_MODEL_CLIENT", request.param)
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        yield server
 
 
-async def wait_until_closed():
+async def wait_until_closed(provider):
     async with asyncio.timeout(20):
-        while Provider.connections:  # noqa: ASYNC110  # threads of the server change it
+        while provider.connections:  # noqa: ASYNC110  # threads of the server change it
             await asyncio.sleep(0.01)
 
 
@@ -113,20 +76,20 @@ def test_agents_that_become_garbage_at_the_end_of_the_loop():
 
 
 @pytest.mark.anyio
-async def test_the_connections_of_garbage_are_closed_before_the_loop_ends():
+async def test_the_connections_of_garbage_are_closed_before_the_loop_ends(provider):
     agent = Agent(name="helper", model="openai-chat:m")
     await generate(agent)
-    assert Provider.connections == 1
+    assert provider.connections == 1
     del agent
     gc.collect()
-    await wait_until_closed()
+    await wait_until_closed(provider)
 
 
-def test_an_agent_keeps_nothing_of_loops_that_have_ended():
+def test_an_agent_keeps_nothing_of_loops_that_have_ended(provider):
     agent = Agent(name="helper", model="openai-chat:m")
     for _ in range(5):
         asyncio.run(generate(agent))
-        asyncio.run(wait_until_closed())
+        asyncio.run(wait_until_closed(provider))
     assert not open_models._by_loop
     assert len(agent._get_runner()._models._loops) == 1
 
@@ -160,7 +123,7 @@ class Stubborn(OpenAIChatModel):
         raise OSError("the connection is already closed")
 
 
-def test_a_cancelled_run_leaves_the_model_to_the_next_one(caplog):
+def test_a_cancelled_run_leaves_the_model_to_the_next_one(provider, caplog):
     first, second = Stubborn(), infer_model("openai-chat:m")
     agents = [Agent(name="first", model=first), Agent(name="second", model=second)]
 
@@ -173,18 +136,18 @@ def test_a_cancelled_run_leaves_the_model_to_the_next_one(caplog):
         assert first.entered == 2
 
     asyncio.run(run())
-    asyncio.run(wait_until_closed())
+    asyncio.run(wait_until_closed(provider))
     assert "could not be closed" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore:asynchronous generator")  # the loop has closed generators
-def test_models_are_opened_again_after_their_loop_has_closed_them():
+def test_models_are_opened_again_after_their_loop_has_closed_them(provider):
     agent = Agent(name="helper", model="openai-chat:m")
 
     async def run():
         await generate(agent)
         await asyncio.get_running_loop().shutdown_asyncgens()
-        await wait_until_closed()
+        await wait_until_closed(provider)
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(run())

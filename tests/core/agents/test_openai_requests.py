@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import openai
 import pytest
@@ -23,6 +20,7 @@ from mastra_core.agents.loop.model_request import ModelRequest
 from mastra_core.agents.pydantic_ai.models import ModelCache
 from mastra_core.agents.pydantic_ai.openai_objects import UnexpectedShape, build_object
 from mastra_core.agents.pydantic_ai.unlocked_stream import unlock_stream
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.anyio
 
@@ -166,40 +164,29 @@ def test_any_change_gives_the_same_object_or_is_left_to_the_sdk(data):
     assert describe(built) == describe(build_by_sdk(type_, changed))
 
 
-class _Recorder(BaseHTTPRequestHandler):
-    """Answer with the stream of the test, and keep the requests."""
+class _Recorder:
+    """Answers with the stream of the test, and keeps the requests and the ports of clients."""
 
-    protocol_version = "HTTP/1.1"
-    requests: list[Any]
-    events: list[Any]
+    def __init__(self):
+        self.requests, self.events, self.ports = [], [], set()
 
-    def do_POST(self):
-        content = self.rfile.read(int(self.headers["content-length"]))
+    def __call__(self, request):
         names = {"authorization", "content-type", "x-stainless-retry-count"}
-        headers = {name: text for name, text in self.headers.items() if name.lower() in names}
-        self.requests.append((self.path, headers, json.loads(content)))
+        headers = {name: text for name, text in request.headers.items() if name.lower() in names}
+        self.requests.append((request.path, headers, json.loads(request.body)))
+        self.ports.add(request.client_address[1])
         data = [json.dumps(each) for each in self.events]
         body = "".join(f"data: {each}\n\n" for each in [*data, "[DONE]"]).encode()
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        return 200, {"content-type": "text/event-stream"}, body
 
 
 @pytest.fixture
 def recorder(monkeypatch):
-    handler = type("Recorder", (_Recorder,), {"requests": [], "events": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}/v1")
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    yield handler
-    server.shutdown()
-    server.server_close()
+    recorder = _Recorder()
+    with serve(recorder) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        yield recorder
 
 
 async def stream_events(model, settings):
@@ -291,14 +278,6 @@ async def test_connections_to_the_model_stay_open(recorder):
     recorder.events = CHUNKS
     cache = ModelCache()
     (model,) = await cache.resolve(["openai-chat:small"])
-    ports = set()
-    recorder.setup_before = recorder.setup
-
-    def setup(self):
-        ports.add(self.client_address[1])
-        self.setup_before()
-
-    recorder.setup = setup
     for _ in range(3):
         await stream_events(model, {})
-    assert len(ports) == 1
+    assert len(recorder.ports) == 1

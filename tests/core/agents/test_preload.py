@@ -10,32 +10,12 @@ import pytest
 
 from mastra_core import Mastra, preload
 from mastra_core.agents.protocol import AgentInfo
+from tests.model_answers import JSON, say_hello
+from tests.scripted_server import serve
 
 SOURCE = """
-import asyncio, json, os, sys, threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import asyncio, json, os, sys
 from mastra_core import Agent, Mastra, preload
-
-MESSAGE = {"role": "assistant", "content": "hi"}
-ANSWER = {
-    "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "finish_reason": "stop", "message": MESSAGE}],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        found = self.path.endswith("/chat/completions")
-        text = json.dumps(ANSWER if found else {"error": {"message": "unknown"}}).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-server = HTTPServer(("127.0.0.1", 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.server_port}/v1"
 
 used = []
 def watch(event, arguments):
@@ -61,16 +41,22 @@ json.dump({"network": network, "new": sorted(new), "modules": modules}, sys.stdo
 FRAMEWORK = {"pydantic_ai", "openai", "anthropic", "google", "boto3"}
 
 
+def respond(request):
+    found = request.path.endswith("/chat/completions")
+    return say_hello(request) if found else (404, JSON, {"error": {"message": "unknown"}})
+
+
 def run(model, **environment):
     values = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    address = {"OPENAI_API_KEY": "x"}
-    done = subprocess.run(
-        [sys.executable, "-c", SOURCE.replace("MODEL", model)],
-        env={**values, **address, **environment},
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
+    with serve(respond) as server:
+        address = {"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": f"{server.url}/v1"}
+        done = subprocess.run(
+            [sys.executable, "-c", SOURCE.replace("MODEL", model)],
+            env={**values, **address, **environment},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
     return json.loads(done.stdout)
 
 

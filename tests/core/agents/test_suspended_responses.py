@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pydantic_ai.models.anthropic import AnthropicModel
@@ -16,6 +15,8 @@ from mastra_core import Agent
 from mastra_core.agents import StepFinish, TextDelta
 from mastra_core.errors import AgentFailed
 from tests.core.scripted_model import build_input
+from tests.model_answers import JSON
+from tests.scripted_server import serve
 
 BACKGROUND = {"openai_background": True, "openai_store": True}
 
@@ -28,16 +29,20 @@ class Provider:
         self.requests = []
         self.asked = threading.Event()
 
-    def answer(self, method, path, body):
-        self.requests.append((method, path, body))
+    def __call__(self, request):
+        body = json.loads(request.body or "{}")
+        self.requests.append((request.command, request.path, body))
         self.asked.set()
-        if path.endswith("/messages"):
-            return self._build_message(body)
-        return self._build_response(path)
+        if not request.path.endswith("/messages"):
+            return 200, JSON, self._build_response(request.path)
+        message = self._build_message()
+        if body.get("stream"):
+            return 200, {"content-type": "text/event-stream"}, stream_message(message).encode()
+        return 200, JSON, message
 
-    def _build_message(self, body):
+    def _build_message(self):
         turn = len(self.requests)
-        message = {
+        return {
             "id": f"msg_{turn}",
             "type": "message",
             "role": "assistant",
@@ -47,39 +52,32 @@ class Provider:
             "stop_sequence": None,
             "usage": {"input_tokens": 10, "output_tokens": turn},
         }
-        return stream_message(message) if body.get("stream") else json.dumps(message)
 
     def _build_response(self, path):
         done = len(self.requests) > self.suspensions
         text = {"type": "output_text", "text": "Done.", "annotations": []}
         item = {"id": "m1", "type": "message", "role": "assistant", "status": "completed"}
-        return json.dumps(
-            {
-                "id": "resp_1",
-                "object": "response",
-                "created_at": 1,
-                "model": "gpt-5",
-                "status": "cancelled"
-                if path.endswith("/cancel")
-                else "completed"
-                if done
-                else "queued",
-                "background": True,
-                "output": [{**item, "content": [text]}] if done else [],
-                "parallel_tool_calls": True,
-                "tool_choice": "auto",
-                "tools": [],
-                "usage": {
-                    "input_tokens": 7,
-                    "input_tokens_details": {"cached_tokens": 0},
-                    "output_tokens": 3,
-                    "output_tokens_details": {"reasoning_tokens": 0},
-                    "total_tokens": 10,
-                }
-                if done
-                else None,
-            }
-        )
+        status = "completed" if done else "queued"
+        usage = {
+            "input_tokens": 7,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 3,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 10,
+        }
+        return {
+            "id": "resp_1",
+            "object": "response",
+            "created_at": 1,
+            "model": "gpt-5",
+            "status": "cancelled" if path.endswith("/cancel") else status,
+            "background": True,
+            "output": [{**item, "content": [text]}] if done else [],
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "usage": usage if done else None,
+        }
 
 
 def stream_message(message):
@@ -105,34 +103,8 @@ def stream_message(message):
 @contextlib.contextmanager
 def serve_provider(suspensions):
     provider = Provider(suspensions)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"] or 0))
-            text = provider.answer(self.command, self.path, json.loads(body or "{}")).encode()
-            kind = "text/event-stream" if text.startswith(b"event:") else "application/json"
-            self.send_response(200)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def do_GET(self):
-            self.headers["content-length"] = "0"
-            self.do_POST()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield provider, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve(provider) as server:
+        yield provider, server.url
 
 
 def build_claude(url):

@@ -1,11 +1,9 @@
 """Test that log lines show no known secret, and that ordinary text stays."""
 
 import dataclasses
-import http.server
 import io
 import json
 import logging
-import threading
 
 import pydantic
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from mastra_core import Secret, create_logger
 from mastra_core.logs import OtlpTransport
 from mastra_core.telemetry.content import encode_content
+from tests.scripted_server import serve
 
 VALUE = 'pa"ss\\w\u00f6rd-17'
 
@@ -192,27 +191,15 @@ def test_known_secrets_in_the_fields_of_a_handler_s_record_are_masked():
 def test_known_secrets_in_exported_fields_are_masked(tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("default login ann password s3cret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    secrets, bodies = [Secret(VALUE), Secret("pass-word-18")], []
-
-    class Endpoint(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            assert "authorization" not in self.headers
-            bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        transport = OtlpTransport(f"http://127.0.0.1:{server.server_port}")
+    secrets = [Secret(VALUE), Secret("pass-word-18")]
+    with serve() as server:
+        transport = OtlpTransport(server.url)
         record = logging.makeLogRecord({"name": "shop", "msg": "sent", "levelno": 20, **FIELDS})
         transport.write([transport.format(record)])
         transport.close()
-        server.shutdown()
-    (body,) = bodies
+    ((_, _, authorization),) = server.seen
+    assert authorization is None
+    (body,) = server.bodies
     assert all(name.encode() in body for name in FIELDS)
     assert b"rd-17" not in body and b"rd-18" not in body and body.count(b"****") >= len(FIELDS)
     assert len(secrets) == 2

@@ -21,9 +21,9 @@ from mastra_deployer.plugins.manager import list_installed_deployers
 from mastra_deployer.trust.host_names import format_host, parse_host
 from mastra_deployer.trust.host_policy import HostPolicy, require_consent, set_host_policy
 from tests.deployer.attacks.verbs import PLATFORM_COMMANDS, build_arguments, list_commands
-from tests.deployer.kit.scripted_server import serve
 from tests.repository import TESTS
 from tests.sample_projects import ECHO, write_project
+from tests.scripted_server import serve
 
 INDEX = "src/mastra/index.py"
 SECRET = "secret-of-the-user-1"

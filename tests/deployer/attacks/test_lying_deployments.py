@@ -9,7 +9,7 @@ from mastra_core.errors import DeploymentFailed
 from mastra_core.pipeline import Deployment, SilentReport
 from mastra_deployer.pipeline import smoke_test
 from tests.deployer.attacks import hostile_server
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 @pytest.fixture

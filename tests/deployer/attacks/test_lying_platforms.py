@@ -14,8 +14,8 @@ from mastra_deployer.kit import connect, convert_response_errors, iter_lines, it
 from mastra_deployer.kit.clock import skip_waits
 from mastra_deployer.kit.http.destinations import check_destination
 from tests.deployer.attacks import hostile_server
-from tests.deployer.kit.scripted_server import serve
 from tests.laws.sources import PACKAGES, sources, tree
+from tests.scripted_server import serve
 
 TOKEN = Secret("kit-token-1")
 

@@ -13,7 +13,7 @@ import dataclasses
 from typing import ClassVar
 
 from mastra_core.hooks import hookimpl
-from mastra_core.pipeline import Bundle, Limits, Target
+from mastra_core.pipeline import Bundle, TargetLimits, Target
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Settings:
 
 @hookimpl
 def mastra_target():
-    return Target(name="small", summary="", settings=Settings, limits=Limits({limits}))
+    return Target(name="small", summary="", settings=Settings, limits=TargetLimits({limits}))
 
 
 @hookimpl

@@ -8,11 +8,11 @@ from mastra_core.pipeline import (
     Build,
     BundleManifest,
     Environment,
-    Limits,
     Platform,
     Project,
     Serve,
     Target,
+    TargetLimits,
 )
 from mastra_deployer.checks.app_problems import check_app
 from mastra_deployer.checks.parsed_sources import ParsedSources
@@ -424,7 +424,7 @@ def test_responses_of_each_instance_are_reported_where_the_storage_keeps_none(tm
 
 def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):
     serve = Serve(body_limit=7_000_000, timeouts={"Server(timeout=...)": 90, "The agent": 60})
-    limits = Limits(request=6_291_456, seconds=60)
+    limits = TargetLimits(request=6_291_456, seconds=60)
     body, timeout = check_source(tmp_path / "1", "", serve=serve, limits=limits)
     assert "is 7,000,000 bytes, but 'acme' refuses request bodies of more than 6,291,456" in body
     assert "Server(timeout=...) is 90 seconds, but 'acme' ends a request after 60" in timeout
@@ -433,7 +433,9 @@ def test_limits_of_the_app_are_compared_with_those_of_the_target(tmp_path):
 
 
 def test_variables_over_the_limit_of_the_target_are_an_error():
-    target = Target(name="acme", summary="", settings=Environment, limits=Limits(variables=10))
+    target = Target(
+        name="acme", summary="", settings=Environment, limits=TargetLimits(variables=10)
+    )
     declared = Environment(required=("A",), optional=("B",))
     assert not list(check_values(target, declared, {"A": "1234", "B": "1234", "C": "x" * 99}))
     (problem,) = check_values(target, declared, {"A": "1234", "B": "12345"})
@@ -442,7 +444,7 @@ def test_variables_over_the_limit_of_the_target_are_an_error():
 
 
 def test_a_value_over_the_limit_of_the_target_is_an_error():
-    target = Target(name="acme", summary="", settings=Environment, limits=Limits(variable=4))
+    target = Target(name="acme", summary="", settings=Environment, limits=TargetLimits(variable=4))
     declared = Environment(required=("A", "B"))
     assert not list(check_values(target, declared, {"A": "1234", "B": "1234"}))
     (problem,) = check_values(target, declared, {"A": "1234", "B": "\u20ac12"})

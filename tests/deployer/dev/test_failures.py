@@ -1,15 +1,14 @@
 """What `mastra dev` prints when a tool, a route or a model's provider fails."""
 
-import contextlib
-import http.server
 import re
-import threading
 
 import httpx
 import pytest
 
 from tests.deployer.dev.dev_process import run_dev
+from tests.model_answers import JSON
 from tests.sample_projects import write_project
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.slow
 AGENTS = """\
@@ -45,32 +44,7 @@ app = Starlette(routes=[Route("/answer", answer)])
 """
 
 
-class Refusal(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        body = b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}'
-        self.send_response(self.server.status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.send_header("x-should-retry", "false")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def serve_refusals():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+REFUSAL = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
 
 
 def post(dev, path, body):
@@ -85,13 +59,15 @@ def list_new_lines(dev, before):
 
 def test_failures_are_one_line_and_the_own_frames(tmp_path):
     root = write_project(tmp_path / "app", {"src/mastra/index.py": AGENTS})
-    with serve_refusals() as provider:
-        address = f"http://127.0.0.1:{provider.server_port}/v1"
-        key = {"OPENAI_API_KEY": "sk-test-4711", "OPENAI_BASE_URL": address}
+    statuses = []
+    headers = {**JSON, "x-should-retry": "false"}
+    with serve(lambda _: (statuses[-1], headers, REFUSAL)) as provider:
+        key = {"OPENAI_API_KEY": "sk-test-4711", "OPENAI_BASE_URL": f"{provider.url}/v1"}
         with run_dev(root, **key) as dev:
             dev.wait_until_ready().wait_for_line("Relative paths start at")
             for status, words in ((429, "status_code: 429"), (401, "status_code: 401")):
-                provider.status, before = status, len(dev.lines)
+                statuses.append(status)
+                before = len(dev.lines)
                 answer = post(dev, "/api/agents/writer/generate", {"messages": "hi"})
                 assert answer.status_code >= 400
                 lines = list_new_lines(dev, before)

@@ -1,10 +1,8 @@
 """Attack `mastra dev` from pages of other origins, and use it from those that are allowed."""
 
 import contextlib
-import http.server
 import json
 import socket
-import threading
 from pathlib import Path
 
 import httpx
@@ -14,6 +12,7 @@ from tests.deployer.dev.dev_process import run_dev
 from tests.deployer.studio.chromium import find_chromium
 from tests.node import install_packages, run_script
 from tests.sample_projects import ECHO, STARLETTE, write_project
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.slow
 INDEX = "src/mastra/index.py"
@@ -59,23 +58,8 @@ mastra = Mastra(
 @pytest.fixture(scope="module")
 def site():
     """A web server on loopback that answers under every name; gives its port."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<body>hello</body>")
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serve(lambda _: (200, {"content-type": "text/html"}, b"<body>hello</body>")) as server:
         yield server.server_port
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

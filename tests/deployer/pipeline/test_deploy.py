@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.repository import TESTS
 from tests.sample_projects import ECHO, write_project
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.slow
 
@@ -33,42 +32,24 @@ def bundled(tmp_path_factory, mastra):
     return root
 
 
-class Site(ThreadingHTTPServer):
+class Site:
     """A deployment's address: responds with the given statuses, and repeats the last one."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Page)
-        self.statuses, self.asked, self.login = [200], [], ""
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.statuses, self.asked, self.login, self.url = [200], [], "", ""
 
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.asked.append((self.path, self.headers.get("x-bypass")))
-        statuses = self.server.statuses
-        self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
-        if self.server.login:
-            self.send_header("location", self.server.login)
-        content = b'{"success":true}'
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
+    def answer(self, request):
+        self.asked.append((request.path, request.headers.get("x-bypass")))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return status, {"location": self.login} if self.login else {}, {"success": True}
 
 
 @pytest.fixture
 def site():
-    server = Site()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    site = Site()
+    with serve(site.answer) as server:
+        site.url = server.url
+        yield site
 
 
 class World:

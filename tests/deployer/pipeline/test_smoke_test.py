@@ -11,7 +11,7 @@ from mastra_deployer.pipeline.smoke_test import (
     choose_smoke_check,
     run_smoke_test,
 )
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 LOGIN = (200, {"content-type": "text/html"}, b"<title>Log in</title>")
 HEALTHY = (200, {}, {"success": True})

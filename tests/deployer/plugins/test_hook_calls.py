@@ -17,12 +17,12 @@ from mastra_core.pipeline import (
     Build,
     Bundle,
     BundleManifest,
-    Limits,
     LogLine,
     Platform,
     Problem,
     SilentReport,
     Target,
+    TargetLimits,
 )
 from mastra_deployer.plugins.hook_calls import PlatformAccess
 from mastra_deployer.project.termination import Termination, raise_at_termination
@@ -54,7 +54,9 @@ class Mine:
 
     @hookimpl
     def mastra_target(self):
-        return Target(name="mine", summary="a test", settings=Settings, limits=Limits(variable=4))
+        return Target(
+            name="mine", summary="a test", settings=Settings, limits=TargetLimits(variable=4)
+        )
 
     @hookimpl
     def mastra_check(self):

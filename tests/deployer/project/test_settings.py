@@ -9,7 +9,7 @@ import pytest
 
 from mastra_core import Secret
 from mastra_core.errors import ConfigError, PluginError
-from mastra_core.pipeline import Limits
+from mastra_core.pipeline import TargetLimits
 from mastra_deployer.project.deployer_argument import EnvReference
 from mastra_deployer.project.settings import (
     collect_credentials,
@@ -29,7 +29,7 @@ class Cloud:
     edge: bool = False
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     crons: tuple[Mapping[str, str], ...] | None = None
-    limits: Limits | None = None
+    limits: TargetLimits | None = None
     name: str | list[str] = ""
     token: Secret | None = dataclasses.field(default=None, metadata={"env": "CLOUD_TOKEN"})
     team: str = dataclasses.field(default="", metadata={"env": "CLOUD_TEAM"})
@@ -68,7 +68,7 @@ def test_flags_are_converted_to_the_fields_types():
     assert merge(flags={"app": "a", "regions": '["fra1"]'}).regions == ("fra1",)
     assert merge(flags={"app": "a", "labels": '{"x": "1"}'}).labels == {"x": "1"}
     assert merge(flags={"app": "a", "crons": '[{"path": "/"}]'}).crons == ({"path": "/"},)
-    assert merge(flags={"app": "a", "limits": '{"size": 3}'}).limits == Limits(size=3)
+    assert merge(flags={"app": "a", "limits": '{"size": 3}'}).limits == TargetLimits(size=3)
     assert merge(flags={"app": "a", "name": '["x"]'}).name == '["x"]'
     with pytest.raises(ConfigError, match=r"size \(-s\) has a wrong value: Expected `int`"):
         merge(flags={"app": "a", "size": "big"})

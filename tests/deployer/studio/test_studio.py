@@ -1,14 +1,12 @@
 """`mastra studio`: the original's own page, in a real browser, on a server of ours."""
 
 import contextlib
-import http.server
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx
@@ -18,6 +16,7 @@ from tests.deployer.dev.dev_process import run_dev
 from tests.deployer.studio.chromium import find_chromium
 from tests.node import install_packages, run_script
 from tests.sample_projects import write_project
+from tests.scripted_server import serve
 
 MASTRA = str(Path(sys.executable).with_name("mastra"))
 APP = """\
@@ -106,23 +105,8 @@ def test_agents_and_workflows_run_in_a_browser(tmp_path):
 @pytest.fixture
 def registry():
     """A registry that gives something else under every name."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "4")
-            self.end_headers()
-            self.wfile.write(b"evil")
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serve(lambda _: (200, {}, b"evil")) as server:
+        yield server.url
 
 
 def test_a_changed_package_is_rejected(mastra, tmp_path, registry):

@@ -19,7 +19,7 @@ from mastra_deployer_oci.deploy.base_image import load_base
 from mastra_deployer_oci.deploy.blob import Blob
 from mastra_deployer_oci.deploy.push import push_blobs
 from tests.deployer.attacks import hostile_server
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 PASSWORD = "registry-password-1"
 BASIC = "Basic " + base64.b64encode(f"user:{PASSWORD}".encode()).decode()

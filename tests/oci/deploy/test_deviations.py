@@ -17,7 +17,6 @@ from mastra_deployer_oci.api.repository import open_repository
 from mastra_deployer_oci.deploy.blob import Blob
 from mastra_deployer_oci.deploy.push import push_blobs
 from mastra_deployer_oci.deploy.upload_method import Whole, choose_first_method
-from tests.deployer.kit.scripted_server import serve
 from tests.oci.deviating_registry import (
     report_all,
     report_first_chunk,
@@ -25,6 +24,7 @@ from tests.oci.deviating_registry import (
     report_nothing,
     serve_registry,
 )
+from tests.scripted_server import serve
 
 MIB = 1 << 20
 CHUNK = 8 * MIB

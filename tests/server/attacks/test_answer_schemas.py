@@ -1,13 +1,12 @@
 """Test that the schema of an answer, which a caller sends, makes the server load nothing."""
 
-import http.server
 import json
-import threading
 
 import pytest
 from pydantic_ai.models.function import FunctionModel
 
 from mastra_core import Agent, Mastra
+from tests import scripted_server
 from tests.server import sample_agents
 
 SECRET = "secret-of-the-machine"
@@ -16,24 +15,8 @@ SECRET = "secret-of-the-machine"
 @pytest.fixture
 def internal():
     """A server that only the application can reach."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.server.requested.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"const": SECRET}).encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.requested = []
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with scripted_server.serve(lambda _: (200, {}, {"const": SECRET})) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +47,7 @@ def send_each_way(http, schema):
 def test_schemas_of_other_hosts_and_files(app, internal, tmp_path):
     stored = tmp_path / "key.json"
     stored.write_text(json.dumps({"const": SECRET}))
-    remote = internal.url
+    remote = f"{internal.url}/"
     for schema in (
         build_schema(**{"$ref": remote}),
         build_schema(**{"$ref": f"{remote}#/const"}),
@@ -77,7 +60,7 @@ def test_schemas_of_other_hosts_and_files(app, internal, tmp_path):
     ):
         for text in send_each_way(app.http, schema):
             assert SECRET not in text
-    assert internal.requested == []
+    assert internal.seen == []
 
 
 def test_references_inside_of_a_schema(app):

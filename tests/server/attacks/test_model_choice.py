@@ -1,8 +1,6 @@
 """Test that no caller chooses the model, its provider's options or the request's headers."""
 
-import http.server
 import json
-import threading
 
 import pytest
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -10,23 +8,12 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from mastra_core import Agent, Mastra, Server, Workflow
 from mastra_core.errors import ConfigError
+from tests import scripted_server
+from tests.model_answers import COMPLETION, COMPLETION_CHUNK, JSON
 
 CHEAP, DEAR = "cheap-model", "dear-model"
-ANSWER = {
-    "id": "1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": CHEAP,
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
-    ],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}
-CHUNK = {
-    **ANSWER,
-    "object": "chat.completion.chunk",
-    "choices": [{"index": 0, "delta": {"content": "Hi."}, "finish_reason": "stop"}],
-}
+ANSWER = {**COMPLETION, "model": CHEAP}
+CHUNK = {**COMPLETION_CHUNK, "model": CHEAP}
 HONEST = {
     "temperature": 0.5,
     "topP": 0.9,
@@ -74,36 +61,23 @@ INVALID = {
 }
 
 
-class Provider(http.server.BaseHTTPRequestHandler):
-    """A provider of models that records what it receives."""
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.received.append((body, dict(self.headers)))
-        self.send_response(200)
-        streams = body.get("stream")
-        self.send_header("content-type", "text/event-stream" if streams else "application/json")
-        self.end_headers()
-        chunk = f"data: {json.dumps(CHUNK)}\n\ndata: [DONE]\n\n"
-        self.wfile.write((chunk if streams else json.dumps(ANSWER)).encode())
-
-    def log_message(self, *_):
-        pass
+def answer(request):
+    if not json.loads(request.body).get("stream"):
+        return 200, JSON, ANSWER
+    chunk = f"data: {json.dumps(CHUNK)}\n\ndata: [DONE]\n\n".encode()
+    return 200, {"content-type": "text/event-stream"}, chunk
 
 
 @pytest.fixture(scope="module")
 def provider():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    server.received = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    """A provider of models that records what it receives."""
+    with scripted_server.serve(answer) as server:
+        yield server
 
 
 def create_app_with_provider(provider, **settings):
-    url = f"http://127.0.0.1:{provider.server_port}/v1"
-    model = OpenAIChatModel(CHEAP, provider=OpenAIProvider(base_url=url, api_key="key-of-the-app"))
+    openai = OpenAIProvider(base_url=f"{provider.url}/v1", api_key="key-of-the-app")
+    model = OpenAIChatModel(CHEAP, provider=openai)
     agent = Agent(name="clerk", model=model, instructions="Be brief.")
     return Mastra(
         agents={"clerk": agent},
@@ -133,7 +107,9 @@ def send_each_way(http, options, words):
 
 def list_received(provider, words):
     """Return the body and the headers of the provider's requests with these words."""
-    return [each for each in list(provider.received) if words in json.dumps(each[0])]
+    bodies = [json.loads(each) for each in provider.bodies]
+    received = zip(bodies, provider.headers, strict=False)
+    return [each for each in received if words in json.dumps(each[0])]
 
 
 def get_refused_field(answer):
@@ -204,7 +180,7 @@ def test_mcp_and_workflows(app, provider):
     extra = {"modelSettings": {"extraBody": {"model": DEAR}}, "model": DEAR}
     path = "/api/mcp/mastra/tools/ask_clerk/execute"
     asked = app.http.post(path, json={"data": {"message": "elsewhere", **extra}, **extra})
-    assert asked.json() == {"result": "Hi."}
+    assert asked.json() == {"result": "hello"}
     run = app.http.post(
         "/api/workflows/desk/start-async",
         json={"inputData": "elsewhere", "initialState": {}, **extra},

@@ -4,10 +4,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,6 +23,7 @@ from mastra_server import ApiKeys, Jwt, create_app
 from mastra_server.auth import jwks
 from mastra_server.auth.token_signatures import LibrarySignatures
 from mastra_server.auth.web_crypto import WebCryptoSignatures
+from tests import scripted_server
 from tests.server.guarded_server import serve_guarded
 from tests.server.sample_app import create_sample
 
@@ -224,21 +223,11 @@ class Issuer:
     def __init__(self):
         self.keys, self.asked, self.broken, self.algorithm = {}, 0, False, None
         self.other_keys = []
-        issuer = self
+        self.url = ""
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                issuer.asked += 1
-                self.send_response(500 if issuer.broken else 200)
-                self.end_headers()
-                self.wfile.write(json.dumps({"keys": issuer.published()}).encode())
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def answer(self, _request):
+        self.asked += 1
+        return 500 if self.broken else 200, {}, {"keys": self.published()}
 
     def published(self):
         made = []
@@ -259,9 +248,9 @@ class Issuer:
 def issuer():
     made = Issuer()
     made.keys["one"] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with scripted_server.serve(made.answer) as server:
+        made.url = f"{server.url}/jwks.json"
+        yield made
 
 
 @pytest.fixture

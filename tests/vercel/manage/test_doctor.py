@@ -7,7 +7,7 @@ from mastra_deployer_vercel import VercelDeployer
 from mastra_deployer_vercel.api import open_api
 from mastra_deployer_vercel.manage.doctor import diagnose
 from mastra_deployer_vercel.resources.project import get_or_create_project
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mastra_deployer_vercel.api import open_api
 from mastra_deployer_vercel.hooks import mastra_env
 from mastra_deployer_vercel.resources.variables import Variables
 from mastra_deployer_vercel.settings import VercelDeployer
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 @pytest.fixture

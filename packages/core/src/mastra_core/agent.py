@@ -16,7 +16,7 @@ from mastra_core.agents.context_functions import (
 )
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.instructions import Instructions, check_instructions
-from mastra_core.agents.messages import AgentInput, Limits
+from mastra_core.agents.messages import AgentInput, UsageLimits
 from mastra_core.agents.preload import pause_garbage_collection, preload_agents
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput
 from mastra_core.agents.providers import (
@@ -107,7 +107,7 @@ class Agent:
         max_steps: int | None = None,
         stop_when: Sequence[StopCondition] = (),
         timeout: float | None = None,
-        limits: Limits | None = None,
+        limits: UsageLimits | None = None,
         stop_on_tool_error: bool = False,
         memory: Memory | Mapping[str, Any] | None = None,
         input_processors: Sequence[InputProcessor] = (),
@@ -123,7 +123,7 @@ class Agent:
         check_stop_conditions(stop_when)
         _check_numbers(name, retries, max_steps, timeout)
         if limits is not None:
-            require_instance(limits, Limits, "limits")
+            require_instance(limits, UsageLimits, "limits")
         self.id = id or name
         self.name = name
         self.description = description

@@ -167,9 +167,10 @@ def _get_run_database(mastra: Mastra) -> str:
     """Return the kind of the database that keeps workflow runs; empty without workflows."""
     if not mastra.workflows:
         return ""
-    default = "memory" if mastra.engine.single_process else "other"
-    found: str = getattr(mastra.engine, "database", default)
-    return found
+    durable = mastra.durable_engine
+    if durable is not None:
+        return durable.database
+    return "memory" if mastra.engine.single_process else "other"
 
 
 def _list_model_modules(mastra: Mastra) -> list[str]:

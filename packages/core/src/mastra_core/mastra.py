@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.protocol import AgentLike
@@ -34,6 +34,9 @@ from mastra_core.tools import Tool, as_tool
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from mastra_core.workflows.engine.protocol import Engine
 from mastra_core.workflows.model.workflow import Workflow, require_workflow
+
+if TYPE_CHECKING:
+    from mastra_core.workflows.durable.durable_engine import DurableEngine
 
 __all__ = ("Mastra",)
 
@@ -108,6 +111,12 @@ class Mastra:
         )
         self.deployer = deployer
 
+    @property
+    def durable_engine(self) -> DurableEngine | None:
+        """The engine that stores runs in a database; ``None`` if there is no such engine."""
+        engine: DurableEngine | None = getattr(self.engine, "durable_engine", None)
+        return engine
+
     def get_agent(self, name: str) -> RegisteredAgent:
         """Return the agent with a registration key or id.
 
@@ -146,7 +155,7 @@ class Mastra:
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
         """Return the agents, with durable agents wrapped so that the engine stores their runs."""
-        by_default = getattr(self.engine, "is_durable", False) and not is_request_scoped()
+        by_default = self.durable_engine is self.engine and not is_request_scoped()
         chosen = {key: each for key, each in agents.items() if _is_durable(each, by_default)}
         if not chosen:
             return agents

@@ -13,12 +13,12 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
-    Limits,
     LogLine,
     Plan,
     Problem,
     Report,
     Target,
+    TargetLimits,
 )
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
@@ -43,7 +43,7 @@ __all__ = (
 
 _SDK = "workers-runtime-sdk==1.9.5"  # the runtime has not contained it since 2026-04-21
 # https://developers.cloudflare.com/workers/platform/limits/
-_LIMITS = Limits(size=64 << 20, variable=5 * 1024, request=100_000_000)
+_LIMITS = TargetLimits(size=64 << 20, variable=5 * 1024, request=100_000_000)
 
 
 @hookimpl

@@ -13,7 +13,6 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
-    Limits,
     LogLine,
     Plan,
     Platform,
@@ -21,6 +20,7 @@ from mastra_core.pipeline import (
     Report,
     Stage,
     Target,
+    TargetLimits,
 )
 from mastra_deployer_netlify.bundle.checks import check_build, inspect_bundle
 from mastra_deployer_netlify.bundle.function_limits import REQUEST, SECONDS
@@ -51,7 +51,7 @@ _RESERVED = (
     *("REPOSITORY_URL", "REVIEW_ID", "URL"),
 )
 # The limit for variables is that of AWS Lambda; https://docs.netlify.com/build/functions/overview/
-_LIMITS = Limits(variables=4096, request=REQUEST, seconds=SECONDS)
+_LIMITS = TargetLimits(variables=4096, request=REQUEST, seconds=SECONDS)
 # Netlify's split tests divide the traffic between branches. The request for one is not documented.
 _CANARY = (
     "Netlify splits traffic between branches only. Deploy a draft with --prod --no-promote, and "

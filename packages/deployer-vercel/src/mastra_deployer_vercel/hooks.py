@@ -13,7 +13,6 @@ from mastra_core.pipeline import (
     Bundle,
     Deployment,
     DeployRequest,
-    Limits,
     LogLine,
     Plan,
     Platform,
@@ -21,6 +20,7 @@ from mastra_core.pipeline import (
     Report,
     Stage,
     Target,
+    TargetLimits,
 )
 from mastra_deployer_vercel.bundle.checks import PYTHONS, SIZE, check_build, inspect_bundle
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -76,7 +76,7 @@ def mastra_target() -> Target:
             for python in PYTHONS
         ),
         requirements=(_RUNTIME,),
-        limits=Limits(size=SIZE, variables=64 * 1024),
+        limits=TargetLimits(size=SIZE, variables=64 * 1024),
         previews=True,
         native_previews=True,
         persistent_disk=False,

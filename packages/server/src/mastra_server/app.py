@@ -72,6 +72,7 @@ from mastra_server.workflows import no_schedules
 from mastra_server.workflows import routes as workflow_routes
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.durable_engine import DurableEngine
     from mastra_server.observability.trace_store import TraceStore
 
 __all__ = ("create_app",)
@@ -210,7 +211,7 @@ def _get_schedule_routes(mastra: Mastra) -> tuple[Any, ...]:
 
 def _get_stored_run_routes(mastra: Mastra) -> tuple[Any, ...]:
     """Return the routes of stored runs if the engine stores runs, or else no routes."""
-    if not hasattr(mastra.engine, "manage"):
+    if mastra.durable_engine is None:
         return ()
     from mastra_server.workflows.stored_run_routes import ROUTES
 
@@ -257,8 +258,9 @@ def _wrap_layers(
     settings = mastra.server
     if mastra.server_middleware:  # Litestar handles only what the routes raise
         app = ErrorBoundary(wrap_user_middleware(app, mastra.server_middleware))
-    if freezes_between_requests() and hasattr(mastra.engine, "continue_runs"):
-        app = _add_frozen_runs(app, mastra)
+    durable_engine = mastra.durable_engine
+    if freezes_between_requests() and durable_engine is not None:
+        app = _add_frozen_runs(app, settings.api_prefix, durable_engine)
     if settings.auth is not None or mastra.server_middleware:
         app = PrivateResponses(app)
     app = BodyLimit(app, settings.body_limit)
@@ -280,14 +282,12 @@ def _wrap_layers(
     return RequestBoundary(app) if is_request_scoped() else app
 
 
-def _add_frozen_runs(app: App, mastra: Mastra) -> App:
+def _add_frozen_runs(app: App, prefix: str, engine: DurableEngine) -> App:
     """Execute durable runs within requests, or leave them to a background function."""
     # Loaded on use: other servers execute runs between requests.
     from mastra_server.middleware.deferred_runs import BackgroundRuns, DeferredRuns
     from mastra_server.middleware.frozen_runs import FrozenRuns
 
-    engine: Any = mastra.engine
-    prefix = mastra.server.api_prefix
     role = get_background_role()
     if role == "caller":
         return DeferredRuns(app, prefix, engine.has_waiting_runs)

@@ -130,9 +130,9 @@ def damage(path, run):
     """Add an event to a run that nobody can read."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(
-            "INSERT INTO mastra_run_events VALUES (?, 1, '', '{\"type\":1}')", (run.id,)
+            "INSERT INTO mastra_run_events VALUES (?, 1, '', '{\"type\":1}')", (run.key,)
         )
-        connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = ?", (run.id,))
+        connection.execute("UPDATE mastra_runs SET sequence = 2 WHERE id = ?", (run.key,))
         connection.commit()
 
 

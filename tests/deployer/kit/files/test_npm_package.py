@@ -12,7 +12,7 @@ from mastra_core.errors import ApiError, ConfigError, DeployError
 from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import NpmPackage, get_npm_package
 from mastra_deployer.kit.clock import skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 FILES = {
     "package/package.json": (b"{}", 0o644),

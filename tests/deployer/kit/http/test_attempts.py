@@ -13,7 +13,7 @@ from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clock import now, skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 KEY = b"signing-key-1"
 MAX_AGE = 300

@@ -11,7 +11,7 @@ from mastra_core import Secret
 from mastra_core.errors import AuthError, ConfigError
 from mastra_deployer.kit import create_aws_signer, open_client
 from mastra_deployer.kit.clock import skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 KEYS = {"AWS_ACCESS_KEY_ID": Secret("AKIA4711"), "AWS_SECRET_ACCESS_KEY": Secret("secret-4711")}
 NAMES = tuple(KEYS)

@@ -22,7 +22,7 @@ from mastra_deployer.cli.terminal import Terminal
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.clock import now, skip_waits
 from mastra_deployer.output.retry_notice import set_retry_report
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 TOKEN = Secret("kit-token-1")
 

@@ -4,7 +4,7 @@ import pytest
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 OCI = {"errors": [{"code": "DENIED", "message": "access denied", "detail": [{"Name": "a"}]}]}
 PROBLEM = {"type": "about:blank", "title": "Out of credit", "status": 422, "detail": "30 needed"}

@@ -5,7 +5,7 @@ import pytest
 from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import find_object, list_objects, open_client, read_object
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 CREDENTIALS = {"ACME_TOKEN": Secret("acme-token-1")}
 

@@ -5,7 +5,7 @@ import pytest
 
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect, iter_lines
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 def read(chunks, **options):

@@ -8,7 +8,7 @@ import pytest
 from mastra_core.errors import ApiError
 from mastra_deployer.kit import connect
 from mastra_deployer.kit.clock import now, skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 # The platform's clock is two hours ahead of this machine's.
 PLATFORM_TIME = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=2)

@@ -11,7 +11,7 @@ from mastra_core import Secret
 from mastra_core.errors import ApiError, AuthError, DeployTimeout
 from mastra_deployer.kit import connect, convert_sdk_errors
 from mastra_deployer.kit.clock import skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 HINTS = {"model_not_found": "Choose another model.", 409: "Wait."}
 

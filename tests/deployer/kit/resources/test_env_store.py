@@ -9,7 +9,7 @@ from mastra_core import Secret
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, DeployRequest
 from mastra_deployer.kit import connect, env_store, find_object, find_unfinished, require_deployed
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 class Variables:

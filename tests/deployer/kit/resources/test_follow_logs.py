@@ -10,7 +10,7 @@ import pytest
 from mastra_core.pipeline import LogLine
 from mastra_deployer.kit import connect, follow_history, follow_logs, iter_lines
 from mastra_deployer.kit.clock import now, skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

@@ -5,7 +5,7 @@ import pytest
 from mastra_core.errors import ApiError, AuthError
 from mastra_deployer.kit import connect, create_new, get_or_create
 from mastra_deployer.kit.clock import skip_waits
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 class AppStore:

@@ -20,8 +20,8 @@ from tests.deployer.kit.runtimes.interpreter_trees import (
     VERSION,
     write_tree,
 )
-from tests.deployer.kit.scripted_server import serve
 from tests.oci.registries import find_program
+from tests.scripted_server import serve
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the executable of this machine is for Linux"

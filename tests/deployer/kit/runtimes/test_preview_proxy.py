@@ -10,7 +10,7 @@ import pytest
 
 from mastra_core.errors import ConfigError
 from mastra_deployer.kit import PreviewProxy, PreviewRules
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from mastra_core.pipeline import SilentReport
 from mastra_deployer.kit import connect, upload
 from mastra_deployer.kit.clock import now, skip_waits
 from mastra_deployer.kit.uploads.adaptive_limiter import AdaptiveLimiter
-from tests.deployer.kit.scripted_server import serve
+from tests.scripted_server import serve
 
 
 class ProgressRecorder(SilentReport):

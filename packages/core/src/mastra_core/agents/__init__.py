@@ -26,12 +26,12 @@ from mastra_core.agents.messages import (
     ClientTool,
     Decision,
     FilePart,
-    Limits,
     Message,
     ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    UsageLimits,
 )
 from mastra_core.agents.protocol import AgentInfo, AgentLike, AgentOutput, collect
 from mastra_core.agents.stop_conditions import has_tool_call, step_count
@@ -56,7 +56,6 @@ __all__ = (
     "File",
     "FilePart",
     "Finish",
-    "Limits",
     "MemorySuspendedRuns",
     "Message",
     "PartialObject",
@@ -80,6 +79,7 @@ __all__ = (
     "ToolResultPart",
     "ToolSuspended",
     "Usage",
+    "UsageLimits",
     "as_agent",
     "collect",
     "has_tool_call",

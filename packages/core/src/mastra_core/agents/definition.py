@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from mastra_core.agents.context_functions import ModelFunction, ToolsFunction
 from mastra_core.agents.instructions import Instructions
-from mastra_core.agents.messages import Limits
+from mastra_core.agents.messages import UsageLimits
 from mastra_core.agents.protocol import AgentInfo
 from mastra_core.agents.stop_conditions import StopCondition
 from mastra_core.tools import Tool, Toolbox
@@ -31,7 +31,7 @@ class AgentDefinition(Protocol):
     max_steps: int | None
     stop_when: tuple[StopCondition, ...]
     timeout: float | None
-    limits: Limits | None
+    limits: UsageLimits | None
     stop_on_tool_error: bool
 
     @property

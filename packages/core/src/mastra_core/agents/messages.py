@@ -19,13 +19,13 @@ __all__ = (
     "ClientTool",
     "Decision",
     "FilePart",
-    "Limits",
     "Message",
     "Part",
     "ReasoningPart",
     "TextPart",
     "ToolCallPart",
     "ToolResultPart",
+    "UsageLimits",
 )
 
 
@@ -152,7 +152,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     data: Any = None
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class UsageLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The usage limits of one run; a run that would exceed a limit fails.
 
     :param requests: maximum number of requests to the model.
@@ -238,7 +238,7 @@ class AgentInput(msgspec.Struct, frozen=True, kw_only=True):
     max_steps: int | None = None
     stop_when: tuple[Any, ...] = ()
     timeout: float | None = None
-    limits: Limits | None = None
+    limits: UsageLimits | None = None
     caller: str = ""
     trace: dict[str, str] = {}
     journal: RunJournal | None = None

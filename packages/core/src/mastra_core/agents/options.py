@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from mastra_core.agents.messages import ClientTool, Decision, Limits, Message
+from mastra_core.agents.messages import ClientTool, Decision, Message, UsageLimits
 from mastra_core.agents.stop_conditions import StopCondition
 
 __all__ = ("RunOptions",)
@@ -42,5 +42,5 @@ class RunOptions(TypedDict, total=False):
     max_steps: int | None
     stop_when: Sequence[StopCondition]
     timeout: float | None
-    limits: Limits | None
+    limits: UsageLimits | None
     caller: str

@@ -13,7 +13,7 @@ from mastra_core.pipeline.manifest import BundleManifest, Serve
 from mastra_core.pipeline.problem import Problem
 from mastra_core.pipeline.project import Environment, Project
 from mastra_core.pipeline.report import Report, SilentReport
-from mastra_core.pipeline.target import Limits, Platform, Target
+from mastra_core.pipeline.target import Platform, Target, TargetLimits
 
 __all__ = (
     "MANIFEST",
@@ -24,7 +24,6 @@ __all__ = (
     "Deployment",
     "Environment",
     "Git",
-    "Limits",
     "LogLine",
     "Plan",
     "Platform",
@@ -36,6 +35,7 @@ __all__ = (
     "Stage",
     "State",
     "Target",
+    "TargetLimits",
     "lay_out",
     "measure_files",
 )

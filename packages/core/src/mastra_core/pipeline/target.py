@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mastra_core.pipeline.deployment import Stage
 
-__all__ = ("Limits", "Platform", "Target")
+__all__ = ("Platform", "Target", "TargetLimits")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Platform:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
+class TargetLimits:
     """The limits of a platform.
 
     :param size: maximum bytes of the unpacked bundle; 0 for no limit.
@@ -115,7 +115,7 @@ class Target:
     platforms: tuple[Platform, ...] = (Platform(),)
     index_setting: str = ""
     requirements: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: TargetLimits = TargetLimits()
     previews: bool = False
     native_previews: bool = False
     emulated_previews: bool = False

@@ -22,7 +22,7 @@ class D1Storage:
     Each call is one batch of statements, and uses the binding of its own request.
 
     :param binding: name of the Worker's binding, or an object with the methods of ``D1Binding``.
-    :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_age: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
     :raises ConfigError: when the name is not a valid name of a binding, or a number is invalid.
@@ -34,7 +34,7 @@ class D1Storage:
         self,
         binding: str | D1Binding,
         *,
-        max_suspended: float = _WEEK,
+        max_suspended_age: float = _WEEK,
         max_suspended_runs: int = 10_000,
         max_suspended_bytes: int = 268_435_456,
     ) -> None:
@@ -44,7 +44,7 @@ class D1Storage:
         )
         self.threads: ThreadStore = SqlThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
-            self._database, max_suspended, max_suspended_runs, max_suspended_bytes
+            self._database, max_suspended_age, max_suspended_runs, max_suspended_bytes
         )
 
     async def open(self) -> None:

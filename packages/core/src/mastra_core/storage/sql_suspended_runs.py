@@ -74,7 +74,7 @@ class SqlSuspendedRuns(SuspendedRuns):
     """
 
     def __init__(self, database: SqlDatabase, max_age: float, limit: int, max_bytes: int) -> None:
-        check_seconds(f"max_suspended={max_age!r}", max_age, allows_zero=True)
+        check_seconds(f"max_suspended_age={max_age!r}", max_age, allows_zero=True)
         check_count("max_suspended_runs", limit, least=0)
         check_count("max_suspended_bytes", max_bytes, least=0)
         self._database = database

@@ -26,7 +26,7 @@ class SqliteStorage:
 
     :param path: path of the file, which is created if it is missing; its directory must exist.
     :param busy_timeout: seconds to wait while another process writes.
-    :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_age: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
     :raises ConfigError: for an argument of the wrong type, or an invalid number.
@@ -37,7 +37,7 @@ class SqliteStorage:
         path: str | os.PathLike[str],
         *,
         busy_timeout: float = 10,
-        max_suspended: float = _WEEK,
+        max_suspended_age: float = _WEEK,
         max_suspended_runs: int = 100_000,
         max_suspended_bytes: int = 4_294_967_296,
     ) -> None:
@@ -49,7 +49,7 @@ class SqliteStorage:
         self.responses: RecordStore = SqlRecords(self._file, "response")
         self.threads: ThreadStore = SqlThreads(self._file)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
-            self._file, max_suspended, max_suspended_runs, max_suspended_bytes
+            self._file, max_suspended_age, max_suspended_runs, max_suspended_bytes
         )
 
     async def open(self) -> None:

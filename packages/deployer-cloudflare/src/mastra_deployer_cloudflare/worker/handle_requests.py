@@ -132,13 +132,13 @@ async def handle_scheduled(isolate: IsolateApp, controller: Any, env: Any, conte
 async def _continue_runs(app: Any) -> bool:
     """Continue the app's waiting durable runs; return whether the app has durable runs."""
     mastra = getattr(getattr(app, "state", None), "mastra", None)
-    continue_runs = getattr(getattr(mastra, "engine", None), "continue_runs", None)
-    if continue_runs is None:
+    engine = getattr(mastra, "durable_engine", None)
+    if engine is None:
         return False
     from mastra_core.request_scope import enter_request
 
     with enter_request():
-        await continue_runs()
+        await engine.continue_runs()
     return True
 
 

@@ -1,4 +1,4 @@
-"""Implement ``mastra_build`` for CPython platforms; a deployer's own hook replaces it."""
+"""Build an app for one platform, unless the hook ``mastra_build`` of its deployer does."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mastra_core.errors import BuildError
-from mastra_core.hooks import hookimpl
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
 from mastra_deployer.bundler.resolve.pyodide import is_pyodide
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.staging import StagedApp, Staging
 from mastra_deployer.bundler.verify.inspect_source import SourceReport, check_source, inspect_source
 from mastra_deployer.bundler.verify.verify import BuildStart, find_differences, verify_build
-from mastra_deployer.plugins.manager import list_tool_packages
 from mastra_deployer.project.child_processes import interruptible_pool
 from mastra_deployer.project.deployer_argument import find_mastra_calls
 from mastra_deployer.project.discovery import find_module_file, parse_source
+from mastra_deployer.project.entry_points import list_tool_packages
 from mastra_deployer.project.interpreters import (
     Interpreter,
     find_project_interpreter,
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 
-__all__ = ("mastra_build",)
+__all__ = ("build_app",)
 
 
-@hookimpl(trylast=True)
-def mastra_build(
+def build_app(
     project: Project, target: Target, platform: Platform, directory: Path, report: Report
 ) -> Build:
     """Copy the app, install its dependencies, compile the code, and start the result in isolation.

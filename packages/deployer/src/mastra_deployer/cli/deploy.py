@@ -87,12 +87,14 @@ def deploy(
             stage = _choose_stage(session, prod, preview, branch)
             ready = _load_prebuilt(session, prebuilt) if prebuilt else None
             declared = _get_environment(session, ready)
-            request = _build_request(session, declared, stage, branch)
+            request = dataclasses.replace(
+                _build_request(session, declared, stage, branch),
+                message=repair_text(message),
+                wait=not no_wait,
+                promote=not no_promote,
+            )
             session.report_problems(
                 check_values(session.hooks.target, declared, session.environ), DeployError
-            )
-            request = dataclasses.replace(
-                request, message=repair_text(message), wait=not no_wait, promote=not no_promote
             )
             session.host_policy.check_addresses()
             terminal.step(f"Deploying to {stage} on {session.choice.name}")
@@ -102,14 +104,14 @@ def deploy(
             request = dataclasses.replace(request, fingerprint=fingerprint)
             if dry_run:
                 return answer_plan(session, bundle, request, terminal)
-        care = DeployOptions(
+        deploy_options = DeployOptions(
             smoke_path=smoke,
             smoke_test=not no_smoke,
             smoke_timeout=smoke_timeout,
             rollback_on_failure=rollback_on_failure,
             skip_if_unchanged=skip_if_unchanged,
         )
-        return _answer(session, deploy_bundle(session, bundle, request, care), terminal)
+        return _answer(session, deploy_bundle(session, bundle, request, deploy_options), terminal)
 
 
 def _choose_stage(session: Session, prod: bool, preview: bool, branch: str) -> Stage:

@@ -11,7 +11,6 @@ from mastra_core.pipeline import Project, Report, Target
 from mastra_core.secret import Secret
 from mastra_deployer.output.masking import add_masked_values
 from mastra_deployer.output.retry_notice import set_retry_report
-from mastra_deployer.pipeline import build_hook
 from mastra_deployer.pipeline.session import Session
 from mastra_deployer.pipeline.targets import TargetChoice
 from mastra_deployer.plugins.hook_calls import HookCaller
@@ -71,7 +70,7 @@ def open_session(
     :raises ConfigError: for an unknown target, a target whose deployer lacks the hook, an unknown
         setting or a wrong value.
     """
-    hooks = HookCaller(choice.deployer, project.root, build_hook, check_file)
+    hooks = HookCaller(choice.deployer, project.root, check_file)
     if hook:  # before the settings, because no setting makes the command work
         hooks.require_hook(hook)
     values = read_environment(project, env_file)

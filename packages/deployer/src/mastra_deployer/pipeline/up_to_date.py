@@ -16,7 +16,7 @@ from mastra_deployer.bundler.metadata.build_state import compute_build_fingerpri
 from mastra_deployer.bundler.resolve.app_dependencies import lock_dependencies
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.bundler.verify.placeholders import build_placeholders
-from mastra_deployer.plugins.manager import list_tool_packages
+from mastra_deployer.project.entry_points import list_tool_packages
 from mastra_deployer.project.environment import read_environment
 from mastra_deployer.project.interpreters import (
     Interpreter,

@@ -53,8 +53,6 @@ class HookCaller(UntypedHookCaller):
 
     :param deployer: an installed deployer's name, or a path from ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that builds if the deployer does not; ``None`` for callers
-        that build nothing.
     :param check_file: called with each project file that defines a deployer; raises an error if
         mastra must not run the file.
     :raises ConfigError: when there is no such deployer.
@@ -66,10 +64,9 @@ class HookCaller(UntypedHookCaller):
         self,
         deployer: str,
         root: Path,
-        default_build: object | None = None,
         check_file: Callable[[Path], None] = require_trusted_file,
     ) -> None:
-        self._deployer = load_deployer(deployer, root, default_build, check_file)
+        self._deployer = load_deployer(deployer, root, check_file)
         self._plugins = load_plugins()
         self._name = deployer
         self.target = self._call_deployer("mastra_target", Target)

@@ -23,19 +23,21 @@ import pluggy
 
 from mastra_core.errors import ConfigError, PluginError
 from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
+from mastra_deployer.plugins import default_build
 from mastra_deployer.project.entry_points import DEPLOYERS, PLUGINS, list_entry_points
 from mastra_deployer.project.suggest import find_nearest, suggest
 from mastra_deployer.trust.project_deployers import require_trusted_file
 
 __all__ = (
+    "create_manager",
     "list_implemented_hooks",
     "list_installed_deployers",
-    "list_tool_packages",
     "load_deployer",
     "load_plugins",
     "register_checked",
 )
 
+_DEFAULT_BUILD = "mastra-deployer"  # the name of the plugin with the default ``mastra_build``
 _OWN_DEPLOYERS = ("cloudflare", "netlify", "oci", "vercel")  # each has a package of this project
 _REQUIRED_HOOKS = ("mastra_target", "mastra_bundle")
 
@@ -48,35 +50,28 @@ def list_installed_deployers() -> dict[str, list[EntryPoint]]:
     return entries_by_name
 
 
-def list_tool_packages() -> set[str]:
-    """Return the import names of deployer and plugin packages, which no bundle may contain."""
-    entries = (*list_entry_points(DEPLOYERS), *list_entry_points(PLUGINS))
-    names = {entry.module.partition(".")[0] for entry in entries}
-    return (names | {"mastra_deployer"}) - {"mastra_server"}
+def create_manager() -> pluggy.PluginManager:
+    """Return a plugin manager for one deployer, with the default ``mastra_build`` only."""
+    manager = pluggy.PluginManager(NAME)
+    manager.add_hookspecs(DeployerSpec)
+    manager.register(default_build, name=_DEFAULT_BUILD)
+    return manager
 
 
 def load_deployer(
-    name: str,
-    root: Path,
-    default_build: object | None = None,
-    check_file: Callable[[Path], None] = require_trusted_file,
+    name: str, root: Path, check_file: Callable[[Path], None] = require_trusted_file
 ) -> pluggy.PluginManager:
     """Load one deployer into a new plugin manager.
 
     :param name: an installed deployer's name, or a path from the project's ``root``.
     :param root: the project's directory.
-    :param default_build: the plugin that implements ``mastra_build`` if the deployer does not;
-        ``None`` for callers that build nothing.
     :param check_file: called with each project file that defines a deployer; raises an error if
         mastra must not run the file.
     :raises ConsentError: for a deployer of the project that the user does not trust.
     :raises ConfigError: when there is no deployer of that name.
     :raises PluginError: when two packages claim the name, or the deployer breaks the hook contract.
     """
-    manager = pluggy.PluginManager(NAME)
-    manager.add_hookspecs(DeployerSpec)
-    if default_build is not None:
-        manager.register(default_build, name="mastra-deployer")
+    manager = create_manager()
     if name.startswith((".", "/")) or name.endswith(".py"):
         check_file((root / name).resolve())
         register_checked(manager, _load_module(root, name), name)
@@ -233,7 +228,7 @@ def list_implemented_hooks(manager: pluggy.PluginManager) -> Mapping[str, bool]:
     names = [name for name in dir(DeployerSpec) if name.startswith("mastra_")]
     return {
         name: any(
-            item.plugin_name != "mastra-deployer"
+            item.plugin_name != _DEFAULT_BUILD
             for item in getattr(manager.hook, name).get_hookimpls()
         )
         for name in names

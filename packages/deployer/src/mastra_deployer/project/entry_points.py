@@ -6,7 +6,7 @@ import functools
 import sys
 from importlib import metadata
 
-__all__ = ("DEPLOYERS", "PLUGINS", "TOOL_GROUPS", "list_entry_points")
+__all__ = ("DEPLOYERS", "PLUGINS", "TOOL_GROUPS", "list_entry_points", "list_tool_packages")
 
 DEPLOYERS = "mastra.deployers"
 PLUGINS = "mastra.plugins"
@@ -20,6 +20,13 @@ def list_entry_points(group: str) -> tuple[metadata.EntryPoint, ...]:
     :param group: one of ``TOOL_GROUPS``.
     """
     return _read_entry_points(group, tuple(sys.path))
+
+
+def list_tool_packages() -> set[str]:
+    """Return the import names of deployer and plugin packages, which no bundle may contain."""
+    entries = (entry for group in TOOL_GROUPS for entry in list_entry_points(group))
+    names = {entry.module.partition(".")[0] for entry in entries}
+    return (names | {"mastra_deployer"}) - {"mastra_server"}
 
 
 @functools.cache  # it reads a file of every installed distribution

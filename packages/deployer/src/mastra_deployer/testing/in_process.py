@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mastra_core.hooks import NAME, DeployerSpec, PluginSpec
+from mastra_core.hooks import NAME, PluginSpec
 from mastra_core.pipeline import Target
-from mastra_deployer.bundler import build
 from mastra_deployer.plugins.hook_calls import HookCaller
-from mastra_deployer.plugins.manager import register_checked
+from mastra_deployer.plugins.manager import create_manager, register_checked
 
 __all__ = ("InProcessCaller", "iter_unmarked_hooks")
 
@@ -24,9 +23,7 @@ class InProcessCaller(HookCaller):
 
     def __init__(self, deployer: object) -> None:
         self._name = getattr(deployer, "__name__", type(deployer).__name__)
-        self._deployer = pluggy.PluginManager(NAME)
-        self._deployer.add_hookspecs(DeployerSpec)
-        self._deployer.register(build, name="mastra-deployer")
+        self._deployer = create_manager()
         register_checked(self._deployer, deployer, self._name)
         self._plugins = pluggy.PluginManager(NAME)
         self._plugins.add_hookspecs(PluginSpec)

@@ -11,6 +11,7 @@ from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import Health, Ready
 
 if TYPE_CHECKING:
+    from mastra_core.workflows.durable.durable_engine import DurableEngine
     from mastra_core.workflows.durable.run_load import RunLoad
     from mastra_server.http.schemas import Obstacle
 
@@ -42,11 +43,11 @@ async def _check_liveness() -> ASGIResponse:
 async def _check_readiness(request: Request[Any, Any, Any]) -> ASGIResponse:
     """Report whether the server can answer requests, and the load of a durable engine."""
     reason = await _find_obstacle(request)
-    load = getattr(request.app.state.mastra.engine, "load", None)  # of engines with a queue
+    engine: DurableEngine | None = request.app.state.mastra.durable_engine
     answer: dict[str, Any] = {"ready": not reason}
     if reason:
         answer["reason"] = reason
-    if load is not None:
+    if engine is not None and (load := engine.load) is not None:
         answer["runs"] = _describe_load(load)
     return json_response(answer, 503 if reason else 200)
 

@@ -20,7 +20,7 @@ _TIMEOUT = 0.8  # seconds; load balancers often wait for one second
 
 
 class DatabaseChecks:
-    """Checks the storage and the engine, if they have a method ``check``.
+    """Checks the storage, if it has a method ``check``, and the database of the engine.
 
     Anybody may request ``/ready``, so all requests of a second share one check. On platforms where
     tasks belong to a request, nothing is checked.
@@ -29,7 +29,7 @@ class DatabaseChecks:
     """
 
     def __init__(self, mastra: Mastra) -> None:
-        resources: tuple[Any, ...] = (mastra.storage, mastra.engine)
+        resources: tuple[Any, ...] = (mastra.storage, mastra.durable_engine)
         self._checks = [each.check for each in resources if hasattr(each, "check")]
         if is_request_scoped():
             self._checks.clear()

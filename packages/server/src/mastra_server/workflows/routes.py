@@ -300,7 +300,7 @@ async def _begin_run(request: _Request, run: Run, body: _Start) -> None:
         context,
         state=body.initial_state,
         per_step=bool(body.per_step),
-        **({"priority": body.priority} if body.priority else {}),
+        priority=body.priority,
     )
 
 

@@ -10,13 +10,13 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
 from mastra_core.workflows import RunRecord
+from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager, StoredSchedule
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_number_param
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.workflows.runs import get_engine
 
 __all__ = ("ROUTES",)
 
@@ -175,9 +175,8 @@ ROUTES = (
 
 
 def _get_manager(request: _Request) -> ScheduleManager:
-    engine: Any = get_engine(request)
-    manager: ScheduleManager = engine.schedules
-    return manager
+    engine: DurableEngine = request.app.state.mastra.durable_engine
+    return engine.schedules
 
 
 def _read_id(request: _Request) -> str:

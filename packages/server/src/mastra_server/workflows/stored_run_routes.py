@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import Forbidden
+from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.run_operations import RunOperations
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
@@ -272,10 +273,15 @@ async def _get_operations(request: _Request, *, of_all: bool = False) -> RunOper
     own = restrict_to_resource(request)
     if restrict_to_thread(request) or (of_all and own):
         raise Forbidden("Access denied")
-    manager = await request.app.state.mastra.engine.manage()
+    manager = await _get_engine(request).manage()
     return RunOperations(manager, own, build_context(request))
 
 
 async def _respond_and_look(request: _Request, body: dict[str, Any]) -> ASGIResponse:
-    await request.app.state.mastra.engine.look_soon()
+    await _get_engine(request).look_soon()
     return json_response(body)
+
+
+def _get_engine(request: _Request) -> DurableEngine:
+    engine: DurableEngine = request.app.state.mastra.durable_engine
+    return engine

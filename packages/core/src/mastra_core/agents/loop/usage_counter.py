@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic_ai.usage import RequestUsage, RunUsage
 
-from mastra_core.agents.messages import Limits
+from mastra_core.agents.messages import UsageLimits
 from mastra_core.agents.pydantic_ai.convert_parts import to_usage
 from mastra_core.agents.pydantic_ai.run_overrides import to_usage_limits
 from mastra_core.usage import Usage
@@ -18,7 +18,7 @@ class UsageCounter:
     :param limits: the usage limits of the run.
     """
 
-    def __init__(self, limits: Limits | None) -> None:
+    def __init__(self, limits: UsageLimits | None) -> None:
         self.total = Usage()
         self._turn = Usage()
         self._limits = to_usage_limits(limits)

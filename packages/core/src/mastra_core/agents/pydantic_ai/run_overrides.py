@@ -12,7 +12,7 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.tools import ToolDefinition
 
 from mastra_core.agents.events import StepFinish
-from mastra_core.agents.messages import AgentInput, Limits
+from mastra_core.agents.messages import AgentInput, UsageLimits
 from mastra_core.agents.pydantic_ai.run_result import build_events
 from mastra_core.agents.stop_conditions import StopCondition, step_count
 
@@ -134,7 +134,7 @@ def _is_forced(choice: Any) -> bool:
     return choice == "required" or isinstance(choice, list | tuple)
 
 
-def to_usage_limits(limits: Limits | None) -> pydantic_ai.UsageLimits | None:
+def to_usage_limits(limits: UsageLimits | None) -> pydantic_ai.UsageLimits | None:
     """Convert usage limits to pydantic-ai's.
 
     :param limits: the limits, or ``None``.

@@ -27,7 +27,7 @@ class PostgresStorage:
     :param url: ``postgresql://user:password@host:5432/name``, with options of libpq in its query.
     :param max_connections: maximum number of connections that each event loop of this process may
         open.
-    :param max_suspended: seconds after which a suspended run is removed.
+    :param max_suspended_age: seconds after which a suspended run is removed.
     :param max_suspended_runs: maximum number of suspended runs, divided among the callers.
     :param max_suspended_bytes: maximum size of all suspended runs, divided among the callers.
     :raises ConfigError: when the URL or a number is invalid.
@@ -40,7 +40,7 @@ class PostgresStorage:
         url: str | DatabaseUrl,
         *,
         max_connections: int = 10,
-        max_suspended: float = _WEEK,
+        max_suspended_age: float = _WEEK,
         max_suspended_runs: int = 100_000,
         max_suspended_bytes: int = 4_294_967_296,
     ) -> None:
@@ -53,7 +53,7 @@ class PostgresStorage:
         self.responses: RecordStore = SqlRecords(self._database, "response")
         self.threads: ThreadStore = SqlThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
-            self._database, max_suspended, max_suspended_runs, max_suspended_bytes
+            self._database, max_suspended_age, max_suspended_runs, max_suspended_bytes
         )
 
     async def open(self) -> None:

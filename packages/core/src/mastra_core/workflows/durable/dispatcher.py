@@ -246,7 +246,7 @@ class Dispatcher:
         :param row: the run in the store.
         :param context: the request context of the steps.
         """
-        earlier = self._executions.get(run.id)
+        earlier = self._executions.get(run.key)
         if earlier is not None:
             earlier.abandon()
         execution = Execution(
@@ -258,7 +258,7 @@ class Dispatcher:
             on_child=self.look_soon,
             on_end=self._remove_execution,
         )
-        self._executions[run.id] = execution
+        self._executions[run.key] = execution
         self._followed_runs.mark_executed(run)
         run.workflow = self._workflows.find(row.fingerprint, run.workflow)
         run.is_executed = True
@@ -296,18 +296,18 @@ class Dispatcher:
 
         :param run: the run.
         """
-        execution = self._executions.get(run.id)
+        execution = self._executions.get(run.key)
         if execution is not None:
             execution.abandon()
 
     def _remove_execution(self, execution: Execution) -> None:
-        if self._executions.get(execution.run.id) is execution:
+        if self._executions.get(execution.run.key) is execution:
             is_awaited = (
                 len(self._executions) >= self._settings.max_concurrency
                 or execution.run.workflow.concurrency is not None
                 or execution.row.parent is not None
             )
-            del self._executions[execution.run.id]
+            del self._executions[execution.run.key]
             execution.run.is_executed = False
             if is_awaited:
                 self._kicked.set()  # other runs may wait

@@ -73,7 +73,7 @@ class DispatcherProvider:
             dispatcher = values[self] = RequestDispatcher(
                 self._store, self._settings, self._workflows, self._looks
             )
-            dispatcher.wake()
+            dispatcher.look_soon()
         return dispatcher
 
     async def close(self) -> None:

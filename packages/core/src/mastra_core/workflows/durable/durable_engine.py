@@ -12,6 +12,7 @@ from mastra_core.arguments.argument_types import check_types
 from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
+from mastra_core.override import override
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
@@ -36,7 +37,7 @@ from mastra_core.workflows.durable.store.run_rows import (
 )
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.durable.store.run_store_factory import as_run_store
-from mastra_core.workflows.engine.protocol import Run
+from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_resume_data,
@@ -55,8 +56,6 @@ from mastra_core.workflows.engine.run_events import (
 )
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
-from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -73,8 +72,12 @@ _MONTH = 30 * 24 * 3600
 _TRIES = 20  # how often a change is tried, because another process may be faster
 
 
-class DurableEngine:
+class DurableEngine(Engine):
     """Stores runs in a database, and executes them in the processes that use the database.
+
+    A method that starts or continues a run returns when the database has stored the change. If
+    several callers resume the same step, only one of them succeeds. If another process executes a
+    run that is canceled, that process stops the steps within a second.
 
     :param store: the store, or the URL of a database: ``sqlite:///runs.db``,
         ``postgresql://user:password@host/name``, or ``d1:DB`` for the D1 binding ``DB`` of a
@@ -98,8 +101,6 @@ class DurableEngine:
         that JSON cannot contain are never stored.
     :raises ConfigError: for an invalid URL or number, or an argument of the wrong type.
     """
-
-    is_durable = True
 
     def __init__(
         self,
@@ -140,6 +141,11 @@ class DurableEngine:
         self._is_open = False
 
     @property
+    def durable_engine(self) -> DurableEngine:
+        """The engine that stores runs in a database."""
+        return self
+
+    @property
     def database(self) -> str:
         """The kind of the database: ``sqlite``, ``postgresql``, ``d1`` or ``other``.
 
@@ -155,8 +161,8 @@ class DurableEngine:
         return ScheduleManager(self, self._store, self._workflows.current, self._dispatchers.get)
 
     @property
+    @override
     def single_process(self) -> bool:
-        """Whether a run is known only to the process that created it."""
         return self._store.single_process
 
     @property
@@ -194,6 +200,7 @@ class DurableEngine:
         """Look for due runs; called after another part of the application has changed runs."""
         (await self._dispatchers.get()).look_soon()
 
+    @override
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Connect to the database, and continue the waiting runs of the given workflows.
 
@@ -220,6 +227,7 @@ class DurableEngine:
         if not self._workflows.is_stored:
             await self._workflows.store_descriptions()
 
+    @override
     async def create(
         self,
         workflow: Workflow,
@@ -230,22 +238,6 @@ class DurableEngine:
         thread: str = "",
         is_confined: bool = False,
     ) -> Run:
-        """Create a run without starting it.
-
-        :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
-            with this id in this workflow, the existing run is returned.
-        :param resource_id: the owner of the run.
-        :param caller: the caller that creates the run; empty for the application itself.
-        :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator is confined, which means that it may access the runs
-            of ``resource_id`` only. A confined creator may use a run id that other creators use for
-            other runs.
-        :raises InvalidInput: when a text contains a character that no database can store, or a
-            caller passes a run id that belongs to a schedule of the workflow.
-        :raises TooManyRuns: when this caller has too many unfinished runs.
-        :raises StorageError: when the database cannot be used.
-        """
         check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         if caller:
             refuse_scheduled_id(workflow, run_id)
@@ -265,6 +257,7 @@ class DurableEngine:
             raise build_full_error(self._max_unfinished)
         return await _load(dispatcher.get_run(workflow, row), row)
 
+    @override
     async def start(
         self,
         run: Run,
@@ -275,20 +268,6 @@ class DurableEngine:
         per_step: bool = False,
         priority: int = 0,
     ) -> None:
-        """Start a run, and return when the start is stored.
-
-        :param run: the run.
-        :param value: the input of the workflow.
-        :param context: the request context of the steps.
-        :param state: the initial shared state.
-        :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
-            process, each point of priority counts as a further minute of waiting.
-        :raises InvalidInput: when the input or the state does not fit its type, or the priority is
-            out of its range. The run is removed.
-        :raises Conflict: when the run was started before.
-        :raises StorageError: when the database cannot be used.
-        """
         run = _require_durable_run(run)
         if run.record.status != "pending":
             raise _build_start_conflict(run)
@@ -297,7 +276,7 @@ class DurableEngine:
             validate_data("input data", run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
-            await self._store.delete(run.id, only_pending=True)  # others may have started it
+            await self._store.delete(run.key, only_pending=True)  # others may have started it
             raise
         event = RunStarted(input=dump(value), state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
@@ -307,32 +286,7 @@ class DurableEngine:
             await run.refresh()
             raise _build_start_conflict(run)
 
-    async def resume(
-        self,
-        run: Run,
-        data: Any,
-        step: str = "",
-        context: Mapping[str, Any] | None = None,
-        *,
-        label: str = "",
-    ) -> None:
-        """Resume a suspended step, and return when the resumption is stored.
-
-        :param run: the run.
-        :param data: the data with which the step is resumed.
-        :param step: the path of the step; may be empty if exactly one step is suspended.
-        :param context: the new request context; the previous one by default.
-        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
-        :raises Conflict: when the run, or the step, is not suspended. If several callers resume the
-            same step, only one of them succeeds.
-        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
-            match.
-        :raises StorageError: when the database cannot be used.
-        """
-        run = _require_durable_run(run)
-        path = find_suspended_step(run.record, step, label)
-        await self.resume_many(run, data, [path], context)
-
+    @override
     async def resume_many(
         self,
         run: Run,
@@ -340,16 +294,6 @@ class DurableEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return when this data is stored.
-
-        :param run: the run.
-        :param data: the data with which the steps are resumed.
-        :param steps: the paths of the steps, or of groups in which one step is suspended.
-        :param context: the new request context; the previous one by default.
-        :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit the type.
-        :raises StorageError: when the database cannot be used.
-        """
         run = _require_durable_run(run)
         is_known = run.row.fingerprint == run.workflow.fingerprint  # else the steps check the data
         paths = await check_resume_data(run.workflow if is_known else None, run.record, steps, data)
@@ -362,7 +306,7 @@ class DurableEngine:
         ]
         async with dispatcher.reserve(run.workflow, run.row.fingerprint) as holder:
             row, count = await self._store.answer(
-                run.id, holder, answers, text, encode_context(context, self._context_keys)
+                run.key, holder, answers, text, encode_context(context, self._context_keys)
             )
             await run.refresh()
         if row is None:
@@ -392,6 +336,7 @@ class DurableEngine:
         elif not row.holder:
             dispatcher.look_soon()
 
+    @override
     async def time_travel(
         self,
         run: Run,
@@ -404,22 +349,6 @@ class DurableEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return when the new start is stored.
-
-        :param run: the run.
-        :param step: the path of the step.
-        :param value: the input of the step; by default, the input in the record of the run.
-        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
-            the record of the run.
-        :param state: the shared state; by default, the last state in the record of the run.
-        :param resume_data: the data with which the step is resumed.
-        :param context: the new request context; the previous one by default.
-        :param per_step: whether to pause after one node.
-        :raises Conflict: when the run is running.
-        :raises InvalidInput: when the input of the step is neither passed nor recorded.
-        :raises NotFound: when there is no such step.
-        :raises StorageError: when the database cannot be used.
-        """
         run = _require_durable_run(run)
         mark = run.workflow.fingerprint  # the start point refers to this description
         fields = None if state is None else build_initial_state(run.workflow, state)
@@ -437,16 +366,8 @@ class DurableEngine:
             await run.refresh()
         raise _build_change_conflict(run)
 
+    @override
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return when the new start is stored.
-
-        Finished steps are not executed again. A running step is cancelled and then executed again.
-
-        :param run: the run.
-        :param context: the new request context; the previous one by default.
-        :raises Conflict: when the run is pending or paused, or has succeeded.
-        :raises StorageError: when the database cannot be used.
-        """
         run = _require_durable_run(run)
         for _ in range(_TRIES):
             await run.refresh()
@@ -458,34 +379,17 @@ class DurableEngine:
                 return
         raise _build_change_conflict(run)
 
+    @override
     async def cancel(self, run: Run) -> None:
-        """Cancel a run, wherever it is executed; do nothing if it has finished.
-
-        When this method returns, the run has ended. If another process executes the run, that
-        process stops the steps within a second. If a step ignores the cancellation, its result is
-        discarded.
-
-        :param run: the run.
-        :raises StorageError: when the database cannot be used.
-        """
         run = _require_durable_run(run)
         dispatcher = await self._dispatchers.get()
         event = RunFinished(status="canceled", state=run.record.state)
-        if await self._store.cancel(run.id, encode(event)):
+        if await self._store.cancel(run.key, encode(event)):
             dispatcher.stop_execution(run)
         await run.refresh()
 
+    @override
     async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
-        """Return the run with an id.
-
-        :param workflow: the workflow.
-        :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, the method prefers a run whose creator is not confined to a resource.
-        :raises NotFound: when there is no such run, or it has been removed.
-        :raises Conflict: when no owner is named, and several owners have a run with this id.
-        :raises StorageError: when the database cannot be used.
-        """
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         row = await self._store.find(workflow.id, run_id, resource_id or None)
@@ -497,34 +401,15 @@ class DurableEngine:
                 raise build_ambiguity(run_id)
         return await _load(dispatcher.get_run(workflow, row), row)
 
+    @override
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
-        """Return stored runs, newest first. Two of them may have the same id and owner.
-
-        :param workflow: the workflow.
-        :param query: selects the runs.
-        :raises StorageError: when the database cannot be used.
-        """
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         found = await self._store.list(workflow.id, query)
         return [await _load(dispatcher.get_run(workflow, row), row) for row, _ in found]
 
-    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
-        """Return the records of stored runs, newest first.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; all by default.
-        :raises StorageError: when the database cannot be used.
-        """
-        return (await self.list_page(workflow, query or RunQuery())).records
-
+    @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the position where the next page begins.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; its ``limit`` is the size of the page.
-        :raises StorageError: when the database cannot be used.
-        """
         await self._dispatchers.get()
         found = await self._store.list(workflow.id, query)
         cursor = None
@@ -534,25 +419,15 @@ class DurableEngine:
             cursor = RunCursor(time, last.id)
         return RunPage([build_record(row, events) for row, events in found], cursor)
 
+    @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
-        """Return the number of stored runs by status.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
-            runs by default.
-        :raises StorageError: when the database cannot be used.
-        """
         await self._dispatchers.get()
         return await self._store.count(workflow.id, query or RunQuery())
 
+    @override
     async def delete(self, run: Run) -> None:
-        """Cancel a run and delete its record.
-
-        :param run: the run.
-        :raises StorageError: when the database cannot be used.
-        """
         await self.cancel(run)
-        await self._store.delete(_require_durable_run(run).id)
+        await self._store.delete(_require_durable_run(run).key)
 
     async def continue_runs(self) -> None:
         """Execute the runs that are due or whose process died, until each has ended or waits.
@@ -572,8 +447,8 @@ class DurableEngine:
         """
         return await (await self._dispatchers.get()).has_waiting_runs()
 
+    @override
     async def close(self) -> None:
-        """Stop the runs of this process, and let other processes continue them."""
         await self._dispatchers.close()
 
     async def _begin(

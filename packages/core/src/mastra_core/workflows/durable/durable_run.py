@@ -31,13 +31,14 @@ class DurableRun:
     :param store: the store.
     :param on_watch: called when somebody begins to wait for events.
 
-    ``is_executed`` says whether this process executes the run. ``trace`` holds the span ids of the
-    execution in this process.
+    ``key`` is the unique key of the run in the store, and ``run_id`` is the id that callers
+    use. ``is_executed`` says whether this process executes the run. ``trace`` holds the span ids of
+    the execution in this process.
     """
 
     __slots__ = (
         "__weakref__", "_events", "_failure", "_lock", "_loop", "_on_watch", "_store", "_watchers",
-        "id", "is_executed", "record", "row", "trace", "workflow",
+        "is_executed", "key", "record", "row", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -45,7 +46,7 @@ class DurableRun:
     ) -> None:
         self.workflow = workflow
         self.row = row
-        self.id = row.id
+        self.key = row.id
         self.record = build_record(row, ())
         self.trace: dict[str, str] = {}
         self.is_executed = False
@@ -93,7 +94,7 @@ class DurableRun:
             self._lock, self._loop = asyncio.Lock(), loop
         async with self._lock:
             first = self.position
-            found = await self._store.read(self.id, first)
+            found = await self._store.read(self.key, first)
             if found is None:
                 self.mark_deleted()
                 return

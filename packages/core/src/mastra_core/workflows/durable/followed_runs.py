@@ -45,7 +45,7 @@ class FollowedRuns:
 
     def list(self) -> dict[int, DurableRun]:
         """Return the runs that this process executes, or whose events a caller reads, by key."""
-        runs = {run.id: run for run in [*self._runs.values()] if run.is_watched}
+        runs = {run.key: run for run in [*self._runs.values()] if run.is_watched}
         return runs | {id_: each.run for id_, each in self._executions.items()}
 
     async def refresh(self) -> None:
@@ -70,7 +70,7 @@ class FollowedRuns:
     async def _refresh_run(
         self, run: DurableRun, state: RunState | None, execution: Execution | None
     ) -> None:
-        if execution is not None and self._executions.get(run.id) is execution:
+        if execution is not None and self._executions.get(run.key) is execution:
             await _update_execution(execution, state)
         if state is None:
             run.mark_deleted()

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mastra_core.override import override
 from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.durable_run import DurableRun
-from mastra_core.workflows.durable.run_load import RunLoad
 from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunPage, RunQuery
-from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.model.workflow import Workflow
-
-if TYPE_CHECKING:
-    from mastra_core.workflows.durable.run_management import RunManager
-    from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager
 
 __all__ = ("MixedEngine",)
 
@@ -30,46 +24,24 @@ class MixedEngine(Engine):
     """
 
     def __init__(self, durable: DurableEngine, other: Engine) -> None:
-        self.durable = durable
-        self.other = other
+        self._durable = durable
+        self._other = other
 
     @property
-    def database(self) -> str:
-        """The kind of the database of the durable runs."""
-        return self.durable.database
-
-    @property
-    def schedules(self) -> ScheduleManager:
-        """The schedules of the durable workflows."""
-        return self.durable.schedules
+    def durable_engine(self) -> DurableEngine:
+        """The engine that stores runs in a database."""
+        return self._durable
 
     @property
     @override
     def single_process(self) -> bool:
-        return self.durable.single_process or self.other.single_process
-
-    @property
-    def load(self) -> RunLoad | None:
-        """The number of durable runs that wait for a process, as measured a few seconds ago."""
-        return self.durable.load
-
-    async def check(self) -> None:
-        """Check that the database of the durable runs answers."""
-        await self.durable.check()
-
-    async def manage(self) -> RunManager:
-        """Return the manager of the stored runs of all durable workflows."""
-        return await self.durable.manage()
-
-    async def look_soon(self) -> None:
-        """Look for durable runs that are due."""
-        await self.durable.look_soon()
+        return self._durable.single_process or self._other.single_process
 
     @override
     async def open(self, workflows: Iterable[Workflow]) -> None:
         known = [*workflows]
-        await self.durable.open(each for each in known if each.durable)
-        await self.other.open(each for each in known if not each.durable)
+        await self._durable.open(each for each in known if each.durable)
+        await self._other.open(each for each in known if not each.durable)
 
     @override
     async def create(
@@ -100,18 +72,6 @@ class MixedEngine(Engine):
         await self._find_engine(run).start(
             run, value, context, state=state, per_step=per_step, priority=priority
         )
-
-    @override
-    async def resume(
-        self,
-        run: Run,
-        data: Any,
-        step: str = "",
-        context: Mapping[str, Any] | None = None,
-        *,
-        label: str = "",
-    ) -> None:
-        await self._find_engine(run).resume(run, data, step, context, label=label)
 
     @override
     async def resume_many(
@@ -164,10 +124,6 @@ class MixedEngine(Engine):
         return await self._get_engine(workflow).get_many(workflow, query)
 
     @override
-    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
-        return await self._get_engine(workflow).list(workflow, query)
-
-    @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
         return await self._get_engine(workflow).list_page(workflow, query)
 
@@ -179,23 +135,15 @@ class MixedEngine(Engine):
     async def delete(self, run: Run) -> None:
         await self._find_engine(run).delete(run)
 
-    async def continue_runs(self) -> None:
-        """Execute the durable runs that are due, until each of them has ended or waits."""
-        await self.durable.continue_runs()
-
-    async def has_waiting_runs(self) -> bool:
-        """Return whether this process could execute a durable run that waits."""
-        return await self.durable.has_waiting_runs()
-
+    @override
     async def close(self) -> None:
-        """Stop all runs of this process; other processes continue the durable runs."""
         try:
-            await self.durable.close()
+            await self._durable.close()
         finally:
-            await self.other.close()
+            await self._other.close()
 
     def _get_engine(self, workflow: Workflow) -> Engine:
-        return self.durable if workflow.durable else self.other
+        return self._durable if workflow.durable else self._other
 
     def _find_engine(self, run: Run) -> Engine:
-        return self.durable if isinstance(run, DurableRun) else self.other
+        return self._durable if isinstance(run, DurableRun) else self._other

@@ -86,9 +86,9 @@ class RequestDispatcher(Dispatcher):
         :param context: the request context of the steps.
         """
         super().execute(run, row, context)
-        self.wake()
+        self.look_soon()
 
-    def wake(self) -> None:
+    def look_soon(self) -> None:
         """Query the store now, and repeatedly while this request executes or watches a run."""
         self._kicked.set()
         if self._task is None:
@@ -98,16 +98,12 @@ class RequestDispatcher(Dispatcher):
     async def continue_runs(self) -> None:
         """Execute due runs and lost runs, until each run of this request has ended or waits."""
         self._looks.next_orphans = 0.0
-        self.wake()
+        self.look_soon()
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def look_soon(self) -> None:
-        """Check the store now; called when a run waits in the store."""
-        self.wake()
-
     def _follow(self) -> None:
-        self.wake()
+        self.look_soon()
 
     async def close(self) -> None:
         """Stop the runs of this request, and let other requests continue them."""

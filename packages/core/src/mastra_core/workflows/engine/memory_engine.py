@@ -14,14 +14,14 @@ from typing import Any
 
 from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
-from mastra_core.request_scope import is_request_scoped
+from mastra_core.override import override
 from mastra_core.schema import dump
 from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.engine.memory_executor import MemoryExecutor
 from mastra_core.workflows.engine.memory_run import MemoryRun
 from mastra_core.workflows.engine.memory_store import MemoryStore
 from mastra_core.workflows.engine.outcome import Outcome
-from mastra_core.workflows.engine.protocol import Run
+from mastra_core.workflows.engine.protocol import Engine, Run
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
     check_resume_data,
@@ -42,7 +42,6 @@ from mastra_core.workflows.engine.run_events import (
 from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_query import RunCursor, RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
-from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.engine.time_travel import (
     build_rewind_event,
     build_start_point,
@@ -53,7 +52,7 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("MemoryEngine",)
 
 
-class MemoryEngine:
+class MemoryEngine(Engine):
     """Stores and executes runs in the memory of this process.
 
     :param max_finished: the maximum number of finished runs that are kept.
@@ -90,12 +89,14 @@ class MemoryEngine:
         self._runs = MemoryStore(max_finished, max_age, max_unfinished, max_bytes)
         self._executor = MemoryExecutor(self._runs)
 
+    @override
     async def open(self, workflows: Iterable[Workflow]) -> None:
         """Do nothing, because no run outlives its process.
 
         :param workflows: the workflows.
         """
 
+    @override
     async def create(
         self,
         workflow: Workflow,
@@ -106,20 +107,6 @@ class MemoryEngine:
         thread: str = "",
         is_confined: bool = False,
     ) -> Run:
-        """Create a run without starting it.
-
-        :param workflow: the workflow.
-        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
-            with this id in this workflow, the existing run is returned.
-        :param resource_id: the owner of the run.
-        :param caller: the caller whose limits apply to the run; empty for the application itself.
-        :param thread: the thread of an agent's run.
-        :param is_confined: whether the creator is confined, which means that it may access the runs
-            of ``resource_id`` only. A confined creator may use a run id that other creators use for
-            other runs.
-        :raises InvalidInput: when a text contains a character that no database can store.
-        :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
-        """
         check_texts(run_id=run_id, resource_id=resource_id, caller=caller, thread=thread)
         self._executor.finish_lost_runs()
         scope = resource_id if is_confined else ""
@@ -139,6 +126,7 @@ class MemoryEngine:
         self._runs.add(run)
         return run
 
+    @override
     async def start(
         self,
         run: Run,
@@ -149,19 +137,6 @@ class MemoryEngine:
         per_step: bool = False,
         priority: int = 0,
     ) -> None:
-        """Start a run, and return without waiting for its end.
-
-        :param run: the run.
-        :param value: the input of the workflow.
-        :param context: the request context of the steps.
-        :param state: the initial shared state.
-        :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
-        :param priority: from 0 to 1,000; without effect, because no run waits for a process.
-        :raises InvalidInput: when the input or the state does not fit its type. The run is removed.
-        :raises Conflict: when the run was started before.
-        :raises TooManyRuns: when the unfinished runs of the caller take too much memory. The run is
-            removed.
-        """
         run = _require_memory_run(run)
         if run.record.status != "pending":
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
@@ -181,31 +156,7 @@ class MemoryEngine:
             self._runs.remove(run)
             raise
 
-    async def resume(
-        self,
-        run: Run,
-        data: Any,
-        step: str = "",
-        context: Mapping[str, Any] | None = None,
-        *,
-        label: str = "",
-    ) -> None:
-        """Resume a suspended step, and return without waiting for the run.
-
-        :param run: the run.
-        :param data: the data with which the step is resumed.
-        :param step: the path of the step; may be empty if exactly one step is suspended.
-        :param context: the new request context; the previous one by default.
-        :param label: the label that the step passed to ``suspend``; an alternative to ``step``.
-        :raises Conflict: when the run, or the step, is not suspended.
-        :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
-            match.
-        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
-        """
-        run = _require_memory_run(run)
-        path = find_suspended_step(run.record, step, label)
-        await self.resume_many(run, data, [path], context)
-
+    @override
     async def resume_many(
         self,
         run: Run,
@@ -213,18 +164,6 @@ class MemoryEngine:
         steps: Sequence[str],
         context: Mapping[str, Any] | None = None,
     ) -> None:
-        """Resume several suspended steps with the same data, and return without waiting for them.
-
-        After each batch of steps, the event loop can do other work.
-
-        :param run: the run.
-        :param data: the data with which the steps are resumed.
-        :param steps: the paths of the steps, or of groups in which one step is suspended.
-        :param context: the new request context; the previous one by default.
-        :raises Conflict: when a step is not suspended.
-        :raises InvalidInput: when the data does not fit the type.
-        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
-        """
         run = _require_memory_run(run)
         paths = await check_resume_data(run.workflow, run.record, steps, data)
         run.replace_context(context)
@@ -233,6 +172,7 @@ class MemoryEngine:
         await run.resume_steps(paths, dump(data))
         self._executor.continue_run(run)
 
+    @override
     async def time_travel(
         self,
         run: Run,
@@ -245,23 +185,6 @@ class MemoryEngine:
         context: Mapping[str, Any] | None = None,
         per_step: bool = False,
     ) -> None:
-        """Execute a run again from a step, and return without waiting for its end.
-
-        :param run: the run.
-        :param step: the path of the step.
-        :param value: the input of the step; by default, the input in the record of the run.
-        :param outputs: the outputs to assume for earlier steps, by path; by default, the outputs in
-            the record of the run.
-        :param state: the shared state; by default, the last state in the record of the run.
-        :param resume_data: the data with which the step is resumed.
-        :param context: the new request context; the previous one by default.
-        :param per_step: whether to pause after one node.
-        :raises Conflict: when the run is running.
-        :raises InvalidInput: when the input of the step is neither passed nor recorded.
-        :raises NotFound: when there is no such step.
-        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
-            memory.
-        """
         run = _require_memory_run(run)
         record = run.record
         require_rested(record)
@@ -270,17 +193,8 @@ class MemoryEngine:
         event = build_rewind_event(record, start)
         self._begin_again(run, event, {}, start, state, context, per_step=per_step)
 
+    @override
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted, failed or stuck run, and return without waiting for its end.
-
-        Finished steps are not executed again. A running step is cancelled and then executed again.
-
-        :param run: the run.
-        :param context: the new request context; the previous one by default.
-        :raises Conflict: when the run is pending or paused, or has succeeded.
-        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
-            memory.
-        """
         run = _require_memory_run(run)
         record = run.record
         require_restartable(record)
@@ -294,32 +208,17 @@ class MemoryEngine:
             context,
         )
 
+    @override
     async def cancel(self, run: Run) -> None:
-        """Cancel a run; do nothing if it has finished.
-
-        When this method returns, the run has ended. If a step ignores the cancellation, its result
-        is discarded.
-
-        :param run: the run.
-        """
         run = _require_memory_run(run)
         if not run.record.is_finished:
             run.stop()
             run.add_event(RunFinished(status="canceled", state=run.record.state))
         self._runs.mark_finished(run)
 
+    @override
     async def get(self, workflow: Workflow, run_id: str, resource_id: str = "") -> Run:
-        """Return the run with an id.
-
-        :param workflow: the workflow.
-        :param run_id: the id of the run.
-        :param resource_id: the owner of the run; any by default. If several owners have a run with
-            this id, the method prefers a run whose creator is not confined to a resource.
-        :raises NotFound: when there is no such run, or it has been removed.
-        :raises Conflict: when no owner is named, and several owners have a run with this id.
-        """
-        if is_request_scoped():
-            await self._executor.continue_due_runs()
+        await self._executor.continue_due_runs()
         if resource_id:
             run = self._runs.find_in_scope(workflow.id, run_id, resource_id)
         else:
@@ -328,58 +227,31 @@ class MemoryEngine:
             raise NotFound("Workflow run not found")
         return run
 
+    @override
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
-        """Return stored runs, newest first. Two of them may have the same id and owner.
-
-        :param workflow: the workflow.
-        :param query: selects the runs.
-        """
-        if is_request_scoped():
-            await self._executor.continue_due_runs()
+        await self._executor.continue_due_runs()
         return [run for _, run in _select_page(self._runs, workflow, query)]
 
-    async def list(self, workflow: Workflow, query: RunQuery | None = None) -> list[RunRecord]:
-        """Return the records of stored runs, newest first.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; all by default.
-        """
-        return (await self.list_page(workflow, query or RunQuery())).records
-
+    @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
-        """Return the records that ``list`` returns, and the position where the next page begins.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; its ``limit`` is the size of the page.
-        """
-        if is_request_scoped():
-            await self._executor.continue_due_runs()
+        await self._executor.continue_due_runs()
         page = _select_page(self._runs, workflow, query)
         cursor = page[-1][0] if page and len(page) == query.limit else None
         return RunPage([run.record for _, run in page], cursor)
 
+    @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
-        """Return the number of stored runs by status.
-
-        :param workflow: the workflow.
-        :param query: selects the runs; its ``after``, ``offset`` and ``limit`` have no effect. All
-            runs by default.
-        """
-        if is_request_scoped():
-            await self._executor.continue_due_runs()
+        await self._executor.continue_due_runs()
         runs = _select_runs(self._runs, workflow, query or RunQuery())
         return dict(Counter(run.record.status for run in runs))
 
+    @override
     async def delete(self, run: Run) -> None:
-        """Cancel a run and delete its record.
-
-        :param run: the run.
-        """
         await self.cancel(run)
         self._runs.remove(_require_memory_run(run))
 
+    @override
     async def close(self) -> None:
-        """Cancel all unfinished runs."""
         for run in self._runs.unfinished_runs:
             await self.cancel(run)
 

@@ -106,7 +106,9 @@ class MemoryExecutor:
         run.task = start_task(self._execute(run, options), "workflow run")
 
     async def continue_due_runs(self) -> None:
-        """Continue the runs whose sleep or timeout has ended; timers end with their request."""
+        """Continue the runs whose sleep or timeout has ended, if timers end with their request."""
+        if not is_request_scoped():
+            return
         import asyncio
 
         self.finish_lost_runs()

@@ -9,6 +9,7 @@ from mastra_core.workflows.engine.run_events import RunEvent
 from mastra_core.workflows.engine.run_options import UNSET
 from mastra_core.workflows.engine.run_query import RunPage, RunQuery
 from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_paths import find_suspended_step
 from mastra_core.workflows.model.workflow import Workflow
 
 __all__ = ("Engine", "Run")
@@ -47,7 +48,11 @@ class Run(Protocol):
 
 
 class Engine(Protocol):
-    """Stores and executes the runs of all workflows."""
+    """Stores and executes the runs of all workflows.
+
+    In an engine with a database, each method raises ``StorageError`` when the database cannot be
+    used.
+    """
 
     @property
     def single_process(self) -> bool:
@@ -73,7 +78,7 @@ class Engine(Protocol):
         """Create a run without starting it.
 
         :param workflow: the workflow.
-        :param run_id: the id of the run; a new one by default. If the creator already has a run
+        :param run_id: the id of the run; a random UUID by default. If the creator already has a run
             with this id in this workflow, the existing run is returned.
         :param resource_id: the owner of the run.
         :param thread: the thread of an agent's run.
@@ -82,8 +87,9 @@ class Engine(Protocol):
             other runs.
         :param caller: the caller whose limits apply to the run, in an engine with limits; empty for
             the application itself.
-        :raises InvalidInput: when a text contains a character that no database can store.
-        :raises TooManyRuns: when this caller has too many unfinished runs.
+        :raises InvalidInput: when a text contains a character that no database can store, or a
+            caller passes a run id that belongs to a schedule of the workflow.
+        :raises TooManyRuns: when the engine is full, or this caller has too many unfinished runs.
         """
 
     async def start(
@@ -102,11 +108,14 @@ class Engine(Protocol):
         :param value: the input of the workflow.
         :param context: the request context of the steps.
         :param state: the initial shared state.
-        :param per_step: whether to pause after the first node.
+        :param per_step: whether to pause after the first node; ``time_travel`` continues the run.
         :param priority: the priority of the run, from 0 to 1,000. If runs must wait for a free
-            process, runs with a greater priority start earlier.
-        :raises InvalidInput: when the input or the state does not fit its type.
+            process, each point of priority counts as a further minute of waiting.
+        :raises InvalidInput: when the input or the state does not fit its type, or the priority is
+            out of its range. The run is removed.
         :raises Conflict: when the run was started before.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory. The run is
+            removed.
         """
 
     async def resume(
@@ -128,7 +137,10 @@ class Engine(Protocol):
         :raises InvalidInput: when the data does not fit the step's type, or several suspended steps
             match.
         :raises Conflict: when the run, or the step, is not suspended.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
+        path = find_suspended_step(run.record, step, label)
+        await self.resume_many(run, data, [path], context)
 
     async def resume_many(
         self,
@@ -145,6 +157,7 @@ class Engine(Protocol):
         :param context: the new request context; the previous one by default.
         :raises InvalidInput: when the data does not fit the type.
         :raises Conflict: when a step is not suspended.
+        :raises TooManyRuns: when the unfinished runs of the caller take too much memory.
         """
 
     async def time_travel(
@@ -173,18 +186,27 @@ class Engine(Protocol):
         :raises InvalidInput: when the input of the step is neither passed nor recorded.
         :raises NotFound: when there is no such step.
         :raises Conflict: when the run is running.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
+            memory.
         """
 
     async def restart(self, run: Run, context: Mapping[str, Any] | None = None) -> None:
-        """Continue an interrupted or failed run; finished steps are not executed again.
+        """Continue an interrupted, failed or stuck run, and return without waiting for its end.
+
+        Finished steps are not executed again. A running step is cancelled and then executed again.
 
         :param run: the run.
         :param context: the new request context; the previous one by default.
         :raises Conflict: when the run is pending or paused, or has succeeded.
+        :raises TooManyRuns: when the caller has too many unfinished runs, or they take too much
+            memory.
         """
 
     async def cancel(self, run: Run) -> None:
         """Cancel a run; do nothing if it has finished.
+
+        When this method returns, the run has ended. If a step ignores the cancellation, its result
+        is discarded.
 
         :param run: the run.
         """
@@ -196,7 +218,7 @@ class Engine(Protocol):
         :param run_id: the id of the run.
         :param resource_id: the owner of the run; any by default. If several owners have a run with
             this id, the method prefers a run whose creator is not confined to a resource.
-        :raises NotFound: when there is no such run.
+        :raises NotFound: when there is no such run, or it has been removed.
         :raises Conflict: when no owner is named, and several owners have a run with this id.
         """
 
@@ -213,6 +235,7 @@ class Engine(Protocol):
         :param workflow: the workflow.
         :param query: selects the runs; all by default.
         """
+        return (await self.list_page(workflow, query or RunQuery())).records
 
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
         """Return the records that ``list`` returns, and the position where the next page begins.

@@ -6,10 +6,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Platform(ThreadingHTTPServer):
+class ScriptedServer(ThreadingHTTPServer):
     """Answer from a list of (status, headers, body), then 200; ``answer`` may decide instead.
 
     A status of 0 drops the connection. A body of bytes is sent as it is, others as JSON.
+    ``connections`` is the number of open connections.
     """
 
     daemon_threads = True
@@ -20,6 +21,7 @@ class Platform(ThreadingHTTPServer):
         self.answer = answer or (
             lambda request: self.answers.pop(0) if self.answers else (200, {}, {})
         )
+        self.connections = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request, client_address):
@@ -29,6 +31,14 @@ class Platform(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 65536  # head and body in one packet: two would wait for an acknowledgement
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def finish(self):
+        super().finish()
+        self.server.connections -= 1
 
     def _answer(self):
         self.body = self._read_body()
@@ -65,8 +75,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve(answer=None):
-    """Run a platform in a thread."""
-    server = Platform(answer)
+    """Run a server in a thread."""
+    server = ScriptedServer(answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

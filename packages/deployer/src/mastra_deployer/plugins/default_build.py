@@ -1,4 +1,4 @@
-"""The default ``mastra_build``, which imports the bundler only when it is called.
+"""The plugin with the default ``mastra_build``, which imports the bundler when it is called.
 
 Commands that build nothing, such as ``mastra deployments``, therefore do not import the bundler.
 """
@@ -25,6 +25,6 @@ def mastra_build(
     :param directory: an empty directory for the build.
     :param report: receives progress.
     """
-    from mastra_deployer.bundler import build
+    from mastra_deployer.bundler.build import build_app
 
-    return build.mastra_build(project, target, platform, directory, report)
+    return build_app(project, target, platform, directory, report)
