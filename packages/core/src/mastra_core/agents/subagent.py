@@ -34,6 +34,7 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             context=dict(context.request_context),
             resource=context.resource,
             run_id=f"{context.run_id}-{context.call_id}",
+            caller=context.caller,
             journal=context.journal,
         )
 

@@ -34,7 +34,14 @@ def build_workflow_tool(
 
     async def run_workflow(input_data: Any, context: ToolContext) -> dict[str, Any]:
         engine = get_engine()
-        run = await engine.create(workflow, _get_run_id(context), context.resource)
+        run = await engine.create(
+            workflow,
+            _get_run_id(context),
+            context.resource,
+            caller=context.caller,
+            # Callers choose the ids of agent runs, and some models repeat the ids of calls.
+            is_confined=bool(context.resource),
+        )
         if run.record.status == "pending":
             await engine.start(run, dump(input_data), dict(context.request_context))
         elif run.record.status == "suspended" and context.resume_data is not None:
