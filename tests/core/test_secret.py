@@ -9,7 +9,7 @@ import traceback
 import msgspec
 import pytest
 
-from mastra_core import Secret, create_logger
+from mastra_core import DurableEngine, Mastra, Secret, Server, create_logger
 from mastra_core.errors import ConfigError
 from mastra_core.schema import dump
 
@@ -118,3 +118,26 @@ def test_value_that_is_not_text():
     with pytest.raises(ConfigError, match="type 'int'") as caught:
         Secret(1234)
     assert "1234" not in str(caught.value)
+
+
+KEY = "sk-live-SEKRIT"
+URL = f"mysql://shop:{KEY}@db/shop"
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Server(auth=KEY),
+        lambda: Server(auth={"shop": KEY}),
+        lambda: Mastra(engine=URL),
+        lambda: Mastra(engine=[URL]),
+        lambda: DurableEngine(URL),
+        lambda: DurableEngine([URL]),
+        lambda: Mastra(storage=URL),
+        lambda: Mastra(storage=[URL]),
+    ],
+)
+def test_errors_do_not_quote_values_that_may_be_secret(build):
+    with pytest.raises(ConfigError) as caught:
+        build()
+    assert KEY not in f"{caught.value} {caught.value.hint}"

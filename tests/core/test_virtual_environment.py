@@ -1,6 +1,7 @@
 """The processes that an app starts import what the app imports, and nothing of the machine."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -261,6 +262,18 @@ def test_directory_that_others_may_have_made_is_not_used(bundle, tmp_path, prepa
     prepare(root)
     code = "result = [sys.executable, run(sys.executable, '-m', 'words')]"
     python, answer = run(bundle, code, temporary=tmp_path)
+    assert Path(python).parents[1] != root
+    assert answer == "__main__ word"
+
+
+def test_a_lock_of_another_user_does_not_stop_the_start(bundle, tmp_path):
+    root = find_root(bundle, tmp_path)
+    root.mkdir()
+    descriptor = os.open(root, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    code = "result = [sys.executable, run(sys.executable, '-m', 'words')]"
+    python, answer = run(bundle, code, temporary=tmp_path)
+    os.close(descriptor)
     assert Path(python).parents[1] != root
     assert answer == "__main__ word"
 

@@ -14,6 +14,7 @@ from mastra_core import (
     ToolContext,
     Workflow,
     step,
+    tool,
 )
 from mastra_core.agents import Decision
 from mastra_core.errors import ConfigError
@@ -104,6 +105,50 @@ def test_repeated_call_continues_its_run():
 
     first, second = asyncio.run(run())
     assert first == second == {"result": 1, "runId": "r-c1"}
+
+
+def test_equal_ids_of_two_resources():
+    """Callers choose the ids of runs, and some models number their calls in each run alike."""
+    (item,) = create_agent(describe).callable_tools
+
+    async def run(resource):
+        context = ToolContext(
+            run_id="r", call_id="c1", resource=resource, request_context={"user": resource}
+        )
+        return await item.execute({"inputData": {"name": "Oslo"}}, context)
+
+    async def run_both():
+        return [(await run(resource))["result"] for resource in ("ann", "bob")]
+
+    assert asyncio.run(run_both()) == ["Oslo for ann", "Oslo for bob"]
+
+
+def test_suspended_workflows_count_for_the_caller_of_the_agent():
+    agent = create_agent(confirm, turns=([CALL], [CALL], ["done"]))
+    agent.use_engine(MemoryEngine(max_unfinished=2))
+
+    async def run():
+        first = await agent.generate(build_input(run_id="r1", caller="ann"))
+        return first, await agent.generate(build_input(run_id="r2", caller="ann"))
+
+    first, second = asyncio.run(run())
+    assert first.reason == "suspended"
+    assert "this caller may add no more" in second.tool_results[0].result
+
+
+def test_called_agent_has_the_caller_of_the_calling_agent():
+    callers = []
+
+    @tool
+    def note(context: ToolContext) -> str:
+        callers.append(context.caller)
+        return "noted"
+
+    inner = Agent(name="inner", model=Script([call("note")], ["done"]).model, tools=[note])
+    model = Script([call("agent-inner", {"prompt": "hello"})], ["done"]).model
+    outer = Agent(name="outer", model=model, agents={"inner": inner})
+    asyncio.run(outer.generate(build_input(caller="ann")))
+    assert callers == ["ann"]
 
 
 def test_input_that_does_not_fit():

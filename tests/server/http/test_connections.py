@@ -180,6 +180,39 @@ def test_large_body(connect):
         assert read_status_line(connection) == b"HTTP/1.1 200 OK"
 
 
+@pytest.mark.parametrize(
+    ("request_", "piece"),
+    [
+        (HEAD + b"\r\n", b"\r\n"),  # which may precede a request
+        (b"POST /unknown HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n", b"x"),
+    ],
+)
+def test_data_without_a_request_does_not_keep_a_connection_open(
+    process, monkeypatch, request_, piece
+):
+    monkeypatch.setenv("KEEP_ALIVE", "1")
+    _, port = process(APP)
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as connection:
+        connection.sendall(request_)
+        assert connection.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 404")
+        assert wait_for_end(connection, piece)
+
+
+def wait_for_end(connection, piece):
+    """Send a piece again and again until the connection is closed."""
+    for _ in range(100):
+        try:
+            connection.sendall(piece)
+            while connection.recv(10_000):
+                pass
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return True
+        return True
+    return False
+
+
 UPGRADES = {
     "h2c": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
     "websocket": b"connection: keep-alive, upgrade\r\nupgrade: websocket\r\n",

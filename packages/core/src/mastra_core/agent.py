@@ -229,6 +229,22 @@ class Agent:
             if hasattr(agent, "use_engine"):
                 agent.use_engine(engine)
 
+    async def cancel_workflow(self, tool: str, run_id: str, call_id: str, resource: str) -> None:
+        """Cancel the run of a workflow that a suspended tool call waits for, if there is one.
+
+        :param tool: the name of the called tool; the tool may run no workflow.
+        :param run_id: the id of the agent's run.
+        :param call_id: the id of the call.
+        :param resource: the owner of the agent's run.
+        """
+        if not self.workflows:
+            return
+        from mastra_core.workflows.engine.workflow_tool import build_tool_id, cancel_called_run
+
+        for key, workflow in self.workflows.items():
+            if build_tool_id(key) == tool:
+                await cancel_called_run(self._get_engine(), workflow, run_id, call_id, resource)
+
     def preload(self) -> None:
         """Import the modules that the first run needs, for this agent and the agents that it calls.
 

@@ -225,7 +225,8 @@ class Server:
         object.__setattr__(self, "api_prefix", _normalize_prefix(self.api_prefix))
         if self.auth is not None and not callable(getattr(self.auth, "authenticate", None)):
             raise ConfigError(
-                f"The object auth={self.auth!r} has no method authenticate(token, request).",
+                f"The value of auth= is a {type(self.auth).__name__!r}, which has no method "
+                "authenticate(token, request).",
                 "Pass ApiKeys(...), Jwt(...) or an object with the method authenticate.",
             )
         if self.auth is not None:

@@ -73,6 +73,7 @@ class ToolContext:
     :param call_id: id of the model's call, empty for a direct call.
     :param thread: id of the conversation, empty if there is none.
     :param resource: owner of the conversation, empty if there is none.
+    :param caller: the caller whose limits apply to runs that the tool starts; set by the framework.
     :param resume_data: data that was provided after ``suspend``; ``None`` on the first execution.
     :param writer: sends an output to the readers of the run; set by the framework.
     :param counter: adds token usage to the run; set by the framework.
@@ -85,6 +86,7 @@ class ToolContext:
     call_id: str = ""
     thread: str = ""
     resource: str = ""
+    caller: str = ""
     resume_data: Any = None
     writer: Callable[[Any], Awaitable[None]] | None = dataclasses.field(default=None, repr=False)
     counter: Callable[[Any], None] | None = dataclasses.field(default=None, repr=False)

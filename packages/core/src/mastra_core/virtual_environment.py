@@ -33,6 +33,7 @@ import os
 import site
 import stat
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ("activate", "deactivate", "run_script")
@@ -65,6 +66,7 @@ _LINKS = (
     f"bin/python{sys.version_info[0]}.{sys.version_info[1]}",
 )
 _DATA_DIRECTORIES = ("share", "etc")
+_LOCK_TIMEOUT = 2.0  # seconds
 _locks: dict[str, tuple[int, int]] = {}  # by environment: the descriptor, and the process's id
 
 
@@ -253,10 +255,22 @@ def _check_owner(status: os.stat_result, root: str) -> None:
 
 
 def _lock(descriptor: int, *, exclusive: bool) -> None:
-    """Take a lock on a directory; an exclusive lock fails if another process has any lock."""
+    """Take a lock on a directory; an exclusive lock fails if another process has any lock.
+
+    A shared lock waits while another process removes the directory. It fails after a short time,
+    because every user of the machine can lock the directory.
+    """
     import fcntl
 
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+    operation = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    deadline = time.monotonic() + (0 if exclusive else _LOCK_TIMEOUT)
+    while True:
+        try:
+            return fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _is_same_directory(path: str, other: str | int) -> bool:

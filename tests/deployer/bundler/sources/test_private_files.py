@@ -2,6 +2,7 @@
 
 import pytest
 
+from mastra_core.errors import BuildError
 from mastra_deployer.bundler.sources.first_party import collect_sources
 from mastra_deployer.project.discovery import find_project
 from tests.sample_projects import ECHO, write_project
@@ -9,7 +10,7 @@ from tests.sample_projects import ECHO, write_project
 KEY = "-----BEGIN RSA PRIVATE KEY-----\n"
 CONFIG = """
 [tool.mastra.build]
-include = ["config/**/*", ".well-known/*", "keys/listed.key", ".tools/*.txt"]
+include = ["config/**/*", ".well-known/*", "keys/listed.key", ".tools/*.txt", "data/*.orig"]
 """
 FILES = {
     "src/mastra/index.py": ECHO,
@@ -18,6 +19,10 @@ FILES = {
     "src/mastra/server.pem": KEY,
     "src/mastra/Service-Account-1.JSON": "{}",
     "src/mastra/words.json": "{}",
+    "src/mastra/index.py~": "KEY = 1",
+    "src/mastra/#index.py#": "KEY = 1",
+    "src/mastra/words.json.bak": "{}",
+    "data/words.json.orig": "{}",
     "config/app.toml": "",
     "config/prod.tfvars": "",
     "config/.git/config": "",
@@ -49,3 +54,25 @@ def test_a_wildcard_includes_no_hidden_files(sources):
     assert included >= {"config/app.toml", "config/prod.tfvars", *others}
     hidden = {"config/.git/config", "config/.netrc", ".tools/.hidden/words.txt"}
     assert included.isdisjoint(hidden)
+
+
+def test_backups_of_editors_do_not_ship(sources):
+    """A backup may contain a secret that the code does not contain any more."""
+    shipped = {name for name in sources.files if name.endswith(("~", "#", ".bak", ".orig"))}
+    assert shipped == {"data/words.json.orig"}, "include names this file"
+
+
+@pytest.mark.parametrize("name", [".git/config", ".netrc", ".config/a/token"])
+def test_a_link_to_a_hidden_file_is_refused(tmp_path, name):
+    files = {"src/mastra/index.py": ECHO, name: "token"}
+    root = write_project(tmp_path / "app", files)
+    (root / "src/mastra/words.txt").symlink_to(f"../../{name}")
+    with pytest.raises(BuildError, match="is a link to a hidden file"):
+        collect_sources(find_project(root), set())
+
+
+@pytest.mark.parametrize("name", [".dvc/cache/files/md5/a", ".git/annex/objects/a"])
+def test_a_link_to_the_data_of_a_version_control_system_ships(tmp_path, name):
+    root = write_project(tmp_path / "app", {"src/mastra/index.py": ECHO, name: "word"})
+    (root / "src/mastra/words.txt").symlink_to(f"../../{name}")
+    assert "src/mastra/words.txt" in collect_sources(find_project(root), set()).files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mastra_core.agents.called_workflows import cancel_called_workflows
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import Finish
 from mastra_core.agents.messages import AgentInput, Message
@@ -34,6 +35,7 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
             context=dict(context.request_context),
             resource=context.resource,
             run_id=f"{context.run_id}-{context.call_id}",
+            caller=context.caller,
             journal=context.journal,
         )
 
@@ -49,6 +51,9 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         with bind_log_fields(agent=agent.id):
             output = await collect(forward_events())
         if output.reason == "suspended":
+            await cancel_called_workflows(
+                agent, run_input.run_id, run_input.resource, output.waiting
+            )
             raise AgentFailed(
                 f"The agent {agent.id!r} is called as a tool, so it cannot wait for a decision "
                 "about its own tool calls.",

@@ -125,6 +125,7 @@ def _build_context(invocation: ToolInvocation) -> ToolContext:
         call_id=invocation.call_id,
         thread=run_input.thread,
         resource=run_input.resource,
+        caller=run_input.caller,
         resume_data=invocation.resume_data,
         writer=invocation.write,
         counter=invocation.count,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.agents.called_workflows import cancel_called_workflows
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
@@ -121,7 +122,13 @@ class DurableAgent(AgentWrapper):
         """
         run = await self._find(run_id, resource)
         if not run.record.is_finished:
+            waiting = (
+                read_suspended_run(self.id, run.record).waiting
+                if run.record.status == "suspended"
+                else ()
+            )
             await self._engine.cancel(run)
+            await cancel_called_workflows(self._agent, run_id, run.record.resource_id, waiting)
             await save_canceled_run(self._agent, run)
 
     async def store_canceled_run(self, run_id: str, resource: str = "") -> None:

@@ -43,7 +43,7 @@ def as_storage(value: Any) -> Storage:
         return _from_url(value)
     if isinstance(value, Storage) and not isinstance(value, type):
         return value
-    raise ConfigError(f"{value!r} is not a storage.", _HINT)
+    raise ConfigError(f"A {type(value).__name__!r} is not a storage.", _HINT)
 
 
 def _from_url(url: str) -> Storage:

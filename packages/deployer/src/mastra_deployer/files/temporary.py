@@ -78,7 +78,7 @@ def _create_locked(
 
 
 def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> None:
-    """Remove the directories that killed processes left behind.
+    """Remove the directories that killed processes of this user left behind.
 
     :param parent: the directory that contains the temporary directories.
     :param prefix: the prefix of the temporary directories' names.
@@ -92,7 +92,8 @@ def remove_stale_directories(parent: Path, prefix: str = TEMPORARY_PREFIX) -> No
     for path in candidates:
         descriptor = _lock_directory(path, wait=False)
         if descriptor is not None:
-            shutil.rmtree(path, ignore_errors=True)
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                shutil.rmtree(path, ignore_errors=True)
             os.close(descriptor)
 
 

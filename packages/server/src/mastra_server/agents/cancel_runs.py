@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request
 
 from mastra_core.agents import AgentLike
+from mastra_core.agents.called_workflows import cancel_called_workflows
 from mastra_core.errors import NotFound
 from mastra_core.memory.canceled_calls import save_canceled_calls
 from mastra_server.agents.durable_runs import find_durable_agent
@@ -85,5 +86,6 @@ async def _cancel_stored_run(
         run = await get_suspended_runs(request).take(agent.id, run_id, resource)
     except NotFound:
         return False
+    await cancel_called_workflows(agent, run_id, resource, run.waiting)
     await save_canceled_calls(agent, run)
     return True

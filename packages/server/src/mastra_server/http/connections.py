@@ -247,6 +247,14 @@ class LimitedConnection(HttpToolsProtocol):
         if self._is_idle() and not self.transport.is_closing():
             self.transport.close()
 
+    def _continue_idle_timer(self, timer: asyncio.TimerHandle) -> None:
+        """Continue the timeout of an idle connection, unless a request or a WebSocket has begun."""
+        is_websocket = self not in self.connections
+        if self._in_head or is_websocket or not self._is_idle():
+            timer.cancel()
+        else:
+            self.timeout_keep_alive_task = timer
+
     def _is_idle(self) -> bool:
         cycle: Any = self.cycle  # None before the first request, in spite of its type
         return cycle is None or cycle.response_complete
@@ -257,7 +265,11 @@ class LimitedConnection(HttpToolsProtocol):
         :param data: the bytes that were read; most requests arrive in one piece.
         """
         self._has_read_body, self._read_size = False, len(data)
+        # uvicorn would cancel this timeout, even if the data begins no request.
+        idle_timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         super().data_received(data)
+        if idle_timer is not None:
+            self._continue_idle_timer(idle_timer)
         self._unparsed_size = 0 if self._has_read_body else self._unparsed_size + len(data)
         if not self._in_head:
             self._cancel_timer()

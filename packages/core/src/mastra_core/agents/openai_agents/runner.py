@@ -185,6 +185,7 @@ def _build_context(run_input: AgentInput) -> ToolContext:
         run_id=run_input.run_id,
         thread=run_input.thread,
         resource=run_input.resource,
+        caller=run_input.caller,
     )
 
 

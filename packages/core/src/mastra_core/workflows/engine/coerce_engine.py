@@ -31,10 +31,7 @@ def as_engine(
 
         return DurableEngine()
     if not hasattr(value, "single_process"):
-        raise ConfigError(
-            f"The engine {value!r} is unknown.",
-            'Pass engine="memory", engine="durable" or DurableEngine("sqlite:///app.db").',
-        )
+        raise _build_error(value)
     engine: Engine = value
     workflows = [*workflows]
     needs_durable = has_durable_agents or any(workflow.durable for workflow in workflows)
@@ -47,6 +44,15 @@ def as_engine(
         _check_children(workflows)
         return MixedEngine(DurableEngine(), engine)
     return engine
+
+
+def _build_error(value: Any) -> ConfigError:
+    hint = 'Pass engine="memory", engine="durable" or DurableEngine("sqlite:///app.db").'
+    if not isinstance(value, str):
+        return ConfigError(f"A {type(value).__name__!r} is no engine.", hint)
+    from mastra_core.database.url import mask_url  # a URL may contain a password
+
+    return ConfigError(f"The engine {mask_url(value)!r} is unknown.", hint)
 
 
 def _check_children(workflows: Iterable[Workflow]) -> None:

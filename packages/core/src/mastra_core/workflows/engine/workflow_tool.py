@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.errors import AgentFailed
+from mastra_core.errors import AgentFailed, NotFound
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolContext
 
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from mastra_core.workflows import RunRecord, Workflow
     from mastra_core.workflows.engine.protocol import Engine, Run
 
-__all__ = ("build_workflow_tool",)
+__all__ = ("build_tool_id", "build_workflow_tool", "cancel_called_run")
+
+
+def build_tool_id(key: str) -> str:
+    """Return the id of the tool that runs a workflow.
+
+    :param key: key of the workflow in ``Agent(workflows=...)``.
+    """
+    return f"workflow-{key}"
 
 
 def build_workflow_tool(
@@ -34,7 +42,14 @@ def build_workflow_tool(
 
     async def run_workflow(input_data: Any, context: ToolContext) -> dict[str, Any]:
         engine = get_engine()
-        run = await engine.create(workflow, _get_run_id(context), context.resource)
+        run = await engine.create(
+            workflow,
+            _build_run_id(context.run_id, context.call_id),
+            context.resource,
+            caller=context.caller,
+            # Callers choose the ids of agent runs, and some models repeat the ids of calls.
+            is_confined=bool(context.resource),
+        )
         if run.record.status == "pending":
             await engine.start(run, dump(input_data), dict(context.request_context))
         elif run.record.status == "suspended" and context.resume_data is not None:
@@ -42,13 +57,13 @@ def build_workflow_tool(
             await engine.resume(run, data, context=dict(context.request_context))
         record = await _wait(engine, run, is_durable=context.journal is not None)
         if record.status == "suspended":
-            _suspend(record, context)
+            await _suspend(engine, run, context)
         if record.status != "success":
             raise _build_error(record)
         return {"result": record.result, "runId": record.run_id}
 
     return Tool(
-        id=f"workflow-{key}",
+        id=build_tool_id(key),
         description=workflow.description or f"Run the workflow {workflow.id}.",
         function=run_workflow,
         input=msgspec.defstruct(
@@ -69,9 +84,27 @@ def _find_resume_type(workflow: Workflow[Any, Any]) -> Any:
     return types[0] if types and all(each == types[0] for each in types) else None
 
 
-def _get_run_id(context: ToolContext) -> str:
+async def cancel_called_run(
+    engine: Engine, workflow: Workflow[Any, Any], run_id: str, call_id: str, resource: str
+) -> None:
+    """Cancel the run that a suspended call of a workflow waits for, if there is one.
+
+    :param engine: the engine that executes the run.
+    :param workflow: the workflow.
+    :param run_id: the id of the agent's run.
+    :param call_id: the id of the call.
+    :param resource: the owner of the agent's run.
+    """
+    try:
+        run = await engine.get(workflow, _build_run_id(run_id, call_id), resource)
+    except NotFound:
+        return
+    await engine.cancel(run)
+
+
+def _build_run_id(run_id: str, call_id: str) -> str:
     """Return an id that a repeated or resumed call has too; empty for a new id."""
-    return f"{context.run_id}-{context.call_id}" if context.run_id and context.call_id else ""
+    return f"{run_id}-{call_id}" if run_id and call_id else ""
 
 
 async def _wait(engine: Engine, run: Run, *, is_durable: bool) -> RunRecord:
@@ -87,9 +120,11 @@ async def _wait(engine: Engine, run: Run, *, is_durable: bool) -> RunRecord:
         raise
 
 
-def _suspend(record: RunRecord, context: ToolContext) -> None:
+async def _suspend(engine: Engine, run: Run, context: ToolContext) -> None:
+    record = run.record
     payloads = {path: record.steps[path].suspend_payload for path in record.suspended_steps}
-    if not _get_run_id(context):
+    if not _build_run_id(context.run_id, context.call_id):
+        await engine.cancel(run)
         raise AgentFailed(
             f"The workflow {record.workflow_id!r} waits for data, but the run of the agent has no "
             "id with which it can be resumed.",

@@ -18,7 +18,8 @@ _SECRETS = (
     *("*.p12", "*.pfx", "*.jks", "*.keystore", "*.ppk", "*.kdbx", "id_rsa", "id_dsa", "id_ecdsa"),
     *("id_ed25519", ".env*", "*.env", ".netrc", ".pgpass", ".htpasswd", "kubeconfig"),
     *("credentials.json", "service-account*.json", "client_secret*.json", "*.tfstate", "*.tfvars"),
-    *("secrets.json", "secrets.toml", "secrets.yaml", "secrets.yml"),
+    *("secrets.json", "secrets.toml", "secrets.yaml", "secrets.yml", "*.ovpn"),
+    *("application_default_credentials.json", "*.tfstate.backup", "secring.gpg", "*.agekey"),
 )
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _READ = 1 << 20  # bytes of a key that are searched

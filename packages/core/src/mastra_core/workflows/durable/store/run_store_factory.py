@@ -21,7 +21,7 @@ def as_run_store(value: RunStore | str | None) -> RunStore:
     if value is not None and not isinstance(value, str):
         if not hasattr(value, "single_process"):
             raise ConfigError(
-                f"{value!r} is not a store of runs.",
+                f"A {type(value).__name__!r} is not a store of runs.",
                 'Pass the URL of a database: DurableEngine("sqlite:///runs.db").',
             )
         return value
