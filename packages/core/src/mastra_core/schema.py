@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_type_hints
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -42,6 +43,9 @@ _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, int.__int__),
     (float, float.__float__),
 )
+# The JSON of the schemas of classes. The API lists the same schemas again and again, and msgspec
+# takes thirty times as long to build a schema as to decode its JSON.
+_encoded_schemas: WeakKeyDictionary[type, bytes] = WeakKeyDictionary()
 
 
 def to_json_schema(type_: Any) -> dict[str, Any]:
@@ -54,6 +58,17 @@ def to_json_schema(type_: Any) -> dict[str, Any]:
     """
     if isinstance(type_, dict):
         return type_
+    # Other types, such as unions, may be equal although their schemas differ.
+    if not isinstance(type_, type) or type(type_).__hash__ is not type.__hash__:
+        return _build_json_schema(type_)
+    encoded = _encoded_schemas.get(type_)
+    if encoded is None:
+        encoded = _encoded_schemas[type_] = encode_json(_build_json_schema(type_))
+    schema: dict[str, Any] = msgspec.json.decode(encoded)  # callers may change it
+    return schema
+
+
+def _build_json_schema(type_: Any) -> dict[str, Any]:
     if _is_pydantic(type_):
         return _build_adapter(type_).json_schema()  # type: ignore[no-any-return]  # pydantic is not imported here
     try:

@@ -540,3 +540,32 @@ def test_suspended_run_ends_by_its_timeout_where_timers_end_with_requests():
         asyncio.run(work())
     finally:
         disable_request_scope()
+
+
+def test_a_list_reads_no_runs_of_other_workflows():
+    """Each query reads the runs of one workflow, however many runs the others have."""
+    read = []
+
+    class Query(RunQuery):
+        def matches(self, record):
+            read.append(record.workflow_id)
+            return super().matches(record)
+
+    async def work():
+        engine = MemoryEngine(max_finished=3)
+        for index in range(5):
+            await finish_run(engine, f"quick-{index}")
+        kept = await suspend_run(engine, "waiting")
+        for workflow, number in ((QUICK, 3), (WAITING, 1)):
+            read.clear()
+            assert sum((await engine.count(workflow, Query())).values()) == number
+            assert len(await engine.list(workflow, Query())) == number
+            assert read == [workflow.id] * 2 * number
+        await engine.delete(kept)
+        assert await engine.count(WAITING) == {}
+        await finish_run(engine, "again")
+        await engine.delete(await engine.get(QUICK, "again"))
+        assert await engine.count(QUICK) == {"success": 2}
+        await engine.close()
+
+    asyncio.run(work())

@@ -60,11 +60,11 @@ class CallerCache(Generic[K, V]):
         self._size = 0
 
     def __len__(self) -> int:
-        self._remove_expired()
+        self.remove_expired()
         return len(self._entries)
 
     def __iter__(self) -> Iterator[V]:
-        self._remove_expired()
+        self.remove_expired()
         return iter([entry.value for entry in self._entries.values()])
 
     def get(self, key: K) -> V | None:
@@ -72,7 +72,7 @@ class CallerCache(Generic[K, V]):
 
         :param key: the key.
         """
-        self._remove_expired()
+        self.remove_expired()
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
@@ -92,7 +92,7 @@ class CallerCache(Generic[K, V]):
         share.keys[key] = None
         share.size += size
         self._size += size
-        self._remove_expired()
+        self.remove_expired()
         while len(self._entries) > self._max_entries or self._size > self._max_bytes:
             self._remove_oldest(caller)
 
@@ -112,7 +112,8 @@ class CallerCache(Generic[K, V]):
             del self._shares[entry.caller]
         return entry.value  # type: ignore[no-any-return]  # a generic Struct would be slower
 
-    def _remove_expired(self) -> None:
+    def remove_expired(self) -> None:
+        """Remove the entries that are too old; the other methods do this themselves."""
         earliest = time.monotonic() - self._max_age
         while self._entries:
             key, entry = next(iter(self._entries.items()))

@@ -25,7 +25,7 @@ from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import Id, MaybeId, read_body, read_id_param
-from mastra_server.http.responses import StreamResponse, json_response
+from mastra_server.http.responses import StreamResponse, json_response, object_response
 from mastra_server.http.schemas import (
     AgentDetails,
     ContextQuery,
@@ -66,13 +66,12 @@ class _Observe(msgspec.Struct, rename="camel"):
 async def _list_agents(request: _Request) -> ASGIResponse:
     """List all agents, by id."""
     partial = request.query_params.get("partial") == "true"
-    agents = request.app.state.mastra.agents.values()
-    return json_response(
-        {
-            agent.id: {"id": agent.id, **describe_agent(agent, partial=partial), "hasDraft": False}
-            for agent in agents
-        }
-    )
+    agents = {agent.id: agent for agent in request.app.state.mastra.agents.values()}
+
+    def build(agent: AgentLike) -> dict[str, Any]:
+        return {"id": agent.id, **describe_agent(agent, partial=partial), "hasDraft": False}
+
+    return await object_response(request, agents, build)
 
 
 @get("/api/agents/{agent_id:str}", operation_id="agents_details", response=AgentDetails)

@@ -21,7 +21,7 @@ from mastra_server.http.request_context import (
     restrict_to_resource,
     restrict_to_thread,
 )
-from mastra_server.http.responses import json_response
+from mastra_server.http.responses import json_response, object_response
 from mastra_server.http.schemas import ListQuery, StartQuery, ToolDetails
 
 __all__ = ("ROUTES", "ToolBody", "build_failure_response", "execute_tool")
@@ -40,8 +40,8 @@ class ToolBody(msgspec.Struct, rename="camel"):
 async def _list_tools(request: _Request) -> ASGIResponse:
     """List all tools, by registration key."""
     partial = request.query_params.get("partial") == "true"
-    tools = request.app.state.mastra.tools.items()
-    return json_response({key: describe_tool(tool, partial=partial) for key, tool in tools})
+    tools = request.app.state.mastra.tools
+    return await object_response(request, tools, lambda each: describe_tool(each, partial=partial))
 
 
 @get("/api/tools/{tool_id:str}", operation_id="tools_details", response=ToolDetails)

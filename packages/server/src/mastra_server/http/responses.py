@@ -32,12 +32,14 @@ __all__ = (
     "close_on_exit",
     "json_response",
     "list_response",
+    "object_response",
     "text_response",
     "to_response",
 )
 
 T = TypeVar("T")
 _ROWS_PER_TURN = 100
+_FEW_ENTRIES = 10  # entries of an object that is encoded at once, which takes less time
 _PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
 MAX_LIST_BYTES = 64 * 1024 * 1024  # of one response with a list
 UNSENT_BYTES = Shares(256 * 1024 * 1024)  # of all larger responses of this process
@@ -110,25 +112,64 @@ async def list_response(
     :param fields: the other fields of the response.
     :raises InvalidInput: when the list is larger than ``MAX_LIST_BYTES``.
     """
-    caller, size = identify_caller(request.scope), PageSize(MAX_LIST_BYTES)
+    size = PageSize(MAX_LIST_BYTES)
+    pieces = await _encode_rows(request, rows, lambda row: encode_json(build(row)), size)
+    if pieces is None:
+        return _refuse_large_response()
+    head = b"{" + encode_json(key) + b":[" + b",".join(pieces) + b"]"
+    rest = encode_json(fields)
+    return _JsonResponse(head + (b"}" if rest == b"{}" else b"," + rest[1:]), 200, {})
+
+
+async def object_response(
+    request: Request[Any, Any, Any], entries: Mapping[str, T], build: Callable[[T], Any]
+) -> ASGIResponse:
+    """Build a JSON response with an object of many entries, such as a registry.
+
+    Other requests can run while the entries are encoded. The encoded bytes count toward the
+    caller's limit. An object that exceeds this limit gets a 429.
+
+    :param request: the request.
+    :param entries: the entries; their number has no limit, because they belong to the application.
+    :param build: a function that converts each value to the value that is encoded.
+    """
+    if len(entries) <= _FEW_ENTRIES:
+        return json_response({key: build(value) for key, value in entries.items()})
+
+    def encode_entry(entry: tuple[str, T]) -> bytes:
+        key, value = entry
+        return encode_json(key) + b":" + encode_json(build(value))
+
+    pieces = await _encode_rows(request, entries.items(), encode_entry, PageSize(None))
+    if pieces is None:
+        return _refuse_large_response()
+    return _JsonResponse(b"{" + b",".join(pieces) + b"}", 200, {})
+
+
+async def _encode_rows(
+    request: Request[Any, Any, Any],
+    rows: Iterable[T] | AsyncGenerator[T],
+    encode: Callable[[T], bytes],
+    size: PageSize,
+) -> list[bytes] | None:
+    """Encode rows, and let other requests run meanwhile; ``None`` above the caller's limit."""
+    caller = identify_caller(request.scope)
     pieces: list[bytes] = []
     pending, counted = 0, 0  # bytes since the last turn, and bytes that count for the caller
     try:
         async with contextlib.aclosing(_iter_rows(rows)) as opened:
             async for row in opened:
-                pieces.append(encode_json(build(row)))
+                pieces.append(encode(row))
                 pending += len(pieces[-1])
                 size.add(len(pieces[-1]))
                 if len(pieces) % _ROWS_PER_TURN == 0 or pending > _PIECE_SIZE:
                     if not UNSENT_BYTES.try_acquire(caller, pending):
-                        return _refuse_large_response()
+                        return None
                     counted, pending = counted + pending, 0
                     await asyncio.sleep(0)
     finally:
         UNSENT_BYTES.release(caller, counted)
-    head = b"{" + encode_json(key) + b":[" + b",".join(pieces) + b"]"
-    rest = encode_json(fields)
-    return _JsonResponse(head + (b"}" if rest == b"{}" else b"," + rest[1:]), 200, {})
+    return pieces
 
 
 def _iter_rows(rows: Iterable[T] | AsyncGenerator[T]) -> AsyncGenerator[T]:

@@ -19,7 +19,7 @@ from mastra_server.http.request_context import (
     restrict_to_resource,
     restrict_to_thread,
 )
-from mastra_server.http.responses import json_response
+from mastra_server.http.responses import json_response, list_response
 
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller
@@ -109,9 +109,7 @@ async def _get_server(request: _Request) -> ASGIResponse:
 )
 async def _list_tools(request: _Request) -> ASGIResponse:
     """List the agents, workflows and tools that the application exposes."""
-    return json_response(
-        {"tools": [_describe_tool(offer) for offer in _list_offers(request).values()]}
-    )
+    return await list_response(request, "tools", _list_offers(request).values(), _describe_tool, {})
 
 
 @get(
@@ -183,7 +181,11 @@ def _list_offers(request: _Request) -> dict[str, ExposedTool]:
     from mastra_core.mcp.exposed_tools import build_exposed_tools  # rarely needed
 
     check_server(request)
-    return build_exposed_tools(request.app.state.mastra)
+    state = request.app.state
+    if "exposed_tools" not in state:
+        state.exposed_tools = build_exposed_tools(state.mastra)
+    tools: dict[str, ExposedTool] = state.exposed_tools
+    return tools
 
 
 def _find_offer(request: _Request) -> ExposedTool:

@@ -23,7 +23,7 @@ from mastra_server.http.request_body import (
     require_param,
 )
 from mastra_server.http.request_context import build_context, restrict_to_resource
-from mastra_server.http.responses import StreamResponse, json_response
+from mastra_server.http.responses import StreamResponse, json_response, object_response
 from mastra_server.http.schemas import ListQuery, Message, StartQuery
 from mastra_server.middleware.request_spans import get_trace_ids
 from mastra_server.workflows import runs, time_travel
@@ -92,8 +92,10 @@ class _Resume(msgspec.Struct, rename="camel"):
 async def _list_workflows(request: _Request) -> ASGIResponse:
     """List all workflows, by registration key."""
     partial = request.query_params.get("partial") == "true"
-    workflows = request.app.state.mastra.workflows.items()
-    return json_response({key: describe_workflow(each, partial=partial) for key, each in workflows})
+    workflows = request.app.state.mastra.workflows
+    return await object_response(
+        request, workflows, lambda each: describe_workflow(each, partial=partial)
+    )
 
 
 @get(

@@ -230,19 +230,19 @@ class MemoryEngine(Engine):
     @override
     async def get_many(self, workflow: Workflow, query: RunQuery) -> Sequence[Run]:
         await self._executor.continue_due_runs()
-        return [run for _, run in _select_page(self._runs, workflow, query)]
+        return [run for _, run in _select_page(self._runs.get_runs(workflow.id), query)]
 
     @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
         await self._executor.continue_due_runs()
-        page = _select_page(self._runs, workflow, query)
+        page = _select_page(self._runs.get_runs(workflow.id), query)
         cursor = page[-1][0] if page and len(page) == query.limit else None
         return RunPage([run.record for _, run in page], cursor)
 
     @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:
         await self._executor.continue_due_runs()
-        runs = _select_runs(self._runs, workflow, query or RunQuery())
+        runs = _select_runs(self._runs.get_runs(workflow.id), query or RunQuery())
         return dict(Counter(run.record.status for run in runs))
 
     @override
@@ -276,17 +276,14 @@ class MemoryEngine(Engine):
             raise
 
 
-def _select_runs(runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery) -> list[MemoryRun]:
-    return [run for run in runs if run.workflow.id == workflow.id and query.matches(run.record)]
+def _select_runs(runs: Iterable[MemoryRun], query: RunQuery) -> list[MemoryRun]:
+    return [run for run in runs if query.matches(run.record)]
 
 
-def _select_page(
-    runs: Iterable[MemoryRun], workflow: Workflow, query: RunQuery
-) -> list[tuple[RunCursor, MemoryRun]]:
+def _select_page(runs: Iterable[MemoryRun], query: RunQuery) -> list[tuple[RunCursor, MemoryRun]]:
     """Return the page of runs that a query selects, newest first, with their positions."""
     places = [
-        (RunCursor(run.record.created_at, run.number), run)
-        for run in _select_runs(runs, workflow, query)
+        (RunCursor(run.record.created_at, run.number), run) for run in _select_runs(runs, query)
     ]
     if query.after is not None:
         places = [each for each in places if each[0] < query.after]

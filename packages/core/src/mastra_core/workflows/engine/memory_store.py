@@ -5,8 +5,6 @@ The time of each operation does not depend on the number of runs, except when ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.errors import TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
@@ -37,15 +35,21 @@ class MemoryStore:
         # The unfinished runs without a start, by caller, oldest first.
         self._pending: dict[str, dict[_Key, None]] = {}
         self._finished: CallerCache[_Key, MemoryRun] = CallerCache(
-            max_finished, max_bytes, max_age, self._remove_from_scopes
+            max_finished, max_bytes, max_age, self._forget
         )
+        self._by_workflow: dict[str, dict[_Key, MemoryRun]] = {}
         # The scopes of confined creators, by the ids of workflow and run.
         self._scopes: dict[tuple[str, str], dict[str, None]] = {}
         self._places = Shares(max_unfinished)
         self._bytes = Shares(max_bytes)
 
-    def __iter__(self) -> Iterator[MemoryRun]:
-        return iter([*self._unfinished.values(), *self._finished])
+    def get_runs(self, workflow_id: str) -> list[MemoryRun]:
+        """Return the runs of a workflow.
+
+        :param workflow_id: the id of the workflow.
+        """
+        self._finished.remove_expired()
+        return [*self._by_workflow.get(workflow_id, {}).values()]
 
     @property
     def unfinished_runs(self) -> list[MemoryRun]:
@@ -138,7 +142,7 @@ class MemoryStore:
             run.add_event(RunFinished(status="canceled"))
         self._release(run)
         self._finished.pop(run.key)
-        self._remove_from_scopes(run)
+        self._forget(run)
 
     def _acquire(self, run: MemoryRun) -> None:
         """Add a run to the unfinished runs."""
@@ -147,6 +151,7 @@ class MemoryStore:
         self._reserve(run, run.size)
         self._places.hold(run.caller)
         self._unfinished[run.key] = run
+        self._by_workflow.setdefault(run.key[0], {})[run.key] = run
         if scope := run.key[2]:
             self._scopes.setdefault(run.key[:2], {})[scope] = None
 
@@ -170,7 +175,11 @@ class MemoryStore:
         run.reserved = 0
         return True
 
-    def _remove_from_scopes(self, run: MemoryRun) -> None:
+    def _forget(self, run: MemoryRun) -> None:
+        """Remove a run from the runs of its workflow, and from the scopes."""
+        runs = self._by_workflow.get(run.key[0], {})
+        if runs.pop(run.key, None) is not None and not runs:
+            del self._by_workflow[run.key[0]]
         scope = run.key[2]
         if scope and (scopes := self._scopes.get(run.key[:2])):
             scopes.pop(scope, None)
