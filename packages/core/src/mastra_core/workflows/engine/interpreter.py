@@ -44,6 +44,7 @@ from mastra_core.workflows.engine.step_runner import (
     evaluate,
     execute_step,
     finish,
+    is_repeated,
     to_run_error,
     wait,
 )
@@ -59,6 +60,7 @@ from mastra_core.workflows.model.definition import (
     Step,
     WorkflowDefinition,
 )
+from mastra_core.workflows.model.retry import Retry
 
 __all__ = ("PerStepPause", "execute_run", "interpret")
 
@@ -252,16 +254,24 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         begin = start.descend() if start else None
         outcome = await _find_or_run_nested(scope, inner, step, value, begin)
-        if not outcome.again or step.retry is None or attempt > step.retry.count:
+        if outcome.again and step.retry is not None and attempt <= step.retry.count:
+            await _wait_for_retry(scope, address, outcome, step.retry, attempt)
+        elif not outcome.again or not is_repeated(journal, address.key, attempt):
             return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
-        event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
-        if seconds := step.retry.get_delay(attempt):
-            until = time.time() + seconds
-            key = f"{address.key}~{attempt}"
-            sleep = functools.partial(journal.sleep, key, until)
-            await scope.activity.wait_for(key, sleep, is_timer=True)
-        await journal.emit(f"{address.key}:again{attempt}", event)
         attempt, start = attempt + 1, None
+
+
+async def _wait_for_retry(
+    scope: Scope, address: StepAddress, outcome: Outcome, retry: Retry, attempt: int
+) -> None:
+    """Wait until the next attempt of a nested workflow, and emit a ``StepRetried`` event."""
+    if seconds := retry.get_delay(attempt):
+        until = time.time() + seconds
+        key = f"{address.key}~{attempt}"
+        sleep = functools.partial(scope.journal.sleep, key, until)
+        await scope.activity.wait_for(key, sleep, is_timer=True)
+    event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
+    await scope.journal.emit(f"{address.key}:again{attempt}", event)
 
 
 async def _find_or_run_nested(
