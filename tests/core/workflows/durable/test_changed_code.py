@@ -1,10 +1,12 @@
 """A run continues in a process whose code has changed since the run started."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
-from mastra_core import DurableEngine, Workflow, as_child, step
+from mastra_core import DurableEngine, StepContext, Workflow, as_child, step
+from mastra_core.schema import dump
 from mastra_core.workflows import Retry, as_step
 from tests.core.workflows.sample_steps import ask_too
 
@@ -20,9 +22,28 @@ def has_failed_step(record):
 
 
 @pytest.fixture
-def continue_run(tmp_path):
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/runs.db"
+
+
+@pytest.fixture
+def restart_run(url):
+    """A function that restarts the failed run with another version."""
+
+    async def restart(workflow):
+        engine = DurableEngine(url)
+        run = await engine.get(workflow, "r1")
+        await engine.restart(run)
+        record = await asyncio.wait_for(run.wait(), 10)
+        await engine.close()
+        return record
+
+    return lambda workflow: asyncio.run(restart(workflow))
+
+
+@pytest.fixture
+def continue_run(url):
     """A function that begins a run of one version, and continues the run with another version."""
-    url = f"sqlite:///{tmp_path}/runs.db"
 
     async def begin(workflow, value, is_resting):
         engine = DurableEngine(url, release_after=0)
@@ -98,3 +119,71 @@ def test_waiting_step_without_its_retry(continue_run, use):
         "ValueError",
         "down",
     )
+
+
+@dataclasses.dataclass
+class Order:
+    item: str
+
+
+@dataclasses.dataclass
+class NewOrder:
+    article: str
+
+
+@dataclasses.dataclass
+class RepairedOrder:
+    item: str
+    article: str = ""
+
+
+@step(id="take")
+async def take(item: str, context: StepContext) -> Order:
+    context.set_state(item=item)
+    return Order(item)
+
+
+@step(id="hold")
+async def hold(order: dict, context: StepContext) -> dict:
+    if context.resume_data is None:
+        context.suspend()
+    return order
+
+
+def build_order(type_, **options):
+    @step(id="ship")
+    async def ship(order: type_) -> dict:
+        return dump(order)
+
+    return Workflow("w", **options).then(take).then(hold).then(ship)
+
+
+def build_state_reader(type_):
+    @step(id="read")
+    async def read(order: dict, context: StepContext) -> dict:
+        return dump(context.state)
+
+    return Workflow("w", state=type_).then(take).then(hold).then(read)
+
+
+MISSING = "root: Object missing required field `article`"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (build_order(Order), build_order(NewOrder), "input of step 'ship'"),
+        (build_order(dict), build_order(dict, output=NewOrder), "result of workflow 'w'"),
+        (build_state_reader(None), build_state_reader(NewOrder), "state"),
+    ],
+)
+def test_stored_data_of_an_earlier_type(continue_run, old, new, message):
+    record = continue_run(old, new, "book", data=True)
+    assert (record.status, record.error.name) == ("failed", "InvalidInput")
+    assert record.error.message == f"Invalid {message}: {MISSING}"
+
+
+def test_restart_with_a_type_that_accepts_the_stored_data(continue_run, restart_run):
+    assert continue_run(build_order(Order), build_order(NewOrder), "book", True).error
+    record = restart_run(build_order(RepairedOrder))
+    assert record.result == {"item": "book", "article": ""}

@@ -18,7 +18,7 @@ import msgspec
 from mastra_core.arguments.number_checks import MAX_SECONDS
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import set_log_fields
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate_named
 from mastra_core.telemetry import (
     annotate,
     continue_trace,
@@ -161,7 +161,7 @@ def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
     if workflow.output is None:
         return value
     try:
-        return dump(validate(workflow.output, value))
+        return dump(validate_named(f"result of workflow {workflow.id!r}", workflow.output, value))
     except InvalidInput as error:
         reason = to_run_error(error, f"the result of workflow {workflow.id!r}")
         raise StepFailed(reason) from error

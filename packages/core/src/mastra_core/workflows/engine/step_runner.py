@@ -15,7 +15,7 @@ from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_step
 from mastra_core.redaction import safe_message
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate_named
 from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
 from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
@@ -252,7 +252,9 @@ async def _call_step(
     try:
         if context is not None and context.resume_data is not None and step.resume is not None:
             try:
-                context.resume_data = validate(step.resume, context.resume_data)
+                context.resume_data = validate_named(
+                    f"resume data of step {step.id!r}", step.resume, context.resume_data
+                )
             except InvalidInput as error:
                 return msgspec.structs.replace(_to_failure(scope, step, error), refused=True)
         output = await _execute_traced(scope, step, value, context)

@@ -17,7 +17,7 @@ from mastra_core.agents.run_journal import RunJournal
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.agents.telemetry.agent_span import stream_traced
 from mastra_core.logs.log_fields import bind_log_fields
-from mastra_core.schema import dump, to_json_schema, validate
+from mastra_core.schema import dump, to_json_schema, validate_named
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.event_writer import EventWriter
 from mastra_core.workflows.model.function import Function
@@ -64,7 +64,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
         if answer.reason == "suspended":
             _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
         if type_ is not None:
-            return validate(type_, answer.object)
+            return validate_named(f"answer of agent {agent.id!r}", type_, answer.object)
         return {"text": answer.text} if answer.object is None else answer.object
 
     info = agent.info()
