@@ -245,7 +245,7 @@ def test_suspended_run_survives_its_process():
     run_input = build_input(run_id="r1", context={"user": "ann"}, settings={"seed": 1})
     agent = Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
     kept = msgspec.json.encode(
-        SuspendedRun.from_output("a", run_input, run_agent(agent, run_input))
+        SuspendedRun.from_output(agent, run_input, run_agent(agent, run_input))
     )
     run = msgspec.json.decode(kept, type=SuspendedRun)
     script = Script(["Done."])

@@ -5,9 +5,11 @@ import dataclasses
 
 import pytest
 
-from mastra_core import DurableEngine, StepContext, Workflow, as_child, step
+from mastra_core import Agent, DurableEngine, StepContext, Workflow, as_child, step, tool
+from mastra_core.agents import as_agent
 from mastra_core.schema import dump
 from mastra_core.workflows import Retry, as_step
+from tests.core.scripted_model import Script, call
 from tests.core.workflows.sample_steps import ask_too
 
 RETRY = Retry(count=1)
@@ -187,3 +189,30 @@ def test_restart_with_a_type_that_accepts_the_stored_data(continue_run, restart_
     assert continue_run(build_order(Order), build_order(NewOrder), "book", True).error
     record = restart_run(build_order(RepairedOrder))
     assert record.result == {"item": "book", "article": ""}
+
+
+def test_agent_of_another_framework(continue_run, restart_run):
+    """The new agent cannot read the history; the decision waits for the earlier agent."""
+    paid = []
+
+    @tool(requires_approval=True)
+    def pay(amount: int) -> str:
+        paid.append(amount)
+        return "paid"
+
+    async def clerk(text: str) -> str:
+        return f"You said {text}."
+
+    def build_agent(*turns):
+        agent = Agent(name="clerk", model=Script(*turns).model, tools=[pay])
+        return Workflow("w").then(agent)
+
+    old, new = build_agent([call("pay", {"amount": 3})]), Workflow("w").then(as_agent(clerk))
+    record = continue_run(old, new, "pay", {"c1": {"approved": True}})
+    assert (record.status, record.error.name) == ("failed", "Conflict")
+    assert record.error.message == (
+        "The run 'r1' has a history in the format of pydantic-ai, which the agent 'clerk' of this "
+        "version of the app cannot read."
+    )
+    assert restart_run(build_agent(["Done."])).result == {"text": "Done."}
+    assert paid == [3]

@@ -55,14 +55,14 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
 
     async def ask_agent(value: Any, context: StepContext) -> Any:
         run_input = (
-            _build_resumed_input(context)
+            _build_resumed_input(agent, context)
             if context.kept is not None
             else _build_input(value, context, output_schema)
         )
         with bind_log_fields(agent=agent.id):
             answer = await collect(stream_to_readers(agent, run_input, context))
         if answer.reason == "suspended":
-            _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
+            _suspend_for_decisions(context, SuspendedRun.from_output(agent, run_input, answer))
         if type_ is not None:
             return validate_named(f"answer of agent {agent.id!r}", type_, answer.object)
         return {"text": answer.text} if answer.object is None else answer.object
@@ -146,10 +146,13 @@ def _build_input(
     )
 
 
-def _build_resumed_input(context: StepContext) -> AgentInput:
+def _build_resumed_input(agent: AgentLike, context: StepContext) -> AgentInput:
     """Build the input with the decisions; suspend again if a decision names an unknown call."""
     run = msgspec.convert(context.kept, SuspendedRun)
-    decisions: dict[str, Decision] = context.resume_data or {}
+    run.check_agent(agent)
+    # The step has checked the data only if the agent had tools when the app started.
+    data = context.resume_data or {}
+    decisions = validate_named(f"decisions of agent {agent.id!r}", dict[str, Decision], data)
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:
         _suspend_for_decisions(context, run)
     return run.to_input(decisions, context.request_context)
