@@ -10,7 +10,7 @@ from mastra_core.agents import as_agent
 from mastra_core.schema import dump
 from mastra_core.workflows import Retry, as_step
 from tests.core.scripted_model import Script, call
-from tests.core.workflows.sample_steps import ask_too
+from tests.core.workflows.sample_steps import add_one, ask_too
 
 RETRY = Retry(count=1)
 
@@ -216,3 +216,25 @@ def test_agent_of_another_framework(continue_run, restart_run):
     )
     assert restart_run(build_agent(["Done."])).result == {"text": "Done."}
     assert paid == [3]
+
+
+def test_time_travel_of_an_earlier_description(url):
+    """The run continues with the present workflow, which may have other steps."""
+    old = Workflow("w").then(ask_too)
+    new = Workflow("w", previous=[old]).then(ask_too).then(add_one)
+
+    async def run_scenario():
+        engine = DurableEngine(url)
+        run = await engine.create(old, "r1")
+        await engine.start(run, 1)
+        await run.wait()
+        await engine.close()
+        engine = DurableEngine(url)
+        run = await engine.get(new, "r1")
+        await engine.time_travel(run, "add_one", 7)
+        record = await asyncio.wait_for(run.wait(), 10)
+        await engine.close()
+        return record
+
+    record = asyncio.run(run_scenario())
+    assert (record.status, record.result) == ("success", 8)
