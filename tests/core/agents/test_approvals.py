@@ -245,13 +245,34 @@ def test_suspended_run_survives_its_process():
     run_input = build_input(run_id="r1", context={"user": "ann"}, settings={"seed": 1})
     agent = Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
     kept = msgspec.json.encode(
-        SuspendedRun.from_output("a", run_input, run_agent(agent, run_input))
+        SuspendedRun.from_output(agent, run_input, run_agent(agent, run_input))
     )
     run = msgspec.json.decode(kept, type=SuspendedRun)
     script = Script(["Done."])
     again = Agent(name="a", model=script.model, tools=[shop.pay])
     out = run_agent(again, run.to_input({"c1": Decision()}, {"user": "bo"}))
     assert (out.text, shop.paid, script.infos[0].model_settings["seed"]) == ("Done.", [3], 1)
+
+
+def test_approval_of_a_tool_that_a_new_version_has_renamed(caplog):
+    """The call fails for the model, which may call the new tool, and the log says why."""
+    shop = Shop()
+    run_input = build_input(run_id="r1")
+    agent = Agent(name="a", model=Script([call("pay", PAY)]).model, tools=[shop.pay])
+    run = SuspendedRun.from_output(agent, run_input, run_agent(agent, run_input))
+    renamed = dataclasses.replace(shop.pay, id="charge")
+    script = Script(["Sorry."])
+    again = Agent(name="a", model=script.model, tools=[renamed])
+    assert run_agent(again, run.to_input({"c1": Decision()})).text == "Sorry."
+    result = script.asked[0][-1].parts[0]
+    assert (result.outcome, result.content) == (
+        "failed",
+        "Unknown tool name: 'pay'. Available tools: 'charge'.",
+    )
+    assert caplog.messages == [
+        "the approved call 'c1' is not executed, because the agent has no tool 'pay'"
+    ]
+    assert shop.paid == []
 
 
 def test_raw_agent_with_approval():

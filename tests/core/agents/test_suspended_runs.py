@@ -4,6 +4,7 @@ import contextlib
 import msgspec
 import pytest
 
+from mastra_core import Agent
 from mastra_core.agents import (
     AgentInput,
     AgentOutput,
@@ -37,7 +38,8 @@ def build_suspended_run(run_id="r1", agent_id="a"):
     )
     finish = Finish(reason="suspended", history=b"[1]")
     output = AgentOutput(text="", reason="suspended", events=(*WAITING, finish))
-    return SuspendedRun.from_output(agent_id, run_input, output)
+    agent = Agent(name=agent_id, model="test")
+    return SuspendedRun.from_output(agent, run_input, output)
 
 
 def test_stored_form_has_no_request_context():

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from mastra_core import DurableEngine, Mastra, Workflow
+from mastra_core.workflows.durable import durable_run
 from tests.core.workflows.sample_steps import add_one, ask_too, double
 
 OLD = Workflow("order").then(add_one).then(ask_too)
@@ -41,6 +42,10 @@ def test_run_of_the_old_build(serve, url):
         assert fresh.json()["result"] == 8
         assert server.http.get(f"{runs}/r1").json()["status"] == "running"
 
+    assert finish_old_run(url).result == 7
+
+
+def finish_old_run(url):
     async def finish():
         engine = DurableEngine(url)
         await engine.open([OLD])
@@ -48,4 +53,18 @@ def test_run_of_the_old_build(serve, url):
         await engine.close()
         return record
 
-    assert asyncio.run(finish()).result == 7
+    return asyncio.run(finish())
+
+
+def test_wait_for_a_parked_run_ends(serve, url, monkeypatch):
+    """The answer says why the run does not go on; the run keeps the data of the request."""
+    monkeypatch.setattr(durable_run, "_PARKED_WAIT", 0.5)
+    resume = "/api/workflows/order/resume-async?runId=r1"
+    with serve(Mastra(workflows={"order": NEW}, engine=DurableEngine(url))) as server:
+        answer = server.http.post(resume, json={"step": "ask-too", "resumeData": 7})
+    assert answer.status_code == 409, answer.text
+    assert answer.json()["error"] == (
+        f"The run 'r1' is parked, because no living process has the version {OLD.fingerprint!r} "
+        "of the workflow 'order'."
+    )
+    assert finish_old_run(url).result == 7

@@ -86,6 +86,7 @@ class Agent:
         its range, or an argument of the wrong type.
     """
 
+    history_format = "pydantic-ai"
     records_calls = True  # in the journal of a durable run
     takes_options = True  # of one run, and a text in place of an ``AgentInput``
     repeats_events = False

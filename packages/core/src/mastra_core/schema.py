@@ -30,6 +30,7 @@ __all__ = (
     "resolve_hints",
     "to_json_schema",
     "validate",
+    "validate_named",
 )
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -139,6 +140,20 @@ def validate(type_: Any, value: Any) -> Any:
         message, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or "root"
         raise InvalidInput(f"{field}: {message}", issues=((field, message),)) from None
+
+
+def validate_named(name: str, type_: Any, value: Any) -> Any:
+    """Convert JSON builtins to an instance of a type; an error names the data.
+
+    :param name: what the value is, such as ``input of step 'pay'``.
+    :param type_: the type.
+    :param value: JSON builtins.
+    :raises InvalidInput: for the first value that does not match, with its path.
+    """
+    try:
+        return validate(type_, value)
+    except InvalidInput as error:
+        raise InvalidInput(f"Invalid {name}: {error.message}", issues=error.issues) from None
 
 
 def _fill_defaults(value: Any) -> Any:

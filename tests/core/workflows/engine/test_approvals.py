@@ -3,9 +3,11 @@
 import asyncio
 import copy
 
+import pydantic_ai
 import pytest
 
 from mastra_core import Agent, StepContext, ToolContext, Workflow, step, tool
+from mastra_core.agents import as_agent
 from mastra_core.errors import InvalidInput
 from mastra_core.workflows import as_step
 from tests.core.scripted_model import Script, call
@@ -52,6 +54,24 @@ def test_agent_continues_after_approval(engine):
     assert (waiting["id"], waiting["name"], waiting["arguments"]) == ("c1", "pay", PAY)
     assert (record.status, record.result) == ("success", {"text": "Done."})
     assert shop.paid == [3]
+
+
+def test_agent_of_pydantic_ai_continues_after_approval(engine):
+    paid = []
+    raw = pydantic_ai.Agent(
+        Script([call("pay", PAY)], ["Done."]).model,
+        name="raw",
+        output_type=[str, pydantic_ai.DeferredToolRequests],
+    )
+
+    @raw.tool_plain(requires_approval=True)
+    def pay(amount: int) -> str:
+        paid.append(amount)
+        return "paid"
+
+    item = as_step(as_agent(raw))
+    _, record = run_with_decisions(engine, item, "pay", {"c1": {"approved": True}})
+    assert (record.status, record.result, paid) == ("success", {"text": "Done."}, [3])
 
 
 def test_approval_of_a_tool_that_is_known_in_the_run_only(engine):

@@ -212,6 +212,44 @@ def test_restart_continues_a_failed_run(engine):
     ]
 
 
+@pytest.mark.parametrize("repairs", [2, 3])
+def test_restart_after_a_retried_nested_workflow(engine, repairs):
+    """A nested workflow that has succeeded is not executed again, even if its first try failed."""
+    calls = []
+
+    @step
+    async def before(n: int) -> int:
+        calls.append("before")
+        return n
+
+    @step
+    async def shaky(n: int) -> int:
+        calls.append("shaky")
+        if calls.count("shaky") < repairs:
+            raise OSError("down")
+        return n
+
+    @step
+    async def after(n: int) -> int:
+        calls.append("after")
+        if calls.count("after") == 1:
+            raise OSError("down")
+        return n
+
+    async def run_scenario():
+        inner = as_step(Workflow("inner").then(before).then(shaky), retry=1)
+        run = await start_and_wait(engine, Workflow("w").then(inner).then(after), 1)
+        for _ in range(repairs - 1):
+            assert run.record.status == "failed"
+            await engine.restart(run)
+            await run.wait()
+        return run.record
+
+    assert asyncio.run(run_scenario()).status == "success"
+    tries = {2: ["before", "shaky"] * 2, 3: ["before", "shaky"] * 2 + ["shaky"]}[repairs]
+    assert calls == [*tries, "after", "after"]
+
+
 def test_restart_of_a_stuck_run(engine):
     gate = asyncio.Event()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mastra_core import Workflow, as_step, step
+from mastra_core import Workflow, as_child, as_step, step
 from mastra_core.errors import ConfigError
 from tests.core.workflows.sample_steps import add_one, ask, double
 
@@ -57,6 +57,8 @@ DIFFERENT = [
     Workflow("w").parallel(add_one, double),
     Workflow("w").branch((is_positive, add_one), (is_positive, double)),
     Workflow("w").parallel(add_one),
+    Workflow("w").then(as_child(INNER)),
+    Workflow("w").then(as_child(INNER, wait=False)),
     Workflow("w", list[int]).foreach(add_one),
     Workflow("w").dountil(add_one, is_positive),
     Workflow("w").dowhile(add_one, is_positive),

@@ -11,7 +11,7 @@ import msgspec
 
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
-from mastra_core.agents.protocol import AgentOutput
+from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size
@@ -51,6 +51,8 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     :param suspended_at: time of the suspension, milliseconds since the epoch.
     :param resumed: whether the run was suspended and resumed before. A resumed run is stored even
         if its caller has too many runs, because the run would be lost otherwise.
+    :param history_format: the framework that defines the format of ``history``; empty if it is
+        unknown.
     """
 
     run_id: str
@@ -60,6 +62,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
     run_input: AgentInput = msgspec.field(name="wish")  # the name in stored runs
     suspended_at: int
     resumed: bool = False
+    history_format: str = ""
 
     @property
     def caller(self) -> str:
@@ -67,10 +70,12 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         return self.run_input.caller
 
     @classmethod
-    def from_output(cls, agent_id: str, run_input: AgentInput, output: AgentOutput) -> SuspendedRun:
+    def from_output(
+        cls, agent: AgentLike, run_input: AgentInput, output: AgentOutput
+    ) -> SuspendedRun:
         """Build the stored form of a run whose reason is ``suspended``.
 
-        :param agent_id: id of the agent.
+        :param agent: the agent.
         :param run_input: the input of the run.
         :param output: the output of the run.
         """
@@ -84,13 +89,28 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         )
         return cls(
             run_id=run_input.run_id,
-            agent_id=agent_id,
+            agent_id=agent.id,
             waiting=tuple(output.waiting),
             history=output.history,
             run_input=stored_input,
             suspended_at=int(time.time() * 1000),
             resumed=bool(run_input.decisions),
+            history_format=_get_history_format(agent),
         )
+
+    def check_agent(self, agent: AgentLike) -> None:
+        """Check that an agent can continue the run; a new version of the app may have replaced it.
+
+        :param agent: the agent that now has the id ``agent_id``.
+        :raises Conflict: when the agent cannot read the history of the run.
+        """
+        if self.history_format not in ("", _get_history_format(agent)):
+            raise Conflict(
+                f"The run {self.run_id!r} has a history in the format of {self.history_format}, "
+                f"which the agent {self.agent_id!r} of this version of the app cannot read.",
+                "Decide the call in a version of the app that has the earlier agent, or cancel the "
+                "run.",
+            )
 
     def to_input(
         self, decisions: Mapping[str, Decision], context: Mapping[str, Any] | None = None
@@ -304,6 +324,10 @@ class MemorySuspendedRuns(SuspendedRuns):
             if run.suspended_at >= oldest:
                 return
             self._remove(key)
+
+
+def _get_history_format(agent: AgentLike) -> str:
+    return str(getattr(agent, "history_format", ""))
 
 
 def select_single(matches: Sequence[T], run_id: str) -> T:

@@ -55,7 +55,7 @@ def build_agent_workflow(agent: AgentLike) -> Workflow[Any, Any]:
         with bind_log_fields(agent=agent.id):
             output = await collect(stream_to_readers(agent, run_input, context, live=live))
         if output.reason == "suspended":
-            run = SuspendedRun.from_output(agent.id, run_input, output)
+            run = SuspendedRun.from_output(agent, run_input, output)
             context.suspend({"waiting": dump(run.waiting)}, keep=run)
         if run_input.thread and get_memory(agent) is not None:  # the thread has the history
             return None

@@ -254,7 +254,12 @@ class DurableAgent(AgentWrapper):
         return run, 0
 
     async def _resume(self, run_input: AgentInput, *, live: bool) -> tuple[Run, int]:
-        suspended = await self.get_suspended_run(run_input.run_id, run_input.resource)
+        try:
+            suspended = await self.get_suspended_run(run_input.run_id, run_input.resource)
+        except NotFound:
+            if not run_input.history:
+                raise
+            return await self._start(run_input, live=live)  # it was not durable when it began
         suspended.to_input(run_input.decisions)  # refuses decisions about other calls
         run = await self._find(run_input.run_id, run_input.resource)
         offset = run.position

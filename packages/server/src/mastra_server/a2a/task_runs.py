@@ -113,7 +113,7 @@ async def _build_resume_input(
     call = find_waiting_call(run, task.waiting_call)
     data = read_resume_data(message, is_approval=isinstance(call, ApprovalRequired))
     decision = build_waiting_decision(agent, call, data)
-    return build_resume_input(request, run, {call.id: decision}, None)
+    return build_resume_input(request, agent, run, {call.id: decision}, None)
 
 
 async def _record_chunks(

@@ -151,7 +151,7 @@ async def _resume_run(request: _Request) -> StreamResponse:
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = build_waiting_decision(agent, call, body.resume_data)
-    run_input = build_resume_input(request, run, {call.id: decision}, body.request_context)
+    run_input = build_resume_input(request, agent, run, {call.id: decision}, body.request_context)
     return await respond_with_stream(
         request, agent.id, run_input, resume_agent(agent, run_input, get_suspended_runs(request))
     )
@@ -190,7 +190,7 @@ async def _build_decided_input(
     run = await get_suspended_run(request, agent, body.run_id, body.resource_id)
     call = find_waiting_call(run, body.tool_call_id)
     decision = Decision(approved=approve, reason=body.reason)
-    return build_resume_input(request, run, {call.id: decision}, body.request_context)
+    return build_resume_input(request, agent, run, {call.id: decision}, body.request_context)
 
 
 def _build_query(request: _Request) -> SuspendedRunQuery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from litestar import Request
@@ -35,7 +36,11 @@ async def cancel_run(request: _Request, agent: AgentLike, run_id: str, resource:
         resource and several resources have a run with this id.
     """
     if find_durable_agent(request, agent.id) is not None:
-        await abort_live_run(request, agent.id, run_id, resource)
+        try:
+            await abort_live_run(request, agent.id, run_id, resource)
+        except NotFound:  # the run may have begun before the agent was durable
+            if not await cancel_suspended_run(request, agent, run_id, resource):
+                raise
         return
     run = _find_running(request, agent.id, run_id)
     if run is not None and restrict_to_resource(request, resource) in ("", run.resource):
@@ -70,11 +75,12 @@ async def cancel_suspended_run(
     durable = find_durable_agent(request, agent.id)
     try:
         run = await get_suspended_run(request, agent, run_id, resource)
-        if durable is not None:
-            await durable.cancel_run(run_id, run.run_input.resource)
-            return True
     except NotFound:
         return False
+    if durable is not None:
+        with contextlib.suppress(NotFound):  # the run may have begun before the agent was durable
+            await durable.cancel_run(run_id, run.run_input.resource)
+            return True
     return await _cancel_stored_run(request, agent, run_id, run.run_input.resource)
 
 

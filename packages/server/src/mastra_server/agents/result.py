@@ -53,7 +53,7 @@ async def generate_result(
     with start_agent_span(agent, run_input) as span:
         output = await agent.generate(run_input)
         if output.reason == "suspended":
-            await suspended_runs.put(SuspendedRun.from_output(agent.id, run_input, output))
+            await suspended_runs.put(SuspendedRun.from_output(agent, run_input, output))
         transcript = _build_transcript(agent, run_input, output)
         record_agent_output(span, transcript)
         return _build_result(transcript, output, get_span_ids(span))

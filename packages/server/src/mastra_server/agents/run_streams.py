@@ -77,9 +77,11 @@ async def respond_with_stream(
         run = _require_run(run)
     else:
         if run_input.decisions:  # the numbers of frames continue after a decision
-            before = await _find_or_restore_run(
-                request, agent_id, run_input.run_id, convert, run_input.resource
-            )
+            before = None
+            with contextlib.suppress(NotFound):  # the run began before the agent was durable
+                before = await _find_or_restore_run(
+                    request, agent_id, run_input.run_id, convert, run_input.resource
+                )
             if before is not None and before.durable is not None:
                 await before.wait()
         run = start_live_run(

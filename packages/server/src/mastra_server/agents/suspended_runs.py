@@ -106,7 +106,7 @@ async def stream_events(
             else:
                 yield event
     if any(isinstance(event, ApprovalRequired | ToolSuspended) for event in final_events):
-        run = SuspendedRun.from_output(agent.id, run_input, build_output(final_events))
+        run = SuspendedRun.from_output(agent, run_input, build_output(final_events))
         try:
             await runs.put(run)
         except TooManyRuns as error:  # the response has begun
@@ -167,6 +167,7 @@ def find_waiting_call(run: SuspendedRun, call_id: str | None) -> ApprovalRequire
 
 def build_resume_input(
     request: _Request,
+    agent: AgentLike,
     run: SuspendedRun,
     decisions: dict[str, Decision],
     context: dict[str, Any] | None,
@@ -174,9 +175,12 @@ def build_resume_input(
     """Build the input to resume ``run``.
 
     :param request: the request.
+    :param agent: the agent of the run.
     :param run: the suspended run.
     :param decisions: the decisions by call id.
     :param context: the ``requestContext`` of the body.
     :returns: the input.
+    :raises Conflict: when the agent cannot continue the run.
     """
+    run.check_agent(agent)
     return run.to_input(decisions, build_context(request, context))

@@ -96,7 +96,7 @@ async def _find_decided_run(
         own = {call: each for (id_, call), each in decisions.items() if id_ == run_id}
         waiting = {call: own[call] for call in _list_waiting(run) if call in own}
         if waiting:
-            return build_resume_input(request, run, waiting, body.request_context)
+            return build_resume_input(request, agent, run, waiting, body.request_context)
     return None
 
 

@@ -244,7 +244,7 @@ async def _build_resumed_input(request: _Request, agent: AgentLike, body: _Appro
     for run in (await get_suspended_runs(request).list(query)).items:
         call = find_waiting_call(run, body.tool_call_id)
         decision = _build_decision(agent, call, body)
-        return build_resume_input(request, run, {call.id: decision}, body.request_context)
+        return build_resume_input(request, agent, run, {call.id: decision}, body.request_context)
     raise NotFound(
         f"No run in the thread {body.thread_id!r} waits for the tool call {body.tool_call_id!r}."
     )

@@ -65,9 +65,11 @@ class GraphAgent(StreamingAgent):
     a graph declares a context schema, it gets the request context as its runtime context.
 
     :param graph: a compiled graph with messages in its state.
+    :cvar history_format: the framework that defines the format of a run's history.
     :cvar takes_tools: whether a run may add tools; a compiled graph has fixed tools.
     """
 
+    history_format = "LangGraph"
     takes_tools = False
 
     def __init__(self, graph: Any) -> None:

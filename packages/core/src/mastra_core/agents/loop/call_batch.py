@@ -25,6 +25,7 @@ from mastra_core.agents.tool_calls import (
     invoke_tool,
 )
 from mastra_core.errors import InvalidInput
+from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolSuspension
 
@@ -141,6 +142,12 @@ class CallBatch:
         part = call.part
         item = self.toolset.tools.get(part.tool_name)
         if item is None:
+            if call.approved:  # a new version of the app may have removed or renamed the tool
+                get_logger("mastra.agents").warning(
+                    "the approved call %r is not executed, because the agent has no tool %r",
+                    part.tool_call_id,
+                    part.tool_name,
+                )
             return _fail(part, self._describe_unknown(part.tool_name))
         try:
             arguments = load_arguments(part)

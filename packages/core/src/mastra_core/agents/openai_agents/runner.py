@@ -54,7 +54,10 @@ class OpenAIAgent(StreamingAgent):
     The agent's tools find the request context in ``context.context``, which is a ``ToolContext``.
 
     :param agent: an ``agents.Agent``.
+    :cvar history_format: the framework that defines the format of a run's history.
     """
+
+    history_format = "OpenAI Agents"
 
     def __init__(self, agent: Any) -> None:
         self._agent = agent

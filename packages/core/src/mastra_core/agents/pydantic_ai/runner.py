@@ -68,10 +68,12 @@ class PydanticAgent(StreamingAgent):
     :param id: id of the agent.
     :param name: display name.
     :param description: what the agent is for.
+    :cvar history_format: the framework that defines the format of a run's history.
     :cvar records_calls: whether finished calls are recorded in the journal of a durable run.
     :cvar repeats_events: whether the events of recorded calls are sent to the readers again.
     """
 
+    history_format = "pydantic-ai"
     records_calls = True
     repeats_events = True
 

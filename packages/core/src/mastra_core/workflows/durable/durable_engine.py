@@ -350,18 +350,21 @@ class DurableEngine(Engine):
         per_step: bool = False,
     ) -> None:
         run = _require_durable_run(run)
-        mark = run.workflow.fingerprint  # the start point refers to this description
-        fields = None if state is None else build_initial_state(run.workflow, state)
+        # The run may have an earlier description of the workflow, which is in previous=[...].
+        workflow = self._workflows.current.get(run.workflow.id, run.workflow)
+        fields = None if state is None else build_initial_state(workflow, state)
         for _ in range(_TRIES):
             require_rested(run.record)
-            start = build_start_point(run.workflow, run.record, step, value, outputs, resume_data)
+            start = build_start_point(workflow, run.record, step, value, outputs, resume_data)
             settings = ExecutionSettings(
                 state=dict(run.record.state) if fields is None else fields,
                 start=start,
                 per_step=per_step,
             )
             event = build_rewind_event(run.record, start)
-            if await self._begin(run, event, settings, context, keep=None, fingerprint=mark):
+            if await self._begin(
+                run, event, settings, context, keep=None, fingerprint=workflow.fingerprint
+            ):
                 return
             await run.refresh()
         raise _build_change_conflict(run)

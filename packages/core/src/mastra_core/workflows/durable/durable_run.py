@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.errors import MastraError
+from mastra_core.errors import Conflict, MastraError
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mastra_core.workflows.durable.store.run_store import RunStore
 
 __all__ = ("DurableRun", "build_record")
+
+_PARKED_WAIT = 10.0  # seconds for which a caller waits for a process that can execute the run
 
 _EVENT: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 
@@ -37,8 +40,8 @@ class DurableRun:
     """
 
     __slots__ = (
-        "__weakref__", "_events", "_failure", "_lock", "_loop", "_on_watch", "_store", "_watchers",
-        "is_executed", "key", "record", "row", "trace", "workflow",
+        "__weakref__", "_events", "_failure", "_lock", "_loop", "_on_watch", "_parked_since",
+        "_store", "_watchers", "is_executed", "key", "record", "row", "trace", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +56,7 @@ class DurableRun:
         self._store, self._on_watch = store, on_watch
         self._events: list[RunEvent] = []
         self._failure: Exception | None = None
+        self._parked_since: float | None = None  # as far as a watcher of this process has seen
         self._lock: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watchers: set[asyncio.Event] = set()
@@ -134,6 +138,23 @@ class DurableRun:
         self._failure = error
         self._notify()
 
+    def mark_parked(self, *, is_parked: bool) -> None:
+        """Note whether the run waits for a process that can execute it; called repeatedly.
+
+        :param is_parked: whether no living process can execute the run.
+        """
+        if not is_parked:
+            self._parked_since = None
+        elif self._parked_since is None:
+            self._parked_since = time.monotonic()
+        elif self._has_no_process():
+            self._notify()
+
+    def _has_no_process(self) -> bool:
+        """Return whether the run waits for long for a process with another version of the app."""
+        since, is_own = self._parked_since, self.row.fingerprint == self.workflow.fingerprint
+        return since is not None and not is_own and time.monotonic() - since >= _PARKED_WAIT
+
     def _add(self, first: int, events: Sequence[RunEvent]) -> None:
         """Add events, and skip events that are known already."""
         for event in events[self.position - first :]:
@@ -149,9 +170,13 @@ class DurableRun:
         """Wait until the run has finished, is paused, or waits for ``resume``.
 
         :returns: the record of the run.
+        :raises Conflict: when this process has another version of the workflow, and no living
+            process has had the run's version for ten seconds. The run stays in the store.
         """
         if not self.is_executed:
             await self.refresh()
+        if not self._watchers:
+            self._parked_since = None
         changed = self._add_watcher()
         try:
             while not self.record.is_settled:
@@ -159,6 +184,8 @@ class DurableRun:
                 await changed.wait()
                 if self._failure is not None:
                     raise self._failure
+                if self._has_no_process() and not self.record.is_settled:
+                    raise _build_parked_error(self.row)
         finally:
             self._watchers.discard(changed)
         return self.record
@@ -196,6 +223,15 @@ class DurableRun:
                     raise self._failure
         finally:
             self._watchers.discard(changed)
+
+
+def _build_parked_error(row: RunRow) -> Conflict:
+    return Conflict(
+        f"The run {row.run_id!r} is parked, because no living process has the version "
+        f"{row.fingerprint!r} of the workflow {row.workflow!r}.",
+        "The run continues when such a process starts. To continue it with another version, move "
+        f"it: mastra runs move {row.run_id}",
+    )
 
 
 def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:

@@ -74,8 +74,10 @@ class FollowedRuns:
             await _update_execution(execution, state)
         if state is None:
             run.mark_deleted()
-        elif run.is_behind(state):
-            await run.refresh()
+        else:
+            run.mark_parked(is_parked=state.is_parked)
+            if run.is_behind(state):
+                await run.refresh()
 
 
 async def _update_execution(execution: Execution, state: RunState | None) -> None:

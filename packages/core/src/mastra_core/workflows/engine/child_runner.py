@@ -12,7 +12,12 @@ from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import RunFinished, StepStarted, StepWaiting
 from mastra_core.workflows.engine.run_options import StepAddress
 from mastra_core.workflows.engine.scope import Scope
-from mastra_core.workflows.engine.step_runner import finish, to_run_error, wait_for_retry
+from mastra_core.workflows.engine.step_runner import (
+    finish,
+    is_repeated,
+    to_run_error,
+    wait_for_retry,
+)
 from mastra_core.workflows.model.definition import Step
 
 __all__ = ("execute_child_step",)
@@ -42,9 +47,10 @@ async def execute_child_step(
         call = functools.partial(_run_child, scope, step, value, address, attempt)
         outcome = await journal.call_once(f"{key}#{attempt}", call)
         name = outcome.error.name if outcome.again and outcome.error else ""
-        if not name or retry is None or attempt > retry.count or not retry.covers(name):
+        if name and retry is not None and attempt <= retry.count and retry.covers(name):
+            await wait_for_retry(scope, address, outcome, retry, attempt, attempt)
+        elif not name or not is_repeated(journal, key, attempt):
             return await finish(scope, address, outcome)
-        await wait_for_retry(scope, address, outcome, retry, attempt, attempt)
         attempt += 1
 
 

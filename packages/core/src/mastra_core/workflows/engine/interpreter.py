@@ -18,7 +18,7 @@ import msgspec
 from mastra_core.arguments.number_checks import MAX_SECONDS
 from mastra_core.errors import InvalidInput
 from mastra_core.logs.log_fields import set_log_fields
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate_named
 from mastra_core.telemetry import (
     annotate,
     continue_trace,
@@ -44,6 +44,7 @@ from mastra_core.workflows.engine.step_runner import (
     evaluate,
     execute_step,
     finish,
+    is_repeated,
     to_run_error,
     wait,
 )
@@ -59,6 +60,7 @@ from mastra_core.workflows.model.definition import (
     Step,
     WorkflowDefinition,
 )
+from mastra_core.workflows.model.retry import Retry
 
 __all__ = ("PerStepPause", "execute_run", "interpret")
 
@@ -159,7 +161,7 @@ def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
     if workflow.output is None:
         return value
     try:
-        return dump(validate(workflow.output, value))
+        return dump(validate_named(f"result of workflow {workflow.id!r}", workflow.output, value))
     except InvalidInput as error:
         reason = to_run_error(error, f"the result of workflow {workflow.id!r}")
         raise StepFailed(reason) from error
@@ -252,16 +254,24 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         begin = start.descend() if start else None
         outcome = await _find_or_run_nested(scope, inner, step, value, begin)
-        if not outcome.again or step.retry is None or attempt > step.retry.count:
+        if outcome.again and step.retry is not None and attempt <= step.retry.count:
+            await _wait_for_retry(scope, address, outcome, step.retry, attempt)
+        elif not outcome.again or not is_repeated(journal, address.key, attempt):
             return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
-        event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
-        if seconds := step.retry.get_delay(attempt):
-            until = time.time() + seconds
-            key = f"{address.key}~{attempt}"
-            sleep = functools.partial(journal.sleep, key, until)
-            await scope.activity.wait_for(key, sleep, is_timer=True)
-        await journal.emit(f"{address.key}:again{attempt}", event)
         attempt, start = attempt + 1, None
+
+
+async def _wait_for_retry(
+    scope: Scope, address: StepAddress, outcome: Outcome, retry: Retry, attempt: int
+) -> None:
+    """Wait until the next attempt of a nested workflow, and emit a ``StepRetried`` event."""
+    if seconds := retry.get_delay(attempt):
+        until = time.time() + seconds
+        key = f"{address.key}~{attempt}"
+        sleep = functools.partial(scope.journal.sleep, key, until)
+        await scope.activity.wait_for(key, sleep, is_timer=True)
+    event = StepRetried(step=address.path, attempt=attempt + 1, error=outcome.error)
+    await scope.journal.emit(f"{address.key}:again{attempt}", event)
 
 
 async def _find_or_run_nested(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import Conflict, InvalidInput
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate, validate_named
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import (
@@ -100,11 +100,9 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
         if type_ is Any:
             dump(value)
         else:
-            validate(type_, value)
+            validate_named(what, type_, value)
     except TypeError as error:
         raise InvalidInput(f"Invalid {what}: {error}.") from None
-    except InvalidInput as error:
-        raise InvalidInput(f"Invalid {what}: {error.message}", issues=error.issues) from None
 
 
 async def check_resume_data(

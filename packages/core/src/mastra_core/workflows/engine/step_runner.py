@@ -15,8 +15,9 @@ from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.logs.log_fields import set_log_step
 from mastra_core.redaction import safe_message
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate_named
 from mastra_core.telemetry import annotate, is_recording, link_trace, start_span
+from mastra_core.workflows.engine.journal import Journal
 from mastra_core.workflows.engine.outcome import Outcome, RunError
 from mastra_core.workflows.engine.run_events import (
     StepEnded,
@@ -41,6 +42,7 @@ __all__ = (
     "evaluate",
     "execute_step",
     "finish",
+    "is_repeated",
     "to_run_error",
     "wait",
     "wait_for_retry",
@@ -101,10 +103,10 @@ async def execute_step(
             resume_data = await _wait_for_resume(scope, address, outcome, call_number)
             kept = outcome.kept
             attempt = 0
-        elif not outcome.again or attempt > retry.count:
-            return await finish(scope, address, outcome)
-        else:
+        elif outcome.again and retry is not None and attempt <= retry.count:
             await wait_for_retry(scope, address, outcome, retry, attempt, call_number)
+        elif not outcome.again or not is_repeated(journal, key, call_number):
+            return await finish(scope, address, outcome)
         attempt, call_number = attempt + 1, call_number + 1
 
 
@@ -193,6 +195,21 @@ async def _wait_for_resume(
     return await scope.activity.wait_for(key, functools.partial(scope.journal.wait, key))
 
 
+def is_repeated(journal: Journal, key: str, number: int) -> bool:
+    """Return whether an earlier process has begun the call after a failed one.
+
+    The retry policy of that process may have allowed more retries than the present one.
+
+    :param journal: the journal of the run.
+    :param key: the key of the step.
+    :param number: the number of the failed call.
+    """
+    parts = journal.parts
+    return parts is not None and (
+        parts.find(f"{key}#{number + 1}") is not None or parts.has_emitted(f"{key}:again{number}")
+    )
+
+
 async def wait_for_retry(
     scope: Scope,
     address: StepAddress,
@@ -235,7 +252,9 @@ async def _call_step(
     try:
         if context is not None and context.resume_data is not None and step.resume is not None:
             try:
-                context.resume_data = validate(step.resume, context.resume_data)
+                context.resume_data = validate_named(
+                    f"resume data of step {step.id!r}", step.resume, context.resume_data
+                )
             except InvalidInput as error:
                 return msgspec.structs.replace(_to_failure(scope, step, error), refused=True)
         output = await _execute_traced(scope, step, value, context)

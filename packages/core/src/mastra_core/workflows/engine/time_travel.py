@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunRewound
 from mastra_core.workflows.engine.run_options import UNSET, StartPoint
 from mastra_core.workflows.engine.run_record import RunRecord
+from mastra_core.workflows.engine.step_parts import get_part_owner
 from mastra_core.workflows.engine.step_paths import find_step
 from mastra_core.workflows.model.definition import Single
 
@@ -23,6 +25,8 @@ __all__ = (
     "drop_final_failures",
     "select_kept_keys",
 )
+
+_CALL = re.compile(r"#(\d+)(?=\.|$)")
 
 
 def build_start_point(
@@ -90,15 +94,20 @@ def build_rewind_event(record: RunRecord, start: StartPoint) -> RunRewound:
 def drop_final_failures(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Drop the failures that ended a run, so that a restart repeats the failed calls.
 
-    A failure is kept if the step was called again after it, such as for a retry.
+    A failure is kept if the step, or a nested workflow that contains the step, was called again
+    after it, and this later call has not failed.
 
     :param outcomes: the recorded outcomes by key, in the order in which they were recorded.
     """
     remaining: dict[str, Outcome] = {}
+    begun: set[str] = set()
+    failed: set[str] = set()
     for key, outcome in reversed([*outcomes.items()]):
-        address, _, number = key.rpartition("#")
-        has_next = number.isdecimal() and f"{address}#{int(number) + 1}" in remaining
-        if outcome.kind != "failed" or has_next:
+        calls = [*_iter_calls(key)]
+        following = {f"{address}#{number + 1}" for address, number in calls}
+        is_kept = outcome.kind != "failed" or not following.isdisjoint(begun - failed)
+        (begun if is_kept else failed).update(f"{address}#{number}" for address, number in calls)
+        if is_kept:
             remaining[key] = outcome
     return dict(reversed([*remaining.items()]))
 
@@ -112,6 +121,15 @@ def select_kept_keys(event_keys: Iterable[str], outcomes: Mapping[str, Outcome])
     keys = (key.rpartition("#") for key, each in outcomes.items() if each.kind == "done")
     done = {address for address, _, number in keys if number.isdecimal()}
     return {key for key in event_keys if key.rpartition(":")[0] in done}
+
+
+def _iter_calls(key: str) -> Iterator[tuple[str, int]]:
+    """Yield the address and the number of each call that a key belongs to.
+
+    The calls are the call of the step itself, and those of the nested workflows that contain it.
+    """
+    for match in _CALL.finditer(get_part_owner(key) or key):
+        yield key[: match.start()], int(match[1])
 
 
 def _collect_outputs(record: RunRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mastra_core.agents.run_journal import RunJournal
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.agents.telemetry.agent_span import stream_traced
 from mastra_core.logs.log_fields import bind_log_fields
-from mastra_core.schema import dump, to_json_schema, validate
+from mastra_core.schema import dump, to_json_schema, validate_named
 from mastra_core.workflows.model.definition import Step
 from mastra_core.workflows.model.event_writer import EventWriter
 from mastra_core.workflows.model.function import Function
@@ -55,16 +55,16 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
 
     async def ask_agent(value: Any, context: StepContext) -> Any:
         run_input = (
-            _build_resumed_input(context)
+            _build_resumed_input(agent, context)
             if context.kept is not None
             else _build_input(value, context, output_schema)
         )
         with bind_log_fields(agent=agent.id):
             answer = await collect(stream_to_readers(agent, run_input, context))
         if answer.reason == "suspended":
-            _suspend_for_decisions(context, SuspendedRun.from_output(agent.id, run_input, answer))
+            _suspend_for_decisions(context, SuspendedRun.from_output(agent, run_input, answer))
         if type_ is not None:
-            return validate(type_, answer.object)
+            return validate_named(f"answer of agent {agent.id!r}", type_, answer.object)
         return {"text": answer.text} if answer.object is None else answer.object
 
     info = agent.info()
@@ -146,10 +146,13 @@ def _build_input(
     )
 
 
-def _build_resumed_input(context: StepContext) -> AgentInput:
+def _build_resumed_input(agent: AgentLike, context: StepContext) -> AgentInput:
     """Build the input with the decisions; suspend again if a decision names an unknown call."""
     run = msgspec.convert(context.kept, SuspendedRun)
-    decisions: dict[str, Decision] = context.resume_data or {}
+    run.check_agent(agent)
+    # The step has checked the data only if the agent had tools when the app started.
+    data = context.resume_data or {}
+    decisions = validate_named(f"decisions of agent {agent.id!r}", dict[str, Decision], data)
     if not decisions or not decisions.keys() <= {call.id for call in run.waiting}:
         _suspend_for_decisions(context, run)
     return run.to_input(decisions, context.request_context)

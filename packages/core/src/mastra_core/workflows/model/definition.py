@@ -128,7 +128,7 @@ class Step(TypedOutput[Out], Generic[In, Out]):
         :param context: the context; optional if the function takes none.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
-        bound = self.call.bind(value, context)
+        bound = self.call.bind(value, context, f"step {self.id!r}")
         return dump(await run_function(bound, is_async=self.call.awaits))
 
     def get_schema(self, what: str) -> dict[str, Any] | None:

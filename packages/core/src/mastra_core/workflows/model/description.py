@@ -37,7 +37,8 @@ class StepDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The structure of a step.
 
     :param id: the id.
-    :param kind: the kind of object that the step was created from; ``sleep`` for a pause.
+    :param kind: the kind of object that the step was created from; ``sleep`` for a pause, and
+        ``child without wait`` for a step that does not wait for its child run.
     :param workflow: the nested workflow.
     """
 
@@ -116,4 +117,6 @@ def _get_kind(node: Node) -> str:
 
 def _describe_step(step: Step) -> StepDescription:
     nested = None if step.workflow is None else describe_workflow(step.workflow)
-    return StepDescription(id=step.id, kind=step.kind, workflow=nested)
+    # The output of the step is the result of the child run, or else the id of the child run.
+    kind = step.kind if step.awaits_child else "child without wait"
+    return StepDescription(id=step.id, kind=kind, workflow=nested)

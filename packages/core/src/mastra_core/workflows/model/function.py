@@ -10,7 +10,7 @@ from typing import Any
 
 from mastra_core.arguments.function_parameters import get_signature
 from mastra_core.errors import ConfigError
-from mastra_core.schema import dump, refuse_generator, resolve_hints, validate
+from mastra_core.schema import dump, refuse_generator, resolve_hints, validate_named
 from mastra_core.workflows.model.step_context import StepContext
 
 __all__ = ("Function", "inspect_function")
@@ -47,18 +47,22 @@ class Function:
         name = getattr(self.function, "__name__", "") or type(self.function).__name__
         return "condition" if name == "<lambda>" else name
 
-    def bind(self, value: Any, context: StepContext | None) -> Callable[[], Any]:
+    def bind(self, value: Any, context: StepContext | None, user: str) -> Callable[[], Any]:
         """Bind the function to the arguments that it takes.
 
         :param value: the input.
         :param context: the context; may be ``None`` if the function takes none.
+        :param user: what the function belongs to, for the message of an error: ``step 'pay'``.
         :returns: a callable without parameters.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
         if not self.input_name:
             return functools.partial(self.function, **self._build_context_argument(context))
         # The function may change its input, so it gets a copy.
-        given = dump(value) if self.input is Any else validate(self.input, value)
+        if self.input is Any:
+            given = dump(value)
+        else:
+            given = validate_named(f"input of {user}", self.input, value)
         if self.input_first:
             return functools.partial(self.function, given, **self._build_context_argument(context))
         return functools.partial(self.function, context, given)
@@ -70,7 +74,7 @@ class Function:
         :param context: the context.
         :raises InvalidInput: when ``value`` does not fit the type of the input.
         """
-        result = self.bind(value, context)()
+        result = self.bind(value, context, repr(self.name))()
         return await result if inspect.isawaitable(result) else result
 
     def _build_context_argument(self, context: StepContext | None) -> dict[str, Any]:

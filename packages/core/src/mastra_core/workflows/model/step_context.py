@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import InvalidInput, NotFound
-from mastra_core.schema import dump, validate
+from mastra_core.schema import dump, validate_named
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.model.type_variables import TypedOutput
 
@@ -118,7 +118,7 @@ class StepContext:
     @property
     def state(self) -> Any:
         """The shared state, in the workflow's ``state`` type; ``set_state`` changes the state."""
-        return validate(self._effective_state_type, {**self._state, **self._changes})
+        return validate_named("state", self._effective_state_type, {**self._state, **self._changes})
 
     def set_state(self, changes: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Set fields of the shared state, and keep its other fields.
@@ -132,7 +132,7 @@ class StepContext:
         check_types({"changes": changes}, StepContext.set_state.__annotations__, InvalidInput)
         new = dump({**(changes or {}), **more})
         state = {**self._state, **self._changes, **new}
-        validated = dump(validate(self._effective_state_type, state))
+        validated = dump(validate_named("state", self._effective_state_type, state))
         self._changes.update({key: validated.get(key, value) for key, value in new.items()})
 
     @property
@@ -161,7 +161,9 @@ class StepContext:
                 f"These steps have an output: {', '.join(self._outputs) or 'none'}.",
             )
         value = self._outputs[name]
-        return dump(value) if isinstance(step, str) else validate(step.output, value)
+        if isinstance(step, str):
+            return dump(value)
+        return validate_named(f"output of step {name!r}", step.output, value)
 
     def suspend(self, payload: Any = None, *, label: str = "", keep: Any = None) -> NoReturn:
         """Suspend the step; ``resume`` executes the step again from its beginning.
@@ -177,7 +179,7 @@ class StepContext:
             raise InvalidInput(f"The label {label!r} of suspend is not a text.")
         data = dump(payload)
         if self._suspend_type is not None and data is not None:
-            validate(self._suspend_type, data)
+            validate_named(f"suspend payload of step {self.step_id!r}", self._suspend_type, data)
         outcome = Outcome(
             kind="suspended", value=data, kept=dump(keep), label=label, state=self._changes
         )

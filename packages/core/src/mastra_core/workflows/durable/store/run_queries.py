@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mastra_core.workflows.durable.store.fingerprint_queries import PARKED
 from mastra_core.workflows.durable.store.member_queries import remove_lost_members
 from mastra_core.workflows.durable.store.query_parts import (
     FINISHED,
@@ -132,13 +133,17 @@ def read_states(runs: list[int]) -> Queries[dict[int, RunState]]:
     states = {}
     for chunk in split_values(runs):
         rows = yield Query(
-            "SELECT id, sequence, attempt, holder, answers FROM mastra_runs "  # noqa: S608  # no values
+            "SELECT id, sequence, attempt, holder, answers, due_at FROM mastra_runs "  # noqa: S608  # no values
             f"WHERE id IN ({join_placeholders(chunk)})",
             chunk,
         )
-        for id_, sequence, attempt, holder, answers in rows:
+        for id_, sequence, attempt, holder, answers, due_at in rows:
             states[id_] = RunState(
-                sequence=sequence, attempt=attempt, holder=holder, answers=answers
+                sequence=sequence,
+                attempt=attempt,
+                holder=holder,
+                answers=answers,
+                is_parked=due_at == PARKED,
             )
     return states
 

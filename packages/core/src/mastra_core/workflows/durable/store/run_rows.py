@@ -130,12 +130,14 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     :param attempt: how often a process has begun to execute the run.
     :param holder: the id of the process that executes the run; empty if none does.
     :param answers: the number of resumed waits.
+    :param is_parked: whether the run is due, but no living process could execute it.
     """
 
     sequence: int
     attempt: int
     holder: str
     answers: int
+    is_parked: bool = False
 
 
 class JournalData(msgspec.Struct, kw_only=True):
