@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from mastra_core import DurableEngine, Workflow
+from mastra_core import DurableEngine, Workflow, as_child
 from mastra_core.errors import TooManyRuns
 from tests.core.workflows.durable.test_crashes import open_client, wait_for
 from tests.core.workflows.durable.worker import SHORT
@@ -82,3 +82,20 @@ def test_one_caller_has_a_limited_number_of_unfinished_runs(database_url):
             await engine.close()
 
     asyncio.run(run_scenario())
+
+
+def test_child_run_counts_for_the_caller_of_its_parent(database_url):
+    parent = Workflow("parent").then(as_child(WAITING))
+
+    async def run_scenario():
+        engine = DurableEngine(database_url, max_unfinished=1)
+        try:
+            run = await engine.create(parent, caller="ann")
+            await engine.start(run, 1)
+            record = await asyncio.wait_for(run.wait(), 20)
+            return record, await engine.list(WAITING)
+        finally:
+            await engine.close()
+
+    record, children = asyncio.run(run_scenario())
+    assert (record.status, record.error.name, children) == ("failed", "TooManyRuns", [])
