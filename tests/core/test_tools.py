@@ -206,6 +206,7 @@ def test_sync_function_does_not_block_the_loop():
 
 def test_context_is_not_an_input():
     async def show_context(context: ToolContext, greeting: str = "hello") -> str:
+        assert not context.is_repeated, "only a durable run repeats a call"
         return f"{greeting} {context.request_context.get('user')} {context.run_id}"
 
     assert list(as_tool(show_context).input_schema["properties"]) == ["greeting"]

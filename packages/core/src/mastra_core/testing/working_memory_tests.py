@@ -76,3 +76,12 @@ class WorkingMemoryTests(StorageFixtures):
         write("t4", None, "of the application")
         run(threads.create(build_thread("t4", "bob")))
         assert read("t4", "bob") == "of the application"
+
+    def test_notes_about_a_resource_belong_to_it(self, storage: Storage, run: Run) -> None:
+        """No resource can read or change the notes about another resource."""
+        threads = storage.threads
+        run(threads.change_working_memory("resource", "ann", lambda _: "of ann", "ann"))
+        assert run(threads.get_working_memory("resource", "ann", "bob")) == ""
+        with pytest.raises(Forbidden, match="ann"):
+            run(threads.change_working_memory("resource", "ann", lambda _: "theirs", "bob"))
+        assert run(threads.get_working_memory("resource", "ann", "ann")) == "of ann"

@@ -62,14 +62,14 @@ class ClaimTests(RunStoreFixtures):
         free = run(store.create(msgspec.structs.replace(build_run("f1"), workflow="free"), 10))
         run(store.begin(free, "", EVENT, "{}", fingerprint="f3"))
 
-        def claim(name: str, limit: int = 10) -> list[str]:
+        def claim(name: str, limit: int = 10, maximum: int = 2) -> list[str]:
             rows = run(
                 store.claim(
                     build_member(name),
                     {"f0": "w", "f1": "w", "f3": "free"},
                     limit,
                     orphans=False,
-                    concurrency={"w": 2, "unknown": 1},
+                    concurrency={"w": maximum, "unknown": 1},
                 )
             )
             return sorted(row.run_id for row in rows)
@@ -82,6 +82,7 @@ class ClaimTests(RunStoreFixtures):
         assert claim("two") == ["r2"]
         run(store.release("two"))
         assert claim("three") == ["f1", "r1", "r2"], "a run that is handed back keeps its place"
+        assert claim("four", maximum=1) == [], "a lower maximum claims no run while two are held"
 
     def test_one_run_is_released(self, store: RunStore, run: Run) -> None:
         """A process can release a run only with the number of the attempt that it holds."""
