@@ -73,7 +73,7 @@ def test_calls_about_the_database(tmp_path):
             assert await engine.schedules.list() == []
             await engine.check()
             async with asyncio.timeout(10):
-                while engine.load is None:
+                while engine.load is None:  # noqa: ASYNC110  # no event tells it
                     await asyncio.sleep(0.01)
             starter = DurableEngine(f"sqlite:///{tmp_path}/runs.db", max_concurrency=0)
             await engine.open([quick])
