@@ -330,7 +330,9 @@ def start_preload(app):
     """
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     if mastra is not None:
-        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+        thread = threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the host allows no further thread
+            thread.start()
 
 
 def run_preload(mastra):
