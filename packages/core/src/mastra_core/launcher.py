@@ -40,6 +40,7 @@ GC_THRESHOLD = (
 
 def main(arguments):
     gc.disable()  # off during the imports, because it would take a tenth of their time
+    open_standard_streams()
     bundle = read_manifest(HERE)
     check_python(bundle)
     paths = [os.path.join(HERE, path) for path in bundle["paths"]]
@@ -52,6 +53,19 @@ def main(arguments):
             "address.",
         )
     return check(bundle) if arguments else serve(bundle)
+
+
+def open_standard_streams():
+    """Open the null device in place of each standard stream that the parent process has closed.
+
+    Otherwise, the next socket or file would get the descriptor of the stream, and would receive
+    what a library prints.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free one
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def read_manifest(directory):
