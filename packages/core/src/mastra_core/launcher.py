@@ -256,8 +256,10 @@ def format_error(error):
 
 
 def serve(bundle):
+    handle_signals(end_at_once)
     enter_project()
     check_environment(bundle)
+    check_docstrings(bundle)
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
     listener = bind(host, parse_port(os.environ.get("PORT") or str(settings["port"])))
@@ -316,12 +318,25 @@ def serve_one(config, listener, announce="", mixins=()):
                 announce_start(announce)
                 start_preload(self.config.app)
 
-    # uvicorn drains, then raises the signal again. A requested stop is a success.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    handle_signals(sys.exit)  # uvicorn drains, then raises the signal again
     server = Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 3
+
+
+def handle_signals(leave):
+    """Call ``leave`` with the exit code of a requested stop, which is a success for SIGTERM.
+
+    The system does not end the first process of a container by a signal that has no handler.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: leave(0))
+    signal.signal(signal.SIGINT, lambda *_: leave(130))
+
+
+def end_at_once(code):
+    """End the process during the import of the app, which might catch a SystemExit."""
+    sys.modules["mastra_venv"].deactivate()
+    os._exit(code)
 
 
 def end_imports():
@@ -381,6 +396,7 @@ def serve_many(config, listener, announce):
     from uvicorn import Server
     from uvicorn.supervisors import Multiprocess
 
+    handle_signals(sys.exit)  # ends the check, too
     # uvicorn would restart a worker that cannot import the app forever.
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
