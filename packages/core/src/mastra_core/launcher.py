@@ -153,6 +153,7 @@ def isolate(paths):
     the bundle lacks a dependency until it starts on another machine.
     """
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
+    sys.pycache_prefix = None  # the bytecode of the bundle is beside its modules
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
     sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
     for name, module in list(sys.modules.items()):

@@ -44,6 +44,7 @@ import site
 import sys
 
 sys.dont_write_bytecode = True
+sys.pycache_prefix = None
 sys.path[:0] = {first}
 site.addsitedir({last})
 """
