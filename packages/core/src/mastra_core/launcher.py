@@ -498,14 +498,14 @@ def bind(host, port):
 
 def open_listener(host, port):
     """Return a listening socket; raise an OSError or a UnicodeError if that fails."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if port and is_served(family, host, port):
+    family, address = find_address(host, port)
+    if port and is_served(family, address):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     listener = socket.socket(family)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        listener.bind(address)
         listener.listen(2048)  # some systems report a port in use only here
     except BaseException:
         listener.close()
@@ -513,13 +513,25 @@ def open_listener(host, port):
     return listener
 
 
-def is_served(family, host, port):
+def find_address(host, port):
+    """Return the family and the address of a host: its IPv4 address, else its IPv6 address.
+
+    The address of a link-local host such as `fe80::1%eth0` contains the interface.
+    """
+    name = host.encode() if host.isascii() else host  # bytes need no codec, whose import is slow
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    families = [family for family, *_ in found]
+    index = families.index(socket.AF_INET) if socket.AF_INET in families else 0
+    return families[index], found[index][4]
+
+
+def is_served(family, address):
     """Return whether a process listens on a port, because macOS would let a second one bind it."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])
     with socket.socket(family) as probe:
         probe.settimeout(0.5)
         try:
-            probe.connect((address, port))
+            probe.connect((host, *address[1:]))
             return probe.getsockname() != probe.getpeername()  # equal: connected to itself
         except (OSError, UnicodeError):
             return False
@@ -527,7 +539,8 @@ def is_served(family, host, port):
 
 def suggest_address(host, error):
     """Return the cure for an address that cannot be bound."""
-    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
+    foreign = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
+    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno in foreign:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
         return "%r is not an address of this machine. %s HOST=0.0.0.0 or another address." % (
             host,
