@@ -72,6 +72,11 @@ def read_manifest(directory):
     try:
         with open(os.path.join(directory, "mastra-bundle.json"), encoding="utf-8") as file:
             return json.load(file)
+    except PermissionError as error:
+        fail(
+            "The bundle in %r cannot be read: %s." % (directory, error.strerror),
+            "Let this user read it: chmod -R a+rX, or chown.",
+        )
     except (OSError, ValueError) as error:
         fail("The bundle in %r is incomplete: %s." % (directory, error), "Build it again.")
 
