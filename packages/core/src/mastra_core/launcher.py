@@ -453,6 +453,14 @@ def check_environment(bundle):
         )
 
 
+def check_docstrings(bundle):
+    if sys.flags.optimize > 1 and bundle["kind"] == "mastra":
+        echo(
+            "Python runs with -OO or PYTHONOPTIMIZE=2, which removes docstrings: tools and agents "
+            "have no descriptions from docstrings.\n  Unset PYTHONOPTIMIZE, or set it to 1."
+        )
+
+
 def parse_port(text):
     if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535:
         return int(text)
