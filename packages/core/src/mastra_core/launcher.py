@@ -407,12 +407,12 @@ def serve_many(config, listener, announce):
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         import_app(read_manifest(HERE))
-    announce_start("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
     supervisor = Multiprocess(config, **arguments)
     with share_metrics():
+        announce_start("%s, %d workers" % (announce, config.workers))
         supervisor.run()
     return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
 
@@ -426,9 +426,23 @@ def share_metrics():
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or not find_spec("prometheus_client"):
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="mastra-metrics-") as directory:
+    parent = find_temporary_directory()
+    if not parent:
+        echo(
+            "No directory for temporary files is writable, so each worker reports its own metrics "
+            "only.\n  Set TMPDIR or PROMETHEUS_MULTIPROC_DIR to a writable directory."
+        )
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mastra-metrics-", dir=parent) as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         yield
+
+
+def find_temporary_directory():
+    """Return the first directory for temporary files that is writable; empty without one."""
+    candidates = sys.modules["mastra_venv"].list_temporary_directories()
+    return next((path for path in candidates if os.access(path, os.W_OK | os.X_OK)), "")
 
 
 def import_app(bundle):
