@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import py_compile
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from mastra_core import launcher, virtual_environment
@@ -730,6 +732,30 @@ def test_an_error_of_mastra_shows_its_cure_and_no_traceback(bundle):
     assert done.returncode == 1
     assert "The app 'main:app' cannot be imported: ConfigError: No city." in done.stderr
     assert "Set CITY." in done.stderr and "Traceback" not in done.stderr
+
+
+MOUNT = ("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "noexec", "tmpfs")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk in a namespace")
+def test_bundle_on_a_disk_without_executable_code(bundle, vendor, tmp_path):
+    if subprocess.run([*MOUNT, "/mnt"], check=False).returncode:
+        pytest.skip("this user may not mount a disk")
+    library = Path(msgspec._core.__file__)
+    directory = bundle(f"import {library.name.partition('.')[0]}", vendor=vendor)
+    shutil.copy(library, directory / "app")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = f'{shlex.join(MOUNT[2:])} "$0" && cp -r "$1" "$0" && exec "$2" "$0/bundle/index.py"'
+    command = [*MOUNT[:2], "sh", "-c", script, disk, directory, sys.executable]
+    done = subprocess.run(
+        command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "cannot be imported: ImportError" in done.stderr
+    assert "mounted with noexec. Copy the bundle" in done.stderr
 
 
 def test_launcher_needs_no_package():

@@ -32,6 +32,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
+NO_EXECUTION = "failed to map segment from shared object"  # words of the dynamic loader
 DEFAULT_GC_THRESHOLDS = gc.get_threshold()
 GC_THRESHOLD = (
     10_000  # new objects; with Python's 700 to 2000, collection takes 4 % of an agent run
@@ -450,6 +451,11 @@ def import_app(bundle):
         return load(bundle)[0]
     except (Exception, SystemExit) as error:  # an app that exits would end the server with code 0
         what, app = format_error(error), os.path.join(HERE, "app", "")
+        if NO_EXECUTION in what["message"]:
+            what["hint"] = (
+                "The disk of the bundle is mounted with noexec. Copy the bundle to another disk, "
+                "or mount the disk with exec."
+            )
         if not what["hint"]:  # an error of mastra says what to do
             traceback.print_exception(type(error), error, error.__traceback__)
         own = ["%s:%d" % (it[0][len(app) :], it[1]) for it in what["frames"] if app in it[0]]
