@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import platform
+import py_compile
+import shlex
 import shutil
 import signal
 import socket
@@ -15,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from mastra_core import launcher, virtual_environment
@@ -206,6 +209,8 @@ def test_newer_bundle_on_an_older_python(bundle):
         ({"HOST": "203.0.113.7", "PORT": "0"}, ["Cannot listen on 203.0.113.7:0", "HOST=0.0.0.0"]),
         ({"HOST": "x86_64-conda-linux-gnu"}, ["is not an address of this machine", "Conda"]),
         ({"HOST": f"{'x' * 70}.example"}, ["is not an address of this machine"]),
+        ({"HOST": "é" * 70}, ["is not an address of this machine"]),
+        ({"HOST": "fe80::1"}, ["Cannot listen on fe80::1:", "is not an address of this machine"]),
         ({"WEB_CONCURRENCY": "many"}, ["WEB_CONCURRENCY is 'many'"]),
         ({"WEB_CONCURRENCY": "0"}, ["WEB_CONCURRENCY is '0'", "1 or more"]),
         ({"WEB_CONCURRENCY": "²"}, ["WEB_CONCURRENCY is", "1 or more"]),
@@ -267,6 +272,16 @@ def test_incomplete_bundle(bundle, text):
 def test_the_error_of_a_group_is_its_first_one():
     group = ExceptionGroup("several", [ExceptionGroup("inner", [OSError("no database")])])
     assert launcher.format_error(group)["message"] == "no database"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root reads every file")
+def test_bundle_that_the_user_may_not_read(bundle):
+    directory = bundle()
+    (directory / "mastra-bundle.json").chmod(0)
+    limited = [] if os.geteuid() else ["setpriv", "--bounding-set=-all"]  # root without privileges
+    command = [*limited, sys.executable, directory / "index.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check_refusal(done, "cannot be read: Permission denied", "chmod -R a+rX")
 
 
 def test_unknown_argument(bundle):
@@ -450,6 +465,102 @@ def test_serve_and_stop(bundle, vendor):
     assert process.returncode == 0
 
 
+# Each standard stream is open, and its descriptor is neither a socket nor a file of the bundle.
+NULL_STREAMS = """
+import os
+for descriptor in (0, 1, 2):
+    assert os.path.samestat(os.fstat(descriptor), os.stat(os.devnull)), descriptor
+    assert os.get_inheritable(descriptor), descriptor
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_standard_streams_that_the_parent_process_has_closed(bundle, vendor, workers):
+    directory = bundle(NULL_STREAMS + APP, vendor=vendor)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        ["sh", "-c", 'exec "$0" "$1" <&- >&- 2>&-', sys.executable, str(directory / "index.py")],
+        env={"PATH": os.environ["PATH"], "PORT": str(port), "WEB_CONCURRENCY": workers},
+    )
+    try:
+        until = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(ConnectionError):
+                assert b"/hello" in fetch(f"http://127.0.0.1:{port}")
+                break
+            time.sleep(0.05)
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+# With two workers, a child process with --check imports the app first.
+STOPPED = """
+import os, signal, sys, time
+process = os.getppid() if "--check" in sys.argv else os.getpid()
+os.kill(process, getattr(signal, os.environ["SENT"]))
+try:
+    time.sleep(10)
+except BaseException:
+    print("an app may catch what ends the process")
+print("the signal was ignored", file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM")
+@pytest.mark.parametrize(
+    ("sent", "code", "workers"), [("SIGTERM", 0, "1"), ("SIGTERM", 0, "2"), ("SIGINT", 130, "1")]
+)
+@pytest.mark.parametrize("container", [False, True])
+def test_a_stop_during_the_import(bundle, vendor, tmp_path, sent, code, workers, container):
+    """By default, the system ignores signals to the first process of a container."""
+    command = ["unshare", "--pid", "--fork", "--kill-child"] if container else []
+    if container and subprocess.run([*command, "true"], check=False).returncode:
+        pytest.skip("this user may not create a namespace of processes")
+    (tmp_path / "temporary").mkdir()
+    values = {"SENT": sent, "WEB_CONCURRENCY": workers, "TMPDIR": str(tmp_path / "temporary")}
+    done = subprocess.run(
+        [*command, sys.executable, str(bundle(STOPPED, vendor=vendor) / "index.py")],
+        env={"PATH": os.environ["PATH"], **values},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr and "ignored" not in done.stderr
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.slow
+def test_host_of_ipv6(bundle, vendor):
+    with start_server(bundle(vendor=vendor), HOST="::1") as (url, _, _):
+        assert url.startswith("http://[::1]:")
+        assert b"/hello" in fetch(url)
+
+
+def test_a_name_with_addresses_of_both_families_means_ipv4():
+    expected = {socket.AF_INET: ("127.0.0.1", 80), socket.AF_INET6: ("::1", 80, 0, 0)}
+    families = {family for family, *_ in socket.getaddrinfo("localhost", 80)}
+    family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
+    assert launcher.find_address("localhost", 80) == (family, expected[family])
+
+
+def test_bytecode_of_the_bundle_is_used_whatever_the_host_sets(bundle, tmp_path):
+    source = "import helper\napp = helper\nassert helper.BUILT\n"
+    directory = bundle(source)
+    helper = directory / "app" / "helper.py"
+    helper.write_text("BUILT = True\n")
+    py_compile.compile(helper, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    helper.write_text("BUILT = False\n")
+    assert check(directory)["ok"]
+    assert check(directory, PYTHONPYCACHEPREFIX=str(tmp_path / "bytecode"))["ok"]
+
+
 @pytest.mark.slow
 def test_single_process_app_gets_one_worker(bundle, vendor):
     serve = {"host": "127.0.0.1", "port": 0, "drain": 1, "single_process": True}
@@ -572,6 +683,31 @@ def test_each_worker_reports_the_metrics_of_all(bundle):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
+def test_workers_without_a_directory_for_metrics(bundle):
+    """They serve, and each one reports its own requests."""
+    directory = bundle(MEASURED, paths=["app", sysconfig.get_path("purelib")])
+    name = "list_temporary_directories"
+    with (directory / "app/mastra_venv.py").open("a") as file:  # as on a read-only disk
+        file.write(f"\n\ndef {name}():\n    return ['/nowhere']\n")
+    with start_server(directory, WEB_CONCURRENCY="2") as (url, said, process):
+        pid = httpx.get(f"{url}/pid", trust_env=False).text
+        assert pid.isdigit()
+        assert "http_server_active_requests" in httpx.get(f"{url}/metrics", trust_env=False).text
+    assert process.returncode == 0
+    assert "each worker reports its own metrics" in "".join(said)
+
+
+@pytest.mark.slow
+def test_lost_docstrings_are_reported(bundle):
+    """A model does not see what a tool is for if Python has removed its docstring."""
+    directory = bundle(MEASURED, paths=["app", sysconfig.get_path("purelib")], kind="mastra")
+    with start_server(directory, PYTHONOPTIMIZE="2") as (_, said, _):
+        assert "removes docstrings" in "".join(said)
+    with start_server(directory, PYTHONOPTIMIZE="1") as (_, said, _):
+        assert "docstrings" not in "".join(said)
+
+
 def read_samples(text):
     pairs = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in pairs}
@@ -639,6 +775,30 @@ def test_an_error_of_mastra_shows_its_cure_and_no_traceback(bundle):
     assert done.returncode == 1
     assert "The app 'main:app' cannot be imported: ConfigError: No city." in done.stderr
     assert "Set CITY." in done.stderr and "Traceback" not in done.stderr
+
+
+MOUNT = ("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "noexec", "tmpfs")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk in a namespace")
+def test_bundle_on_a_disk_without_executable_code(bundle, vendor, tmp_path):
+    if subprocess.run([*MOUNT, "/mnt"], check=False).returncode:
+        pytest.skip("this user may not mount a disk")
+    library = Path(msgspec._core.__file__)
+    directory = bundle(f"import {library.name.partition('.')[0]}", vendor=vendor)
+    shutil.copy(library, directory / "app")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = f'{shlex.join(MOUNT[2:])} "$0" && cp -r "$1" "$0" && exec "$2" "$0/bundle/index.py"'
+    command = [*MOUNT[:2], "sh", "-c", script, disk, directory, sys.executable]
+    done = subprocess.run(
+        command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "cannot be imported: ImportError" in done.stderr
+    assert "mounted with noexec. Copy the bundle" in done.stderr
 
 
 def test_launcher_needs_no_package():

@@ -2,12 +2,14 @@ import io
 import json
 import logging
 import re
+import sys
 
 import pytest
 
 from mastra_core import Secret, create_logger
 from mastra_core.errors import ConfigError
 from mastra_core.logger import get_logger
+from mastra_core.logs import FileTransport
 
 
 @pytest.fixture
@@ -222,3 +224,11 @@ def test_unknown_level_or_format(settings):
 def test_text_that_utf_8_cannot_express(build_logger, format):
     build_logger(format).warning("got %s", "\ud83d", extra={"name_": "\ud83d"})
     assert build_logger.text().count("\ufffd") == 2
+
+
+def test_a_process_without_standard_error_logs_to_its_transports_only(tmp_path, monkeypatch):
+    """A parent process may close the stream, and a program without a console has none."""
+    monkeypatch.setattr(sys, "stderr", None)
+    logger = create_logger("app", transports={"file": FileTransport(tmp_path / "log")})
+    logger.info("started")
+    assert json.loads((tmp_path / "log").read_text())["msg"] == "started"

@@ -103,6 +103,22 @@ def test_a_failure_is_retried_and_a_refusal_is_not(start):
     transport.close()
 
 
+def test_lines_wait_until_a_thread_can_be_started(start):
+    endpoint = start()
+    transport = connect(endpoint.url)
+    threading.stack_size((1 << 48) - (1 << 20))  # no host has memory for such a stack
+    write_numbers(transport, 1)
+    threading.stack_size(0)
+    write_numbers(transport, 2)
+    transport.close()
+    assert endpoint.requests == [[{"number": 1}, {"number": 2}]]
+    threading.stack_size((1 << 48) - (1 << 20))
+    write_numbers(transport, 3)
+    transport.close()
+    threading.stack_size(0)
+    assert transport.losses == [(1, "127.0.0.1 did not accept them before the end")]
+
+
 @pytest.mark.parametrize("kind", ["dead", "hanging", "garbage"])
 def test_a_bad_endpoint_costs_no_time_and_no_memory(kind):
     with socket.socket() as listener:

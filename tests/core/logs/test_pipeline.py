@@ -507,6 +507,31 @@ def test_a_signal_handler_that_interrupts_the_start_makes_no_second_thread():
     assert done.stdout == "1\n"
 
 
+# No host has memory for such a stack, as a host has no room for a thread at its limit of processes.
+NO_THREADS = """
+import logging, sys, threading
+from mastra_core import create_logger
+from mastra_core.logs.pipeline import find_pipeline
+
+logger = create_logger(format="json")
+find_pipeline(logger).start()
+threading.stack_size((1 << 48) - (1 << 20))
+logger.info("at the limit")
+threading.stack_size(0)
+logger.info("below the limit")
+print([thread.name for thread in threading.enumerate()].count("mastra-logs"))
+find_pipeline(logger).stop()
+"""
+
+
+def test_lines_are_written_although_no_thread_can_be_started():
+    """A request must not fail because its line cannot be logged."""
+    done = run_script(NO_THREADS)
+    lines = [json.loads(line)["msg"] for line in done.stderr.splitlines()]
+    assert lines == ["at the limit", "below the limit"]
+    assert done.stdout == "1\n"
+
+
 AT_EXIT = """
 import atexit, logging
 from mastra_core import create_logger

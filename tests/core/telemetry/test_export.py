@@ -1,5 +1,6 @@
 """Test the export against real collectors: working, dead, slow, refusing and answering garbage."""
 
+import contextlib
 import json
 import logging
 import os
@@ -307,6 +308,36 @@ def test_a_child_process_of_a_fork_exports_its_own_spans_only(build_span):
         queue.close(5)
         assert [span.name for _, span in collector.spans] == ["of the child", "of the parent"]
     assert (counts.exported, counts.dropped) == (1, 0)
+
+
+@pytest.fixture
+def refuse_threads():
+    """Start no thread inside of `with`: no host has memory for such a stack."""
+
+    @contextlib.contextmanager
+    def refuse():
+        threading.stack_size((1 << 48) - (1 << 20))
+        yield
+        threading.stack_size(0)
+
+    return refuse
+
+
+def test_spans_wait_until_a_thread_can_be_started(build_span, refuse_threads):
+    """A request must not fail because its span cannot be exported."""
+    counts = ExportCounts()
+    with run_collector() as collector:
+        with refuse_threads():
+            queue = build_queue(collector.url, counts)
+            queue.add(build_span("at the limit"))
+        queue.add(build_span("below the limit"))
+        queue.close(5)
+        assert [span.name for _, span in collector.spans] == ["at the limit", "below the limit"]
+        with refuse_threads():
+            queue = build_queue(collector.url, counts)
+            queue.add(build_span("lost"))
+            queue.close(5)
+    assert (counts.exported, counts.dropped) == (2, 1)
 
 
 def test_broken_exporter_of_the_user_ends_nothing(build_span):

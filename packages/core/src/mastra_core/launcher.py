@@ -32,6 +32,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PACKAGE_DIRECTORIES = ("site-packages", "dist-packages")
+NO_EXECUTION = "failed to map segment from shared object"  # words of the dynamic loader
 DEFAULT_GC_THRESHOLDS = gc.get_threshold()
 GC_THRESHOLD = (
     10_000  # new objects; with Python's 700 to 2000, collection takes 4 % of an agent run
@@ -40,6 +41,7 @@ GC_THRESHOLD = (
 
 def main(arguments):
     gc.disable()  # off during the imports, because it would take a tenth of their time
+    open_standard_streams()
     bundle = read_manifest(HERE)
     check_python(bundle)
     paths = [os.path.join(HERE, path) for path in bundle["paths"]]
@@ -54,10 +56,28 @@ def main(arguments):
     return check(bundle) if arguments else serve(bundle)
 
 
+def open_standard_streams():
+    """Open the null device in place of each standard stream that the parent process has closed.
+
+    Otherwise, the next socket or file would get the descriptor of the stream, and would receive
+    what a library prints.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest free one
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))
+
+
 def read_manifest(directory):
     try:
         with open(os.path.join(directory, "mastra-bundle.json"), encoding="utf-8") as file:
             return json.load(file)
+    except PermissionError as error:
+        fail(
+            "The bundle in %r cannot be read: %s." % (directory, error.strerror),
+            "Let this user read it: chmod -R a+rX, or chown.",
+        )
     except (OSError, ValueError) as error:
         fail("The bundle in %r is incomplete: %s." % (directory, error), "Build it again.")
 
@@ -139,6 +159,7 @@ def isolate(paths):
     the bundle lacks a dependency until it starts on another machine.
     """
     sys.dont_write_bytecode = True  # running a bundle must not change its digest
+    sys.pycache_prefix = None  # the bytecode of the bundle is beside its modules
     sys.path[:] = [path for path in sys.path if is_standard_library(path)]
     sys.meta_path[:] = [it for it in sys.meta_path if "_frozen" in getattr(it, "__module__", "")]
     for name, module in list(sys.modules.items()):
@@ -242,8 +263,10 @@ def format_error(error):
 
 
 def serve(bundle):
+    handle_signals(end_at_once)
     enter_project()
     check_environment(bundle)
+    check_docstrings(bundle)
     settings = bundle["serve"]
     host = os.environ.get("HOST") or settings["host"]
     listener = bind(host, parse_port(os.environ.get("PORT") or str(settings["port"])))
@@ -302,14 +325,27 @@ def serve_one(config, listener, announce="", mixins=()):
                 announce_start(announce)
                 start_preload(self.config.app)
 
-    # uvicorn drains, then raises the signal again. A requested stop is a success.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    if not ignores_hangup():  # a closed terminal stops the server like SIGTERM
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    handle_signals(sys.exit)  # uvicorn drains, then raises the signal again
     server = Server(config)
     server.run(sockets=[listener])
     return 0 if server.started else 3
+
+
+def handle_signals(leave):
+    """Call ``leave`` with the exit code of a requested stop, which is a success for SIGTERM.
+
+    The system does not end the first process of a container by a signal that has no handler.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: leave(0))
+    signal.signal(signal.SIGINT, lambda *_: leave(130))
+    if not ignores_hangup():  # a closed terminal stops the server like SIGTERM
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+
+def end_at_once(code):
+    """End the process during the import of the app, which might catch a SystemExit."""
+    sys.modules["mastra_venv"].deactivate()
+    os._exit(code)
 
 
 def ignores_hangup():
@@ -337,7 +373,9 @@ def start_preload(app):
     """
     mastra = getattr(getattr(app, "state", None), "mastra", None)
     if mastra is not None:
-        threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True).start()
+        thread = threading.Thread(target=run_preload, args=(mastra,), name="preload", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the host allows no further thread
+            thread.start()
 
 
 def run_preload(mastra):
@@ -374,11 +412,11 @@ def serve_many(config, listener, announce):
     from uvicorn import Server
     from uvicorn.supervisors import Multiprocess
 
+    handle_signals(sys.exit)  # ends the check, too
     # uvicorn would restart a worker that cannot import the app forever.
     command = [sys.executable, os.path.join(HERE, "index.py"), "--check"]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         import_app(read_manifest(HERE))
-    announce_start("%s, %d workers" % (announce, config.workers))
     arguments = {"sockets": [listener]}
     if "target" in inspect.signature(Multiprocess).parameters:  # older versions of uvicorn
         arguments["target"] = Server(config).run
@@ -387,6 +425,7 @@ def serve_many(config, listener, announce):
     # uvicorn itself would restart the workers after SIGHUP.
     supervisor.handle_hup = (lambda: None) if is_ignored else supervisor.handle_term
     with share_metrics():
+        announce_start("%s, %d workers" % (announce, config.workers))
         supervisor.run()
     return 3 if 3 in [getattr(item, "exitcode", 0) for item in supervisor.processes] else 0
 
@@ -400,9 +439,23 @@ def share_metrics():
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or not find_spec("prometheus_client"):
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="mastra-metrics-") as directory:
+    parent = find_temporary_directory()
+    if not parent:
+        echo(
+            "No directory for temporary files is writable, so each worker reports its own metrics "
+            "only.\n  Set TMPDIR or PROMETHEUS_MULTIPROC_DIR to a writable directory."
+        )
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mastra-metrics-", dir=parent) as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         yield
+
+
+def find_temporary_directory():
+    """Return the first directory for temporary files that is writable; empty without one."""
+    candidates = sys.modules["mastra_venv"].list_temporary_directories()
+    return next((path for path in candidates if os.access(path, os.W_OK | os.X_OK)), "")
 
 
 def import_app(bundle):
@@ -410,6 +463,11 @@ def import_app(bundle):
         return load(bundle)[0]
     except (Exception, SystemExit) as error:  # an app that exits would end the server with code 0
         what, app = format_error(error), os.path.join(HERE, "app", "")
+        if NO_EXECUTION in what["message"]:
+            what["hint"] = (
+                "The disk of the bundle is mounted with noexec. Copy the bundle to another disk, "
+                "or mount the disk with exec."
+            )
         if not what["hint"]:  # an error of mastra says what to do
             traceback.print_exception(type(error), error, error.__traceback__)
         own = ["%s:%d" % (it[0][len(app) :], it[1]) for it in what["frames"] if app in it[0]]
@@ -424,6 +482,14 @@ def check_environment(bundle):
         fail(
             "Required environment variables are not set: %s." % ", ".join(missing),
             "Set them, or run `mastra start`, which reads .env.",
+        )
+
+
+def check_docstrings(bundle):
+    if sys.flags.optimize > 1 and bundle["kind"] == "mastra":
+        echo(
+            "Python runs with -OO or PYTHONOPTIMIZE=2, which removes docstrings: tools and agents "
+            "have no descriptions from docstrings.\n  Unset PYTHONOPTIMIZE, or set it to 1."
         )
 
 
@@ -477,14 +543,14 @@ def bind(host, port):
 
 def open_listener(host, port):
     """Return a listening socket; raise an OSError or a UnicodeError if that fails."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if port and is_served(family, host, port):
+    family, address = find_address(host, port)
+    if port and is_served(family, address):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     listener = socket.socket(family)
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        listener.bind(address)
         listener.listen(2048)  # some systems report a port in use only here
     except BaseException:
         listener.close()
@@ -492,13 +558,25 @@ def open_listener(host, port):
     return listener
 
 
-def is_served(family, host, port):
+def find_address(host, port):
+    """Return the family and the address of a host: its IPv4 address, else its IPv6 address.
+
+    The address of a link-local host such as `fe80::1%eth0` contains the interface.
+    """
+    name = host.encode() if host.isascii() else host  # bytes need no codec, whose import is slow
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    families = [family for family, *_ in found]
+    index = families.index(socket.AF_INET) if socket.AF_INET in families else 0
+    return families[index], found[index][4]
+
+
+def is_served(family, address):
     """Return whether a process listens on a port, because macOS would let a second one bind it."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address[0], address[0])
     with socket.socket(family) as probe:
         probe.settimeout(0.5)
         try:
-            probe.connect((address, port))
+            probe.connect((host, *address[1:]))
             return probe.getsockname() != probe.getpeername()  # equal: connected to itself
         except (OSError, UnicodeError):
             return False
@@ -506,7 +584,8 @@ def is_served(family, host, port):
 
 def suggest_address(host, error):
     """Return the cure for an address that cannot be bound."""
-    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
+    foreign = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
+    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno in foreign:
         setting = "Conda and others set HOST too: set" if os.environ.get("HOST") else "Set"
         return "%r is not an address of this machine. %s HOST=0.0.0.0 or another address." % (
             host,

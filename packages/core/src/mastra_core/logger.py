@@ -53,8 +53,8 @@ def create_logger(
     :param level: ``debug``, ``info``, ``warn``, ``error`` or ``silent``.
     :param format: ``console`` is readable text, ``json`` one JSON object a line. ``auto`` is
         ``console`` on a terminal and under ``mastra dev``, else ``json``.
-    :param stream: the stream to which the lines are written; standard error by default, ``False``
-        for no stream.
+    :param stream: the stream to which the lines are written; standard error by default, if the
+        process has one; ``False`` for no stream.
     :param transports: further destinations, by name: ``FileTransport``, ``HttpTransport``, a
         ``LogTransport`` of your own, or a handler of ``logging``.
     :raises ConfigError: for an unknown level or format, an invalid transport, or an argument of the
@@ -65,7 +65,8 @@ def create_logger(
         raise ConfigError(f"The log level {level!r} does not exist.", f"Use {', '.join(LEVELS)}.")
     if format not in ("auto", "console", "json"):
         raise ConfigError(f"The log format {format!r} does not exist.", "Use auto, console, json.")
-    stream = sys.stderr if stream is None else stream
+    if stream is None:
+        stream = False if sys.stderr is None else sys.stderr  # None: the parent has closed it
     own = {} if stream is False else {_STREAM: _build_stream(stream, level, format)}
     pipeline = LogPipeline({**own, **_convert_transports(transports or {})})
     logger = logging.getLogger(name)

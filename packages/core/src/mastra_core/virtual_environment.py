@@ -36,7 +36,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ("activate", "deactivate", "run_script")
+__all__ = ("activate", "deactivate", "list_temporary_directories", "run_script")
 
 _DIRECTORIES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the owner is checked
 # A module, because a .pth file of a virtual environment is read twice at each start.
@@ -45,6 +45,7 @@ import site
 import sys
 
 sys.dont_write_bytecode = True
+sys.pycache_prefix = None
 sys.path[:0] = {first}
 site.addsitedir({last})
 """
@@ -83,6 +84,15 @@ def activate(paths: Sequence[str], scripts: str) -> str:
     if root or data:
         sys.prefix = sys.exec_prefix = root or paths[-1]
     return root
+
+
+def list_temporary_directories() -> list[str]:
+    """Return the directories for temporary files, in the order in which they are tried.
+
+    Unlike the directories of ``tempfile``, they include ``/dev/shm``, which is often the only
+    writable one in a container, and exclude the working directory.
+    """
+    return [*filter(None, [os.environ.get("TMPDIR")]), *_DIRECTORIES]
 
 
 def _activate(paths: Sequence[str], scripts: str) -> str:
@@ -140,8 +150,7 @@ def _ensure_environment(paths: Sequence[str], scripts: str) -> str:
     key = binascii.crc32(repr((files, lost, data)).encode())
     name = f"mastra-venv-{os.geteuid()}-{key:08x}"
     own = [sys.prefix] if os.path.basename(sys.prefix) == name else []
-    temporary = [os.environ["TMPDIR"]] if os.environ.get("TMPDIR") else []
-    for root in (*own, *(os.path.join(path, name) for path in (*temporary, *_DIRECTORIES))):
+    for root in (*own, *(os.path.join(path, name) for path in list_temporary_directories())):
         with contextlib.suppress(OSError):
             wrappers = {f"bin/{name}": _render_wrapper(root, scripts, name) for name in lost}
             _open_environment(root, {**files, **wrappers}, {_LINKS[0]: python, **data})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -100,9 +101,8 @@ class HttpTransport(LogTransport):
         if refused:
             self.report_loss(refused, "more lines were logged than could be sent")
         if self._sender is None or not self._sender.is_alive():
-            self._sender = _Sender(self)
-            self._sender.start()
-        if len(self._queue) >= self._batch_size:
+            self._start_sender()
+        if self._sender is not None and len(self._queue) >= self._batch_size:
             self._sender.wakeup.set()
 
     def begin_close(self, close_by: float) -> None:
@@ -119,11 +119,20 @@ class HttpTransport(LogTransport):
         self.begin_close(time.monotonic() + _CLOSE_TIMEOUT)
         sender, self._sender = self._sender, None
         close_by, self._close_by = self._close_by, 0.0
-        if sender is None or self._process != os.getpid():
+        if self._process != os.getpid():
             return
-        sender.join(max(0.0, close_by - time.monotonic()))
-        if waiting := sender.abandon() + len(self._queue.take()):
+        sending = 0
+        if sender is not None:
+            sender.join(max(0.0, close_by - time.monotonic()))
+            sending = sender.abandon()
+        if waiting := sending + len(self._queue.take()):
             self.report_loss(waiting, f"{self._url.hostname} did not accept them before the end")
+
+    def _start_sender(self) -> None:
+        sender = _Sender(self)
+        with contextlib.suppress(RuntimeError):  # no further thread: the next line tries again
+            sender.start()
+            self._sender = sender
 
     def wait_for_batch(self, sender: _Sender) -> list[str]:
         """Return the next lines to send, when a batch is full or its interval is over.

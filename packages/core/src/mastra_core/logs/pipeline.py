@@ -224,6 +224,8 @@ class LogPipeline(logging.Handler):
                         self._writer = BackgroundWriter(
                             self._write_batch, self._count_unformatted, self._direct_writes
                         )
+                    except RuntimeError:  # the host allows no further thread now
+                        return None
                     finally:
                         self._is_starting = False
         return self._writer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -107,8 +108,9 @@ class SpanQueue:
         with self._start_lock:  # after a fork, two threads may end their first spans at once
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="mastra-traces", daemon=True)
-                thread.start()
-                self._thread = thread
+                with contextlib.suppress(RuntimeError):  # no further thread: the next span tries
+                    thread.start()
+                    self._thread = thread
 
     def add(self, span: Any) -> None:
         """Add an ended span without waiting; a span for which there is no room is dropped.
@@ -140,14 +142,13 @@ class SpanQueue:
 
         :param seconds: how long to wait.
         """
-        if self._thread is None:
-            return
         self._end = time.monotonic() + seconds
         self._stopping.set()
         self._wake.set()
-        self._thread.join(seconds)
+        if self._thread is not None:
+            self._thread.join(seconds)
+            self._is_abandoned = self._thread.is_alive()
         remaining = self._queue.take()
-        self._is_abandoned = self._thread.is_alive()
         self._count_lost(len(remaining) + self._sending * self._is_abandoned, "the process stops")
         self._count_overflows()
 
