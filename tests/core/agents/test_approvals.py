@@ -16,7 +16,7 @@ from mastra_core.agents import (
     ToolSuspended,
     as_agent,
 )
-from mastra_core.errors import AgentFailed, ConfigError, Conflict, InvalidInput
+from mastra_core.errors import AgentFailed, ConfigError, Conflict, InvalidInput, MastraError
 from tests.core.agents.test_agent_runs import run_both_ways
 from tests.core.scripted_model import Script, build_input, call, list_events, run_agent
 
@@ -252,6 +252,14 @@ def test_suspended_run_survives_its_process():
     again = Agent(name="a", model=script.model, tools=[shop.pay])
     out = run_agent(again, run.to_input({"c1": Decision()}, {"user": "bo"}))
     assert (out.text, shop.paid, script.infos[0].model_settings["seed"]) == ("Done.", [3], 1)
+
+
+def test_history_of_a_newer_version():
+    """The error does not contain the stored data."""
+    run_input = build_input(history=b'[{"kind":"dream","secret":"s3cret"}]')
+    with pytest.raises(MastraError, match="The history of the run cannot be read: 0: ") as raised:
+        run_agent(Agent(name="a", model=Script(["Hi."]).model), run_input)
+    assert "s3cret" not in raised.value.message
 
 
 def test_approval_of_a_tool_that_a_new_version_has_renamed(caplog):

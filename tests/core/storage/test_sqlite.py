@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from mastra_core.agents import SuspendedRunQuery
-from mastra_core.errors import StorageError
+from mastra_core.errors import MastraError, StorageError
 from mastra_core.storage import SqliteStorage, StoredMessage, Thread
 from mastra_core.storage.sqlite_schema import SCHEMA
 from mastra_core.testing.storage_fixtures import build_suspended_run
@@ -297,3 +297,40 @@ def test_file_of_the_first_version_is_migrated(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         sizes = connection.execute("SELECT caller, size FROM mastra_suspended_runs").fetchall()
     assert sizes == [("", len(data))]
+
+
+def test_data_of_a_newer_version(tmp_path):
+    """The error names the data and the cure; it is no ``StorageError``, which is tried again."""
+    path = str(tmp_path / "app.db")
+
+    async def write():
+        storage = SqliteStorage(path)
+        message = StoredMessage(id="m1", thread="t", role="user", parts=())
+        await storage.threads.append(Thread(id="t", resource="ann"), [message])
+        await storage.suspended_runs.put(build_suspended_run("r1"))
+        await storage.close()
+
+    async def read(call):
+        storage = SqliteStorage(path)
+        try:
+            with pytest.raises(MastraError) as raised:
+                await call(storage)
+        finally:
+            await storage.close()
+        return raised.value
+
+    asyncio.run(write())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("""UPDATE mastra_messages SET parts = '[{"type":"dream"}]'""")
+        connection.execute("""UPDATE mastra_suspended_runs SET data = '{"run_id":"r1"}'""")
+        connection.commit()
+    message = asyncio.run(read(lambda storage: storage.threads.get_messages(["m1"])))
+    run = asyncio.run(read(lambda storage: storage.suspended_runs.get("a", "r1")))
+    assert message.message == (
+        "The message 'm1' of the thread 't' cannot be read: Invalid value 'dream' - at "
+        "`$[0].type`."
+    )
+    assert run.message.startswith("A suspended run cannot be read: Object missing required field")
+    for error in (message, run):
+        assert not isinstance(error, StorageError)
+        assert "update mastra-core" in error.hint

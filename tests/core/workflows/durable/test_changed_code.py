@@ -1,7 +1,9 @@
 """A run continues in a process whose code has changed since the run started."""
 
 import asyncio
+import contextlib
 import dataclasses
+import sqlite3
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.core.scripted_model import Script, call
 from tests.core.workflows.sample_steps import add_one, ask_too
 
 RETRY = Retry(count=1)
+SQLITE = "sqlite:///"
 
 
 def is_settled(record):
@@ -25,7 +28,7 @@ def has_failed_step(record):
 
 @pytest.fixture
 def url(tmp_path):
-    return f"sqlite:///{tmp_path}/runs.db"
+    return f"{SQLITE}{tmp_path}/runs.db"
 
 
 @pytest.fixture
@@ -66,9 +69,10 @@ def continue_run(url):
         await engine.close()
         return record
 
-    def run_versions(old, new, value=1, data=None, is_resting=is_settled):
+    def run_versions(old, new, value=1, data=None, is_resting=is_settled, between=int):
         assert old.fingerprint == new.fingerprint
         asyncio.run(begin(old, value, is_resting))
+        between()
         return asyncio.run(finish(new, data))
 
     return run_versions
@@ -238,3 +242,19 @@ def test_time_travel_of_an_earlier_description(url):
 
     record = asyncio.run(run_scenario())
     assert (record.status, record.result) == ("success", 8)
+
+
+def test_outcome_of_a_newer_version(continue_run, url):
+    """A process that cannot read the journal fails the run, with the cure in its log."""
+
+    def damage(path):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("""UPDATE mastra_run_outcomes SET data = '{"kind":"dreamt"}'""")
+            connection.commit()
+
+    workflow = Workflow("w").then(ask_too)
+    record = continue_run(workflow, workflow, data=7, between=lambda: damage(url[len(SQLITE) :]))
+    assert (record.status, record.error.message) == (
+        "failed",
+        "An outcome of the run 'r1' cannot be read: Invalid enum value 'dreamt' - at `$.kind`.",
+    )

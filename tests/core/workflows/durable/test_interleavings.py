@@ -152,7 +152,7 @@ def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
             return await asyncio.gather(*waits, return_exceptions=True)
 
     error, record = asyncio.run(run_scenario())
-    assert "The events of the run 'damaged' cannot be read" in error.message
+    assert "An event of the run 'damaged' cannot be read" in error.message
     assert record.status == "canceled"
 
 

@@ -3,6 +3,11 @@
 A table with one row holds the version. To migrate tables of version N to the newest version, one
 transaction runs the statements of all later versions. Each group of tables in a database has its
 own version.
+
+A running process checks the version only when it starts, so a new version must keep the older
+processes working: it adds tables, indexes, and columns with a default. A release that stores values
+that the earlier releases cannot read, such as a new kind of event or message part, needs a new
+version as well, even if no table changes. Processes of earlier releases then refuse to start.
 """
 
 from __future__ import annotations

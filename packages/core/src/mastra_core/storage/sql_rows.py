@@ -9,6 +9,7 @@ import msgspec
 
 from mastra_core.agents.messages import Part
 from mastra_core.database.encodable_text import check_encodable
+from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.errors import InvalidInput
 from mastra_core.json_repair import repair_text
 from mastra_core.schema import encode_json
@@ -131,12 +132,17 @@ def parse_message(row: tuple[Any, ...]) -> StoredMessage:
 
     :param row: the row.
     """
-    id_, thread, role, parts, content, metadata, created_at = row
+    id_, thread, role, encoded_parts, content, metadata, created_at = row
+    try:
+        parts = _PARTS.decode(encoded_parts)
+    except msgspec.DecodeError as error:
+        name = f"The message {id_!r} of the thread {thread!r}"
+        raise build_unreadable_error(name, error) from None
     return StoredMessage(
         id=id_,
         thread=thread,
         role=role,
-        parts=_PARTS.decode(parts),
+        parts=parts,
         content=msgspec.json.decode(content),
         metadata=msgspec.json.decode(metadata),
         created_at=created_at,

@@ -17,6 +17,7 @@ from mastra_core.agents.suspended_runs import (
     select_single,
 )
 from mastra_core.arguments.number_checks import check_count, check_seconds
+from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.json_repair import repair_text
 from mastra_core.override import override
 from mastra_core.schema import encode_json
@@ -157,4 +158,7 @@ def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
 
 
 def _decode_run(row: tuple[bytes]) -> SuspendedRun:
-    return msgspec.json.decode(row[0], type=SuspendedRun)
+    try:
+        return msgspec.json.decode(row[0], type=SuspendedRun)
+    except msgspec.DecodeError as error:
+        raise build_unreadable_error("A suspended run", error) from None

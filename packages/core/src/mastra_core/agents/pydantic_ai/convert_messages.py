@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pydantic
 from pydantic_ai import messages as native
 
 from mastra_core.agents.messages import (
@@ -16,7 +17,9 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 from mastra_core.agents.pydantic_ai.file_downloads import build_file_identifier
+from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.errors import InvalidInput
+from mastra_core.schema import describe_validation_error
 
 __all__ = ("split_history",)
 
@@ -51,7 +54,15 @@ def split_history(run_input: AgentInput) -> tuple[Any, list[native.ModelMessage]
     # Results of client tools are passed with the deferred results instead.
     new = run_input.new_messages[: None if prompt is None else -1]
     converted = _to_native_messages([message for message in new if message.role != "tool"])
-    return prompt, [*native.ModelMessagesTypeAdapter.validate_json(run_input.history), *converted]
+    return prompt, [*_load_history(run_input.history), *converted]
+
+
+def _load_history(history: bytes) -> list[native.ModelMessage]:
+    try:
+        return native.ModelMessagesTypeAdapter.validate_json(history)
+    except pydantic.ValidationError as error:
+        reason = describe_validation_error(error)
+        raise build_unreadable_error("The history of the run", reason) from None
 
 
 def _to_native_messages(messages: Sequence[Message]) -> list[native.ModelMessage]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.workflows.durable.journal_writer import Commit, JournalWriter
 from mastra_core.workflows.durable.store.run_rows import Batch, JournalData, encode
 from mastra_core.workflows.engine.journal import split_idle_key
@@ -18,7 +19,7 @@ from mastra_core.workflows.engine.run_events import RunEvent, RunFinished, RunId
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 from mastra_core.workflows.engine.tasks import retrieve_exception
 
-__all__ = ("DurableJournal",)
+__all__ = ("DurableJournal", "decode_outcomes")
 
 _RELEASE_DELAY = 0.05  # seconds after which a run is released if all its parts sleep for long
 _OUTCOME = msgspec.json.Decoder(Outcome)
@@ -57,7 +58,7 @@ class DurableJournal:
         self.run_id = run_id
         self.closed = self.stopping = False
         self._data = data
-        self._outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
+        self._outcomes = decode_outcomes(run_id, data)
         self._writer = JournalWriter(run_id, commit, max_events - position)
         self._read_journal = read_journal
         self._stop = stop
@@ -274,6 +275,19 @@ class DurableJournal:
     def _require_open(self) -> None:
         if self.closed:
             raise asyncio.CancelledError
+
+
+def decode_outcomes(run_id: str, data: JournalData) -> dict[str, Outcome]:
+    """Decode the outcomes of a journal.
+
+    :param run_id: the id of the run.
+    :param data: the stored journal.
+    :raises MastraError: when an outcome cannot be read.
+    """
+    try:
+        return {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
+    except msgspec.DecodeError as error:
+        raise build_unreadable_error(f"An outcome of the run {run_id!r}", error) from None
 
 
 def _do_nothing() -> None:

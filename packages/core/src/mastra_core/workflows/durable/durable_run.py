@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.errors import Conflict, MastraError
+from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.errors import Conflict
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
@@ -257,7 +258,4 @@ def _decode_event(run_id: str, text: str) -> RunEvent:
     try:
         return _EVENT.decode(text)
     except msgspec.DecodeError as error:
-        raise MastraError(  # no StorageError, after which callers try again
-            f"The events of the run {run_id!r} cannot be read: {error}",
-            "Check whether another program has changed mastra's tables.",
-        ) from None
+        raise build_unreadable_error(f"An event of the run {run_id!r}", error) from None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import msgspec
-
+from mastra_core.workflows.durable.durable_journal import decode_outcomes
 from mastra_core.workflows.durable.store.run_rows import JournalData, RunRow
 from mastra_core.workflows.durable.store.run_store import RunStore
 from mastra_core.workflows.engine.outcome import Outcome
@@ -17,8 +16,6 @@ from mastra_core.workflows.engine.step_parts import drop_last_answers, get_part_
 from mastra_core.workflows.engine.time_travel import drop_final_failures, select_kept_keys
 
 __all__ = ("RestartPlan", "plan_restart")
-
-_OUTCOME = msgspec.json.Decoder(Outcome)
 
 
 class RestartPlan(NamedTuple):
@@ -45,7 +42,7 @@ async def plan_restart(store: RunStore, row: RunRow, record: RunRecord) -> Resta
     """
     require_restartable(record)
     data = await store.read_journal(row.id)
-    outcomes = {key: _OUTCOME.decode(text) for key, text in data.outcomes.items()}
+    outcomes = decode_outcomes(record.run_id, data)
     remaining = drop_last_answers(drop_final_failures(outcomes))
     again = [path for path, step in record.steps.items() if step.status != "success"]
     return RestartPlan(
