@@ -14,7 +14,7 @@ import pytest
 
 from mastra_core.agents import SuspendedRunQuery
 from mastra_core.errors import MastraError, StorageError
-from mastra_core.storage import SqliteStorage, StoredMessage, Thread
+from mastra_core.storage import MessageQuery, SqliteStorage, StoredMessage, Thread, ThreadQuery
 from mastra_core.storage.sqlite_schema import SCHEMA
 from mastra_core.testing.storage_fixtures import build_suspended_run
 
@@ -156,8 +156,7 @@ def test_full_disk_keeps_earlier_data(tmp_path):
 
     async def fill(storage):
         await storage.threads.append(thread, [message(0)])
-        await storage._file.write(lambda sql: None)
-        await storage._file._run(lambda: limit(storage._file._connection))
+        await storage._file.write(limit)
         with pytest.raises(StorageError, match=r"The disk of .*app.db' is full") as caught:
             await storage.threads.append(thread, [message(1), message(2, "x" * 4_000_000)])
         assert "intact" in caught.value.hint
@@ -224,6 +223,38 @@ def test_event_loop_does_not_wait_for_the_disk(tmp_path):
     assert use_storage(SqliteStorage(tmp_path / "app.db"), work) > 3
 
 
+@pytest.mark.parametrize("path", ["app.db", ":memory:"])
+def test_short_calls_do_not_wait_for_lists(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    held, released = threading.Event(), threading.Event()
+
+    def hold(_):
+        held.set()
+        released.wait(20)
+
+    async def list_threads(storage):
+        assert await create_thread(storage, "one")
+        messages = MessageQuery(thread="one")
+        holding = asyncio.create_task(storage._file.read(hold, scans=path != ":memory:"))
+        await asyncio.to_thread(held.wait, 20)
+        lists = [
+            asyncio.create_task(storage.threads.find(ThreadQuery())),
+            asyncio.create_task(storage.threads.list_messages(messages)),
+            asyncio.create_task(storage.suspended_runs.list(SuspendedRunQuery(agent="a"))),
+        ]
+        if path != ":memory:":  # which has one connection
+            assert await create_thread(storage, "two")
+            assert (await storage.threads.recall("two", 1)).thread is not None
+        assert not any(each.done() for each in (holding, *lists))
+        released.set()
+        await holding
+        found, *_ = await asyncio.gather(*lists)
+        return {thread.id for thread in found.items}
+
+    expected = {"one"} if path == ":memory:" else {"one", "two"}
+    assert use_storage(SqliteStorage(path), list_threads) == expected
+
+
 async def create_thread(storage, name):
     return await storage.threads.create(Thread(id=name, resource="ann"))
 
@@ -236,8 +267,10 @@ def test_a_file_that_was_moved_stores_nothing_until_it_is_back(tmp_path):
         path.rename(aside)
         with pytest.raises(StorageError, match="was deleted or replaced"):
             await create_thread(storage, "lost")
-        with pytest.raises(StorageError, match="was deleted or replaced"):
-            await storage.threads.get("before")
+        for read in (storage.threads.get("before"), storage.threads.find(ThreadQuery())):
+            with pytest.raises(StorageError, match="was deleted or replaced"):
+                await read
+        assert not path.exists()
         with contextlib.closing(sqlite3.connect(path)) as other:
             other.execute("CREATE TABLE other (id)")  # another file in the same place
         with pytest.raises(StorageError, match="was deleted or replaced"):

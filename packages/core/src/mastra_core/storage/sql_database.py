@@ -19,12 +19,15 @@ class Statement(NamedTuple):
         exceeds this size is returned as the last one.
     :param limited_sql: the same query, which takes ``max_bytes`` as its last value, for a database
         that cannot stop reading in the middle of a result.
+    :param scans: whether the statement may read a whole table, so that it takes long. A database
+        with several connections should not let short statements wait for it.
     """
 
     sql: str
     values: Sequence[Any] = ()
     max_bytes: int | None = None
     limited_sql: str = ""
+    scans: bool = False
 
 
 class Result(NamedTuple):

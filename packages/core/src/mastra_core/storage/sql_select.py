@@ -126,7 +126,7 @@ class PagedSelect:
             descending=descending,
             max_bytes=max_bytes,
         )
-        return Statement(count, self._values), rows
+        return Statement(count, self._values, scans=True), rows._replace(scans=True)
 
     @staticmethod
     def parse(
