@@ -177,11 +177,13 @@ class TestDestroy(CloudflareFixtures):
             "custom_domains": ["www.example.com"],
         }
         harness.deploy_sample()
+        platform.platform.domains["blog"] = {"hostname": "blog.example.com", "service": "blog"}
+        platform.platform.lists_all_domains = True
         assert harness.call("destroy", harness.recorder) is True
         assert platform.worker is None
         assert platform.platform.storage["kv"]
         assert platform.platform.storage["d1"]
-        assert not platform.platform.domains
+        assert [item["service"] for item in platform.platform.domains.values()] == ["blog"]
         assert [item["script"] for item in zone.routes.values()] == ["blog"]
         output = "\n".join(harness.recorder.lines)
         assert "KV namespace shop-cache, D1 database shop" in output
