@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from mastra_core import Secret
-from mastra_core.errors import DeployError
-from mastra_deployer.testing.fault_injection import LOST
+from mastra_core.errors import ApiError, DeployError
+from mastra_deployer.testing.fault_injection import LOST, RESET
 from tests.cloudflare.suite import CloudflareFixtures
 
 
@@ -99,6 +99,21 @@ class TestPromotion(CloudflareFixtures):
             assert harness.call("promote", first.id, harness.recorder).live
         assert matches
         assert len(platform.worker.deployments) == before + 1
+
+    def test_deployment_of_another_command_is_not_taken_for_a_lost_one(self, harness, platform):
+        first, second = harness.deploy_sample("a"), harness.deploy_sample("b")
+        matches = []
+
+        def interfere(exchange):
+            if exchange.method == "POST" and exchange.path.endswith("/deployments") and not matches:
+                matches.append(exchange)
+                platform.platform.deploy(platform.worker, {second.id: 100}, {})
+                return RESET
+            return None
+
+        with harness.proxy.apply_rule(interfere), pytest.raises(ApiError, match="cannot be reached"):
+            harness.call("promote", first.id, harness.recorder)
+        assert harness.get_live().id == second.id
 
     @pytest.mark.parametrize("id", ["unknown", "", "0" * 8])
     def test_unknown_version(self, harness, id):
