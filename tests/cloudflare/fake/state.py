@@ -128,6 +128,7 @@ class Platform:
         self.token_status = "active"
         self.dropped_secrets: set[str] = set()  # that no version inherits
         self.omitted_secrets: set[str] = set()  # that are accepted, and not stored
+        self.lists_all_domains = False  # whatever the query asks for
 
     def list_resources(self) -> list[str]:
         versions = [item.id for worker in self.workers.values() for item in worker.versions]

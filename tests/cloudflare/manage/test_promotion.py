@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from mastra_core import Secret
-from mastra_core.errors import DeployError
-from mastra_deployer.testing.fault_injection import LOST
+from mastra_core.errors import ApiError, DeployError
+from mastra_deployer.testing.fault_injection import LOST, RESET
 from tests.cloudflare.suite import CloudflareFixtures
 
 
@@ -100,6 +100,21 @@ class TestPromotion(CloudflareFixtures):
         assert matches
         assert len(platform.worker.deployments) == before + 1
 
+    def test_deployment_of_another_command_is_not_taken_for_a_lost_one(self, harness, platform):
+        first, second = harness.deploy_sample("a"), harness.deploy_sample("b")
+        matches = []
+
+        def interfere(exchange):
+            if exchange.method == "POST" and exchange.path.endswith("/deployments") and not matches:
+                matches.append(exchange)
+                platform.platform.deploy(platform.worker, {second.id: 100}, {})
+                return RESET
+            return None
+
+        with harness.proxy.apply_rule(interfere), pytest.raises(ApiError, match="cannot be reached"):
+            harness.call("promote", first.id, harness.recorder)
+        assert harness.get_live().id == second.id
+
     @pytest.mark.parametrize("id", ["unknown", "", "0" * 8])
     def test_unknown_version(self, harness, id):
         harness.deploy_sample()
@@ -177,11 +192,13 @@ class TestDestroy(CloudflareFixtures):
             "custom_domains": ["www.example.com"],
         }
         harness.deploy_sample()
+        platform.platform.domains["blog"] = {"hostname": "blog.example.com", "service": "blog"}
+        platform.platform.lists_all_domains = True
         assert harness.call("destroy", harness.recorder) is True
         assert platform.worker is None
         assert platform.platform.storage["kv"]
         assert platform.platform.storage["d1"]
-        assert not platform.platform.domains
+        assert [item["service"] for item in platform.platform.domains.values()] == ["blog"]
         assert [item["script"] for item in zone.routes.values()] == ["blog"]
         output = "\n".join(harness.recorder.lines)
         assert "KV namespace shop-cache, D1 database shop" in output

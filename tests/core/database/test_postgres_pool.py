@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,13 @@ SCHEMA = Schema(
         ("ALTER TABLE example ADD COLUMN size INTEGER", "INSERT INTO example VALUES (1, 'a', 1)"),
     ),
 )
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as listener:  # bound, but nobody accepts connections
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]
 
 
 def create_pool(url, schema=SCHEMA, **options):
@@ -109,6 +117,28 @@ def test_a_wrong_url_is_explained(postgres_server, kind):
     assert caught.value.hint
     assert postgres_server.password not in str(caught.value)
     assert "wr0ng" not in str(caught.value)
+
+
+def test_an_unreachable_server_is_named_with_the_reason(free_port):
+    pool = create_pool(f"postgresql://ann@127.0.0.1:{free_port}/app")
+    with pytest.raises(StorageError, match="cannot be reached: .*refused"):
+        asyncio.run(run_once(pool, fetch("SELECT 1")))
+
+
+def test_options_of_the_url_replace_those_of_the_pool(postgres_url):
+    async def read_parameters(options):
+        async def read(connection):
+            return connection.info.get_parameters()
+
+        return await run_once(create_pool(postgres_url + options), read)
+
+    own = asyncio.run(read_parameters(""))
+    assert (own["application_name"], own["tcp_user_timeout"]) == ("mastra", "6000")
+    assert own["keepalives_idle"] == "10"
+    separator = "&" if "?" in postgres_url else "?"
+    others = asyncio.run(read_parameters(f"{separator}application_name=orders&keepalives_idle=60"))
+    assert (others["application_name"], others["keepalives_idle"]) == ("orders", "60")
+    assert others["tcp_user_timeout"] == "6000"
 
 
 def test_a_database_in_a_file_has_no_pool():

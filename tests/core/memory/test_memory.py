@@ -13,6 +13,7 @@ import pytest
 from mastra_core import Agent, AgentInput, Mastra, Memory, MemoryStorage, SqliteStorage, tool
 from mastra_core.agents import (
     Failure,
+    File,
     FilePart,
     Finish,
     Message,
@@ -680,6 +681,28 @@ def test_typed_notes_are_merged_and_validated(storage, run, kind):
     assert run(memory.get_working_memory("t1", "ann")) == '{"name": "Bo"}'
 
 
+def test_instructions_say_how_to_change_the_notes(storage, run):
+    def read_instructions(setting):
+        script = Script(["ok"])
+        memory = Memory(storage=storage, working_memory=setting)
+        run(Agent(name="a", model=script.model, memory=memory).generate(build_input()))
+        return script.infos[0].instructions or ""
+
+    class Notes(pydantic.BaseModel):
+        name: str = ""
+
+    assert "with the whole notes" in read_instructions("# Name")
+    assert "with the fields that changed" in read_instructions(Notes)
+    for disabled in (None, False):
+        assert "<working_memory>" not in read_instructions(disabled)
+        with pytest.raises(InvalidInput, match="Working memory is disabled"):
+            run(
+                Memory(storage=storage, working_memory=disabled).update_working_memory(
+                    "t1", "ann", "notes"
+                )
+            )
+
+
 def test_agent_without_tools_gets_the_notes(storage, run):
     seen = Recorder()
     agent = add_memory(seen.agent, storage, working_memory="Name:")
@@ -690,6 +713,16 @@ def test_agent_without_tools_gets_the_notes(storage, run):
     assert "<working_memory>" in seen.inputs[1].extra_instructions
     assert "update_working_memory" not in seen.inputs[1].extra_instructions
     assert not seen.inputs[1].tools
+
+
+def test_file_of_an_answer_is_stored(storage, run):
+    async def draw(run_input: AgentInput):
+        yield File(media_type="image/png", data=b"png")
+        yield Finish(reason="stop")
+
+    run(add_memory(draw, storage).generate(build_input("draw")))
+    (_, answer) = list_stored(run, storage)
+    assert answer == ("assistant", (FilePart(media_type="image/png", data=b"png"),))
 
 
 # Titles
@@ -742,6 +775,36 @@ def test_title_that_hangs_does_not_hold_the_run(storage, run, logs, monkeypatch)
     assert run(agent.generate(build_input("hi"))).text == "answer 1"
     assert run(storage.threads.get("t1")).title == ""
     assert "no title was generated" in logs.text
+
+
+def test_title_that_is_slower_than_the_run_is_stored(storage, run):
+    async def title(text: str):
+        await asyncio.sleep(0.05)
+        return "About tea"
+
+    agent = add_memory(Recorder().agent, storage, generate_title=title)
+    run(agent.generate(build_input("I like tea")))
+    assert run(storage.threads.get("t1")).title == "About tea"
+
+
+def test_title_of_a_failed_run_is_cancelled(storage, run, logs):
+    ends = []
+
+    async def title(text: str):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async def fail(run_input: AgentInput):
+        await asyncio.sleep(0.05)  # the title has begun
+        raise RuntimeError("no idea")
+
+    with pytest.raises(AgentFailed):
+        run(add_memory(fail, storage, generate_title=title).generate(build_input("hi")))
+    assert ends == ["cancelled"]
+    assert "no title was generated" not in logs.text, "the run does not wait for its title"
 
 
 def test_failed_title_does_not_fail_the_run(storage, run, logs):

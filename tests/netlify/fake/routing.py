@@ -83,7 +83,9 @@ class Request:
         if deploy is None or deploy.state == "deleted":
             raise ApiError(404, "Not Found")
         site = self.find_site(deploy.site)
-        if self.arguments.get("site", site.id) not in (site.id, f"{site.name}.netlify.app"):
+        names = (site.id, f"{site.name}.netlify.app")
+        is_own = self.arguments.get("site", site.id) in names
+        if not is_own and not self.platform.ignores_site_of_path:
             raise ApiError(404, "Not Found")
         return site, deploy
 

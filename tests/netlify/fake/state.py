@@ -115,6 +115,7 @@ class Platform:
         self.reset_form = "epoch"
         self.reset_seconds = 20
         self.page_size_cap = 100
+        self.ignores_site_of_path = False  # a deploy is found by its id alone
 
     def create_id(self) -> str:
         return f"{next(self._numbers):024x}"

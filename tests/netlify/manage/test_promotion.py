@@ -1,5 +1,7 @@
 """What cannot be promoted or rolled back to is refused, with a cure."""
 
+import dataclasses
+
 import pytest
 
 from mastra_core.errors import DeployError
@@ -12,6 +14,18 @@ class TestPromotion(NetlifyFixtures):
         for verb in ("promote", "rollback"):
             with pytest.raises(DeployError, match="site 'shop' has no deployment 'other'"):
                 harness.call(verb, "other", harness.recorder)
+
+    def test_a_deployment_of_another_site_is_not_published(self, harness, platform):
+        live = harness.deploy_sample()
+        state = platform.platform
+        site, deploy = next(iter(state.sites.values())), state.deploys[live.id]
+        state.sites["other"] = dataclasses.replace(site, id="other", name="other")
+        state.deploys["foreign"] = dataclasses.replace(deploy, id="foreign", site="other")
+        state.ignores_site_of_path = True
+        for verb in ("promote", "rollback"):
+            with pytest.raises(DeployError, match="site 'shop' has no deployment 'foreign'"):
+                harness.call(verb, "foreign", harness.recorder)
+        assert harness.get_live().id == live.id
 
     def test_the_first_deployment_has_no_earlier_one(self, harness):
         live = harness.deploy_sample()

@@ -89,6 +89,7 @@ def change_secrets(request: Request) -> Any:
 @route("GET", _DOMAINS)
 def list_domains(request: Request) -> Any:
     host, service = request.get_query("hostname"), request.get_query("service")
+    service = "" if request.platform.lists_all_domains else service
     return [
         {"id": key, **item}
         for key, item in request.platform.domains.items()
