@@ -2,7 +2,7 @@
 
 The limits are for the connections of one client, the head of a request, and the time in which a
 client reads a response. Trailers of a request are read and dropped. An offer to upgrade to another
-protocol than WebSocket is ignored.
+protocol is ignored, also to WebSocket.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _RequestParser(httptools.HttpRequestParser):
 
         :param data: the bytes.
         :raises httptools.HttpParserError: when the bytes are no valid request.
-        :raises httptools.HttpParserUpgrade: when the connection becomes a WebSocket.
+        :raises httptools.HttpParserUpgrade: when the request asks for a tunnel.
         """
         while True:
             try:
@@ -113,6 +113,8 @@ class LimitedConnection(HttpToolsProtocol):
         :param transport: the transport of the new connection.
         """
         super().connection_made(transport)
+        # No app serves WebSockets. uvicorn would handle them without any of these limits.
+        self.ws_protocol_class = None
         self.parser = _RequestParser(self)
         if self.client is not None and self.client[0].startswith(_MAPPED):
             # An IPv4 client of an IPv6 socket: trusted proxies are listed by their IPv4 addresses.
@@ -130,20 +132,12 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param exc: the reason, ``None`` for a regular end.
         """
-        self._stop_limiting()
-        super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self) -> None:
-        """Pass the connection to uvicorn's WebSocket protocol, which then closes the connection."""
-        self._stop_limiting()
-        super().handle_websocket_upgrade()
-
-    def _stop_limiting(self) -> None:
         self._cancel_timer()
         self._cancel_write_timer()
         if self._caller is not None:
             CONNECTIONS.release(self._caller)
             self._caller = None
+        super().connection_lost(exc)
 
     def _is_trusted_proxy(self) -> bool:
         """Return whether the peer is a proxy, whose connections belong to many clients.
@@ -211,22 +205,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def ignores_upgrade(self) -> bool:
         """Return whether the request, which offers an upgrade, is served as a plain request."""
-        method = self.parser.get_method()
-        if method == b"GET" and self.ws_protocol_class is not None:
-            return not self._offers_websocket()
-        return method != b"CONNECT"
-
-    def _offers_websocket(self) -> bool:
-        """Return whether uvicorn can serve the request as a WebSocket.
-
-        The head of a WebSocket has no body. uvicorn would wait for the body without a timeout.
-        """
-        fields = dict(self.headers)  # like uvicorn, read the last of several fields
-        if b"transfer-encoding" in fields or fields.get(b"content-length", b"").strip(b"0"):
-            return False
-        options = fields.get(b"connection", b"").lower().split(b",")
-        is_upgrade = b"upgrade" in map(bytes.strip, options)
-        return is_upgrade and fields.get(b"upgrade", b"").lower() == b"websocket"
+        return self.parser.get_method() != b"CONNECT"
 
     def build_plain_head(self) -> bytes:
         """Build the head of the parsed request without its offer to upgrade."""
@@ -248,9 +227,8 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _continue_idle_timer(self, timer: asyncio.TimerHandle) -> None:
-        """Continue the timeout of an idle connection, unless a request or a WebSocket has begun."""
-        is_websocket = self not in self.connections
-        if self._in_head or is_websocket or not self._is_idle():
+        """Continue the timeout of an idle connection, unless a request has begun."""
+        if self._in_head or not self._is_idle():
             timer.cancel()
         else:
             self.timeout_keep_alive_task = timer
