@@ -51,11 +51,19 @@ class _RepeatedHost(Exception):
     """Stops the parser, so that uvicorn responds with a 400."""
 
 
+class _DataAfterClose(Exception):
+    """Stops the parser at data after the last request of a connection."""
+
+
 class _RequestParser(httptools.HttpRequestParser):
     """Parses requests that offer an upgrade, such as to HTTP/2, as if they did not.
 
     httptools stops after the head of a request that offers an upgrade. Without this class, the body
     of the request would be lost. Java's client offers HTTP/2 with its first request.
+
+    httptools also reads ``Connection: close`` in the trailers of a request, and would then ignore
+    all later requests of the connection. A proxy that passes trailers on could have sent the
+    trailers of one client, and sends the requests of others over the same connection.
 
     :param connection: the connection that receives the parsed requests.
     """
@@ -66,7 +74,8 @@ class _RequestParser(httptools.HttpRequestParser):
 
     def _reset(self) -> None:
         super().__init__(self._connection)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own parser
+        # The connection itself ignores the data after the last request.
+        self.set_dangerous_leniencies(lenient_keep_alive=True, lenient_data_after_close=True)
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn calls it
         """Parse received bytes.
@@ -82,8 +91,11 @@ class _RequestParser(httptools.HttpRequestParser):
                 if not self._connection.ignores_upgrade():
                     raise
                 data = self._connection.build_plain_head() + data[upgrade.args[0] :]
-                # After a request of HTTP/1.0 or with "Connection: close", all data is ignored.
-                self._reset()
+                self._reset()  # a parser does not continue after an upgrade
+            except httptools.HttpParserCallbackError as error:
+                if not isinstance(error.__context__, _DataAfterClose):
+                    raise
+                return
             else:
                 return
 
@@ -100,6 +112,7 @@ class LimitedConnection(HttpToolsProtocol):
     _read_size = 0  # bytes of the present read
     _in_head = True
     _has_read_body = False
+    _has_read_all = False  # whether the last request of the connection was read
     _header_count = 0  # headers of the current request, without trailers
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
@@ -158,7 +171,12 @@ class LimitedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start to count the bytes of the next head."""
+        """Start to count the bytes of the next head.
+
+        :raises _DataAfterClose: after the last request of the connection.
+        """
+        if self._has_read_all:
+            raise _DataAfterClose
         self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
 
@@ -201,6 +219,7 @@ class LimitedConnection(HttpToolsProtocol):
             return
         if len(self.headers) > self._header_count:
             self._check_fields()
+        self._has_read_all = not self.cycle.keep_alive
         super().on_message_complete()
 
     def ignores_upgrade(self) -> bool:
@@ -242,6 +261,8 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param data: the bytes that were read; most requests arrive in one piece.
         """
+        if self._has_read_all:
+            return
         self._has_read_body, self._read_size = False, len(data)
         # uvicorn would cancel this timeout, even if the data begins no request.
         idle_timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
