@@ -68,14 +68,26 @@ def test_connections_without_a_request(port):
         assert status == 200
 
 
-def test_refused_websockets_are_not_counted(port):
-    """uvicorn hands such a connection to another protocol, which ends it."""
+def test_refused_websockets_are_ended(port):
     for _ in range(30):
         with pytest.raises(InvalidStatus):
             connect(f"ws://127.0.0.1:{port}/socket", proxy=None, open_timeout=10)
     connection, status = request_health(port, "127.0.0.1")
     connection.close()
     assert status == 200
+
+
+@pytest.mark.parametrize("count", [0, 400])
+def test_a_websocket_is_answered_as_a_plain_request(port, count):
+    """uvicorn answers a WebSocket with more than 128 headers never, and waits without a timeout."""
+    lines = [
+        *("GET /health HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket"),
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+        *(f"X-{number}: y" for number in range(count)),
+    ]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_number_of_possible_connections():

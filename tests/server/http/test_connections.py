@@ -148,6 +148,37 @@ def test_trailers_are_no_headers(connect):
         assert b'"headers":["host","transfer-encoding","x-forwarded-for"]' in text
 
 
+@pytest.mark.parametrize("trailer", [b"connection: close", b"x: y\r\nConnection: x, Close"])
+@pytest.mark.parametrize("offer", [b"", b"connection: upgrade\r\nupgrade: h2c\r\n"])
+def test_trailers_do_not_end_the_connection(connect, trailer, offer):
+    """A proxy passes trailers on, and sends the requests of others over the same connection."""
+    head = b"POST /headers HTTP/1.1\r\nhost: x\r\n" + offer + b"transfer-encoding: chunked\r\n\r\n"
+    connection = connect()
+    connection.sendall(head + b"2\r\n{}\r\n0\r\n" + trailer + b"\r\n\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+    connection.sendall(HEAD + b"\r\n")
+    assert read_status_line(connection) == b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("rest", [b"\r\n", b"\0garbage\r\n", HEAD + b"\r\n", HEAD * 4000])
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("pause", [0, 0.05])
+def test_data_after_the_last_request_is_ignored(connect, version, rest, pause):
+    head = b"POST /headers HTTP/" + version + b"\r\nhost: x\r\nconnection: close\r\n"
+    connection = connect()
+    connection.sendall(head + b"content-length: 2\r\n\r\n{}" + (b"" if pause else rest))
+    if pause:
+        time.sleep(pause)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(rest)
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(10_000):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 def test_many_chunks(connect):
     """The framing of chunks is no part of the head."""
     head = (

@@ -282,6 +282,7 @@ def serve(bundle):
         http="mastra_server.http.connections:LimitedConnection"
         if bundle["kind"] == "mastra"
         else "auto",
+        ws="none" if bundle["kind"] == "mastra" else "auto",
         forwarded_allow_ips=settings.get("proxies") or None,
         timeout_graceful_shutdown=max(1, round(settings["drain"])),
         timeout_keep_alive=keep_alive,

@@ -2,7 +2,7 @@
 
 The limits are for the connections of one client, the head of a request, and the time in which a
 client reads a response. Trailers of a request are read and dropped. An offer to upgrade to another
-protocol than WebSocket is ignored.
+protocol is ignored, also to WebSocket.
 """
 
 from __future__ import annotations
@@ -51,11 +51,19 @@ class _RepeatedHost(Exception):
     """Stops the parser, so that uvicorn responds with a 400."""
 
 
+class _DataAfterClose(Exception):
+    """Stops the parser at data after the last request of a connection."""
+
+
 class _RequestParser(httptools.HttpRequestParser):
     """Parses requests that offer an upgrade, such as to HTTP/2, as if they did not.
 
     httptools stops after the head of a request that offers an upgrade. Without this class, the body
     of the request would be lost. Java's client offers HTTP/2 with its first request.
+
+    httptools also reads ``Connection: close`` in the trailers of a request, and would then ignore
+    all later requests of the connection. A proxy that passes trailers on could have sent the
+    trailers of one client, and sends the requests of others over the same connection.
 
     :param connection: the connection that receives the parsed requests.
     """
@@ -66,14 +74,15 @@ class _RequestParser(httptools.HttpRequestParser):
 
     def _reset(self) -> None:
         super().__init__(self._connection)
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own parser
+        # The connection itself ignores the data after the last request.
+        self.set_dangerous_leniencies(lenient_keep_alive=True, lenient_data_after_close=True)
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # as uvicorn calls it
         """Parse received bytes.
 
         :param data: the bytes.
         :raises httptools.HttpParserError: when the bytes are no valid request.
-        :raises httptools.HttpParserUpgrade: when the connection becomes a WebSocket.
+        :raises httptools.HttpParserUpgrade: when the request asks for a tunnel.
         """
         while True:
             try:
@@ -82,8 +91,11 @@ class _RequestParser(httptools.HttpRequestParser):
                 if not self._connection.ignores_upgrade():
                     raise
                 data = self._connection.build_plain_head() + data[upgrade.args[0] :]
-                # After a request of HTTP/1.0 or with "Connection: close", all data is ignored.
-                self._reset()
+                self._reset()  # a parser does not continue after an upgrade
+            except httptools.HttpParserCallbackError as error:
+                if not isinstance(error.__context__, _DataAfterClose):
+                    raise
+                return
             else:
                 return
 
@@ -100,6 +112,7 @@ class LimitedConnection(HttpToolsProtocol):
     _read_size = 0  # bytes of the present read
     _in_head = True
     _has_read_body = False
+    _has_read_all = False  # whether the last request of the connection was read
     _header_count = 0  # headers of the current request, without trailers
     _shutting_down = False
     _timer: asyncio.TimerHandle | None = None
@@ -113,6 +126,8 @@ class LimitedConnection(HttpToolsProtocol):
         :param transport: the transport of the new connection.
         """
         super().connection_made(transport)
+        # No app serves WebSockets. uvicorn would handle them without any of these limits.
+        self.ws_protocol_class = None
         self.parser = _RequestParser(self)
         if self.client is not None and self.client[0].startswith(_MAPPED):
             # An IPv4 client of an IPv6 socket: trusted proxies are listed by their IPv4 addresses.
@@ -130,20 +145,12 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param exc: the reason, ``None`` for a regular end.
         """
-        self._stop_limiting()
-        super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self) -> None:
-        """Pass the connection to uvicorn's WebSocket protocol, which then closes the connection."""
-        self._stop_limiting()
-        super().handle_websocket_upgrade()
-
-    def _stop_limiting(self) -> None:
         self._cancel_timer()
         self._cancel_write_timer()
         if self._caller is not None:
             CONNECTIONS.release(self._caller)
             self._caller = None
+        super().connection_lost(exc)
 
     def _is_trusted_proxy(self) -> bool:
         """Return whether the peer is a proxy, whose connections belong to many clients.
@@ -164,7 +171,12 @@ class LimitedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start to count the bytes of the next head."""
+        """Start to count the bytes of the next head.
+
+        :raises _DataAfterClose: after the last request of the connection.
+        """
+        if self._has_read_all:
+            raise _DataAfterClose
         self._in_head, self._unparsed_size = True, 0
         super().on_message_begin()
 
@@ -207,26 +219,12 @@ class LimitedConnection(HttpToolsProtocol):
             return
         if len(self.headers) > self._header_count:
             self._check_fields()
+        self._has_read_all = not self.cycle.keep_alive
         super().on_message_complete()
 
     def ignores_upgrade(self) -> bool:
         """Return whether the request, which offers an upgrade, is served as a plain request."""
-        method = self.parser.get_method()
-        if method == b"GET" and self.ws_protocol_class is not None:
-            return not self._offers_websocket()
-        return method != b"CONNECT"
-
-    def _offers_websocket(self) -> bool:
-        """Return whether uvicorn can serve the request as a WebSocket.
-
-        The head of a WebSocket has no body. uvicorn would wait for the body without a timeout.
-        """
-        fields = dict(self.headers)  # like uvicorn, read the last of several fields
-        if b"transfer-encoding" in fields or fields.get(b"content-length", b"").strip(b"0"):
-            return False
-        options = fields.get(b"connection", b"").lower().split(b",")
-        is_upgrade = b"upgrade" in map(bytes.strip, options)
-        return is_upgrade and fields.get(b"upgrade", b"").lower() == b"websocket"
+        return self.parser.get_method() != b"CONNECT"
 
     def build_plain_head(self) -> bytes:
         """Build the head of the parsed request without its offer to upgrade."""
@@ -248,9 +246,8 @@ class LimitedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _continue_idle_timer(self, timer: asyncio.TimerHandle) -> None:
-        """Continue the timeout of an idle connection, unless a request or a WebSocket has begun."""
-        is_websocket = self not in self.connections
-        if self._in_head or is_websocket or not self._is_idle():
+        """Continue the timeout of an idle connection, unless a request has begun."""
+        if self._in_head or not self._is_idle():
             timer.cancel()
         else:
             self.timeout_keep_alive_task = timer
@@ -264,6 +261,8 @@ class LimitedConnection(HttpToolsProtocol):
 
         :param data: the bytes that were read; most requests arrive in one piece.
         """
+        if self._has_read_all:
+            return
         self._has_read_body, self._read_size = False, len(data)
         # uvicorn would cancel this timeout, even if the data begins no request.
         idle_timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None

@@ -59,6 +59,7 @@ def serve(listener, drain=5, **settings):
         config = uvicorn.Config(
             app,
             http=HTTP,
+            ws="auto" if HTTP == "auto" else "none",
             # uvloop accepts no listener of AF_UNIX.
             loop="auto" if listener.family in (socket.AF_INET, socket.AF_INET6) else "asyncio",
             log_config=None,
