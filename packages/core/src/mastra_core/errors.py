@@ -69,61 +69,37 @@ class MastraError(Exception):
 
 
 class ConfigError(MastraError):
-    """The project, its settings or the environment is invalid.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The project, its settings or the environment is invalid."""
 
     exit_code = 2
 
 
 class ConsentError(ConfigError):
-    """The user has not consented to a host or file that the project's files name.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The user has not consented to a host or file that the project's files name."""
 
     exit_code = 11
 
 
 class PluginError(MastraError):
-    """A deployer or an ambient plugin broke the contract of the hooks.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """A deployer or an ambient plugin broke the contract of the hooks."""
 
     exit_code = 3
 
 
 class BuildError(MastraError):
-    """The project cannot be staged, or the staged app does not start.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The project cannot be staged, or the staged app does not start."""
 
     exit_code = 4
 
 
 class BundleError(MastraError):
-    """The staged app cannot run on the target.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The staged app cannot run on the target."""
 
     exit_code = 5
 
 
 class DeployError(MastraError):
-    """The platform did not accept the bundle.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The platform did not accept the bundle."""
 
     exit_code = 6
 
@@ -178,11 +154,7 @@ class DeploymentFailed(DeployError):
 
 
 class DeployTimeout(DeployError):
-    """The deployment did not reach a final state within the timeout.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The deployment did not reach a final state within the timeout."""
 
     exit_code = 10
 
@@ -216,27 +188,17 @@ class StorageError(MastraError):
     """The stored data of a running app cannot be read or written.
 
     Examples are a full disk, a damaged file and a database with too many requests.
-
-    :param message: one sentence that describes the error and names the file or database.
-    :param hint: the cure; empty only if there is none.
     """
 
 
 class McpFailed(MastraError):
-    """An MCP server cannot be reached or does not respond.
-
-    :param message: one sentence that describes the error and names the server.
-    :param hint: the cure; empty only if there is none.
-    """
+    """An MCP server cannot be reached or does not respond."""
 
 
 class RequestError(MastraError):
     """The caller of a running app made a mistake.
 
     The class attribute ``status`` is the HTTP status of the response.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
     """
 
     status: ClassVar[int] = 400
@@ -258,40 +220,24 @@ class InvalidInput(RequestError):
 
 
 class Forbidden(RequestError):
-    """The resource belongs to another caller.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The resource belongs to another caller."""
 
     status = 403
 
 
 class NotFound(RequestError):
-    """No agent, workflow, tool or run has that name.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """No agent, workflow, tool or run has that name."""
 
     status = 404
 
 
 class Conflict(RequestError):
-    """The run is in a state that does not allow the operation.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The run is in a state that does not allow the operation."""
 
     status = 409
 
 
 class TooManyRuns(RequestError):
-    """The caller has reached the maximum number or size of unfinished runs.
-
-    :param message: one sentence that describes the error and quotes the offending value.
-    :param hint: the cure; empty only if there is none.
-    """
+    """The caller has reached the maximum number or size of unfinished runs."""
 
     status = 429

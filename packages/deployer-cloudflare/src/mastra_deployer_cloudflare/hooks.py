@@ -1,4 +1,7 @@
-"""The hooks of the Cloudflare deployer. A hook imports its module only when the hook is called."""
+"""The hooks of the Cloudflare deployer. A hook imports its module only when the hook is called.
+
+``mastra_core.hooks.DeployerSpec`` documents the arguments and the results.
+"""
 
 from __future__ import annotations
 
@@ -71,11 +74,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem]:
-    """Check the settings, the names of modules and bindings, and the code of the app.
-
-    :param build: the build that is about to be bundled.
-    :param settings: settings of the deployer.
-    """
+    """Check the settings, the names of modules and bindings, and the code of the app."""
     from mastra_deployer_cloudflare.bundle.checks import check_build
     from mastra_deployer_cloudflare.settings_checks import check_settings
 
@@ -86,13 +85,7 @@ def mastra_check(build: Build, settings: CloudflareDeployer) -> Iterable[Problem
 def mastra_bundle(
     build: Build, directory: Path, settings: CloudflareDeployer, report: Report
 ) -> Bundle:
-    """Write the modules of the Worker, and ``worker.json``.
-
-    :param build: the finished build.
-    :param directory: the empty directory of the bundle.
-    :param settings: settings of the deployer.
-    :param report: receives progress.
-    """
+    """Write the modules of the Worker, and ``worker.json``."""
     from mastra_deployer_cloudflare.bundle.bundle import write_bundle
 
     return write_bundle(build, directory, settings, report)
@@ -100,10 +93,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle, and the size of all modules.
-
-    :param bundle: the bundle to check.
-    """
+    """Check the layout of a bundle, and the size of all modules."""
     from mastra_deployer_cloudflare.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
@@ -111,11 +101,7 @@ def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
 
 @hookimpl
 def mastra_verify(bundle: Bundle, report: Report) -> Iterable[Problem]:
-    """Import the Worker in Pyodide, without randomness and without values of variables.
-
-    :param bundle: the bundle to check.
-    :param report: receives progress.
-    """
+    """Import the Worker in Pyodide, without randomness and without values of variables."""
     from mastra_deployer_cloudflare.preview.import_check import verify_bundle
 
     return verify_bundle(bundle, report)
@@ -125,14 +111,7 @@ def mastra_verify(bundle: Bundle, report: Report) -> Iterable[Problem]:
 def mastra_preview(
     bundle: Bundle, settings: CloudflareDeployer, host: str, port: int, env: Mapping[str, Secret]
 ) -> int:
-    """Run the Worker on this machine, in Pyodide on Node, with local bindings from wrangler.
-
-    :param bundle: the bundle to run.
-    :param settings: settings of the deployer.
-    :param host: address to listen on.
-    :param port: port to listen on.
-    :param env: environment variables of the app.
-    """
+    """Run the Worker on this machine, in Pyodide on Node, with local bindings from wrangler."""
     from mastra_deployer_cloudflare.preview.preview import preview
 
     return preview(bundle, settings, host, port, env)
@@ -145,13 +124,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the Worker, its resources and its addresses with the settings.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    """
+    """Compare the Worker, its resources and its addresses with the settings."""
     from mastra_deployer_cloudflare.deploy.plan import plan_deploy
 
     return plan_deploy(bundle, settings, credentials, request)
@@ -165,14 +138,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Upload a version of the Worker, and send the traffic to it.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    :param report: receives progress.
-    """
+    """Upload a version of the Worker, and send the traffic to it."""
     from mastra_deployer_cloudflare.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -184,10 +150,7 @@ def mastra_deployments(
 ) -> list[Deployment]:
     """List the versions of the Worker with their shares of the traffic, newest first.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param limit: how many versions to return at most.
-    :returns: the versions; empty while there is no Worker.
+    The list is empty while there is no Worker.
     """
     from mastra_deployer_cloudflare.manage.deployments import list_deployments
 
@@ -198,13 +161,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Send all traffic to a version.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the version.
-    :param report: receives progress.
-    """
+    """Send all traffic to a version."""
     from mastra_deployer_cloudflare.manage.promotion import promote
 
     return promote(settings, credentials, id, report)
@@ -214,13 +171,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: CloudflareDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Send all traffic to an earlier version.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the version to go back to; empty for the previous one.
-    :param report: receives progress.
-    """
+    """Send all traffic to an earlier version."""
     from mastra_deployer_cloudflare.manage.promotion import rollback
 
     return rollback(settings, credentials, id, report)
@@ -234,14 +185,7 @@ def mastra_canary(
     percent: int,
     report: Report,
 ) -> Deployment:
-    """Send a share of the traffic to a version, with a gradual deployment.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the version.
-    :param percent: share of the traffic in percent, 0 to 100.
-    :param report: receives progress.
-    """
+    """Send a share of the traffic to a version, with a gradual deployment."""
     from mastra_deployer_cloudflare.manage.promotion import set_canary
 
     return set_canary(settings, credentials, id, percent, report)
@@ -257,11 +201,8 @@ def mastra_logs(
 ) -> Iterator[LogLine]:
     """Yield the log of the Worker.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the version; empty for all versions that have traffic.
-    :param since: time of the first line; one hour ago when ``None``.
-    :param follow: whether to wait for further lines.
+    The first line is of one hour ago by default. An empty id selects all versions that have
+    traffic.
     """
     from mastra_deployer_cloudflare.manage.logs import read_logs
 
@@ -270,11 +211,7 @@ def mastra_logs(
 
 @hookimpl
 def mastra_env(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) -> EnvStore:
-    """Return the store of the Worker's secrets; there is none for previews.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    """
+    """Return the store of the Worker's secrets; there is none for previews."""
     from mastra_deployer_cloudflare.resources.worker_secrets import open_env_store
 
     return open_env_store(settings, credentials)
@@ -284,11 +221,7 @@ def mastra_env(settings: CloudflareDeployer, credentials: Mapping[str, Secret]) 
 def mastra_doctor(
     settings: CloudflareDeployer, credentials: Mapping[str, Secret]
 ) -> Iterable[Problem]:
-    """Check the token, its permissions, the account, and the zones of the routes.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    """
+    """Check the token, its permissions, the account, and the zones of the routes."""
     from mastra_deployer_cloudflare.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -300,10 +233,7 @@ def mastra_destroy(
 ) -> bool:
     """Delete the Worker with its versions and secrets, and keep its databases and buckets.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param report: receives the resources that remain.
-    :returns: whether there was a Worker.
+    The report names the resources that remain.
     """
     from mastra_deployer_cloudflare.manage.delete_worker import destroy
 

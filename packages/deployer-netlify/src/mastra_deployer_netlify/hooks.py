@@ -1,4 +1,7 @@
-"""The hooks of the Netlify deployer. A hook imports its module only when the hook is called."""
+"""The hooks of the Netlify deployer. A hook imports its module only when the hook is called.
+
+``mastra_core.hooks.DeployerSpec`` documents the arguments and the results.
+"""
 
 from __future__ import annotations
 
@@ -82,11 +85,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: NetlifyDeployer) -> Iterable[Problem]:
-    """Check the settings and the names of variables.
-
-    :param build: the build that is about to be bundled.
-    :param settings: settings of the deployer.
-    """
+    """Check the settings and the names of variables."""
     return check_build(build, settings)
 
 
@@ -94,13 +93,7 @@ def mastra_check(build: Build, settings: NetlifyDeployer) -> Iterable[Problem]:
 def mastra_bundle(
     build: Build, directory: Path, settings: NetlifyDeployer, report: Report
 ) -> Bundle:
-    """Write one zipped function, its manifest, and the static files.
-
-    :param build: the finished build.
-    :param directory: the empty directory of the bundle.
-    :param settings: settings of the deployer.
-    :param report: receives progress.
-    """
+    """Write one zipped function, its manifest, and the static files."""
     from mastra_deployer_netlify.bundle.bundle import write_bundle
 
     return write_bundle(build, directory, settings, report)
@@ -108,10 +101,7 @@ def mastra_bundle(
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle, and the sizes of its functions.
-
-    :param bundle: the bundle to check.
-    """
+    """Check the layout of a bundle, and the sizes of its functions."""
     return inspect_bundle(bundle)
 
 
@@ -122,13 +112,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the site, its variables and its files with Netlify, without changing anything.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    """
+    """Compare the site, its variables and its files with Netlify, without changing anything."""
     from mastra_deployer_netlify.deploy.plan import plan_deploy
 
     return plan_deploy(bundle, settings, credentials, request)
@@ -142,14 +126,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Create the deployment, send missing files, and wait until the deployment is ready.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    :param report: receives progress.
-    """
+    """Create the deployment, send missing files, and wait until the deployment is ready."""
     from mastra_deployer_netlify.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -161,10 +138,7 @@ def mastra_deployments(
 ) -> list[Deployment]:
     """List the deployments of the site, newest first: ``GET /sites/{id}/deploys``.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param limit: how many deployments to return at most.
-    :returns: the deployments; empty while there is no site.
+    The list is empty while there is no site.
     """
     from mastra_deployer_netlify.manage.deployments import list_deployments
 
@@ -175,13 +149,7 @@ def mastra_deployments(
 def mastra_promote(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish a production deployment, for example a draft.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment.
-    :param report: receives progress.
-    """
+    """Publish a production deployment, for example a draft."""
     from mastra_deployer_netlify.api import open_api
     from mastra_deployer_netlify.manage.promotion import promote
 
@@ -193,13 +161,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Publish an earlier deployment again, by restoring it.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment to go back to; empty for the previous one.
-    :param report: receives progress.
-    """
+    """Publish an earlier deployment again, by restoring it."""
     from mastra_deployer_netlify.api import open_api
     from mastra_deployer_netlify.manage.promotion import rollback
 
@@ -217,11 +179,7 @@ def mastra_logs(
 ) -> Iterator[LogLine]:
     """Yield the log of a deployment's functions.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment; empty for the live one.
-    :param since: time of the first line; one hour ago when ``None``.
-    :param follow: whether to wait for further lines.
+    The first line is of one hour ago by default.
     """
     from mastra_deployer_netlify.manage.logs import read_logs
 
@@ -232,12 +190,7 @@ def mastra_logs(
 def mastra_env(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret], environment: Stage
 ) -> EnvStore:
-    """Return the store of the site's variables for one stage.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param environment: ``production`` or ``preview``.
-    """
+    """Return the store of the site's variables for one stage."""
     from mastra_deployer.kit import env_store
     from mastra_deployer_netlify.api import open_api
     from mastra_deployer_netlify.resources.site import find_site, get_or_create_site
@@ -254,11 +207,7 @@ def mastra_env(
 def mastra_doctor(
     settings: NetlifyDeployer, credentials: Mapping[str, Secret]
 ) -> Iterable[Problem]:
-    """Check the token, the team, the limits of the plan, and the site's lock and name.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    """
+    """Check the token, the team, the limits of the plan, and the site's lock and name."""
     from mastra_deployer_netlify.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -266,12 +215,7 @@ def mastra_doctor(
 
 @hookimpl
 def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret]) -> bool:
-    """Delete the site, its deployments and its variables: ``DELETE /sites/{id}``.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :returns: whether there was a site.
-    """
+    """Delete the site, its deployments and its variables: ``DELETE /sites/{id}``."""
     from mastra_deployer_netlify.manage.deployments import destroy
 
     return destroy(settings, credentials)
@@ -281,14 +225,7 @@ def mastra_destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret])
 def mastra_preview(
     bundle: Bundle, settings: NetlifyDeployer, host: str, port: int, env: Mapping[str, Secret]
 ) -> int:
-    """Run the function's zip on this machine, with Netlify's own bootstrap.
-
-    :param bundle: the bundle to run.
-    :param settings: settings of the deployer.
-    :param host: address to listen on.
-    :param port: port to listen on.
-    :param env: environment variables of the app.
-    """
+    """Run the function's zip on this machine, with Netlify's own bootstrap."""
     from mastra_deployer_netlify.preview.preview import preview
 
     return preview(bundle, settings, host, port, env)

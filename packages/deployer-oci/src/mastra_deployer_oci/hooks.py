@@ -1,4 +1,7 @@
-"""The hooks of the OCI deployer. A hook imports its module only when the hook is called."""
+"""The hooks of the OCI deployer. A hook imports its module only when the hook is called.
+
+``mastra_core.hooks.DeployerSpec`` documents the arguments and the results.
+"""
 
 from __future__ import annotations
 
@@ -63,11 +66,7 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: OciDeployer) -> Iterable[Problem]:
-    """Check the settings and the platform of a build.
-
-    :param build: the build that is about to be bundled.
-    :param settings: settings of the deployer.
-    """
+    """Check the settings and the platform of a build."""
     from mastra_deployer_oci.bundle.checks import check_build
 
     return check_build(build, settings)
@@ -75,13 +74,7 @@ def mastra_check(build: Build, settings: OciDeployer) -> Iterable[Problem]:
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: Report) -> Bundle:
-    """Write the layers of an image.
-
-    :param build: the finished build.
-    :param directory: the empty directory of the bundle.
-    :param settings: settings of the deployer.
-    :param report: receives progress.
-    """
+    """Write the layers of an image."""
     from mastra_deployer_oci.bundle.bundle import bundle_image
 
     return bundle_image(build, directory, settings, report)
@@ -89,10 +82,7 @@ def mastra_bundle(build: Build, directory: Path, settings: OciDeployer, report: 
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check that all layers of a bundle are complete.
-
-    :param bundle: the bundle to check.
-    """
+    """Check that all layers of a bundle are complete."""
     from mastra_deployer_oci.bundle.checks import inspect_bundle
 
     return inspect_bundle(bundle)
@@ -105,13 +95,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the image with the registry, without changing the registry.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    """
+    """Compare the image with the registry, without changing the registry."""
     from mastra_deployer_oci.deploy.plan import plan_deploy
 
     return plan_deploy(bundle, settings, credentials, request)
@@ -125,14 +109,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Push the image and move its tag.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    :param report: receives progress.
-    """
+    """Push the image and move its tag."""
     from mastra_deployer_oci.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -142,12 +119,7 @@ def mastra_deploy(
 def mastra_deployments(
     settings: OciDeployer, credentials: Mapping[str, Secret], limit: int
 ) -> Iterable[Deployment]:
-    """List the deployed images, newest first.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param limit: how many deployments to return at most.
-    """
+    """List the deployed images, newest first."""
     from mastra_deployer_oci.manage.deployments import list_deployments
 
     return list_deployments(settings, credentials, limit)
@@ -159,10 +131,7 @@ def mastra_promote(
 ) -> Deployment:
     """Move the production tag to an image in the registry.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment, ``mastra-...``.
-    :param report: receives progress.
+    The id of a deployment is ``mastra-...``.
     """
     from mastra_deployer_oci.manage.deployments import promote
 
@@ -173,13 +142,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: OciDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production tag back to its previous image.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment to go back to; empty for the previous one.
-    :param report: receives progress.
-    """
+    """Move the production tag back to its previous image."""
     from mastra_deployer_oci.manage.deployments import rollback
 
     return rollback(settings, credentials, id, report)
@@ -189,13 +152,7 @@ def mastra_rollback(
 def mastra_destroy(
     settings: OciDeployer, credentials: Mapping[str, Secret], report: Report
 ) -> bool:
-    """Delete all manifests of deployments.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param report: receives progress.
-    :returns: whether the registry had anything to delete.
-    """
+    """Delete all manifests of deployments."""
     from mastra_deployer_oci.manage.deployments import destroy
 
     return destroy(settings, credentials, report)
@@ -203,11 +160,7 @@ def mastra_destroy(
 
 @hookimpl
 def mastra_doctor(settings: OciDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-    """Check that the registry would accept a deploy.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    """
+    """Check that the registry would accept a deploy."""
     from mastra_deployer_oci.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -215,13 +168,7 @@ def mastra_doctor(settings: OciDeployer, credentials: Mapping[str, Secret]) -> I
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Run the image on this machine.
-
-    :param bundle: the bundle to run.
-    :param host: address to listen on.
-    :param port: port to listen on.
-    :param env: environment variables of the app.
-    """
+    """Run the image on this machine."""
     from mastra_deployer_oci.preview import preview
 
     return preview(bundle, host, port, env)

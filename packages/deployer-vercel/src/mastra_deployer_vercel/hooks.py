@@ -1,4 +1,7 @@
-"""The hooks of the Vercel deployer. A hook imports its module only when the hook is called."""
+"""The hooks of the Vercel deployer. A hook imports its module only when the hook is called.
+
+``mastra_core.hooks.DeployerSpec`` documents the arguments and the results.
+"""
 
 from __future__ import annotations
 
@@ -89,22 +92,13 @@ def mastra_target() -> Target:
 
 @hookimpl
 def mastra_check(build: Build, settings: VercelDeployer) -> Iterable[Problem]:
-    """Check the settings, the names of variables, and the app.
-
-    :param build: the build that is about to be bundled.
-    :param settings: settings of the deployer.
-    """
+    """Check the settings, the names of variables, and the app."""
     return check_build(build, settings)
 
 
 @hookimpl
 def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bundle:
-    """Write ``.vercel/output`` with one function.
-
-    :param build: the finished build.
-    :param directory: the empty directory of the bundle.
-    :param settings: settings of the deployer.
-    """
+    """Write ``.vercel/output`` with one function."""
     from mastra_deployer_vercel.bundle.build_output import write_output
 
     write_output(build, directory, settings)
@@ -113,10 +107,7 @@ def mastra_bundle(build: Build, directory: Path, settings: VercelDeployer) -> Bu
 
 @hookimpl
 def mastra_inspect(bundle: Bundle) -> Iterable[Problem]:
-    """Check the layout of a bundle; the command itself checks the size of the bundle.
-
-    :param bundle: the bundle to check.
-    """
+    """Check the layout of a bundle; the command itself checks the size of the bundle."""
     return inspect_bundle(bundle)
 
 
@@ -127,13 +118,7 @@ def mastra_plan(
     credentials: Mapping[str, Secret],
     request: DeployRequest,
 ) -> Plan:
-    """Compare the project, its variables and its files with Vercel, without changing anything.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    """
+    """Compare the project, its variables and its files with Vercel, without changing anything."""
     from mastra_deployer_vercel.deploy.plan import plan_deploy
 
     return plan_deploy(bundle, settings, credentials, request)
@@ -147,14 +132,7 @@ def mastra_deploy(
     request: DeployRequest,
     report: Report,
 ) -> Deployment:
-    """Upload the files, create the deployment, and wait until it is ready.
-
-    :param bundle: the bundle to deploy.
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param request: options of the deploy.
-    :param report: receives progress.
-    """
+    """Upload the files, create the deployment, and wait until it is ready."""
     from mastra_deployer_vercel.deploy.deploy import deploy
 
     return deploy(bundle, settings, credentials, request, report)
@@ -166,10 +144,7 @@ def mastra_deployments(
 ) -> list[Deployment]:
     """List the deployments of the project, newest first: ``GET /v6/deployments``.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param limit: how many deployments to return at most.
-    :returns: the deployments; empty while there is no project.
+    The list is empty while there is no project.
     """
     from mastra_deployer_vercel.manage.deployments import list_deployments
 
@@ -182,10 +157,7 @@ def mastra_promote(
 ) -> Deployment:
     """Move the production domains to a deployment; deploy a preview's files to production first.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment, ``dpl_...``.
-    :param report: receives progress.
+    The id of a deployment is ``dpl_...``.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import promote
@@ -198,13 +170,7 @@ def mastra_promote(
 def mastra_rollback(
     settings: VercelDeployer, credentials: Mapping[str, Secret], id: str, report: Report
 ) -> Deployment:
-    """Move the production domains back to an earlier deployment, with Vercel's instant rollback.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment to go back to; empty for the previous one.
-    :param report: receives progress.
-    """
+    """Move the production domains back to an earlier deployment, with Vercel's instant rollback."""
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.promotion import rollback
 
@@ -220,14 +186,7 @@ def mastra_canary(
     percent: int,
     report: Report,
 ) -> Deployment:
-    """Send a share of the production traffic to a deployment, with a rolling release.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment.
-    :param percent: share of the traffic in percent, 0 to 100.
-    :param report: receives progress.
-    """
+    """Send a share of the production traffic to a deployment, with a rolling release."""
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.canary import set_canary
 
@@ -245,11 +204,7 @@ def mastra_logs(
 ) -> Iterator[LogLine]:
     """Yield the runtime logs of a deployment.
 
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param id: id of the deployment; empty for the live one.
-    :param since: time of the first line; one hour ago when ``None``.
-    :param follow: whether to wait for further lines.
+    The first line is of one hour ago by default.
     """
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.manage.logs import read_logs
@@ -262,12 +217,7 @@ def mastra_logs(
 def mastra_env(
     settings: VercelDeployer, credentials: Mapping[str, Secret], environment: Stage
 ) -> EnvStore:
-    """Return the store of the project's variables for one environment.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :param environment: ``production`` or ``preview``.
-    """
+    """Return the store of the project's variables for one environment."""
     from mastra_deployer.kit import env_store
     from mastra_deployer_vercel.api import open_api
     from mastra_deployer_vercel.resources.project import get_or_create_project
@@ -282,11 +232,7 @@ def mastra_env(
 
 @hookimpl
 def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> Iterable[Problem]:
-    """Check the token, the team, the plan and the project's protection.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    """
+    """Check the token, the team, the plan and the project's protection."""
     from mastra_deployer_vercel.manage.doctor import diagnose
 
     return diagnose(settings, credentials)
@@ -294,12 +240,7 @@ def mastra_doctor(settings: VercelDeployer, credentials: Mapping[str, Secret]) -
 
 @hookimpl
 def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) -> bool:
-    """Delete the project, its deployments and its variables: ``DELETE /v9/projects/{name}``.
-
-    :param settings: settings of the deployer.
-    :param credentials: values of the credentials that are set.
-    :returns: whether there was a project.
-    """
+    """Delete the project, its deployments and its variables: ``DELETE /v9/projects/{name}``."""
     from mastra_deployer_vercel.manage.deployments import destroy
 
     return destroy(settings, credentials)
@@ -307,13 +248,7 @@ def mastra_destroy(settings: VercelDeployer, credentials: Mapping[str, Secret]) 
 
 @hookimpl
 def mastra_preview(bundle: Bundle, host: str, port: int, env: Mapping[str, Secret]) -> int:
-    """Run the function on this machine, with Vercel's own runtime.
-
-    :param bundle: the bundle to run.
-    :param host: address to listen on.
-    :param port: port to listen on.
-    :param env: environment variables of the app.
-    """
+    """Run the function on this machine, with Vercel's own runtime."""
     from mastra_deployer_vercel.preview.preview import preview
 
     return preview(bundle, host, port, env)

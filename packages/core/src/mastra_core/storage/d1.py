@@ -40,7 +40,7 @@ class D1Storage:
     ) -> None:
         self._database = D1Database(binding)
         self.responses: RecordStore = SqlRecords(
-            self._database, "response", max_bytes_per_caller=_MAX_RESPONSE_BYTES
+            self._database, max_bytes_per_caller=_MAX_RESPONSE_BYTES
         )
         self.threads: ThreadStore = SqlThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(

@@ -24,49 +24,38 @@ _DELETE_EXCESS = """DELETE FROM mastra_records WHERE kind = ? AND caller = ? AND
         FROM mastra_records WHERE kind = ? AND caller = ?
         WINDOW latest AS (ORDER BY expires_at DESC, id)) AS ranked
     WHERE place > ? OR size > ? LIMIT ?)"""
+_KIND = "response"
+_MAX_AGE = 24 * 3600 * 1000  # milliseconds
+_MAX_RECORDS = 1000  # of a caller; the oldest records are removed
 _MAX_EXCESS = 1000  # rows that one call deletes
 
 
 class SqlRecords(RecordStore):
-    """The records of one kind; each caller has a maximum number of them.
+    """The responses of the Responses API; each caller has a maximum number of them.
 
     :param database: the database.
-    :param kind: name of this kind of record, such as ``response``.
-    :param max_age: seconds after which a record is removed.
-    :param max_per_caller: maximum number of records of a caller; the oldest records are removed.
     :param max_bytes_per_caller: maximum size of the records of a caller; the oldest records are
         removed.
     """
 
     def __init__(
-        self,
-        database: SqlDatabase,
-        kind: str,
-        *,
-        max_age: float = 24 * 3600,
-        max_per_caller: int = 1000,
-        max_bytes_per_caller: int = 64 * 1024 * 1024,
+        self, database: SqlDatabase, *, max_bytes_per_caller: int = 64 * 1024 * 1024
     ) -> None:
         self._database = database
-        self._kind = kind
-        self._max_age = max_age
-        self._max_per_caller = max_per_caller
         self._max_bytes = max_bytes_per_caller
 
     @override
     async def put(self, record_id: str, owner: str, caller: str, data: bytes) -> None:
         moment = now()
-        row = (self._kind, record_id, owner, caller, moment + int(self._max_age * 1000), data)
-        check_row_size(row, f"{self._kind} {record_id!r}", self._database.max_row_bytes)
-        whose = (self._kind, caller)
+        row = (_KIND, record_id, owner, caller, moment + _MAX_AGE, data)
+        check_row_size(row, f"{_KIND} {record_id!r}", self._database.max_row_bytes)
+        whose = (_KIND, caller)
         statements = [
             Statement(_DELETE_OLD, (moment,)),
             Statement(_PUT, row),
-            Statement(
-                _DELETE_EXCESS, (*whose, *whose, self._max_per_caller, self._max_bytes, _MAX_EXCESS)
-            ),
+            Statement(_DELETE_EXCESS, (*whose, *whose, _MAX_RECORDS, self._max_bytes, _MAX_EXCESS)),
         ]
-        lock = Lock(f"mastra_records {self._kind} {caller}")
+        lock = Lock(f"mastra_records {_KIND} {caller}")
         await self._database.execute(statements, lambda _: None, writes=True, locks=[lock])
 
     @override
@@ -74,12 +63,12 @@ class SqlRecords(RecordStore):
         def convert(results: Sequence[Result]) -> bytes | None:
             return results[0].rows[0][0] if results[0].rows else None
 
-        statement = Statement(_GET, (self._kind, record_id, owner, now()))
+        statement = Statement(_GET, (_KIND, record_id, owner, now()))
         return await self._database.execute([statement], convert)
 
     @override
     async def delete(self, record_id: str, owner: str) -> bool:
-        statement = Statement(_DELETE, (self._kind, record_id, owner, now()))
+        statement = Statement(_DELETE, (_KIND, record_id, owner, now()))
         return await self._database.execute(
             [statement], lambda results: results[0].changes > 0, writes=True
         )

@@ -46,7 +46,7 @@ class SqliteStorage:
         self.path = os.fspath(path)
         self.single_process = self.path == ":memory:"
         self._file = SqliteFile(self.path, busy_timeout)
-        self.responses: RecordStore = SqlRecords(self._file, "response")
+        self.responses: RecordStore = SqlRecords(self._file)
         self.threads: ThreadStore = SqlThreads(self._file)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._file, max_suspended_age, max_suspended_runs, max_suspended_bytes

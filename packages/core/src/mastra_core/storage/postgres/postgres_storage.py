@@ -50,7 +50,7 @@ class PostgresStorage:
         self.url = parse_database_url(url) if isinstance(url, str) else url
         self._database = PostgresDatabase(self.url, max_connections)
         self.bus: MessageBus = PostgresBus(self._database.pool)
-        self.responses: RecordStore = SqlRecords(self._database, "response")
+        self.responses: RecordStore = SqlRecords(self._database)
         self.threads: ThreadStore = SqlThreads(self._database)
         self.suspended_runs: SuspendedRuns = SqlSuspendedRuns(
             self._database, max_suspended_age, max_suspended_runs, max_suspended_bytes
