@@ -314,6 +314,34 @@ def test_the_end_of_an_event_loop_closes_its_connections(postgres_server, postgr
             assert time.monotonic() < deadline
 
 
+def test_a_task_that_outlives_the_connections_of_its_event_loop_is_cancelled(postgres_url):
+    pool, outcomes = create_pool(postgres_url), []
+
+    async def store_at_the_end():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1)  # meanwhile, the end of the loop closes the connections
+            for _ in range(20):
+                try:
+                    outcomes.append(await pool.run(fetch("SELECT 1")))
+                except StorageError as error:
+                    outcomes.append(error)
+                except asyncio.CancelledError:
+                    outcomes.append("cancelled")
+                    raise
+
+    async def main():
+        await pool.open()
+        task = asyncio.create_task(store_at_the_end())
+        await asyncio.sleep(0)
+        return task
+
+    asyncio.run(main())
+    assert outcomes == ["cancelled"]
+    assert asyncio.run(run_once(pool, fetch("SELECT 1"))) == [(1,)]
+
+
 def test_a_close_ends_no_transaction(postgres_url):
     async def main():
         pool = create_pool(postgres_url)

@@ -69,7 +69,6 @@ def test_calls_about_the_database(tmp_path):
 
     async def run_scenario():
         async with open_mixed_engine(tmp_path / "runs.db") as engine:
-            assert engine.database == "sqlite"
             assert await engine.schedules.list() == []
             await engine.check()
             async with asyncio.timeout(10):

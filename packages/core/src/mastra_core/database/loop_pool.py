@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -19,8 +19,9 @@ _CHECK_SECONDS = 3
 class LoopPool:
     """A pool of connections that opens at its first use.
 
-    All methods are called in one event loop, and the connections are closed at the end of this
-    event loop.
+    All methods are called in one event loop. The connections are closed when this event loop ends
+    and cancels its tasks. After that, the pool cancels its callers: tasks that store something when
+    they are cancelled would otherwise wait for connections forever.
 
     :param create_pool: connects, creates or migrates the tables, and returns an open pool. It gets
         a function to which the pool must pass each of its connections.
@@ -39,18 +40,22 @@ class LoopPool:
         self._opening = asyncio.Lock()
         self._closer: asyncio.Task[None] | None = None
         self._checker: asyncio.Task[None] | None = None
+        self._is_ended = False  # whether the event loop has cancelled its tasks
 
     async def get(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the open pool.
 
         :raises MastraError: when the database cannot be used.
+        :raises asyncio.CancelledError: when the event loop ends.
         """
+        if self._is_ended:
+            raise asyncio.CancelledError
         if self._pool is not None:
             return self._pool
         async with self._opening:
             if self._pool is None:
                 self._pool = await self._create_pool(self._connections.add)
-                closing = _close_at_cancellation(self._pool, self._connections)
+                closing = self._close_at_cancellation(self._pool)
                 self._closer = asyncio.create_task(closing, name="close connections")
                 await asyncio.sleep(0)  # a task that is cancelled before its start closes nothing
             return self._pool
@@ -84,22 +89,20 @@ class LoopPool:
             checker.cancel()
             await asyncio.wait([checker])
 
+    async def _close_at_cancellation(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+        """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
 
-async def _close_at_cancellation(
-    pool: AsyncConnectionPool[AsyncConnection[Any]], connections: Iterable[AsyncConnection[Any]]
-) -> None:
-    """Wait until ``close`` or the end of the event loop cancels this task; then close the pool.
-
-    A worker of the pool that is cancelled while it connects takes this for a failed connection and
-    continues, so an event loop in which nobody has called ``close`` would never end. The
-    cancellation of the other workers ends ``pool.close`` before it closes the connections.
-    """
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
+        A worker of the pool that is cancelled while it connects takes this for a failed connection
+        and continues, so an event loop in which nobody has called ``close`` would never end. The
+        cancellation of the other workers ends ``pool.close`` before it closes the connections.
+        """
         try:
-            await pool.close()
-        except asyncio.CancelledError:
-            for connection in [*connections]:
-                await connection.close()
-            raise
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._is_ended = self._pool is pool  # `close` removes the pool first
+            try:
+                await pool.close()
+            except asyncio.CancelledError:
+                for connection in [*self._connections]:
+                    await connection.close()
+                raise

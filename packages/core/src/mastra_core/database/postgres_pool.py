@@ -137,6 +137,7 @@ class PostgresPool:
         await self.open()
         from psycopg import Error
 
+        count = _count_cancellations()
         for number in itertools.count(1):
             attempt = create_attempt()
             try:
@@ -145,6 +146,7 @@ class PostgresPool:
                 self._answered_at = time.monotonic()
                 return result
             except Error as error:
+                _raise_lost_cancellation(count)
                 may_repeat = error.sqlstate in repeat_on or attempt.may_repeat(error)
                 if number >= self._get_max_tries(error) or not may_repeat:
                     raise to_storage_error(
@@ -167,15 +169,16 @@ class PostgresPool:
         connection = await self._connect()
         from psycopg import Error
 
+        count = _count_cancellations()
         try:
             for channel in channels:
                 await connection.execute(f"LISTEN {channel}".encode())
             yield ""
-            count = _count_cancellations()
             async for notification in connection.notifies():
                 _raise_lost_cancellation(count)
                 yield notification.payload
         except Error as error:
+            _raise_lost_cancellation(count)
             raise to_storage_error(error, self.url.display) from error
         finally:
             await connection.close()
@@ -191,6 +194,7 @@ class PostgresPool:
         except PoolTimeout:
             # If the server is the cause, this raises an error that names it.
             await (await self._connect(_CHECK_SECONDS)).close()
+            _raise_lost_cancellation(count)
             raise StorageError(
                 f"All {self._max_connections} connections to the database {self.url.display!r} "
                 f"were in use for {_CONNECT_SECONDS} seconds.",
@@ -258,7 +262,7 @@ class PostgresPool:
     async def _connect(self, seconds: int = _CONNECT_SECONDS) -> AsyncConnection[Any]:
         """Open one connection outside the pool, so that an error names its cause."""
         psycopg = _import_psycopg()
-        options = self._get_options(seconds)
+        options, count = self._get_options(seconds), _count_cancellations()
         try:
             return await psycopg.AsyncConnection.connect(  # type: ignore[no-any-return]  # a module
                 self.url.reveal(), autocommit=True, **options
@@ -269,6 +273,7 @@ class PostgresPool:
                 "Use the options of libpq, such as ?sslmode=require.",
             ) from None
         except psycopg.Error as error:
+            _raise_lost_cancellation(count)
             raise to_storage_error(error, self.url.display) from error
 
     def _get_options(self, seconds: int = _CONNECT_SECONDS) -> dict[str, Any]:
@@ -310,7 +315,7 @@ def _raise_lost_cancellation(count: int) -> None:
     """Cancel the current task again if a library has swallowed its cancellation.
 
     ``psycopg`` waits with ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that
-    arrives together with the answer of the server.
+    arrives together with the answer of the server. The answer may be an error.
     """
     if _count_cancellations() > count:
         raise asyncio.CancelledError
