@@ -327,8 +327,7 @@ def test_data_of_a_newer_version(tmp_path):
     message = asyncio.run(read(lambda storage: storage.threads.get_messages(["m1"])))
     run = asyncio.run(read(lambda storage: storage.suspended_runs.get("a", "r1")))
     assert message.message == (
-        "The message 'm1' of the thread 't' cannot be read: Invalid value 'dream' - at "
-        "`$[0].type`."
+        "The message 'm1' of the thread 't' cannot be read: Invalid value 'dream' - at `$[0].type`."
     )
     assert run.message.startswith("A suspended run cannot be read: Object missing required field")
     for error in (message, run):
