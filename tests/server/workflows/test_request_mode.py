@@ -12,6 +12,7 @@ import pytest
 
 from mastra_core import DurableEngine, Mastra, StepContext, Workflow, step
 from mastra_core.request_scope import enter_request
+from mastra_core.workflows.durable import durable_run
 from mastra_core.workflows.durable.store.d1_run_store import D1RunStore
 from tests.core.storage.d1.local import Binding, Statement
 from tests.server.guarded_server import serve_guarded
@@ -78,6 +79,20 @@ def isolates(binding):
             assert server.guard.breaches == []
 
 
+@pytest.fixture(scope="module")
+def new_isolate(binding, isolates):
+    """An isolate with another version of the app."""
+
+    def create_new_version():
+        order = Workflow("order").then(approve)
+        return Mastra(workflows={"order": order}, engine=DurableEngine(D1RunStore(binding)))
+
+    with serve_guarded(create_new_version) as server:
+        yield server
+        server.wait_for_ends()
+        assert server.guard.breaches == []
+
+
 def post(server, path, run_id, **body):
     response = server.http.post(f"/api/workflows/{path}?runId={run_id}", json=body)
     assert response.is_success, response.text
@@ -110,6 +125,20 @@ def test_run_moves_between_isolates(isolates):
         f"/api/workflows/order/resume-async?runId={run_id}", json={"resumeData": True}
     )
     assert again.status_code == 409
+
+
+def test_wait_for_a_run_of_another_version_ends(isolates, new_isolate, monkeypatch):
+    """An isolate of the earlier version continues the run with the data of the request."""
+    monkeypatch.setattr(durable_run, "_PARKED_WAIT", 0.5)
+    run_id, first = str(uuid.uuid4()), isolates[0]
+    post(first, "order/start-async", run_id, inputData=1)
+
+    path = f"/api/workflows/order/resume-async?runId={run_id}"
+    answer = new_isolate.http.post(path, json={"step": "approve", "resumeData": True})
+    assert answer.status_code == 409
+    assert "has the version" in answer.json()["error"]
+    new_isolate.wait_for_ends()
+    assert wait_for_status(first, "order", run_id, "success")["result"] == "2 approved"
 
 
 def test_another_isolate_observes_and_cancels(isolates):

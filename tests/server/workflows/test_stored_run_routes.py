@@ -133,6 +133,7 @@ def test_moves(call):
         if each["processes"]
     ]
     assert (known["fingerprint"], known["processes"]) == (LONGER.fingerprint, ["web-1"])
+    assert known["unfinished"] == 0
     assert call("/move", {}).status_code == 400
     assert call("/move", {"runId": "r2"}).status_code == 409
     body = {"source": OLD.fingerprint, "workflowId": "order"}

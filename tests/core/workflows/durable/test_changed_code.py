@@ -189,6 +189,17 @@ def test_stored_data_of_an_earlier_type(continue_run, old, new, message):
     assert record.error.message == f"Invalid {message}: {MISSING}"
 
 
+def test_ended_nested_workflow_with_another_result_type(continue_run):
+    """As for the output of a function, only the type of the next input counts."""
+
+    def build(type_):
+        inner = Workflow("inner", output=type_).then(take)
+        return Workflow("w").then(inner).then(hold)
+
+    record = continue_run(build(Order), build(NewOrder), "book", data=True)
+    assert (record.status, record.result) == ("success", {"item": "book"})
+
+
 def test_restart_with_a_type_that_accepts_the_stored_data(continue_run, restart_run):
     assert continue_run(build_order(Order), build_order(NewOrder), "book", True).error
     record = restart_run(build_order(RepairedOrder))

@@ -86,6 +86,9 @@ def test_parked_runs_are_moved_to_what_is_alive(root):
     assert "parked" not in suspended
     assert f"mastra runs move --from {OLD.fingerprint} --workflow order" in listed
     assert f"{LONGER.fingerprint}  since" in fingerprints
-    assert "web-1" in fingerprints
+    lines = [line.split("  ") for line in fingerprints.splitlines()]
+    facts = {line[0]: line[2:] for line in lines}
+    assert facts[LONGER.fingerprint] == ["1 unfinished", "web-1"]
+    assert facts[OLD.fingerprint] == ["3 unfinished", "no living process"]
     assert f"3 runs continue with the fingerprint {LONGER.fingerprint}." in moved
     assert (record.status, record.result) == ("success", 10)

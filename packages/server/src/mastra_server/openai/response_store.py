@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mastra_core.agents import Message
+from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.errors import InvalidInput, NotFound, StorageError
 from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_size import estimate_size
@@ -77,7 +78,7 @@ class ResponseStore:
             stored = self._cache.get(response_id)
         else:
             data = await self._records.get(response_id, owner)
-            stored = msgspec.json.decode(data, type=StoredResponse) if data else None
+            stored = _decode(data, response_id) if data else None
         if not stored or stored.owner != owner:
             raise NotFound(f"Response {response_id} was not found")
         return stored
@@ -94,3 +95,10 @@ class ResponseStore:
             self._cache.pop(response_id)
         elif not await self._records.delete(response_id, owner):
             raise NotFound(f"Response {response_id} was not found")
+
+
+def _decode(data: bytes, response_id: str) -> StoredResponse:
+    try:
+        return msgspec.json.decode(data, type=StoredResponse)
+    except msgspec.DecodeError as error:
+        raise build_unreadable_error(f"The response {response_id!r}", error) from None

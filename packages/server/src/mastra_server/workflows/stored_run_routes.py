@@ -113,11 +113,12 @@ class _OneRun(TypedDict):
 
 
 class _Fingerprint(TypedDict):
-    """A fingerprint of a workflow, and the live processes whose code has this fingerprint."""
+    """A fingerprint of a workflow, the live processes that have it, and its unfinished runs."""
 
     fingerprint: str
     createdAt: int
     processes: list[str]
+    unfinished: int
 
 
 class _Fingerprints(TypedDict):

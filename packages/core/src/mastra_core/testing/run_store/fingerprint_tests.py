@@ -71,6 +71,8 @@ class FingerprintTests(RunStoreFixtures):
         resting = Batch(releases=True, status="suspended", outcomes=[("a#1", "1")])
         run(store.commit(row.id, "two", 3, 0, resting))
         (rested,) = run(store.list_unfinished("f2", 0, 10))
+        assert run(store.count_unfinished("w")) == {"f2": 1}
+        assert not run(store.count_unfinished("other"))
         assert not run(store.list_unfinished("f2", rested.id, 10))
         assert run(store.move(rested, "f3"))
         assert run(store.claim(other, {"f3": "w"}, 10, orphans=False)) == [], "it is not due"

@@ -21,6 +21,8 @@ class FollowedRuns:
     :param store: the store.
     :param runs: the handles of runs that callers still use, by key.
     :param executions: the executions of this process, by the key of their run.
+    :param has_parking: whether processes park the runs that no process can execute. Otherwise each
+        run that waits for a process counts as parked.
     """
 
     def __init__(
@@ -28,8 +30,11 @@ class FollowedRuns:
         store: RunStore,
         runs: WeakValueDictionary[int, DurableRun],
         executions: Mapping[int, Execution],
+        *,
+        has_parking: bool = True,
     ) -> None:
         self._store, self._runs, self._executions = store, runs, executions
+        self._has_parking = has_parking
         self._executed: WeakSet[DurableRun] = WeakSet()  # also the released runs
 
     def mark_executed(self, run: DurableRun) -> None:
@@ -75,7 +80,8 @@ class FollowedRuns:
         if state is None:
             run.mark_deleted()
         else:
-            run.mark_parked(is_parked=state.is_parked)
+            waits = not (self._has_parking or state.holder) and run.record.status == "running"
+            run.mark_parked(is_parked=state.is_parked or waits)
             if run.is_behind(state):
                 await run.refresh()
 

@@ -21,6 +21,7 @@ from mastra_core.workflows.durable.dispatcher import (
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.execution import Execution
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
+from mastra_core.workflows.durable.followed_runs import FollowedRuns
 from mastra_core.workflows.durable.run_claims import RunClaims
 from mastra_core.workflows.durable.store.run_rows import RunRow
 from mastra_core.workflows.durable.store.run_store import RunStore
@@ -57,6 +58,7 @@ class RequestDispatcher(Dispatcher):
         looks: LookTimes,
     ) -> None:
         super().__init__(store, settings, workflows, WeakValueDictionary(), looks)
+        self._followed_runs = FollowedRuns(store, self._runs, self._executions, has_parking=False)
         self._task: asyncio.Task[None] | None = None
         self._next_report, self._has_reported = 0.0, False
         self._claims = RunClaims(

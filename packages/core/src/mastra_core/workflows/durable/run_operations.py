@@ -151,7 +151,7 @@ class RunOperations:
         return await self._show_change(run)
 
     async def list_fingerprints(self, workflow: str) -> dict[str, Any]:
-        """Return the fingerprints of a workflow, and the living processes that have them.
+        """Return the fingerprints of a workflow, with their processes and unfinished runs.
 
         :param workflow: the id of the workflow.
         """
@@ -262,4 +262,5 @@ def _summarize_fingerprint(each: KnownFingerprint) -> dict[str, Any]:
         "fingerprint": each.fingerprint,
         "createdAt": each.created_at,
         "processes": list(each.processes),
+        "unfinished": each.unfinished,
     }

@@ -144,10 +144,10 @@ async def _run_workflow(
     limit = limit or scope.workflow.timeout
     try:
         if limit is None:
-            return _validate_result(scope.workflow, await _run_nodes(scope, value, start))
+            return _validate_result(scope, await _run_nodes(scope, value, start))
         deadline = scope.journal.sleep(f"{scope.key}:timeout", time.time() + limit)
         nodes = _run_nodes(scope, value, start)
-        return _validate_result(scope.workflow, await run_with_deadline(nodes, deadline))
+        return _validate_result(scope, await run_with_deadline(nodes, deadline))
     except WorkflowExit as exit_:
         scope.has_bailed = True
         return exit_.result
@@ -156,15 +156,27 @@ async def _run_workflow(
         raise StepFailed(RunError(message=message, name="TimeoutError")) from None
 
 
-def _validate_result(workflow: WorkflowDefinition, value: Any) -> Any:
-    """Validate the last step's output against the ``output`` type of the workflow."""
+def _validate_result(scope: Scope, value: Any) -> Any:
+    """Validate the last step's output against the ``output`` type of the workflow.
+
+    If an earlier process has ended a nested workflow, the output type of its version counts.
+    """
+    workflow = scope.workflow
     if workflow.output is None:
         return value
     try:
         return dump(validate_named(f"result of workflow {workflow.id!r}", workflow.output, value))
     except InvalidInput as error:
+        if _has_ended(scope):
+            return value
         reason = to_run_error(error, f"the result of workflow {workflow.id!r}")
         raise StepFailed(reason) from error
+
+
+def _has_ended(scope: Scope) -> bool:
+    """Return whether an earlier process has ended the nested workflow of a scope."""
+    parts, address = scope.journal.parts, scope.key.rpartition("#")[0]
+    return parts is not None and bool(address) and parts.has_emitted(f"{address}:ended")
 
 
 async def _run_nodes(scope: Scope, value: Any, start: StartPoint | None) -> Any:

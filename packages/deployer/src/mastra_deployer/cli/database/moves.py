@@ -101,4 +101,5 @@ def _format_moves(answer: dict[str, Any]) -> list[str]:
 def _format_fingerprint(each: dict[str, Any]) -> str:
     created = dt.datetime.fromtimestamp(each["createdAt"] / 1000, tz=dt.UTC)
     processes = ", ".join(each["processes"]) or "no living process"
-    return f"{each['fingerprint']}  since {created:%Y-%m-%d %H:%M:%S}  {processes}"
+    unfinished = f"{each['unfinished']} unfinished"
+    return f"{each['fingerprint']}  since {created:%Y-%m-%d %H:%M:%S}  {unfinished}  {processes}"

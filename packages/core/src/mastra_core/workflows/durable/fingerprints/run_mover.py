@@ -25,12 +25,14 @@ class KnownFingerprint(NamedTuple):
     :param created_at: when a process first reported the fingerprint, in milliseconds since the
         epoch.
     :param processes: the names of the living processes that execute runs with this fingerprint.
+    :param unfinished: the number of started, unfinished runs with this fingerprint.
     :param description: the structure of the workflow.
     """
 
     fingerprint: str
     created_at: int
     processes: tuple[str, ...]
+    unfinished: int
     description: WorkflowDescription
 
 
@@ -49,11 +51,13 @@ class RunMover:
         :param workflow: the id of the workflow.
         """
         members = await self._store.list_members(living=True)
+        counts = await self._store.count_unfinished(workflow)
         return [
             KnownFingerprint(
                 each.fingerprint,
                 each.created_at,
                 tuple(one.name for one in members if each.fingerprint in one.fingerprints),
+                counts.get(each.fingerprint, 0),
                 msgspec.json.decode(each.description, type=WorkflowDescription),
             )
             for each in await self._store.list_workflows(workflow)

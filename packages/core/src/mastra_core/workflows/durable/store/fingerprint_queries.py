@@ -20,9 +20,11 @@ from mastra_core.workflows.durable.store.run_rows import (
 from mastra_core.workflows.durable.store.run_schema import RANK
 from mastra_core.workflows.durable.store.transactions import Queries, Query
 from mastra_core.workflows.engine.run_checks import is_storable
+from mastra_core.workflows.engine.run_record import OPEN_STATUSES
 
 __all__ = (
     "PARKED",
+    "count_unfinished",
     "has_parked",
     "has_unknown",
     "list_unfinished",
@@ -41,6 +43,7 @@ PARKED = 2**53 - 1
 _IS_PARKED = (
     f"holder = '' AND due_at IS NOT NULL AND {RANK} >= {PARKED - 10**9} AND due_at = {PARKED}"
 )
+_STARTED = ", ".join(f"'{status}'" for status in sorted(OPEN_STATUSES | {"paused"}))
 _FIELDS = KnownWorkflow.__struct_fields__
 
 
@@ -87,6 +90,21 @@ def list_unfinished(fingerprint: str, after: int, limit: int) -> Queries[list[Ru
         (fingerprint, after, limit),
     )
     return [build_row(row) for row in rows]
+
+
+def count_unfinished(workflow: str) -> Queries[dict[str, int]]:
+    """Count the started, unfinished runs of a workflow by fingerprint.
+
+    :param workflow: the id of the workflow.
+    """
+    if not is_storable(workflow):
+        return {}
+    rows = yield Query(
+        "SELECT fingerprint, count(*) FROM mastra_runs WHERE workflow = ? "  # noqa: S608  # no values
+        f"AND status IN ({_STARTED}) GROUP BY fingerprint",
+        (workflow,),
+    )
+    return dict(rows)
 
 
 def _list_unknown(now: str) -> Queries[tuple[list[str], list[str]]]:

@@ -377,6 +377,12 @@ class RunStore(Protocol):
         :param limit: the maximum number of runs to return.
         """
 
+    async def count_unfinished(self, workflow: str) -> Mapping[str, int]:
+        """Return the number of started, unfinished runs by fingerprint.
+
+        :param workflow: the id of the workflow.
+        """
+
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
         """Park the waiting runs that no living process can execute.
 

@@ -21,6 +21,7 @@ from mastra_core.workflows.durable.store.execution_queries import (
     commit_batch,
 )
 from mastra_core.workflows.durable.store.fingerprint_queries import (
+    count_unfinished,
     has_parked,
     has_unknown,
     list_unfinished,
@@ -357,6 +358,10 @@ class SqlRunStore(RunStore):
     @override
     async def list_unfinished(self, fingerprint: str, after: int, limit: int) -> Sequence[RunRow]:
         return await self._database.read(lambda: list_unfinished(fingerprint, after, limit))
+
+    @override
+    async def count_unfinished(self, workflow: str) -> Mapping[str, int]:
+        return await self._database.read(lambda: count_unfinished(workflow))
 
     @override
     async def park(self, limit: int) -> Sequence[ParkedRuns]:
