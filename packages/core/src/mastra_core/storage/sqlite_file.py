@@ -13,6 +13,7 @@ from mastra_core.database.database_span import TracedDatabase, trace_transaction
 from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
+from mastra_core.errors import StorageError
 from mastra_core.storage.sql_database import Lock, Result, Statement
 from mastra_core.storage.sqlite_errors import build_moved_error, to_storage_error
 from mastra_core.storage.sqlite_schema import SCHEMA
@@ -132,6 +133,7 @@ class SqliteFile:
         return self._worker
 
     def _run_transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
+        _require_sqlite(self.path)
         import sqlite3
 
         try:
@@ -177,6 +179,17 @@ class SqliteFile:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _require_sqlite(path: str) -> None:
+    """Raise an error if this Python was built without SQLite."""
+    try:
+        import sqlite3  # noqa: F401  # only the import shows whether it works
+    except ModuleNotFoundError:
+        raise StorageError(
+            f"{path!r} cannot be opened, because this Python was built without SQLite.",
+            "Install a complete Python, or use a PostgreSQL database.",
+        ) from None
 
 
 def _read_file_number(path: str) -> int | None:
