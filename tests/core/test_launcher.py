@@ -265,7 +265,16 @@ def test_incomplete_bundle(bundle, text):
     directory = bundle()
     manifest = directory / "mastra-bundle.json"
     manifest.unlink() if text is None else manifest.write_text(text)
-    check_refusal(run(directory), "is incomplete", "Build it again")
+    check_refusal(run(directory), "is incomplete", "build it again")
+
+
+@pytest.mark.parametrize("lost", ["app/mastra_venv.py", "vendor/uvicorn"])
+def test_bundle_without_some_of_its_modules(bundle, vendor, lost):
+    """A copy may leave out files, for example those that .gitignore names."""
+    directory = bundle(vendor=vendor)
+    (directory / lost).rename(directory / "lost")
+    missing = f"is incomplete: No module named '{Path(lost).stem}'."
+    check_refusal(run(directory), missing, "Copy the whole bundle")
 
 
 def test_the_error_of_a_group_is_its_first_one():

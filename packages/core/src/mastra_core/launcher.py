@@ -80,7 +80,14 @@ def read_manifest(directory):
             "Let this user read it: chmod -R a+rX, or chown.",
         )
     except (OSError, ValueError) as error:
-        fail("The bundle in %r is incomplete: %s." % (directory, error), "Build it again.")
+        refuse_incomplete_bundle(directory, error)
+
+
+def refuse_incomplete_bundle(directory, error):
+    fail(
+        "The bundle in %r is incomplete: %s." % (directory, error),
+        "Copy the whole bundle, or build it again.",
+    )
 
 
 def check_python(bundle):
@@ -614,7 +621,7 @@ if __name__ == "__main__":
         code = main(sys.argv[1:])
     except ModuleNotFoundError as error:
         refuse_incomplete_python(error.name)
-        raise
+        refuse_incomplete_bundle(HERE, error)  # a module that the app itself lacks is no such error
     sys.exit(code)
 elif __name__ == "__mp_main__":  # a worker process: it imports the app by name
     isolate([os.path.join(HERE, path) for path in read_manifest(HERE)["paths"]])
