@@ -266,7 +266,16 @@ def test_incomplete_bundle(bundle, text):
     directory = bundle()
     manifest = directory / "mastra-bundle.json"
     manifest.unlink() if text is None else manifest.write_text(text)
-    check_refusal(run(directory), "is incomplete", "Build it again")
+    check_refusal(run(directory), "is incomplete", "build it again")
+
+
+@pytest.mark.parametrize("lost", ["app/mastra_venv.py", "vendor/uvicorn"])
+def test_bundle_without_some_of_its_modules(bundle, vendor, lost):
+    """A copy may leave out files, for example those that .gitignore names."""
+    directory = bundle(vendor=vendor)
+    (directory / lost).rename(directory / "lost")
+    missing = f"is incomplete: No module named '{Path(lost).stem}'."
+    check_refusal(run(directory), missing, "Copy the whole bundle")
 
 
 def test_the_error_of_a_group_is_its_first_one():
@@ -775,6 +784,30 @@ def test_an_error_of_mastra_shows_its_cure_and_no_traceback(bundle):
     assert done.returncode == 1
     assert "The app 'main:app' cannot be imported: ConfigError: No city." in done.stderr
     assert "Set CITY." in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "source"),
+    [
+        ("json", ""),  # Debian's minimal Python has no json
+        ("fcntl", ""),
+        ("asyncio", ""),
+        ("ssl", "import ssl"),  # in a Python that was built without OpenSSL
+        ("_sqlite3", "import sqlite3"),
+    ],
+)
+def test_python_without_a_module_of_its_library(bundle, vendor, tmp_path, missing, source):
+    code = f"import sys\nsys.modules[{missing!r}] = None"
+    python = create_python(tmp_path / "python", sitecustomize=code)
+    done = run(bundle(source, vendor=vendor), python=python)
+    check_refusal(done, f"lacks the module '{missing}' of its standard library", "complete Python")
+
+
+def test_the_app_s_own_missing_module_is_not_of_the_library(bundle, vendor):
+    done = run(bundle("import nowhere_at_all", vendor=vendor))
+    assert done.returncode == 1
+    assert "No module named 'nowhere_at_all'" in done.stderr
+    assert "standard library" not in done.stderr
 
 
 MOUNT = ("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "noexec", "tmpfs")

@@ -101,6 +101,13 @@ def test_file_that_is_no_database(tmp_path):
     assert path.read_text().startswith("not a database")
 
 
+def test_python_without_sqlite(tmp_path, monkeypatch):
+    """A Python that was built without the library of SQLite has no such module."""
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    with pytest.raises(StorageError, match=r"app.db' cannot be opened, because this Python was"):
+        open_storage(tmp_path / "app.db")
+
+
 def test_missing_directory(tmp_path):
     with pytest.raises(StorageError, match=r"cannot be opened\.\nCreate the directory of the file"):
         open_storage(tmp_path / "none" / "app.db")

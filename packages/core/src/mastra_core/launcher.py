@@ -17,7 +17,6 @@ import errno
 import functools
 import gc
 import importlib
-import json
 import operator
 import os
 import platform
@@ -70,6 +69,8 @@ def open_standard_streams():
 
 
 def read_manifest(directory):
+    import json  # which Debian's minimal Python lacks
+
     try:
         with open(os.path.join(directory, "mastra-bundle.json"), encoding="utf-8") as file:
             return json.load(file)
@@ -79,7 +80,14 @@ def read_manifest(directory):
             "Let this user read it: chmod -R a+rX, or chown.",
         )
     except (OSError, ValueError) as error:
-        fail("The bundle in %r is incomplete: %s." % (directory, error), "Build it again.")
+        refuse_incomplete_bundle(directory, error)
+
+
+def refuse_incomplete_bundle(directory, error):
+    fail(
+        "The bundle in %r is incomplete: %s." % (directory, error),
+        "Copy the whole bundle, or build it again.",
+    )
 
 
 def check_python(bundle):
@@ -94,6 +102,18 @@ def check_python(bundle):
         )
     if not bundle["pure"]:
         check_machine(bundle)
+
+
+def refuse_incomplete_python(missing):
+    """End if a missing module belongs to the standard library, as with Debian's minimal Python."""
+    name = (missing or "").partition(".")[0]
+    if name in getattr(sys, "stdlib_module_names", ()):
+        fail(
+            "This Python %d.%d lacks the module %r of its standard library."
+            % (*sys.version_info[:2], name),
+            "Install a complete Python: some systems split it into several packages, and a Python "
+            "that was built without a C library lacks the module that needs it.",
+        )
 
 
 def check_machine(bundle):
@@ -212,6 +232,8 @@ def load(bundle):
 
 def check(bundle, inspect=None):
     """Import the app and print its registry; send the app's own output to stderr."""
+    import json
+
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     report = observe(lambda: (inspect or describe_app)(bundle, load(bundle)[1]))
@@ -464,6 +486,7 @@ def import_app(bundle):
         return load(bundle)[0]
     except (Exception, SystemExit) as error:  # an app that exits would end the server with code 0
         what, app = format_error(error), os.path.join(HERE, "app", "")
+        refuse_incomplete_python(what["missing"])
         if NO_EXECUTION in what["message"]:
             what["hint"] = (
                 "The disk of the bundle is mounted with noexec. Copy the bundle to another disk, "
@@ -607,6 +630,11 @@ def fail(message, hint, code=2):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        refuse_incomplete_python(error.name)
+        refuse_incomplete_bundle(HERE, error)  # a module that the app itself lacks is no such error
+    sys.exit(code)
 elif __name__ == "__mp_main__":  # a worker process: it imports the app by name
     isolate([os.path.join(HERE, path) for path in read_manifest(HERE)["paths"]])

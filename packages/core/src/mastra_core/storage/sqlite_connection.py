@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mastra_core.database.encodable_text import build_encoding_error
 from mastra_core.database.sqlite_migration import migrate_sqlite
 from mastra_core.database.table_versions import Schema
+from mastra_core.errors import StorageError
 from mastra_core.storage.sqlite_errors import build_moved_error, to_storage_error
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class SqliteConnection:
         return self._worker
 
     def _run_transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
+        _require_sqlite(self._path)
         import sqlite3
 
         try:
@@ -135,6 +137,17 @@ class SqliteConnection:
         connection, self._connection, self._file_number = self._connection, None, None
         if connection is not None:
             connection.close()
+
+
+def _require_sqlite(path: str) -> None:
+    """Raise an error if this Python was built without SQLite."""
+    try:
+        import sqlite3  # noqa: F401  # only the import shows whether it works
+    except ModuleNotFoundError:
+        raise StorageError(
+            f"{path!r} cannot be opened, because this Python was built without SQLite.",
+            "Install a complete Python, or use a PostgreSQL database.",
+        ) from None
 
 
 def _read_file_number(path: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.datastructures import State
 
 from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.memory_size import estimate_size
 from mastra_server.a2a.json_rpc import A2aError
 from mastra_server.a2a.task import Task
@@ -12,7 +13,7 @@ from mastra_server.a2a.task import Task
 __all__ = ("TaskStore", "get_task_store")
 
 MAX_TASKS = 1000
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = fit_to_memory(64 * 1024 * 1024)
 MAX_AGE = 24 * 3600.0  # seconds
 _NOT_FOUND = -32001
 

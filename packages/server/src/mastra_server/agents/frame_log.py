@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.request_scope import create_signal
 
 __all__ = ("FrameLog", "FrameReader", "LogBudget")
@@ -16,7 +17,7 @@ MAX_FRAMES = 10_000
 MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
-MAX_TOTAL_BYTES = 128 * 1024 * 1024  # of the logs of all running runs
+MAX_TOTAL_BYTES = fit_to_memory(128 * 1024 * 1024)  # of the logs of all running runs
 
 
 class LogBudget:

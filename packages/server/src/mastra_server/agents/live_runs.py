@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mastra_core.errors import Conflict, TooManyRuns
 from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.agents.durable_runs import DurableRun
@@ -18,9 +19,10 @@ from mastra_server.agents.live_run import ChunkConverter, LiveRun, keep_chunk
 __all__ = ("LiveRuns", "RunScope")
 
 MAX_RUNNING = 1000
-MAX_RUNNING_BYTES = 256 * 1024 * 1024  # of the inputs of all running runs together
+# Of the inputs of all running runs together.
+MAX_RUNNING_BYTES = fit_to_memory(256 * 1024 * 1024)
 MAX_FINISHED = 1000
-MAX_FINISHED_BYTES = 64 * 1024 * 1024  # of all finished runs together
+MAX_FINISHED_BYTES = fit_to_memory(64 * 1024 * 1024)  # of all finished runs together
 MAX_AGE = 300.0  # seconds that a finished run is kept
 
 _Key = tuple[str, str, str]

@@ -18,6 +18,7 @@ from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
 from mastra_core.json_repair import repair_text
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.page_size import PageSize
 from mastra_core.limits.shares import Shares
 from mastra_core.schema import encode_json
@@ -41,8 +42,9 @@ T = TypeVar("T")
 _ROWS_PER_TURN = 100
 _FEW_ENTRIES = 10  # entries of an object that is encoded at once, which takes less time
 _PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
-MAX_LIST_BYTES = 64 * 1024 * 1024  # of one response with a list
-UNSENT_BYTES = Shares(256 * 1024 * 1024)  # of all larger responses of this process
+MAX_LIST_BYTES = fit_to_memory(64 * 1024 * 1024)  # of one response with a list
+# Of all larger responses of this process.
+UNSENT_BYTES = Shares(fit_to_memory(256 * 1024 * 1024))
 
 
 class _JsonResponse(ASGIResponse):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.shares import Shares
 from mastra_server.http.asgi import App, Message, Receive, Scope, Send
 from mastra_server.http.callers import read_client_address
@@ -15,7 +16,8 @@ __all__ = ("BODY_BYTES", "BodyLimit", "TimeLimit")
 
 _TOO_MANY = "Too many large requests of this client are in progress"
 _SMALL_BODY = 64 * 1024  # bytes of a body that is not counted
-BODY_BYTES = Shares(256 * 1024 * 1024)  # of the larger bodies of all requests of this process
+# Of the larger bodies of all requests of this process.
+BODY_BYTES = Shares(fit_to_memory(256 * 1024 * 1024))
 
 
 class BodyLimit:
@@ -31,6 +33,8 @@ class BodyLimit:
     def __init__(self, app: App, limit: int) -> None:
         self._app = app
         self._limit = limit
+        # A caller that takes small amounts gets half, and each body that is not too large must fit.
+        BODY_BYTES.capacity = max(BODY_BYTES.capacity, 2 * limit)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on; count the bytes of a body without ``content-length``.

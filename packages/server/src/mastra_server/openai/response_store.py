@@ -10,6 +10,7 @@ from mastra_core.agents import Message
 from mastra_core.database.unreadable_data import build_unreadable_error
 from mastra_core.errors import InvalidInput, NotFound, StorageError
 from mastra_core.limits.caller_cache import CallerCache
+from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json
@@ -19,7 +20,7 @@ from mastra_server.openai.choose_conversation import Conversation
 __all__ = ("ResponseStore", "StoredResponse")
 
 _MAX_RESPONSES = 1000
-_MAX_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = fit_to_memory(64 * 1024 * 1024)
 _MAX_AGE = 24 * 3600.0  # seconds
 
 
