@@ -4,14 +4,18 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 
 import pytest
 
 from mastra_core import Mastra, PostgresStorage
+from mastra_core.database import parse_database_url
 from mastra_core.errors import ConfigError, Conflict, NotFound, StorageError
 from mastra_core.storage import MemoryStorage, MessageQuery, ThreadQuery, as_storage
 from mastra_core.storage.postgres import postgres_database
+from mastra_core.storage.postgres.postgres_database import PostgresDatabase
+from mastra_core.storage.sql_database import Statement
 from mastra_core.testing.storage_fixtures import (
     build_message,
     build_suspended_run,
@@ -47,6 +51,33 @@ def test_an_invalid_url_is_refused_without_its_password():
     with pytest.raises(ConfigError) as caught:
         Mastra(storage="postgresql://ann:s3cret@db.example")
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_large"),
+    [
+        ("SELECT generate_series(1, 1000)", False),
+        ("SELECT generate_series(1, 1001)", True),
+        ("SELECT convert_to(repeat('x', 1048576), 'UTF8')", False),
+        ("SELECT convert_to(repeat('x', 1048577), 'UTF8')", True),
+    ],
+)
+def test_large_results_are_decoded_outside_of_the_event_loop(postgres_url, rows, is_large):
+    threads = []
+
+    def convert(results):
+        threads.append(threading.get_ident())
+        return len(results[0].rows)
+
+    async def work():
+        database = PostgresDatabase(parse_database_url(postgres_url), 1)
+        try:
+            return await database.execute([Statement(rows)], convert)
+        finally:
+            await database.close()
+
+    assert asyncio.run(work())
+    assert (threads[0] != threading.get_ident()) is is_large
 
 
 def test_two_servers_keep_the_order_of_each_append(postgres_url):
