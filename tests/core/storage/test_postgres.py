@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from mastra_core import Mastra, PostgresStorage
 from mastra_core.database import parse_database_url
 from mastra_core.errors import ConfigError, Conflict, NotFound, StorageError
-from mastra_core.storage import MemoryStorage, MessageQuery, ThreadQuery, as_storage
+from mastra_core.storage import MemoryStorage, MessageQuery, Thread, ThreadQuery, as_storage
 from mastra_core.storage.postgres import postgres_database
 from mastra_core.storage.postgres.postgres_database import PostgresDatabase
 from mastra_core.storage.sql_database import Statement
@@ -51,6 +52,32 @@ def test_an_invalid_url_is_refused_without_its_password():
     with pytest.raises(ConfigError) as caught:
         Mastra(storage="postgresql://ann:s3cret@db.example")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_search_by_metadata_compares_few_rows_key_by_key(postgres_server, postgres_url):
+    database = postgres_url.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {database} SET track_functions = 'all'")
+
+    async def search():
+        storage = PostgresStorage(postgres_url)
+        try:
+            for number in range(100):
+                metadata = {"kind": number % 20, "tags": ["a", {"b": None}]}
+                thread = Thread(id=f"t{number}", resource="r", metadata=metadata)
+                await storage.threads.create(thread)
+            wanted = {"kind": 3, "tags": ["a", {"b": None}]}
+            return await storage.threads.find(ThreadQuery(metadata=wanted))
+        finally:
+            await storage.close()
+
+    assert asyncio.run(search()).total == 5
+    calls = "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'mastra_has_metadata'"
+    for _ in range(200):  # a server process reports its calls when it ends
+        counted = postgres_server.execute(calls, database)
+        if counted:
+            break
+        time.sleep(0.05)
+    assert counted == [(10,)]  # to count the five rows, and to return them
 
 
 @pytest.mark.parametrize(
