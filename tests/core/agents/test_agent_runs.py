@@ -445,6 +445,35 @@ def test_tool_outputs():
     assert {(event.id, event.name) for event in wrote} == {("c1", "work")}
 
 
+def test_other_tasks_run_while_many_calls_start():
+    begun, per_turn = 0, []
+
+    @tool
+    async def count() -> str:
+        nonlocal begun
+        begun += 1
+        return "counted"
+
+    async def watch_turns():
+        nonlocal begun
+        while True:
+            per_turn.append(begun)
+            begun = 0
+            await asyncio.sleep(0)
+
+    async def work():
+        watching = asyncio.create_task(watch_turns())
+        calls = [call("count", id=f"c{index}", index=index) for index in range(350)]
+        agent = Agent(name="a", model=Script(calls, ["done"]).model, tools=[count])
+        output = await agent.generate(build_input())
+        watching.cancel()
+        return output.text
+
+    assert asyncio.run(work()) == "done"
+    assert sum(per_turn) == 350
+    assert max(per_turn) <= 100
+
+
 @tool
 async def await_cancelled(context: ToolContext) -> str:
     """Wait for a task that was cancelled."""

@@ -276,6 +276,53 @@ def test_all_connections_in_use_is_explained(postgres_url, monkeypatch):
         asyncio.run(occupy())
 
 
+@pytest.mark.parametrize(("connections", "scans"), [(1, 1), (4, 2), (5, 2)])
+def test_lists_use_half_of_the_connections(postgres_url, connections, scans):
+    async def work():
+        pool = create_pool(postgres_url, max_connections=connections)
+        begun, released = asyncio.Queue(), asyncio.Event()
+
+        async def scan(_):
+            begun.put_nowait(1)
+            await released.wait()
+
+        runs = (pool.run, pool.run_in_autocommit)
+        lists = [asyncio.create_task(runs[n % 2](scan, scans=True)) for n in range(6)]
+        for _ in range(scans):
+            await begun.get()
+        if connections > 1:
+            assert await pool.run(fetch("SELECT 1")) == [(1,)]
+        await asyncio.sleep(0.05)
+        assert begun.empty()
+        lists.pop().cancel()
+        released.set()
+        await asyncio.gather(*lists)
+        await pool.close()
+        return scans + begun.qsize()
+
+    assert asyncio.run(work()) == 5  # all but the canceled one
+
+
+def test_too_many_lists_are_explained(postgres_url, monkeypatch):
+    async def work():
+        pool = create_pool(postgres_url, max_connections=4)
+        await pool.open()
+        monkeypatch.setattr("mastra_core.database.postgres_pool._CONNECT_SECONDS", 0.2)
+        released, waits = asyncio.Event(), lambda _: released.wait()
+        lists = [asyncio.create_task(pool.run(waits, scans=True)) for _ in range(2)]
+        await asyncio.sleep(0)
+        try:
+            with pytest.raises(StorageError, match="used all 2 connections for lists"):
+                await pool.run(waits, scans=True)
+            return await pool.run(fetch("SELECT 1"))
+        finally:
+            released.set()
+            await asyncio.gather(*lists)
+            await pool.close()
+
+    assert asyncio.run(work()) == [(1,)]
+
+
 def test_event_loops_have_connections_of_their_own(postgres_server, postgres_url):
     pool = create_pool(postgres_url, max_connections=2)
     name = postgres_url.rpartition("/")[2]

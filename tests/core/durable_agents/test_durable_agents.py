@@ -339,12 +339,12 @@ def test_a_run_is_decided_while_it_is_listed(open_mastra):
             def select(query):
                 return (yield query)
 
-            async def read_each(transact):
+            async def read_each(transact, **options):
                 queries, rows = transact(), None
                 try:
                     while True:
                         query = queries.send(rows)
-                        rows = await read(lambda query=query: select(query))
+                        rows = await read(lambda query=query: select(query), **options)
                         if "ORDER BY updated_at" in query.sql:
                             database.read = read
                             decisions = {"c1": Decision(approved=True)}

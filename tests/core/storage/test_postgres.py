@@ -4,14 +4,19 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 
 import pytest
 
 from mastra_core import Mastra, PostgresStorage
+from mastra_core.database import parse_database_url
 from mastra_core.errors import ConfigError, Conflict, NotFound, StorageError
-from mastra_core.storage import MemoryStorage, MessageQuery, ThreadQuery, as_storage
+from mastra_core.storage import MemoryStorage, MessageQuery, Thread, ThreadQuery, as_storage
 from mastra_core.storage.postgres import postgres_database
+from mastra_core.storage.postgres.postgres_database import PostgresDatabase
+from mastra_core.storage.sql_database import Statement
 from mastra_core.testing.storage_fixtures import (
     build_message,
     build_suspended_run,
@@ -47,6 +52,59 @@ def test_an_invalid_url_is_refused_without_its_password():
     with pytest.raises(ConfigError) as caught:
         Mastra(storage="postgresql://ann:s3cret@db.example")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_search_by_metadata_compares_few_rows_key_by_key(postgres_server, postgres_url):
+    database = postgres_url.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {database} SET track_functions = 'all'")
+
+    async def search():
+        storage = PostgresStorage(postgres_url)
+        try:
+            for number in range(100):
+                metadata = {"kind": number % 20, "tags": ["a", {"b": None}]}
+                thread = Thread(id=f"t{number}", resource="r", metadata=metadata)
+                await storage.threads.create(thread)
+            wanted = {"kind": 3, "tags": ["a", {"b": None}]}
+            return await storage.threads.find(ThreadQuery(metadata=wanted))
+        finally:
+            await storage.close()
+
+    assert asyncio.run(search()).total == 5
+    calls = "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'mastra_has_metadata'"
+    for _ in range(200):  # a server process reports its calls when it ends
+        counted = postgres_server.execute(calls, database)
+        if counted:
+            break
+        time.sleep(0.05)
+    assert counted == [(10,)]  # to count the five rows, and to return them
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_large"),
+    [
+        ("SELECT generate_series(1, 1000)", False),
+        ("SELECT generate_series(1, 1001)", True),
+        ("SELECT convert_to(repeat('x', 1048576), 'UTF8')", False),
+        ("SELECT convert_to(repeat('x', 1048577), 'UTF8')", True),
+    ],
+)
+def test_large_results_are_decoded_outside_of_the_event_loop(postgres_url, rows, is_large):
+    threads = []
+
+    def convert(results):
+        threads.append(threading.get_ident())
+        return len(results[0].rows)
+
+    async def work():
+        database = PostgresDatabase(parse_database_url(postgres_url), 1)
+        try:
+            return await database.execute([Statement(rows)], convert)
+        finally:
+            await database.close()
+
+    assert asyncio.run(work())
+    assert (threads[0] != threading.get_ident()) is is_large
 
 
 def test_two_servers_keep_the_order_of_each_append(postgres_url):

@@ -10,6 +10,7 @@ import pytest
 from mastra_core import MemoryEngine, Workflow, step
 from mastra_core.errors import ConfigError, InvalidInput, StorageError
 from mastra_core.freezing import collect_tasks
+from mastra_core.workflows import RunQuery
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
 from mastra_core.workflows.durable.store.claim_queries import has_claimable
@@ -19,6 +20,7 @@ from mastra_core.workflows.durable.store.fingerprint_queries import (
     measure_backlog,
 )
 from mastra_core.workflows.durable.store.queue_queries import group_queues, list_open_queues
+from mastra_core.workflows.durable.store.run_queries import count_runs, list_runs
 from mastra_core.workflows.engine.coerce_engine import as_engine
 from tests.core.workflows.durable.test_interleavings import open_engines
 from tests.core.workflows.sample_steps import add_one, ask_too, wait_until
@@ -323,6 +325,19 @@ def skip_members(queries):
     yield queries.send([("f g",)])
 
 
+def explain_search(path, build_queries):
+    """Return the steps in which SQLite searches the runs for the first query."""
+    store = SqliteRunStore(path)
+    asyncio.run(store.open())
+    query = next(build_queries(store._database.now))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        plan = [
+            row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.values)
+        ]
+    asyncio.run(store.close())
+    return {step for step in plan if "mastra_runs" in step.split()}
+
+
 @pytest.mark.parametrize(
     "queries",
     [
@@ -335,17 +350,18 @@ def skip_members(queries):
     ],
 )
 def test_look_for_waiting_runs_does_not_search_finished_runs(tmp_path, queries):
-    store = SqliteRunStore(tmp_path / "runs.db")
-    asyncio.run(store.open())
-    query = next(queries(store._database.now))
-    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
-        plan = [
-            row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", query.values)
-        ]
-    steps = {step for step in plan if "mastra_runs" in step.split()}
+    steps = explain_search(tmp_path / "runs.db", queries)
     assert steps <= {
         "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr><?)",
         "SEARCH mastra_runs USING INDEX mastra_runs_due (<expr>>?)",  # parked runs
         "SCAN mastra_runs USING INDEX mastra_runs_held",
     }
-    asyncio.run(store.close())
+
+
+@pytest.mark.parametrize("list_or_count", [list_runs, count_runs])
+def test_a_query_for_a_resource_does_not_search_the_runs_of_others(tmp_path, list_or_count):
+    query = RunQuery(resource_id="ann", limit=10)
+    steps = explain_search(tmp_path / "runs.db", lambda _: list_or_count("w", query))
+    assert steps == {
+        "SEARCH mastra_runs USING INDEX mastra_runs_owned (workflow=? AND resource_id=?)"
+    }

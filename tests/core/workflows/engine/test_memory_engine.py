@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import re
 import sys
 import weakref
 
@@ -341,6 +342,7 @@ def test_data_of_runs_is_bounded_in_bytes():
         engine = MemoryEngine(max_bytes=1_000_000)
         with pytest.raises(TooManyRuns) as caught:
             await engine.start(await engine.create(large, caller="ann"), "x" * 2_000_000)
+        assert re.search(r"needs 19\d{5} more bytes, .* of at most 1000000", caught.value.message)
         assert "max_bytes" in caught.value.hint
         assert await engine.list(large) == []
         held = await engine.create(large, "held", caller="ann")

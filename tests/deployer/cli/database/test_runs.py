@@ -87,7 +87,8 @@ def test_no_command_migrates_a_database(root, monkeypatch, capsys):
     monkeypatch.setattr(run_schema, "SQLITE_SCHEMA", newer)  # as if mastra were newer
     with pytest.raises(SystemExit):
         main(["runs", "list", "--dir", str(root)])
-    assert "have the version 1, but this mastra needs 2" in capsys.readouterr().err
+    expected = f"the version {SQLITE_SCHEMA.newest}, but this mastra needs {newer.newest}"
+    assert expected in capsys.readouterr().err
     monkeypatch.undo()
     run_mastra("runs", "list", cwd=root).ok()
 

@@ -25,6 +25,8 @@ class LoopPool:
 
     :param create_pool: connects, creates or migrates the tables, and returns an open pool. It gets
         a function to which the pool must pass each of its connections.
+    :param max_scans: the maximum number of concurrent calls that may read a whole table.
+    :ivar scan_limit: counts these calls.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class LoopPool:
             [Callable[[AsyncConnection[Any]], None]],
             Awaitable[AsyncConnectionPool[AsyncConnection[Any]]],
         ],
+        max_scans: int,
     ) -> None:
+        self.scan_limit = asyncio.Semaphore(max_scans)
         self._create_pool = create_pool
         self._connections: WeakSet[AsyncConnection[Any]] = WeakSet()
         self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None

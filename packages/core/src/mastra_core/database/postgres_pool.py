@@ -54,6 +54,8 @@ class PostgresPool:
     """A pool of connections to one database.
 
     Each event loop has connections of its own. After ``close``, the next use opens new connections.
+    Calls that may read a whole table use at most half of the connections, so that the other calls
+    do not wait for them.
 
     :param url: the database.
     :param schemas: the tables, which the first use creates or migrates.
@@ -72,6 +74,7 @@ class PostgresPool:
         self.url = url
         self._schemas = schemas
         self._max_connections = max_connections
+        self._max_scans = max(1, max_connections // 2)
         self._loops: dict[asyncio.AbstractEventLoop, LoopPool] = {}
         self._answered_at = -math.inf  # of time.monotonic()
 
@@ -105,6 +108,7 @@ class PostgresPool:
         *,
         repeat_on: Sequence[str] = (),
         writes: bool = True,
+        scans: bool = False,
     ) -> T:
         """Call a function with a connection in a transaction, and commit.
 
@@ -114,25 +118,33 @@ class PostgresPool:
         :param repeat_on: codes of other errors after which the function is called again.
         :param writes: whether the function changes data. A function that only reads is also called
             again if the connection was lost during the commit.
+        :param scans: whether the function may read a whole table.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
-        return await self._repeat(lambda: _Transaction(work, writes=writes), repeat_on)
+        return await self._repeat(lambda: _Transaction(work, writes=writes), repeat_on, scans=scans)
 
-    async def run_in_autocommit(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+    async def run_in_autocommit(
+        self, work: Callable[[AsyncConnection[Any]], Awaitable[T]], *, scans: bool = False
+    ) -> T:
         """Call a function with a connection in autocommit mode, without a transaction.
 
         ``work`` is called again if the connection was lost, also if a statement was committed.
 
         :param work: reads from the connection, or executes one statement whose repetition does no
             harm.
+        :param scans: whether the function may read a whole table.
         :raises InvalidInput: when UTF-8 cannot encode a text.
         :raises StorageError: for every error of the driver.
         """
-        return await self._repeat(lambda: _Autocommit(work))
+        return await self._repeat(lambda: _Autocommit(work), scans=scans)
 
     async def _repeat(
-        self, create_attempt: Callable[[], _Attempt[T]], repeat_on: Sequence[str] = ()
+        self,
+        create_attempt: Callable[[], _Attempt[T]],
+        repeat_on: Sequence[str] = (),
+        *,
+        scans: bool,
     ) -> T:
         await self.open()
         from psycopg import Error
@@ -141,7 +153,11 @@ class PostgresPool:
         for number in itertools.count(1):
             attempt = create_attempt()
             try:
-                async with self._acquire() as connection, _close_if_read_only(connection):
+                async with (
+                    self._limit_scans() if scans else contextlib.nullcontext(),
+                    self._acquire() as connection,
+                    _close_if_read_only(connection),
+                ):
                     result = await attempt.run(connection)
                 self._answered_at = time.monotonic()
                 return result
@@ -182,6 +198,24 @@ class PostgresPool:
             raise to_storage_error(error, self.url.display) from error
         finally:
             await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _limit_scans(self) -> AsyncIterator[None]:
+        """Wait until another call may read a whole table."""
+        limit = self._get_connections().scan_limit
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await limit.acquire()
+        except TimeoutError:
+            raise StorageError(
+                f"Other lists used all {self._max_scans} connections for lists of the database "
+                f"{self.url.display!r} for {_CONNECT_SECONDS} seconds.",
+                "Send the request again later. If this happens often, raise max_connections=...",
+            ) from None
+        try:
+            yield
+        finally:
+            limit.release()
 
     @contextlib.asynccontextmanager
     async def _acquire(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -225,7 +259,7 @@ class PostgresPool:
         if found is None:
             for other in [each for each in [*self._loops] if each.is_closed()]:
                 self._loops.pop(other, None)
-            found = self._loops[loop] = LoopPool(self._open_pool)
+            found = self._loops[loop] = LoopPool(self._open_pool, self._max_scans)
         return found
 
     async def _open_pool(

@@ -31,6 +31,7 @@ from mastra_core.tools import Tool, ToolSuspension
 
 __all__ = ("CallBatch",)
 
+_STARTS_PER_TURN = 100  # calls that start in one turn of the event loop
 _MAX_OUTPUTS = 100  # outputs of a batch that are not read yet; then its tools wait
 
 
@@ -96,8 +97,12 @@ class CallBatch:
             yield await self._execute(self.calls[0], _ItemQueue())
             return
         queue = _ItemQueue()
-        tasks = [asyncio.create_task(self._execute_into(call, queue)) for call in self.calls]
+        tasks: list[asyncio.Task[None]] = []
         try:
+            for call in self.calls:
+                tasks.append(asyncio.create_task(self._execute_into(call, queue)))
+                if len(tasks) % _STARTS_PER_TURN == 0:
+                    await asyncio.sleep(0)  # thousands of calls must not block the event loop
             waiting = len(tasks)
             while waiting:
                 item = await queue.read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +24,10 @@ _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _SHARED_LOCK = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
 _NOT_NULL_VIOLATION = "23502"  # an id was used by another thread at the same moment
+
+
+_MAX_ROWS = 1000  # and the bytes of rows that are decoded in the event loop
+_MAX_BYTES = 1024 * 1024
 
 
 class PostgresDatabase:
@@ -82,10 +88,29 @@ class PostgresDatabase:
 
         with trace_transaction(self._traced, (each.sql for each in statements)):
             try:
-                results = await self.pool.run(work, repeat_on=[_NOT_NULL_VIOLATION], writes=writes)
+                results = await self.pool.run(
+                    work,
+                    repeat_on=[_NOT_NULL_VIOLATION],
+                    writes=writes,
+                    scans=any(each.scans for each in statements),
+                )
             except _Unchanged as unchanged:
                 results = unchanged.results
-        return convert(results)
+        if any(map(_is_large, results)):  # the decoding would block the event loop
+            return await asyncio.to_thread(_convert_rows, results, convert)
+        return _convert_rows(results, convert)
+
+
+def _convert_rows(results: Sequence[Result], convert: Callable[[Sequence[Result]], T]) -> T:
+    return convert([each._replace(rows=[*map(decode_row, each.rows)]) for each in results])
+
+
+def _is_large(result: Result) -> bool:
+    """Return whether the rows of a result take long to decode."""
+    if len(result.rows) > _MAX_ROWS:
+        return True
+    values = itertools.chain.from_iterable(result.rows)
+    return sum(len(each) for each in values if isinstance(each, bytes)) > _MAX_BYTES
 
 
 class _Unchanged(Exception):
@@ -110,4 +135,4 @@ async def _send(connection: AsyncConnection[Any], statement: Statement) -> Async
 async def _receive(cursor: AsyncCursor[Any]) -> Result:
     if cursor.description is None:
         return Result((), cursor.rowcount)
-    return Result([decode_row(row) for row in await cursor.fetchall()], cursor.rowcount)
+    return Result(await cursor.fetchall(), cursor.rowcount)

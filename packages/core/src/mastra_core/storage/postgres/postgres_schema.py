@@ -108,4 +108,14 @@ _VERSION_4 = (
     """ALTER TABLE mastra_working_memory
         ADD COLUMN resource TEXT COLLATE "C" NOT NULL DEFAULT ''""",
 )
-SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))
+# Metadata rarely contains U+0000 or U+F8FF, and the search for them with a pattern takes long.
+_VERSION_5 = (
+    r"""CREATE OR REPLACE FUNCTION mastra_parse_json(data text)
+    RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN strpos(data, '\u0000') = 0 AND strpos(data, chr(63743)) = 0
+        THEN data::jsonb
+        ELSE regexp_replace(replace(data, chr(63743), chr(63743) || '1'),
+            '(?<!\\)((?:\\\\)*)\\u0000', '\1' || chr(63743) || '0', 'g')::jsonb
+        END $$""",
+)
+SCHEMA = Schema("mastra_schema", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5))

@@ -20,8 +20,12 @@ __all__ = ("decode_row", "encode_value", "translate_sql")
 
 _NULL = "\x00"
 _ESCAPE = "\uf8ff"
+# Few rows contain the wanted values in any way, and only those are compared key by key.
+_HAS_METADATA = """(SELECT mastra_parse_json(convert_from(metadata, 'UTF8'))
+        @> mastra_parse_json(wanted) AND mastra_has_metadata(metadata, wanted)
+    FROM (SELECT CAST(? AS text) AS wanted) AS criteria)"""
 _EXPRESSIONS = (
-    (re.compile(re.escape(HAS_METADATA)), "mastra_has_metadata(metadata, ?)"),
+    (re.compile(re.escape(HAS_METADATA)), _HAS_METADATA),
     (re.compile(r"json_each\(([^()]*)\)"), r"json_array_elements_text(CAST(\1 AS json)) AS value"),
     (re.compile(r"\bmax\((\w+(?: \+ 1)?), \?\)"), r"greatest(\1, ?)"),
     (re.compile("%"), "%%"),

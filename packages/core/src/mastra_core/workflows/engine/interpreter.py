@@ -36,7 +36,7 @@ from mastra_core.workflows.engine.run_events import (
     StepRetried,
     StepStarted,
 )
-from mastra_core.workflows.engine.run_options import BATCH_SIZE, RunOptions, StartPoint, StepAddress
+from mastra_core.workflows.engine.run_options import RunOptions, StartPoint, StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.step_runner import (
     StepFailed,
@@ -235,6 +235,9 @@ async def _run_step(
     address: StepAddress | None = None,
     start: StartPoint | None = None,
 ) -> Any:
+    turns = scope.activity.turn_limit
+    if not turns.try_begin():
+        await turns.begin_later()
     address = address or scope.get_address(step.id)
     if step.workflow is not None:
         output = await _run_nested(scope, step, step.workflow, value, address, start)
@@ -387,8 +390,6 @@ async def _run_items(
             item = StepAddress(f"{address.path}[{index}]", f"{address.key}[{index}]")
             fork = forks[index] = scope if node.concurrency == 1 else scope.fork()
             outputs[index] = await _run_step(fork, node.step, values[index], item)
-            if index % BATCH_SIZE == BATCH_SIZE - 1:
-                await asyncio.sleep(0)  # steps that never wait must not block the event loop
 
     indices = iter(range(len(values)))  # the workers share it, so each item is executed once
     if node.concurrency == 1:

@@ -162,7 +162,7 @@ class MemoryStore:
         elif not self._bytes.try_acquire(run.caller, rounded - run.reserved):
             rounded = max(size, run.reserved)
             if not self._bytes.try_acquire(run.caller, rounded - run.reserved):
-                raise self._build_size_error()
+                raise self._build_size_error(rounded - run.reserved)
         run.reserved = rounded
 
     def _release(self, run: MemoryRun) -> bool:
@@ -204,9 +204,10 @@ class MemoryStore:
             "Resume or cancel some runs, or increase MemoryEngine(max_unfinished=...).",
         )
 
-    def _build_size_error(self) -> TooManyRuns:
+    def _build_size_error(self, amount: int) -> TooManyRuns:
         held = self._bytes.capacity - self._bytes.free
         return TooManyRuns(
-            f"The unfinished runs take {held} bytes, and this caller may add no more.",
-            "Cancel some runs, or increase MemoryEngine(max_bytes=...).",
+            f"The run needs {amount} more bytes, but the unfinished runs take {held} of at most "
+            f"{self._bytes.capacity} bytes, and this caller may add no more.",
+            "Return smaller values, cancel some runs, or increase MemoryEngine(max_bytes=...).",
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.workflows.engine.journal import build_idle_key
 from mastra_core.workflows.engine.run_events import RunIdle
-from mastra_core.workflows.engine.tasks import gather
+from mastra_core.workflows.engine.tasks import TurnLimit, gather
 
 if TYPE_CHECKING:
     from mastra_core.workflows.engine.journal import Journal
@@ -24,14 +24,16 @@ class RunActivity:
     """Counts the active parts of one execution, and records what the inactive parts wait for.
 
     :param journal: receives a ``RunIdle`` event when no part is active.
+    :ivar turn_limit: limits the steps that all parts together begin in one turn of the event loop.
     """
 
-    __slots__ = ("_active_count", "_deactivations", "_journal", "_waits")
+    __slots__ = ("_active_count", "_deactivations", "_journal", "_waits", "turn_limit")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._active_count = 1
         self._deactivations = 0
+        self.turn_limit = TurnLimit()
         self._waits: dict[str, bool] = {}  # by key: whether the wait ends by itself
 
     async def wait_for(

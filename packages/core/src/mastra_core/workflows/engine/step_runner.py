@@ -27,7 +27,7 @@ from mastra_core.workflows.engine.run_events import (
     StepWaiting,
     StepWrote,
 )
-from mastra_core.workflows.engine.run_options import StepAddress
+from mastra_core.workflows.engine.run_options import BATCH_SIZE, StepAddress
 from mastra_core.workflows.engine.scope import Scope
 from mastra_core.workflows.engine.step_parts import open_step_parts
 from mastra_core.workflows.engine.tasks import DeadlineExceeded, run_with_deadline
@@ -284,6 +284,8 @@ async def _write_chunk(
 ) -> None:
     event = StepWrote(step=address.path, chunk=chunk)
     await scope.journal.emit(f"{address.key}:wrote{call_number}.{chunk_number}", event)
+    if chunk_number % BATCH_SIZE == 0:
+        await asyncio.sleep(0)  # a step that only writes must not block the event loop
 
 
 async def _execute_traced(

@@ -1,20 +1,61 @@
-"""Run tasks concurrently or with a deadline, even if a task ignores its cancellation."""
+"""Run tasks concurrently, in batches or with a deadline, even if one ignores its cancellation."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 
-__all__ = ("DeadlineExceeded", "gather", "retrieve_exception", "run_with_deadline")
+__all__ = ("DeadlineExceeded", "TurnLimit", "gather", "retrieve_exception", "run_with_deadline")
 
 CANCEL_GRACE = 0.5  # seconds in which a cancelled task may end
 
 
 class DeadlineExceeded(Exception):
     """The task did not end before its deadline."""
+
+
+class TurnLimit:
+    """Lets the parts of a run begin a batch of steps, and the next batch in a later turn.
+
+    Steps that never wait would otherwise block the event loop until the last of them has ended,
+    even if each concurrent part lets other tasks run now and then.
+    """
+
+    __slots__ = ("_begun", "_waiting")
+
+    def __init__(self) -> None:
+        self._begun = 0  # steps of the present batch
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def try_begin(self) -> bool:
+        """Count a step, and return whether it belongs to the present batch."""
+        if self._begun >= BATCH_SIZE:
+            return False
+        self._begun += 1
+        return True
+
+    async def begin_later(self) -> None:
+        """Wait for a later batch; the steps begin in the order of their calls."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._begin_batch)
+        self._waiting.append(turn)
+        await turn
+
+    def _begin_batch(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < BATCH_SIZE:
+            turn = self._waiting.popleft()
+            if not turn.done():  # a canceled part begins no step
+                self._begun += 1
+                turn.set_result(None)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._begin_batch)
 
 
 async def gather(jobs: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -66,7 +66,12 @@ class _D1Runs:
         return
         yield
 
-    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+    async def read(
+        self,
+        transact: Callable[[], Queries[T]],
+        *,
+        scans: bool = False,  # noqa: ARG002  # D1 executes one query at a time
+    ) -> T:
         return await self.write(transact)
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:

@@ -64,10 +64,16 @@ class _PostgresRuns:
         async for _ in self._pool.listen(_CHANNEL):
             yield
 
-    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+    async def read(
+        self,
+        transact: Callable[[], Queries[T]],
+        *,
+        scans: bool = False,
+    ) -> T:
         with trace_transaction(self._traced) as texts:
             return await self._pool.run_in_autocommit(
-                lambda connection: _execute(connection, record_queries(transact(), texts))
+                lambda connection: _execute(connection, record_queries(transact(), texts)),
+                scans=scans,
             )
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:

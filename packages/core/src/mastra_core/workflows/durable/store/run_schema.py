@@ -108,7 +108,12 @@ _VERSION_1 = (
         concurrency BIGINT NOT NULL
     )""",
 )
-_VERSIONS = (_VERSION_1,)
+# A user's list of runs must not read the runs of all users.
+_VERSION_2 = (
+    """CREATE INDEX mastra_runs_owned ON mastra_runs (workflow, resource_id, created_at, id)
+        WHERE resource_id <> ''""",
+)
+_VERSIONS = (_VERSION_1, _VERSION_2)
 
 
 def _build_schema(key: str) -> Schema:

@@ -282,11 +282,11 @@ class SqlRunStore(RunStore):
 
     @override
     async def list(self, workflow: str, query: RunQuery) -> list[tuple[RunRow, list[str]]]:
-        return await self._database.read(lambda: list_runs(workflow, query))
+        return await self._database.read(lambda: list_runs(workflow, query), scans=True)
 
     @override
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
-        return await self._database.read(lambda: count_runs(workflow, query))
+        return await self._database.read(lambda: count_runs(workflow, query), scans=True)
 
     @override
     async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:

@@ -60,10 +60,11 @@ class _SqliteRuns:
         return
         yield
 
-    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+    async def read(self, transact: Callable[[], Queries[T]], *, scans: bool = False) -> T:
         with trace_transaction(self._file.traced) as texts:
             return await self._file.read(
-                lambda connection: _execute(connection, record_queries(transact(), texts))
+                lambda connection: _execute(connection, record_queries(transact(), texts)),
+                scans=scans,
             )
 
     async def write(self, transact: Callable[[], Queries[T]]) -> T:

@@ -102,10 +102,12 @@ class RunDatabase(Protocol):
         :raises StorageError: when the connection is lost.
         """
 
-    async def read(self, transact: Callable[[], Queries[T]]) -> T:
+    async def read(self, transact: Callable[[], Queries[T]], *, scans: bool = False) -> T:
         """Execute queries that change nothing, and return the generator's result.
 
         :param transact: returns the transaction; called again if the transaction is repeated.
+        :param scans: whether a query may read all runs of a workflow, so that it takes long. A
+            database with several connections should not let short calls wait for it.
         :raises StorageError: when the database cannot be used.
         """
 
