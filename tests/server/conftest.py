@@ -100,7 +100,7 @@ from mastra_server import create_app
 launcher.import_app = lambda bundle: create_app(mastra)
 serve = {**describe(mastra)["serve"], "host": "127.0.0.1", "port": 0}
 bundle = {"app": "", "entry": "app", "kind": "mastra", "required": [], "serve": serve}
-launcher.serve(bundle)
+raise SystemExit(launcher.serve(bundle))
 """
 
 

@@ -82,6 +82,7 @@ async def _send_on_open_connections(server, port):
             await reader.readexactly(int(length))
             answers.append(int(head.split()[1]))
             last = b"connection: close" in head
+            assert head.count(b"connection:") == last
         writer.close()
 
     clients = [asyncio.create_task(client()) for _ in range(20)]

@@ -208,7 +208,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.headers = self.headers.copy()
         self._header_count = len(self.headers)
         if self._shutting_down and not self._is_idle():
-            self.cycle.keep_alive = False
+            self._close_after_response()
 
     def on_message_complete(self) -> None:
         """Count the trailers that arrived together with the end of the body.
@@ -239,7 +239,16 @@ class LimitedConnection(HttpToolsProtocol):
         if self._is_idle():
             self.loop.call_later(IDLE_GRACE, self._close_if_idle)
         else:
-            self.cycle.keep_alive = False
+            self._close_after_response()
+
+    def _close_after_response(self) -> None:
+        """Close the connection after the current response, and announce that to the client.
+
+        uvicorn announces it since version 0.53. A client that does not know about it sends its next
+        request on the closing connection, and receives no response.
+        """
+        self.cycle.keep_alive = False
+        self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
     def _close_if_idle(self) -> None:
         if self._is_idle() and not self.transport.is_closing():
