@@ -111,7 +111,10 @@ class TestPromotion(CloudflareFixtures):
                 return RESET
             return None
 
-        with harness.proxy.apply_rule(interfere), pytest.raises(ApiError, match="cannot be reached"):
+        with (
+            harness.proxy.apply_rule(interfere),
+            pytest.raises(ApiError, match="cannot be reached"),
+        ):
             harness.call("promote", first.id, harness.recorder)
         assert harness.get_live().id == second.id
 

@@ -121,7 +121,7 @@ def test_a_wrong_url_is_explained(postgres_server, kind):
 
 def test_an_unreachable_server_is_named_with_the_reason(free_port):
     pool = create_pool(f"postgresql://ann@127.0.0.1:{free_port}/app")
-    with pytest.raises(StorageError, match="cannot be reached: .*refused"):
+    with pytest.raises(StorageError, match=r"cannot be reached: .*refused"):
         asyncio.run(run_once(pool, fetch("SELECT 1")))
 
 

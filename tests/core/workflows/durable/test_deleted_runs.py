@@ -4,7 +4,7 @@ import asyncio
 
 from mastra_core import Workflow
 from tests.core.workflows.durable.test_interleavings import open_engines
-from tests.core.workflows.sample_steps import ask_too, wait_forever
+from tests.core.workflows.sample_steps import ask_too, wait_forever, wait_until
 
 SUSPENDED = Workflow("suspended").then(ask_too)
 RUNNING = Workflow("running").then(wait_forever)
@@ -40,9 +40,7 @@ def test_readers_of_a_run_that_is_executed_get_its_end(database_url):
             reading = asyncio.create_task(read_to_end(run))
             await two.delete(await two.get(RUNNING, "r"))
             await asyncio.wait_for(reading, 10)
-            async with asyncio.timeout(10):
-                while run.is_executed:
-                    await asyncio.sleep(0.01)
+            await wait_until(lambda: not run.is_executed)
             return run.record
 
     assert asyncio.run(run_scenario()).status == "canceled"

@@ -44,11 +44,9 @@ def count_notifications(url):
 
         def count():
             connection.execute("NOTIFY mastra_runs, 'last'")  # arrives after all earlier ones
-            number = 0
-            for each in connection.notifies(timeout=10):
+            for number, each in enumerate(connection.notifies(timeout=10)):
                 if each.payload == "last":
                     return number
-                number += 1
             raise AssertionError("the own notification did not arrive")
 
         yield count
