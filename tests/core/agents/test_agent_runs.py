@@ -25,6 +25,7 @@ from mastra_core.agents import (
     ToolOutput,
     ToolResult,
     ToolResultPart,
+    Usage,
     UsageLimits,
     has_tool_call,
     step_count,
@@ -919,3 +920,18 @@ def test_tool_that_cancels_its_own_task_ends_the_run():
                 await agent.generate("go")
 
     asyncio.run(generate())
+
+
+def test_tokens_that_a_tool_counts_are_tokens_of_the_run():
+    async def translate(context: ToolContext) -> str:
+        """Translate."""
+        context.count_usage(Usage(input_tokens=1000, output_tokens=500))
+        return "translated"
+
+    def build_agent():
+        script = Script([call("translate")], ["Done."])
+        return Agent(name="a", model=script.model, tools=[translate])
+
+    usage = run_both_ways(build_agent).usage
+    assert usage.input_tokens > 1000
+    assert 500 < usage.output_tokens < 1000

@@ -72,6 +72,22 @@ class TestDeploy(NetlifyFixtures):
         assert len(platform.find_requests("PUT", "/functions/")) == 1
         assert platform.get_published() is deploy
 
+    def test_a_deployment_of_another_command_is_not_taken_for_a_lost_one(self, harness, platform):
+        first, deploys = harness.deploy_sample(), platform.platform.deploys
+
+        def interfere(exchange):
+            is_creation = exchange.method == "POST" and "/deploys?" in exchange.path
+            if not is_creation or "foreign" in deploys:
+                return None
+            changes = {"id": "foreign", "title": "theirs", "state": "uploading"}
+            deploys["foreign"] = dataclasses.replace(deploys[first.id], **changes)
+            return RESET
+
+        error = harness.deploy_with_faults(harness.bundle("b"), interfere, fingerprint="abc")
+        assert isinstance(error, ApiError) and error.status is None
+        assert [*deploys] == [first.id, "foreign"]
+        assert deploys["foreign"].state == "uploading"
+
     def test_a_draft_that_became_ready_is_used_again(self, harness, platform):
         bundle = harness.bundle()
         draft = harness.deploy_without_promotion(bundle, fingerprint="abc")

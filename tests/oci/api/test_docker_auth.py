@@ -61,6 +61,31 @@ def test_docker_login_is_used(password_registry, oci, bundle, tmp_path):
     assert pair not in done.out + done.err
 
 
+def answer(username, secret):
+    return f"print(json.dumps({{'Username': {username!r}, 'Secret': {secret!r}}}))"
+
+
+def describe(login):
+    secrets = (login.password, login.refresh)
+    return (login.username, *(secret and secret.reveal() for secret in secrets))
+
+
+@pytest.fixture
+def install_helper(tmp_path, monkeypatch):
+    """A function that installs the helper of all registries, with this Python code."""
+
+    def install(code):
+        helper = tmp_path / "bin" / "docker-credential-test"
+        helper.parent.mkdir()
+        helper.write_text(f"#!{sys.executable}\nimport json, sys\n{code}\n")
+        helper.chmod(0o755)
+        (tmp_path / "config.json").write_text(json.dumps({"credsStore": "test"}))
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        monkeypatch.setenv("PATH", f"{helper.parent}:{os.environ['PATH']}")
+
+    return install
+
+
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
 def test_credential_helper_is_used(
     password_registry, oci, bundle, tmp_path, monkeypatch, key
@@ -96,6 +121,30 @@ def test_a_damaged_configuration_has_no_login(tmp_path, monkeypatch, config):
     (tmp_path / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     assert find_stored_login("registry.example") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print('{}')", None),
+        ("print('credentials not found'); sys.exit(1)", None),
+        (answer("ann", "s3cret"), ("ann", "s3cret", None)),
+        (answer("<token>", "s3cret"), ("", None, "s3cret")),
+    ],
+    ids=["nothing", "not found", "password", "identity token"],
+)
+def test_answers_of_a_credential_helper(install_helper, code, expected):
+    install_helper(code)
+    login = find_stored_login("registry.example")
+    assert (login and describe(login)) == expected
+    assert login is None or login.host == "registry.example"
+
+
+@pytest.mark.parametrize("code", ["print('no json')", "print('[]')", "print(chr(0xdcff))"])
+def test_a_helper_that_fails_is_named(install_helper, code):
+    install_helper(code)
+    with pytest.raises(AuthError, match="The credential helper 'docker-credential-test' failed"):
+        find_stored_login("registry.example")
 
 
 def test_a_missing_helper_of_docker_hub_can_be_removed(tmp_path, monkeypatch):

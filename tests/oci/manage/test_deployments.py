@@ -163,6 +163,19 @@ def test_a_tag_of_another_tool_is_reported(bundles, run, proxy):
     assert "another tool" not in run("deploy", "--prebuilt", bundles[1], "--prod").ok().err
 
 
+def test_destroy_keeps_the_tag_of_another_tool(bundles, run, deploy, proxy):
+    from tests.oci.base_images import push_base
+
+    deploy(bundles[0], "--prod")
+    push_base(proxy.host, "team/app", "latest", {"amd64": {}})
+    proxy.requests.clear()
+    assert "remains" not in run("destroy", "--yes").ok().err
+    deletions = [path for method, path, _ in proxy.requests if method == "DELETE"]
+    assert deletions, "the own image is deleted"
+    assert not [path for path in deletions if path.endswith("/latest")]
+    assert _list_tags(proxy) == ["latest"]
+
+
 def test_destroy_reports_a_registry_without_delete(bundles, run, deploy, registry):
     deploy(bundles[0], "--prod")
     registry.kill()

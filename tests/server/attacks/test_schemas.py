@@ -44,6 +44,7 @@ def build_bodies(schema):
         {"messages": "x", "output": schema},
         {"messages": "x", "structuredOutput": {"schema": schema}},
         {"messages": "x", "clientTools": {"do": client_tool}},
+        {"messages": "x", "clientTools": {"do": {"parameters": schema}}},  # an earlier name
     ]
 
 

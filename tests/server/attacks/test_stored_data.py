@@ -92,6 +92,9 @@ def test_suspended_runs_of_another_caller(storage, server):
     page, _ = send(server, "mallory", "GET", f"{AGENT}/suspended-runs?perPage=2&page=1")
     assert page.json()["total"] == 300
     assert [run["runId"] for run in page.json()["runs"]] == ["run297", "run296"]
+    refused, _ = send(server, "mallory", "GET", f"{AGENT}/suspended-runs?perPage=1001")
+    assert refused.status_code == 400
+    assert refused.json()["issues"][0]["field"] == "perPage"
 
 
 def build_message(number, size):

@@ -22,6 +22,7 @@ from mastra_core import (
 )
 from mastra_core.logger import get_logger
 from mastra_server.http.errors import get_status
+from mastra_server.http.request_body import StructureError, check_structure
 
 GENERATE = "/api/agents/contextAgent/generate"
 
@@ -158,6 +159,28 @@ def test_usual_encodings_are_read(api, headers):
     assert api.post(GENERATE, content=BODY, headers=headers).status_code == 200
     answer = api.post(GENERATE, content=b"{", headers=headers)
     assert answer.json()["issues"] == [{"field": "body", "message": "Invalid JSON in request body"}]
+
+
+@pytest.mark.parametrize(
+    ("build", "counts"),
+    [
+        (lambda count: ["a"] * count, [1000, 1001]),
+        (lambda count: {f"k{number}": "a" for number in range(count)}, [1000, 1001]),
+        (lambda count: [["a"]] * count, [500, 501]),
+    ],
+    ids=["texts", "entries", "lists"],
+)
+def test_number_of_values_is_limited_exactly(build, counts):
+    fitting, large = (json.dumps(build(count)).encode() for count in counts)
+    check_structure(fitting, 1000)
+    with pytest.raises(StructureError, match="at most 1000 values"):
+        check_structure(large, 1000)
+
+
+def test_depth_is_limited_exactly():
+    check_structure(b"[" * 200 + b"]" * 200, 1000)
+    with pytest.raises(StructureError, match="at most 200 levels"):
+        check_structure(b"[" * 201 + b"]" * 201, 1000)
 
 
 def test_long_numbers_in_texts_and_values(api):

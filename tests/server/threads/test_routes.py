@@ -155,6 +155,18 @@ def test_too_many_waiting_runs(serve):
         server.app.state.draining = True
 
 
+def test_subscriber_receives_the_run_that_has_begun(serve):
+    with serve(create_application(memory=Memory())) as server:
+        sent = server.http.post(
+            "/api/agents/shop/send-message", json={"message": "slow end", **HERE}
+        )
+        assert sent.status_code == 200
+        path = server.url + "/api/agents/shop/threads/subscribe"
+        with httpx.stream("POST", path, json=HERE, trust_env=False, timeout=20) as heard:
+            assert any('"type":"start"' in line for line in heard.iter_lines())
+        server.app.state.draining = True
+
+
 def test_subscription_ends_on_shutdown(serve):
     with serve(create_application(memory=Memory())) as server:
         path = server.url + "/api/agents/shop/threads/subscribe"

@@ -2,12 +2,15 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from mastra_core import StepContext, Workflow, as_step, step
 from mastra_core.errors import Conflict, NotFound
 from mastra_core.workflows.durable import DurableEngine, SqliteRunStore
+from mastra_core.workflows.durable.fingerprints.journal_fit import check_fit
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
+from mastra_core.workflows.model.description import describe_workflow
 from tests.core.workflows.sample_steps import add_one, ask_too, double
 
 third = as_step(double, id="third")
@@ -210,3 +213,42 @@ def test_run_that_does_not_fit_stays(name, tmp_path):
             await move(path, old.fingerprint)
 
     asyncio.run(run_scenario())
+
+
+@pytest.mark.parametrize(
+    ("new", "fits"),
+    [
+        (build(add_one, ask_too, double), True),
+        (build(double, add_one, ask_too), False),
+        (build(add_one, double), False),
+    ],
+    ids=["a step follows", "a step comes before", "the first step is gone"],
+)
+def test_run_that_has_to_begin_at_a_step_needs_this_step(new, fits, tmp_path):
+    """A time travel has forgotten the outcomes, and no process has executed the run since."""
+    path = tmp_path / "runs.db"
+    url = f"sqlite:///{path}"
+
+    async def run_scenario():
+        await suspend_run(url, OLD)
+        caller = DurableEngine(url, max_concurrency=0)
+        run = await caller.get(OLD, "r")
+        await caller.time_travel(run, "ask-too", 5)
+        await caller.close()
+        await announce(url, new)
+        if fits:
+            await move(path, new.fingerprint)
+            return
+        with pytest.raises(Conflict, match="does not fit the other description"):
+            await move(path, new.fingerprint)
+
+    asyncio.run(run_scenario())
+
+
+def test_journal_of_another_version_of_mastra_does_not_fit():
+    description = describe_workflow(OLD)
+    check_fit(description, description, ["add_one#1"])
+    other = msgspec.structs.replace(description, format=description.format + 1)
+    for old, new in ((description, other), (other, description)):
+        with pytest.raises(Conflict, match="another version of mastra"):
+            check_fit(old, new, [])

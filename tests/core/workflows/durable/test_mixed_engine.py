@@ -9,7 +9,7 @@ from mastra_core import DurableEngine, MemoryEngine, Workflow, step
 from mastra_core.errors import NotFound
 from mastra_core.workflows.durable.mixed_engine import MixedEngine
 from mastra_core.workflows.engine.run_query import RunQuery
-from tests.core.workflows.sample_steps import add_one, ask, double, start_and_wait
+from tests.core.workflows.sample_steps import add_one, ask, double, start_and_wait, wait_until
 
 
 @step
@@ -71,9 +71,7 @@ def test_calls_about_the_database(tmp_path):
         async with open_mixed_engine(tmp_path / "runs.db") as engine:
             assert await engine.schedules.list() == []
             await engine.check()
-            async with asyncio.timeout(10):
-                while engine.load is None:  # noqa: ASYNC110  # no event tells it
-                    await asyncio.sleep(0.01)
+            await wait_until(lambda: engine.load is not None)
             starter = DurableEngine(f"sqlite:///{tmp_path}/runs.db", max_concurrency=0)
             await engine.open([quick])
             run = await starter.create(quick)

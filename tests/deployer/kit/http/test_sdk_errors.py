@@ -42,6 +42,7 @@ def test_a_rejected_token_is_an_auth_error(call, platform, status):
     with pytest.raises(AuthError, match="bad key") as raised:
         call()
     assert raised.value.code == "invalid_key"
+    assert "credentials are correct" in raised.value.hint
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,7 @@ def test_a_lost_connection_is_an_api_error_without_a_status(call, platform):
     with pytest.raises(ApiError) as raised:
         call()
     assert raised.value.status is None
+    assert "Check the network" in raised.value.hint
 
 
 def test_a_timeout_is_a_deploy_timeout(platform, call):

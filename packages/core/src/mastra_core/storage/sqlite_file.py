@@ -114,8 +114,6 @@ class SqliteFile:
 
 def _execute_statement(connection: Connection, statement: Statement) -> Result:
     cursor = connection.execute(statement.sql, statement.values)
-    if cursor.description is None:  # it returns no rows
-        return Result((), cursor.rowcount)
     if statement.max_bytes is None:
         return Result(cursor.fetchall(), cursor.rowcount)
     return Result(_fetch_rows(cursor, statement.max_bytes), cursor.rowcount)

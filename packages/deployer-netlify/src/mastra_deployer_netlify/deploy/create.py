@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeploymentFailed
@@ -63,11 +63,15 @@ def create_deployment(
     :returns: the new deployment, as Netlify describes it.
     :raises ApiError: when Netlify rejects the request.
     """
-    path, query = f"/sites/{site['id']}/deploys", {"title": build_title(request)}
+    path, title = f"/sites/{site['id']}/deploys", build_title(request)
     body = _build_body(settings, request, files)
 
+    def list_similar() -> Iterator[dict[str, Any]]:
+        found = iter_deployments(client, site, _SEARCH_LIMIT)
+        return (item for item in found if item.get("title") == title)
+
     def create() -> dict[str, Any]:
-        item = read_object(client.post(path, params=query, json=body))
+        item = read_object(client.post(path, params={"title": title}, json=body))
         if not item.get("id"):  # the response for a large deployment may be empty
             raise ApiError(
                 "Netlify created a deployment, but its response does not contain the id of the "
@@ -76,11 +80,7 @@ def create_deployment(
             )
         return item
 
-    return create_new(
-        lambda: iter_deployments(client, site, _SEARCH_LIMIT),
-        create,
-        get_id=lambda item: str(item["id"]),
-    )
+    return create_new(list_similar, create, get_id=lambda item: str(item["id"]))
 
 
 def _build_body(
