@@ -207,7 +207,8 @@ class LimitedConnection(HttpToolsProtocol):
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.
         self.headers = self.headers.copy()
         self._header_count = len(self.headers)
-        if self._shutting_down and not self._is_idle():
+        is_tunnel = self.parser.should_upgrade()  # the parser reads no further request
+        if is_tunnel or (self._shutting_down and not self._is_idle()):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
