@@ -179,6 +179,21 @@ def test_data_after_the_last_request_is_ignored(connect, version, rest, pause):
     assert answer.count(b"HTTP/1.1") == 1
 
 
+@pytest.mark.parametrize("rest", [b"no chunk\r\n", b"0\r\n" + b"x: y\r\n" * 20_000])
+def test_an_answered_request_gets_no_second_response(connect, rest):
+    """A proxy could pass a second response on to another client."""
+    connection = connect()
+    connection.sendall(b"POST /unknown HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+    answer = connection.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 404")
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(rest)
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(10_000):
+            answer += piece
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 def test_many_chunks(connect):
     """The framing of chunks is no part of the head."""
     head = (
@@ -325,10 +340,14 @@ def test_a_large_head_that_offers_an_upgrade_is_refused(connect):
     assert read_status_line(connection) == b"HTTP/1.1 431 Request Header Fields Too Large"
 
 
-def test_a_tunnel_is_refused(connect):
+@pytest.mark.parametrize("target", [b"example.com:443", b"/health"])
+def test_a_tunnel_is_refused(connect, target):
     connection = connect()
-    connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n")
-    assert b" 40" in read_status_line(connection)
+    connection.sendall(b"CONNECT " + target + b" HTTP/1.1\r\nhost: example.com:443\r\n\r\n")
+    answer = b""
+    while piece := connection.recv(300):
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 40")
 
 
 def test_an_ipv4_proxy_of_an_ipv6_socket_is_trusted(process, monkeypatch):

@@ -14,7 +14,7 @@ from mastra_core.agents.context_functions import (
     get_tools_function,
     is_model_function,
 )
-from mastra_core.agents.events import AgentEvent
+from mastra_core.agents.events import AgentEvent, ApprovalRequired, ToolSuspended
 from mastra_core.agents.instructions import Instructions, check_instructions
 from mastra_core.agents.messages import AgentInput, UsageLimits
 from mastra_core.agents.preload import pause_garbage_collection, preload_agents
@@ -230,21 +230,20 @@ class Agent:
             if hasattr(agent, "use_engine"):
                 agent.use_engine(engine)
 
-    async def cancel_workflow(self, tool: str, run_id: str, call_id: str, resource: str) -> None:
-        """Cancel the run of a workflow that a suspended tool call waits for, if there is one.
+    async def cancel_workflows(
+        self, run_id: str, resource: str, calls: Sequence[ApprovalRequired | ToolSuspended]
+    ) -> None:
+        """Cancel the runs of workflows that suspended tool calls wait for.
 
-        :param tool: the name of the called tool; the tool may run no workflow.
         :param run_id: the id of the agent's run.
-        :param call_id: the id of the call.
         :param resource: the owner of the agent's run.
+        :param calls: the calls, which may be calls of other tools, too.
         """
-        if not self.workflows:
-            return
-        from mastra_core.workflows.engine.workflow_tool import build_tool_id, cancel_called_run
+        if self.workflows and calls:
+            from mastra_core.workflows.engine.workflow_tool import cancel_called_runs
 
-        for key, workflow in self.workflows.items():
-            if build_tool_id(key) == tool:
-                await cancel_called_run(self._get_engine(), workflow, run_id, call_id, resource)
+            engine = self._get_engine()
+            await cancel_called_runs(engine, self.workflows, run_id, resource, calls)
 
     def preload(self) -> None:
         """Import the modules that the first run needs, for this agent and the agents that it calls.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mastra_core.agents.called_workflows import cancel_called_workflows
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import Finish
 from mastra_core.agents.messages import AgentInput, Message
@@ -51,6 +50,8 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
         with bind_log_fields(agent=agent.id):
             output = await collect(forward_events())
         if output.reason == "suspended":
+            from mastra_core.agents.suspended_runs import cancel_called_workflows
+
             await cancel_called_workflows(
                 agent, run_input.run_id, run_input.resource, output.waiting
             )

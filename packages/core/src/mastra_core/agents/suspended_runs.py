@@ -30,6 +30,7 @@ __all__ = (
     "build_ambiguity",
     "build_error",
     "build_page",
+    "cancel_called_workflows",
     "limit_size",
     "select_single",
 )
@@ -328,6 +329,23 @@ class MemorySuspendedRuns(SuspendedRuns):
 
 def _get_history_format(agent: AgentLike) -> str:
     return str(getattr(agent, "history_format", ""))
+
+
+async def cancel_called_workflows(
+    agent: Any, run_id: str, resource: str, calls: Sequence[ApprovalRequired | ToolSuspended]
+) -> None:
+    """Cancel the runs of workflows that the waiting calls of a canceled run have started.
+
+    Otherwise, callers could still resume the workflows, and the runs would count for their caller.
+
+    :param agent: the agent; an agent that has no workflows is ignored.
+    :param run_id: the id of the agent's run.
+    :param resource: the owner of the agent's run.
+    :param calls: the calls that wait.
+    """
+    cancel_workflows = getattr(agent, "cancel_workflows", None)
+    if cancel_workflows is not None:
+        await cancel_workflows(run_id, resource, calls)
 
 
 def select_single(matches: Sequence[T], run_id: str) -> T:

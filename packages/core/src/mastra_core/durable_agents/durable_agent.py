@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from mastra_core.agents.called_workflows import cancel_called_workflows
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
@@ -17,6 +16,7 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRun,
     SuspendedRunPage,
     SuspendedRunQuery,
+    cancel_called_workflows,
 )
 from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
 from mastra_core.durable_agents.agent_workflow import (

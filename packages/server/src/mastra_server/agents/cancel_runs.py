@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request
 
 from mastra_core.agents import AgentLike
-from mastra_core.agents.called_workflows import cancel_called_workflows
+from mastra_core.agents.suspended_runs import cancel_called_workflows
 from mastra_core.errors import NotFound
 from mastra_core.memory.canceled_calls import save_canceled_calls
 from mastra_server.agents.durable_runs import find_durable_agent

@@ -202,12 +202,13 @@ class LimitedConnection(HttpToolsProtocol):
             raise _RepeatedHost
         if self.parser.should_upgrade() and self.ignores_upgrade():
             return  # the head is parsed again
-        self._in_head = False
         super().on_headers_complete()
+        self._in_head = False
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.
         self.headers = self.headers.copy()
         self._header_count = len(self.headers)
-        if self._shutting_down and not self._is_idle():
+        is_tunnel = self.parser.should_upgrade()  # the parser reads no further request
+        if is_tunnel or (self._shutting_down and not self._is_idle()):
             self._close_after_response()
 
     def on_message_complete(self) -> None:
@@ -287,12 +288,23 @@ class LimitedConnection(HttpToolsProtocol):
             self._reject(_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
-        """Respond to an invalid request, unless the server has responded to its oversized head.
+        """Respond to an invalid request, unless the server has responded to it already.
 
         :param msg: the body of the response.
         """
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._may_respond():
             super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def _may_respond(self) -> bool:
+        """Return whether a response would belong to the request that is being read.
+
+        A second response to a request could reach another client of the same proxy.
+        """
+        return self._in_head if self._is_idle() else not self.cycle.response_started
 
     def _check_fields(self) -> None:
         sizes = (len(name) + len(value) + _FIELD_OVERHEAD for name, value in self.headers)
@@ -326,6 +338,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _reject(self, status: bytes) -> None:
         self._cancel_timer()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._may_respond():
             self.transport.write(b"HTTP/1.1 %b\r\nconnection: close\r\n\r\n" % status)
-            self.transport.close()
+        self.transport.close()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.errors import AgentFailed, NotFound
+from mastra_core.errors import AgentFailed, MastraError, NotFound
+from mastra_core.logger import get_logger
 from mastra_core.schema import dump
 from mastra_core.tools import Tool, ToolContext
 
 if TYPE_CHECKING:
+    from mastra_core.agents.events import ApprovalRequired, ToolSuspended
     from mastra_core.workflows import RunRecord, Workflow
     from mastra_core.workflows.engine.protocol import Engine, Run
 
-__all__ = ("build_tool_id", "build_workflow_tool", "cancel_called_run")
+__all__ = (
+    "build_tool_id",
+    "build_workflow_tool",
+    "cancel_called_runs",
+)
 
 
 def build_tool_id(key: str) -> str:
@@ -84,22 +90,36 @@ def _find_resume_type(workflow: Workflow[Any, Any]) -> Any:
     return types[0] if types and all(each == types[0] for each in types) else None
 
 
-async def cancel_called_run(
-    engine: Engine, workflow: Workflow[Any, Any], run_id: str, call_id: str, resource: str
+async def cancel_called_runs(
+    engine: Engine,
+    workflows: Mapping[str, Workflow[Any, Any]],
+    run_id: str,
+    resource: str,
+    calls: Iterable[ApprovalRequired | ToolSuspended],
 ) -> None:
-    """Cancel the run that a suspended call of a workflow waits for, if there is one.
+    """Cancel the runs that the suspended calls of an agent's run wait for.
 
-    :param engine: the engine that executes the run.
-    :param workflow: the workflow.
+    A failure is only logged, because the run of the agent is canceled all the same.
+
+    :param engine: the engine that executes the runs.
+    :param workflows: the workflows of the agent, by key.
     :param run_id: the id of the agent's run.
-    :param call_id: the id of the call.
     :param resource: the owner of the agent's run.
+    :param calls: the calls, which may be calls of other tools, too.
     """
-    try:
-        run = await engine.get(workflow, _build_run_id(run_id, call_id), resource)
-    except NotFound:
-        return
-    await engine.cancel(run)
+    known = {build_tool_id(key): workflow for key, workflow in workflows.items()}
+    for call in calls:
+        if call.name not in known:
+            continue
+        try:
+            called_id = _build_run_id(run_id, call.id)
+            await engine.cancel(await engine.get(known[call.name], called_id, resource))
+        except NotFound:  # the call waits for an approval, and has started no run
+            continue
+        except MastraError as error:
+            get_logger("mastra.agents").error(
+                "the workflow of the canceled run %r cannot be canceled", run_id, exc_info=error
+            )
 
 
 def _build_run_id(run_id: str, call_id: str) -> str:
