@@ -56,10 +56,7 @@ def choose_platform(
     candidates = [
         platform
         for platform in platforms
-        if (platform.python or version or project_python.python)
-        == (version or platform.python or project_python.python)
-        and (platform.wheels or wheels or project_python.wheels)
-        == (wheels or platform.wheels or project_python.wheels)
+        if _fits(platform.python, version) and _fits(platform.wheels, wheels)
     ]
     if not candidates:
         listed = "; ".join(map(str, platforms))
@@ -82,6 +79,11 @@ def choose_platform(
         interpreter=interpreter.path if interpreter else "",
         index=chosen.index,
     )
+
+
+def _fits(offered: str, requested: str) -> bool:
+    """Return whether a value of the target fits a request; either may be empty for any value."""
+    return not offered or not requested or offered == requested
 
 
 def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Platform:
