@@ -51,8 +51,6 @@ class DurableAgent(AgentWrapper):
     :param engine: the engine.
     """
 
-    is_durable = True
-
     def __init__(self, agent: AgentLike, engine: Engine) -> None:
         super().__init__(agent)
         self.workflow = build_agent_workflow(agent)

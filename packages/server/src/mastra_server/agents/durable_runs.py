@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request
@@ -29,8 +29,8 @@ def find_durable_agent(request: _Request, agent_id: str) -> DurableAgent | None:
     :param request: the request.
     :param agent_id: the id of the agent.
     """
-    agent: Any = request.app.state.mastra.get_agent(agent_id)
-    return agent if getattr(agent, "is_durable", False) else None
+    agents: Mapping[str, DurableAgent] = request.app.state.mastra.durable_agents
+    return agents.get(agent_id)
 
 
 class DurableRun:
