@@ -30,8 +30,8 @@ from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import NotFound, RequestError
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
+from mastra_core.random_id import generate_id
 from mastra_core.workflows.engine.protocol import Engine, Run
-from mastra_core.workflows.engine.run_checks import generate_id
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("DurableAgent",)

@@ -10,7 +10,7 @@ from litestar import Request
 from mastra_core.agents import AgentLike
 from mastra_core.errors import NotFound
 from mastra_core.memory import Memory, get_memory
-from mastra_core.memory.memory import generate_id
+from mastra_core.random_id import generate_id
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.openai.request import ResponseBody
