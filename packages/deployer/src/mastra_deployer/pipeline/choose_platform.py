@@ -81,9 +81,9 @@ def choose_platform(
     )
 
 
-def _fits(offered: str, requested: str) -> bool:
-    """Return whether a value of the target fits a request; either may be empty for any value."""
-    return not offered or not requested or offered == requested
+def _fits(value: str, request: str) -> bool:
+    """Return whether a value of the target fits a request; an empty text stands for any value."""
+    return not value or not request or value == request
 
 
 def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Platform:
