@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from tests.netlify.fake import RecordedRequest
 from tests.netlify.fake.contract import find_violations
+from tests.platform_fakes.recorded_request import RecordedRequest
 
 DEPLOY = RecordedRequest(
     method="POST",

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.node import find_node
+from tests.platform_fakes.recorded_request import RecordedRequest
 from tests.vercel import fake
 from tests.vercel.fake import contract
 from tests.vercel.fake.contract.packages import get_sdk_directory
 from tests.vercel.fake.contract.schemas import find_violations
-from tests.vercel.fake.transport.api import RecordedRequest
 from tests.vercel.fake_client import make_output, open_client
 
 pytestmark = pytest.mark.slow

@@ -20,14 +20,14 @@ from tests.cloudflare.fake.routes import (  # noqa: F401  # importing a module r
 )
 from tests.cloudflare.fake.routing import ApiError, CursorPage, Page, Request, find_route
 from tests.cloudflare.fake.state import ACCOUNT, PERMISSIONS, Platform, Version, Worker
-from tests.cloudflare.fake.tail_socket import TailSocket
+from tests.cloudflare.fake.tail_socket import serve_tail
 from tests.platform_fakes.connection import HttpConnection
 from tests.platform_fakes.faults import Fault, FaultQueue
 from tests.platform_fakes.listener import Listener
+from tests.platform_fakes.recorded_request import SAFE_METHODS
 
 BASE = "/client/v4"
 TOKEN = "fake-token-of-forty-characters-0123456789"
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MIN_TOKEN = 16  # characters; a shorter one is malformed
 
 
@@ -185,7 +185,7 @@ def _make_handler(fake: FakeCloudflare) -> Any:
             lines += [f"{name}: {value}" for name, value in self.headers.items()]
             head = "\r\n".join([*lines, "", ""]).encode()
             name, key = self.path.rsplit("/", 2)[1:]
-            TailSocket(fake.platform, self.connection).serve(head, name, key)
+            serve_tail(fake.platform, self.connection, head, name, key)
             self.close_connection = True
 
     def handle_connection(connection: socket.socket, address: tuple[str, int]) -> None:

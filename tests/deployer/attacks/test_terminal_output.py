@@ -10,7 +10,7 @@ import pytest
 
 from mastra_core.logs.escape import escape_line, escape_text
 from mastra_deployer.cli.main import main
-from mastra_deployer.dev.app_error import Problem
+from mastra_deployer.dev.app_error import AppProblem
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.output.masking import _masked, add_masked_values, mask
 from tests.deployer.attacks.test_hostile_checkouts import Outcome, run_on_terminal
@@ -139,7 +139,7 @@ def test_mastra_dev_shows_escapes(capsys, monkeypatch):
     screen.note(EVIL, EVIL)
     screen.show_ready(EVIL, url, registry, 1.0)
     screen.show_reload([EVIL], 1.0)
-    problem = Problem(message=EVIL, hint=EVIL, file=EVIL, line=1, code=((1, EVIL),))
+    problem = AppProblem(message=EVIL, hint=EVIL, file=EVIL, line=1, code=((1, EVIL),))
     screen.show_problem(problem, url, has_version=True)
     text = capsys.readouterr().err
     assert find_unsafe(text) == set()

@@ -3,6 +3,6 @@
 It differs from the platform in one point: the services with the logs have the API's host.
 """
 
-from tests.netlify.fake.server import FakeNetlify, RecordedRequest
+from tests.netlify.fake.server import FakeNetlify
 
-__all__ = ("FakeNetlify", "RecordedRequest")
+__all__ = ("FakeNetlify",)

@@ -10,8 +10,8 @@ from typing import Any
 
 from jsonschema import Draft4Validator
 
-from tests.netlify.fake.server import RecordedRequest
 from tests.npm import ensure_installed
+from tests.platform_fakes.recorded_request import RecordedRequest
 
 PACKAGE = "@netlify/open-api@2.60.0"
 BASE = "/api/v1"

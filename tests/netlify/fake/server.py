@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.netlify.fake.log_socket import LogSocket
+from tests.netlify.fake.log_socket import serve_log
 from tests.netlify.fake.routes import (  # noqa: F401  # importing a module registers its routes
     deploys,
     logs,
@@ -23,26 +22,9 @@ from tests.netlify.fake.state import Deploy, Platform, Site, Team
 from tests.platform_fakes.connection import HttpConnection
 from tests.platform_fakes.faults import Fault, FaultQueue
 from tests.platform_fakes.listener import Listener
+from tests.platform_fakes.recorded_request import SAFE_METHODS, RecordedRequest
 
 TOKEN, TEAM = "nfp_fakefakefakefakefakefake", "acme"
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RecordedRequest:
-    """A request and its response; only the names of its headers are kept."""
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    headers: tuple[str, ...]
-    size: int
-    status: int
-    body: Any = None
-    response: Any = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path} -> {self.status}"
 
 
 class FakeNetlify:
@@ -178,7 +160,7 @@ def _make_handler(fake: FakeNetlify) -> Any:
             lines = [f"{self.command} {self.path} HTTP/1.1"]
             lines += [f"{name}: {value}" for name, value in self.headers.items()]
             head = "\r\n".join([*lines, "", ""]).encode()
-            LogSocket(fake.platform, self.connection).serve(head, fake.token)
+            serve_log(fake.platform, self.connection, head, fake.token)
             self.close_connection = True
 
     def handle_connection(connection: socket.socket, address: tuple[str, int]) -> None:

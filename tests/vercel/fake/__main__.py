@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 
+from tests.platform_fakes.command import serve_until_signal
 from tests.vercel.fake.server import FakeVercel
 
 
@@ -15,16 +15,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--plan", choices=["hobby", "pro", "enterprise"], default="pro")
     options = parser.parse_args()
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, signals
-    )  # before threads start, so that none receives them
-    fake = FakeVercel(options.store, port=options.port, plan=options.plan)
-    print(fake.url, flush=True)
-    try:
-        signal.sigwait(signals)
-    finally:
-        fake.stop()
+    serve_until_signal(lambda: FakeVercel(options.store, port=options.port, plan=options.plan))
 
 
 if __name__ == "__main__":

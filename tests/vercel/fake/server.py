@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.platform_fakes.faults import Fault
 from tests.platform_fakes.listener import Listener
+from tests.platform_fakes.recorded_request import RecordedRequest
 from tests.vercel.fake.routes.accounts import Plan, Team, Token, User
 from tests.vercel.fake.routes.projects import Project
 from tests.vercel.fake.routes.rolling_releases import get_traffic_shares
@@ -18,7 +19,7 @@ from tests.vercel.fake.sites.hosts import SiteHosts
 from tests.vercel.fake.state.deployment import BuildSpeed, Deployment, Outcome
 from tests.vercel.fake.state.platform_state import PlatformState, Runner
 from tests.vercel.fake.state.progress import advance
-from tests.vercel.fake.transport.api import RecordedRequest, make_connection_handler
+from tests.vercel.fake.transport.api import make_connection_handler
 
 TOKEN = "vcp_fakefakefakefakefakefake"
 TEAM = "team_acme"

@@ -130,7 +130,7 @@ def _is_single_process(mastra: Mastra) -> bool:
     """Return whether the app keeps some runs or threads only in the memory of its process."""
     agents = mastra.agents.values()
     memories = [memory for agent in agents if (memory := get_memory(agent))]
-    others = [agent for agent in agents if not getattr(agent, "is_durable", False)]
+    others = [agent for agent in agents if agent.id not in mastra.durable_agents]
     return (
         (bool(mastra.workflows) and mastra.engine.single_process)
         or any(memory.storage.single_process for memory in memories)

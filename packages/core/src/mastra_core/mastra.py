@@ -36,6 +36,7 @@ from mastra_core.workflows.engine.protocol import Engine
 from mastra_core.workflows.model.workflow import Workflow, require_workflow
 
 if TYPE_CHECKING:
+    from mastra_core.durable_agents import DurableAgent
     from mastra_core.workflows.durable.durable_engine import DurableEngine
 
 __all__ = ("Mastra",)
@@ -104,6 +105,7 @@ class Mastra:
                 agent.use_engine(self.engine)
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
         self.agent_workflows: tuple[Workflow, ...] = own_workflows
+        self.durable_agents: Mapping[str, DurableAgent] = {}  # by id
         self.agents: Registry[AgentLike] = Registry("agent", self._make_durable(built))
         self.server = as_server(server)
         self.server_middleware: tuple[Middleware, ...] = tuple(
@@ -162,9 +164,9 @@ class Mastra:
         from mastra_core.durable_agents import DurableAgent, SuspendedRunRouter
 
         durable = {key: DurableAgent(agent, self.engine) for key, agent in chosen.items()}
-        by_id = {agent.id: agent for agent in durable.values()}
-        self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, by_id)
-        self.agent_workflows += tuple(agent.workflow for agent in by_id.values())
+        self.durable_agents = {agent.id: agent for agent in durable.values()}
+        self.suspended_runs = SuspendedRunRouter(self.storage.suspended_runs, self.durable_agents)
+        self.agent_workflows += tuple(agent.workflow for agent in self.durable_agents.values())
         return {**agents, **durable}
 
 

@@ -11,7 +11,7 @@ from packaging.markers import Marker
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.resolve.pyodide import build_marker_environment, fit_lock, is_pyodide
+from mastra_deployer.bundler.resolve.pyodide import build_pyodide_environment, fit_lock, is_pyodide
 from mastra_deployer.code_analysis.native_libraries import find_foreign_libraries
 from mastra_deployer.kit import MANYLINUX_X86_64, PYODIDE
 from tests import node
@@ -290,7 +290,7 @@ def test_packages_with_a_false_marker_are_dropped(tmp_path):
 
 
 def test_marker_environment_of_pyodide():
-    seen = build_marker_environment(PYODIDE)
+    seen = build_pyodide_environment(PYODIDE)
     assert Marker("sys_platform == 'emscripten' and python_version >= '3.14'").evaluate(seen)
     assert not Marker("platform_system == 'Linux' or os_name == 'nt'").evaluate(seen)
     assert is_pyodide(Platform(python="3.14", wheels="pyemscripten_2026_0_wasm32"))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.node import find_node
+from tests.platform_fakes.recorded_request import RecordedRequest
 from tests.vercel.fake.contract.packages import get_sdk_directory
-from tests.vercel.fake.transport.api import RecordedRequest
 
 
 def find_violations(

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.platform_fakes.connection import HttpConnection
+from tests.platform_fakes.recorded_request import SAFE_METHODS, RecordedRequest
 from tests.vercel.fake.routes import (  # noqa: F401  # importing a module registers its routes
     aliases,
     build_events,
@@ -32,29 +33,6 @@ from tests.vercel.fake.routes.accounts import authorize
 from tests.vercel.fake.state.platform_state import PlatformState
 from tests.vercel.fake.transport.request import ApiError, Request, Response
 from tests.vercel.fake.transport.routing import find_route
-
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RecordedRequest:
-    """A request and its response; only the names of its headers are kept.
-
-    :param body: the request's JSON body, if it has one.
-    :param response: the response's JSON body, if it has one.
-    """
-
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    headers: tuple[str, ...]
-    size: int
-    status: int
-    body: Any = None
-    response: Any = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path} -> {self.status}"
 
 
 def make_connection_handler(

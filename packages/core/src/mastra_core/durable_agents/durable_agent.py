@@ -31,8 +31,8 @@ from mastra_core.durable_agents.run_reader import iter_agent_events
 from mastra_core.errors import NotFound, RequestError
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.limits.page_size import PageSize
+from mastra_core.random_id import generate_id
 from mastra_core.workflows.engine.protocol import Engine, Run
-from mastra_core.workflows.engine.run_checks import generate_id
 from mastra_core.workflows.engine.run_query import RunQuery
 
 __all__ = ("DurableAgent",)
@@ -51,8 +51,6 @@ class DurableAgent(AgentWrapper):
     :param agent: the agent.
     :param engine: the engine.
     """
-
-    is_durable = True
 
     def __init__(self, agent: AgentLike, engine: Engine) -> None:
         super().__init__(agent)

@@ -128,12 +128,16 @@ class FileTransport(LogTransport):
                 if os.name == "nt":  # Windows does not rename open files
                     self._close_file()
                 with contextlib.suppress(OSError):
-                    for number in range(self._backups - 1, 0, -1):
-                        with contextlib.suppress(FileNotFoundError):
-                            self._get_backup(number).replace(self._get_backup(number + 1))
-                    self.path.replace(self._get_backup(1))
+                    self._rename_files()
                     self._ends_within_line = False
         self._open_file()
+
+    def _rename_files(self) -> None:
+        """Move each backup by one number, and make the file the first backup."""
+        for number in range(self._backups - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                self._get_backup(number).replace(self._get_backup(number + 1))
+        self.path.replace(self._get_backup(1))
 
     def _get_backup(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

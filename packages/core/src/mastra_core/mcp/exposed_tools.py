@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.telemetry.agent_span import record_agent_finish, start_agent_span
 from mastra_core.errors import ConfigError, Conflict, InvalidInput
+from mastra_core.random_id import generate_id
 from mastra_core.tools import Tool, ToolContext
 from mastra_core.workflows.model.workflow import Workflow
 
@@ -136,7 +136,7 @@ async def _ask_agent(agent: AgentLike, arguments: dict[str, Any], caller: McpCal
         context=caller.context,
         resource=caller.resource,
         thread=caller.thread,
-        run_id=str(uuid.uuid4()),
+        run_id=generate_id(),
         caller=caller.name,
     )
     with start_agent_span(agent, run_input) as span:

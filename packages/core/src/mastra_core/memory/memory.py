@@ -12,6 +12,7 @@ from mastra_core.arguments.number_checks import check_count
 from mastra_core.errors import ConfigError, Conflict, Forbidden, InvalidInput, NotFound
 from mastra_core.memory.titles import TitleGenerator, as_title_generator
 from mastra_core.memory.working_memory import WorkingMemory, as_working_memory
+from mastra_core.random_id import generate_id
 from mastra_core.schema import encode_json
 from mastra_core.storage.in_memory import MemoryStorage
 from mastra_core.storage.protocol import Storage
@@ -25,7 +26,7 @@ from mastra_core.storage.records import (
     now,
 )
 
-__all__ = ("Memory", "as_memory", "generate_id", "require_access", "require_run_access")
+__all__ = ("Memory", "as_memory", "require_access", "require_run_access")
 
 
 class Memory:
@@ -380,10 +381,3 @@ def require_run_access(thread: Thread | None, thread_id: str, resource: str) -> 
         )
     if thread is not None:
         require_access(thread, resource)
-
-
-def generate_id() -> str:
-    """Return a new unique id."""
-    import uuid  # imports the module platform, which a cold start does not need
-
-    return str(uuid.uuid4())

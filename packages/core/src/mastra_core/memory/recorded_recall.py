@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mastra_core.agents.messages import AgentInput
-from mastra_core.memory.memory import generate_id
+from mastra_core.random_id import generate_id
 from mastra_core.schema import dump
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import Recall

@@ -28,11 +28,12 @@ from mastra_core.memory.assistant_message import (
 )
 from mastra_core.memory.background import TitleTask, run_to_completion
 from mastra_core.memory.history import build_conversation, drop_stored_calls, to_messages
-from mastra_core.memory.memory import Memory, generate_id, require_run_access
+from mastra_core.memory.memory import Memory, require_run_access
 from mastra_core.memory.recorded_recall import recall_once
 from mastra_core.memory.sent_conversation import SentConversation, split_conversation
 from mastra_core.memory.storage_outage import read_during_outage, write_during_outage
 from mastra_core.memory.working_memory import WorkingMemory
+from mastra_core.random_id import generate_id
 from mastra_core.storage.protocol import ThreadStore
 from mastra_core.storage.records import History, Recall, StoredMessage, Thread, now
 from mastra_core.telemetry import Span, start_span

@@ -25,6 +25,7 @@ from mastra_core.storage.records import (
     ThreadQuery,
     now,
 )
+from mastra_core.storage.sql_append_condition import IS_OWNED, AppendCondition
 from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
 from mastra_core.storage.sql_notes import SqlNotes
 from mastra_core.storage.sql_rows import (
@@ -50,17 +51,10 @@ __all__ = ("SqlThreads",)
 
 _THREAD_COLUMNS = THREAD.split(", ")
 _BY_ID = f"SELECT {THREAD}, position FROM mastra_threads WHERE id = ?"
-_INSERT_THREAD = f"""INSERT INTO mastra_threads ({THREAD}, position) SELECT ?, ?, ?, ?, ?, ?, ?
-    WHERE {{}} ON CONFLICT (id) DO NOTHING"""
 _UPDATE_THREAD = "UPDATE mastra_threads SET {} WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_THREAD = "DELETE FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource)"
 _DELETE_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
     AND EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = coalesce(?, resource))"""
-# Another resource may have written notes for this id before the thread is created.
-_DELETE_OTHER_NOTES = """DELETE FROM mastra_working_memory WHERE scope = 'thread' AND owner = ?
-    AND resource NOT IN ('', ?) AND NOT EXISTS (SELECT 1 FROM mastra_threads WHERE id = ?)"""
-_IS_OWNED = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND resource = ?)"
-_HAS_POSITION = "EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"
 _TOUCH = """UPDATE mastra_threads SET title = CASE title WHEN '' THEN ? ELSE title END,
     updated_at = max(updated_at, ?), position = max(position + 1, ?) WHERE id = ?"""
 _INSERT_MESSAGES = f"""INSERT INTO mastra_messages ({MESSAGE})
@@ -72,7 +66,6 @@ _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
     created_at = excluded.created_at"""
 _SHARED_LOCK = Lock("mastra_threads", is_shared=True)
 _EXCLUSIVE_LOCK = Lock("mastra_threads")
-_MAX_BOUND_IDS = 4  # more ids are bound as one JSON list, which is slower for few ids
 _MAX_POSITION = 2**52
 _ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
@@ -127,7 +120,7 @@ class SqlThreads(ThreadStore):
         messages = [*{each.id: each for each in messages}.values()]
         # Only a thread that this call has just created has this position.
         position = -random.randint(1, _MAX_POSITION) if messages else 0  # noqa: S311  # no secret
-        condition = _AppendCondition(thread, messages, position)
+        condition = AppendCondition(thread, messages, position)
         statements = [*condition.build_creation(self._to_thread_row(thread))]
         if messages:
             touch = Statement(_TOUCH, ("", thread.updated_at, now(), thread.id))
@@ -171,7 +164,7 @@ class SqlThreads(ThreadStore):
         after: int = 0,
     ) -> bool:
         messages = [*{each.id: each for each in messages}.values()]
-        condition = _AppendCondition(thread, messages)
+        condition = AppendCondition(thread, messages)
         delete_history = Statement(_DELETE_HISTORY, (thread.id,))
         title = repair_text(thread.title)
         touch = Statement(_TOUCH, (title, thread.updated_at, now(), thread.id))
@@ -221,7 +214,7 @@ class SqlThreads(ThreadStore):
     async def list_messages(self, query: MessageQuery) -> Page[StoredMessage]:
         conditions: list[tuple[str, Any]] = [("thread = ?", query.thread)]
         if query.resource is not None:
-            conditions.append((_IS_OWNED, (query.thread, query.resource)))
+            conditions.append((IS_OWNED, (query.thread, query.resource)))
         if query.since is not None:
             conditions.append(("created_at >= ?", query.since))
         if query.until is not None:
@@ -309,7 +302,7 @@ class SqlThreads(ThreadStore):
             is_conditional=True,
         )
 
-    async def _find_taken_id(self, condition: _AppendCondition) -> tuple[str | None, Thread | None]:
+    async def _find_taken_id(self, condition: AppendCondition) -> tuple[str | None, Thread | None]:
         """Return an id that is taken by a message of another thread, and the stored thread."""
 
         def convert(results: Sequence[Result]) -> tuple[str | None, Thread | None]:
@@ -340,7 +333,7 @@ class SqlThreads(ThreadStore):
         return find_read_limit(max_bytes, self._database.max_read_bytes)
 
     def _build_inserts(
-        self, messages: Sequence[StoredMessage], condition: _AppendCondition
+        self, messages: Sequence[StoredMessage], condition: AppendCondition
     ) -> Iterator[Statement]:
         """Yield statements that store messages, with several messages in each statement."""
         for start in range(0, len(messages), _ROWS_PER_INSERT):
@@ -367,73 +360,6 @@ class SqlThreads(ThreadStore):
 @functools.lru_cache(maxsize=64)
 def _build_insert(count: int) -> str:
     return _INSERT_MESSAGES.format(", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * count))
-
-
-@functools.lru_cache(maxsize=64)
-def _build_creation(query: str) -> tuple[str, str]:
-    condition = f"NOT EXISTS ({query})"
-    return f"{_DELETE_OTHER_NOTES} AND {condition}", _INSERT_THREAD.format(condition)
-
-
-@functools.lru_cache(maxsize=64)
-def _build_condition(count: int, of_thread: str) -> tuple[str, str]:
-    """Build the query for ids that other threads have taken, and a condition with this query."""
-    listed = (
-        ", ".join("?" * count) or "NULL"
-        if count <= _MAX_BOUND_IDS
-        else "SELECT value FROM json_each(?)"
-    )
-    taken = f"SELECT id FROM mastra_messages WHERE thread <> ? AND id IN ({listed})"
-    return taken, f" AND {of_thread} AND NOT EXISTS ({taken})"
-
-
-class _AppendCondition:
-    """The condition of all statements that add messages to a thread.
-
-    The condition holds if the stored thread belongs to the resource of ``thread``, and no other
-    thread has a message with one of the ids.
-
-    :param thread: the thread.
-    :param messages: the messages.
-    :param position: the position that the thread must have; with ``None``, the owner of the thread
-        is checked instead.
-    """
-
-    def __init__(
-        self, thread: Thread, messages: Sequence[StoredMessage], position: int | None = None
-    ) -> None:
-        ids = [message.id for message in messages]
-        count = len(ids)
-        values = ids if count <= _MAX_BOUND_IDS else [encode_names(ids)]
-        of_thread = _IS_OWNED if position is None else _HAS_POSITION
-        self._taken, self._text = _build_condition(min(count, _MAX_BOUND_IDS + 1), of_thread)
-        self._taken_values = (thread.id, *values)
-        self.thread, self._position = thread, position or 0
-        expected = thread.resource if position is None else position
-        self._values = (thread.id, expected, *self._taken_values)
-
-    def find_taken_id(self) -> Statement:
-        """Return the statement that finds an id taken by a message of another thread."""
-        return Statement(f"{self._taken} LIMIT 1", self._taken_values)
-
-    def add_to(self, statement: Statement) -> Statement:
-        """Return a copy of a statement that is executed only if this condition holds.
-
-        :param statement: the statement.
-        """
-        return Statement(statement.sql + self._text, (*statement.values, *self._values))
-
-    def build_creation(self, row: Sequence[Any]) -> tuple[Statement, Statement]:
-        """Build the statements that create the thread, unless a message id is taken.
-
-        :param row: the row of the thread.
-        """
-        delete_notes, insert = _build_creation(self._taken)
-        key = (self.thread.id, self.thread.resource, self.thread.id)
-        return (
-            Statement(delete_notes, (*key, *self._taken_values)),
-            Statement(insert, (*row, self._position, *self._taken_values)),
-        )
 
 
 def _build_conflict(message_id: str) -> Conflict:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Coroutine
 from typing import Any
 
-from mastra_deployer.dev.app_error import Problem, problem_from_exit
+from mastra_deployer.dev.app_error import AppProblem, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.error_page import render_page, render_redacted_page
 from mastra_deployer.dev.listener import Address
@@ -54,7 +54,7 @@ class ActiveVersion:
             version.attach_debugger(debug)
         return 0
 
-    async def show_problem(self, problem: Problem) -> None:
+    async def show_problem(self, problem: AppProblem) -> None:
         """Show a problem in browsers; if no version works, show it in every response.
 
         :param problem: the problem to show.

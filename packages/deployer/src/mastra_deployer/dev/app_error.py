@@ -21,7 +21,7 @@ from mastra_deployer.project.declared_dependencies import (
 from mastra_deployer.project.interpreters import Interpreter
 from mastra_deployer.project.workspace import find_member, find_workspace_root
 
-__all__ = ("Problem", "explain", "problem_from_error", "problem_from_exit")
+__all__ = ("AppProblem", "explain", "problem_from_error", "problem_from_exit")
 
 _CONTEXT_LINES = 3  # lines shown before and after the one in question
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
@@ -29,7 +29,7 @@ _LOCATION = re.compile(r"(?P<file>/.+?):(?P<line>\d+)(:\d+)?: (?P<rest>.*)", re.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Problem:
+class AppProblem:
     """An error of the app: its message, its hint and its location.
 
     :param message: one sentence, or the whole message of the user's exception.
@@ -48,7 +48,7 @@ class Problem:
     code: tuple[tuple[int, str], ...] = ()
     path: tuple[tuple[str, int, str], ...] = ()
 
-    def redact(self, secrets: Sequence[str]) -> Problem:
+    def redact(self, secrets: Sequence[str]) -> AppProblem:
         """Return a copy without secrets in the message, because an exception may quote them.
 
         :param secrets: the values to mask.
@@ -59,7 +59,7 @@ class Problem:
         return dataclasses.replace(self, message=message)
 
 
-def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]) -> Problem:
+def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]) -> AppProblem:
     """Convert an exception of the child process to a problem in the user's own code.
 
     :param project: the project, whose files count as the user's own.
@@ -70,13 +70,13 @@ def explain(project: Project, interpreter: Interpreter, error: Mapping[str, Any]
     message, hint = _describe_error(project, interpreter, error)
     path = tuple((_to_relative(project, name), line, text or "") for name, line, _, text in own)
     if not own:
-        return Problem(message=message, hint=hint)
+        return AppProblem(message=message, hint=hint)
     file, line = path[-1][0], path[-1][1]
     code = _read_context(project.root / file, line)
-    return Problem(message=message, hint=hint, file=file, line=line, code=code, path=path)
+    return AppProblem(message=message, hint=hint, file=file, line=line, code=code, path=path)
 
 
-def problem_from_error(project: Project | None, error: MastraError) -> Problem:
+def problem_from_error(project: Project | None, error: MastraError) -> AppProblem:
     """Convert an error of mastra to a problem; ``FILE:LINE:`` at its start is the location.
 
     :param project: the project, for a path relative to its root; ``None`` if no project was found.
@@ -84,14 +84,14 @@ def problem_from_error(project: Project | None, error: MastraError) -> Problem:
     """
     found = _LOCATION.match(error.message)
     if found is None or project is None:
-        return Problem(message=error.message, hint=error.hint)
+        return AppProblem(message=error.message, hint=error.hint)
     file, line = Path(found["file"]), int(found["line"])
     name = _to_relative(project, str(file))
     code = _read_context(file, line)
-    return Problem(message=found["rest"], hint=error.hint, file=name, line=line, code=code)
+    return AppProblem(message=found["rest"], hint=error.hint, file=name, line=line, code=code)
 
 
-def problem_from_exit(code: int, *, has_served: bool) -> Problem:
+def problem_from_exit(code: int, *, has_served: bool) -> AppProblem:
     """Describe a process that ended unexpectedly.
 
     :param code: the exit code; negative for a signal.
@@ -99,7 +99,7 @@ def problem_from_exit(code: int, *, has_served: bool) -> Problem:
     """
     reason = f"signal {-code}" if code < 0 else f"exit {code}"
     phase = "while it served" if has_served else "while being imported"
-    return Problem(
+    return AppProblem(
         message=f"The app ended its process {phase} ({reason}).",
         hint="The app's output above may name the cause. The app starts again at the next save.",
     )

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from mastra_core.logs.escape import escape_text
-from mastra_deployer.dev.app_error import Problem
+from mastra_deployer.dev.app_error import AppProblem
 from mastra_deployer.output.names import format_names
 from mastra_deployer.output.wrap import get_terminal_width, wrap_message
 
@@ -113,7 +113,7 @@ class Screen:
             requests = "1 request" if running == 1 else f"{running} requests"
             self._echo(f"  The previous version finishes {requests}.")
 
-    def show_problem(self, problem: Problem, url: str, *, has_version: bool) -> None:
+    def show_problem(self, problem: AppProblem, url: str, *, has_version: bool) -> None:
         """Print that the saved version does not work.
 
         :param problem: the problem of the version.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
-from mastra_deployer.dev.app_error import Problem
+from mastra_deployer.dev.app_error import AppProblem
 from mastra_deployer.dev.middleware_child import PROBE
 
 __all__ = ("render_page", "render_problem_details", "render_redacted_page")
@@ -43,7 +43,7 @@ _PAGE = """\
 """
 
 
-def render_page(problem: Problem, number: str, *, has_version: bool) -> str:
+def render_page(problem: AppProblem, number: str, *, has_version: bool) -> str:
     """Render the page for the developer: message, location, source lines and hint.
 
     :param problem: the problem to show.
@@ -73,7 +73,7 @@ def render_redacted_page(number: str) -> str:
     return _render_html("<h1>The app is broken. The developer's terminal shows why.</h1>", number)
 
 
-def render_problem_details(problem: Problem | None, status: int) -> str:
+def render_problem_details(problem: AppProblem | None, status: int) -> str:
     """Render problem details (RFC 9457), with a field ``error`` for Mastra's clients.
 
     :param problem: the problem to show; ``None`` for a request from another machine, which gets no
@@ -89,7 +89,7 @@ def render_problem_details(problem: Problem | None, status: int) -> str:
     return json.dumps({**data, "detail": detail, "error": detail})
 
 
-def _render_code(problem: Problem) -> str:
+def _render_code(problem: AppProblem) -> str:
     lines = []
     for number, text in problem.code:
         line = escape(f"{number:5}  {text}")

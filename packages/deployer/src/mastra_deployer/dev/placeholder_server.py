@@ -8,7 +8,7 @@ import json
 import socket
 
 from mastra_deployer.dev import middleware_child
-from mastra_deployer.dev.app_error import Problem
+from mastra_deployer.dev.app_error import AppProblem
 from mastra_deployer.dev.error_page import render_page, render_problem_details, render_redacted_page
 from mastra_deployer.dev.local_access_child import LocalAccess
 
@@ -29,10 +29,10 @@ class PlaceholderServer:
     def __init__(self, access: LocalAccess) -> None:
         self._access = access
         self._server: asyncio.Server | None = None
-        self._problem = Problem(message="")
+        self._problem = AppProblem(message="")
         self._number = ""
 
-    async def show(self, listener: socket.socket, problem: Problem, number: str) -> None:
+    async def show(self, listener: socket.socket, problem: AppProblem, number: str) -> None:
         """Answer every request with the given error from now on.
 
         :param listener: the app's socket.

@@ -10,7 +10,7 @@ from pathlib import Path
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Project
 from mastra_deployer.bundler.verify.check_entry import check_entry
-from mastra_deployer.dev.app_error import Problem, explain, problem_from_exit
+from mastra_deployer.dev.app_error import AppProblem, explain, problem_from_exit
 from mastra_deployer.dev.console import Screen
 from mastra_deployer.dev.editable_sources import find_editable_sources
 from mastra_deployer.dev.options import DevOptions, read_entry_source
@@ -34,7 +34,7 @@ class StartError(Exception):
     :param problem: the problem of the app.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: AppProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 

@@ -56,10 +56,7 @@ def choose_platform(
     candidates = [
         platform
         for platform in platforms
-        if (platform.python or version or project_python.python)
-        == (version or platform.python or project_python.python)
-        and (platform.wheels or wheels or project_python.wheels)
-        == (wheels or platform.wheels or project_python.wheels)
+        if _fits(platform.python, version) and _fits(platform.wheels, wheels)
     ]
     if not candidates:
         listed = "; ".join(map(str, platforms))
@@ -82,6 +79,11 @@ def choose_platform(
         interpreter=interpreter.path if interpreter else "",
         index=chosen.index,
     )
+
+
+def _fits(value: str, request: str) -> bool:
+    """Return whether a value of the target fits a request; an empty text stands for any value."""
+    return not value or not request or value == request
 
 
 def apply_index_setting(platform: Platform, target: Target, settings: Any) -> Platform:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ from litestar import Request
 
 from mastra_core.agents import AgentLike
 from mastra_core.errors import RequestError
+from mastra_core.random_id import generate_id
 from mastra_server.a2a.json_rpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -239,7 +239,7 @@ class _Call:
         named = require_id(names[0], "params.metadata.resourceId") if names else ""
         thread = restrict_to_thread(self._request, params.message.context_id or "")
         resource = restrict_to_resource(self._request, named) or self._agent.id
-        context_id = thread or str(uuid.uuid4())
+        context_id = thread or generate_id()
         return Task(self._agent.id, self._owner, context_id, resource, metadata)
 
     async def _start(self, task: Task, params: SendParams, *, is_streamed: bool) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from mastra_core.random_id import generate_id
 from mastra_core.request_scope import Signal
 from mastra_core.storage.records import now
 from mastra_server.agents.live_run import LiveRun
@@ -30,7 +30,7 @@ class Task:
     def __init__(
         self, agent_id: str, owner: str, context_id: str, resource: str, metadata: dict[str, Any]
     ) -> None:
-        self.id = str(uuid.uuid4())
+        self.id = generate_id()
         self.agent_id = agent_id
         self.owner = owner
         self.context_id = context_id
@@ -203,7 +203,7 @@ def build_message(text: str, **fields: Any) -> dict[str, Any]:
     """
     return {
         "kind": "message",
-        "messageId": str(uuid.uuid4()),
+        "messageId": generate_id(),
         "role": "agent",
         "parts": [{"kind": "text", "text": text}],
         **fields,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request
@@ -18,7 +18,7 @@ from mastra_server.agents.suspended_runs import get_suspended_runs
 if TYPE_CHECKING:
     from mastra_core.durable_agents import DurableAgent
 
-__all__ = ("DurableRun", "find_durable_agent", "find_durable_run", "stream_durable_run")
+__all__ = ("DurableAgentRun", "find_durable_agent", "find_durable_run", "stream_durable_run")
 
 _Request = Request[Any, Any, Any]
 
@@ -29,11 +29,11 @@ def find_durable_agent(request: _Request, agent_id: str) -> DurableAgent | None:
     :param request: the request.
     :param agent_id: the id of the agent.
     """
-    agent: Any = request.app.state.mastra.get_agent(agent_id)
-    return agent if getattr(agent, "is_durable", False) else None
+    agents: Mapping[str, DurableAgent] = request.app.state.mastra.durable_agents
+    return agents.get(agent_id)
 
 
-class DurableRun:
+class DurableAgentRun:
     """A durable run that this server reads.
 
     :param agent: the agent.
@@ -65,7 +65,7 @@ class DurableRun:
 
 def find_durable_run(
     request: _Request, agent_id: str, run_id: str, resource: str
-) -> DurableRun | None:
+) -> DurableAgentRun | None:
     """Return a run of a durable agent; ``None`` for another agent.
 
     :param request: the request.
@@ -74,7 +74,7 @@ def find_durable_run(
     :param resource: the owner of the run; if it is empty, the run may have any owner.
     """
     agent = find_durable_agent(request, agent_id)
-    return None if agent is None else DurableRun(agent, run_id, resource, request.app.state)
+    return None if agent is None else DurableAgentRun(agent, run_id, resource, request.app.state)
 
 
 async def stream_durable_run(

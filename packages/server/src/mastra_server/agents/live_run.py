@@ -21,7 +21,7 @@ from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
 if TYPE_CHECKING:
-    from mastra_server.agents.durable_runs import DurableRun
+    from mastra_server.agents.durable_runs import DurableAgentRun
 
 __all__ = ("ChunkConverter", "LiveRun", "keep_chunk")
 
@@ -68,7 +68,7 @@ class LiveRun:
         self.thread = ""  # the thread of the input
         self.chat = ""  # the id of the chat in which the run answers
         self.is_waiting = False  # for runs of its thread on other servers
-        self.durable: DurableRun | None = None
+        self.durable: DurableAgentRun | None = None
         self.stamp = 0  # the time of the start by the logical clock of all servers
         self._log = FrameLog(run_id, budget or LogBudget())
         self._start_position = 0  # the number of the first frame since the run last started

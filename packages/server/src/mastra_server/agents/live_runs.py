@@ -12,7 +12,7 @@ from mastra_core.limits.caller_cache import CallerCache
 from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import is_request_scoped
-from mastra_server.agents.durable_runs import DurableRun
+from mastra_server.agents.durable_runs import DurableAgentRun
 from mastra_server.agents.frame_log import LogBudget
 from mastra_server.agents.live_run import ChunkConverter, LiveRun, keep_chunk
 
@@ -69,7 +69,7 @@ class LiveRuns:
         size: int = 0,
         memory: tuple[str, str] = ("", ""),
         convert: ChunkConverter = keep_chunk,
-        durable: DurableRun | None = None,
+        durable: DurableAgentRun | None = None,
     ) -> LiveRun:
         """Start a run, or continue a suspended run with the same id.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 from litestar import Request
 
 from mastra_core.agents import AgentInput, ClientTool
+from mastra_core.random_id import generate_id
 from mastra_server.agents.input_messages import parse_messages
 from mastra_server.agents.model_settings import read_model_settings
 from mastra_server.http.callers import identify_caller
@@ -144,7 +144,7 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     :returns: the input.
     :raises InvalidBody: for invalid messages.
     """
-    run_id = body.run_id or str(uuid.uuid4())
+    run_id = body.run_id or generate_id()
     if not run_id.isprintable():  # it is a part of the event ids of a stream
         raise InvalidBody("runId", "Expected printable characters")
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")

@@ -24,6 +24,7 @@ from mastra_core.agents import (
     ToolSuspended,
     Usage,
 )
+from mastra_core.random_id import generate_id
 from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
 
@@ -77,7 +78,7 @@ class Turn:
     @functools.cached_property
     def reasoning_id(self) -> str:
         """The id of the turn's reasoning, which all events and messages of a response use."""
-        return f"reasoning_{uuid.uuid4()}"
+        return f"reasoning_{generate_id()}"
 
 
 @dataclasses.dataclass
@@ -95,7 +96,7 @@ class Transcript:
     is_open: bool = False
 
     def __post_init__(self) -> None:
-        self.message_id = self.message_id or self.run_input.continued_id or str(uuid.uuid4())
+        self.message_id = self.message_id or self.run_input.continued_id or generate_id()
 
     @property
     def turn(self) -> Turn:

@@ -10,7 +10,8 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import Forbidden, NotFound
-from mastra_core.memory.memory import Memory, generate_id
+from mastra_core.memory.memory import Memory
+from mastra_core.random_id import generate_id
 from mastra_core.storage import StoredMessage
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso

@@ -8,7 +8,8 @@ import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
-from mastra_core.memory.memory import Memory, generate_id
+from mastra_core.memory.memory import Memory
+from mastra_core.random_id import generate_id
 from mastra_core.storage import MessageQuery, Thread
 from mastra_core.storage.records import now
 from mastra_server.http.callers import identify_caller

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
 from mastra_core.errors import ConfigError
 from mastra_core.logs.http_session import build_session
 from mastra_core.metrics import METRICS, Metric
+from mastra_core.random_id import generate_id
 from mastra_core.secret import reveal_all
 from mastra_core.worker_thread import run_for
 from mastra_server.observability.otlp_settings import OtlpSettings
@@ -97,7 +97,7 @@ def _build_provider(settings: OtlpSettings) -> Any:
             "Install the extra: pip install 'mastra-core[telemetry]'.",
         ) from None
     # Each process counts for itself, so each needs an id of its own.
-    instance = {"service.instance.id": str(uuid.uuid4())}
+    instance = {"service.instance.id": generate_id()}
     resource = build_resource(settings.service_name, instance)
     url = f"{settings.endpoint.rstrip('/')}/v1/metrics" if settings.endpoint else None
     exporter = OTLPMetricExporter(

@@ -10,17 +10,17 @@ from litestar import Request
 from mastra_core.agents import AgentLike
 from mastra_core.errors import NotFound
 from mastra_core.memory import Memory, get_memory
-from mastra_core.memory.memory import generate_id
+from mastra_core.random_id import generate_id
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.openai.request import ResponseBody
 
-__all__ = ("Conversation", "choose_conversation")
+__all__ = ("ConversationThread", "choose_conversation")
 
 _Request = Request[Any, Any, Any]
 
 
-class Conversation(msgspec.Struct, frozen=True):
+class ConversationThread(msgspec.Struct, frozen=True):
     """A thread of the memory, and its owner; both are empty if no messages are stored.
 
     :param thread: the id of the thread, and of the conversation.
@@ -32,8 +32,8 @@ class Conversation(msgspec.Struct, frozen=True):
 
 
 async def choose_conversation(
-    request: _Request, agent: AgentLike, body: ResponseBody, previous: Conversation | None
-) -> Conversation:
+    request: _Request, agent: AgentLike, body: ResponseBody, previous: ConversationThread | None
+) -> ConversationThread:
     """Return the conversation of a request.
 
     A request that names a conversation or a previous response continues that conversation. Any
@@ -57,20 +57,20 @@ async def choose_conversation(
             )
         if previous is not None:
             restrict_to_thread(request, previous.thread)
-        return previous or Conversation(resource=owner)
+        return previous or ConversationThread(resource=owner)
     memory = get_memory(agent)
     if body.conversation_name:
         return await _find_conversation(memory, name, owner)
     if memory is None or not (name or body.store):
-        return Conversation(name, owner)
+        return ConversationThread(name, owner)
     thread = name or generate_id()
-    return Conversation(thread, owner or thread)
+    return ConversationThread(thread, owner or thread)
 
 
-async def _find_conversation(memory: Memory | None, name: str, owner: str) -> Conversation:
+async def _find_conversation(memory: Memory | None, name: str, owner: str) -> ConversationThread:
     if memory is None:
         raise InvalidBody("conversation_id", "The agent has no memory")
     if await memory.storage.threads.get(name) is None:
-        raise NotFound(f"Conversation {name} was not found")
+        raise NotFound(f"ConversationThread {name} was not found")
     thread = await memory.get_thread(name, owner or None)
-    return Conversation(thread.id, thread.resource)
+    return ConversationThread(thread.id, thread.resource)

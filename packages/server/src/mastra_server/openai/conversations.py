@@ -16,7 +16,7 @@ from mastra_core import Mastra, Memory
 from mastra_core.errors import InvalidInput, NotFound
 from mastra_core.limits.memory_size import estimate_size
 from mastra_core.memory import get_memory
-from mastra_core.memory.memory import generate_id
+from mastra_core.random_id import generate_id
 from mastra_core.storage import MessageQuery, StoredMessage, Thread
 from mastra_core.storage.records import now
 from mastra_server.agents.routes import get_agent

@@ -28,7 +28,7 @@ from mastra_server.agents.suspended_runs import get_suspended_runs, stream_event
 from mastra_server.agents.transcript import Transcript
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import close_on_exit
-from mastra_server.openai.choose_conversation import Conversation
+from mastra_server.openai.choose_conversation import ConversationThread
 from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.response_store import ResponseStore, StoredResponse
 
@@ -153,7 +153,7 @@ async def _store_response(
         restrict_to_resource(request),
         b"" if in_memory else finish.history,
         () if has_history else _collect_messages(run_input, writer),
-        Conversation(run_input.thread, run_input.resource) if in_memory else None,
+        ConversationThread(run_input.thread, run_input.resource) if in_memory else None,
     )
     await get_response_store(request).put(stored, run_input.caller)
 

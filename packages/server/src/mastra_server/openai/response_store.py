@@ -15,7 +15,7 @@ from mastra_core.limits.memory_size import estimate_size
 from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json
 from mastra_core.storage import RecordStore, Storage
-from mastra_server.openai.choose_conversation import Conversation
+from mastra_server.openai.choose_conversation import ConversationThread
 
 __all__ = ("ResponseStore", "StoredResponse")
 
@@ -37,7 +37,7 @@ class StoredResponse(msgspec.Struct, frozen=True):
     owner: str
     history: bytes
     messages: tuple[Message, ...]
-    conversation: Conversation | None
+    conversation: ConversationThread | None
 
 
 class ResponseStore:

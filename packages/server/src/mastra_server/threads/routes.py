@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from mastra_core.agents import (
     ToolSuspended,
 )
 from mastra_core.errors import NotFound
+from mastra_core.random_id import generate_id
 from mastra_core.storage.records import now
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.request import AgentBody, build_run_input
@@ -226,7 +226,7 @@ async def _prepend_echo(
 
 def _build_signal(message: _SentMessage) -> dict[str, Any]:
     return {
-        "id": str(uuid.uuid4()),
+        "id": generate_id(),
         "type": "user",
         "tagName": "user",
         "contents": message.contents,

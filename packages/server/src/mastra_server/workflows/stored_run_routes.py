@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from litestar import Request
@@ -28,6 +29,9 @@ from mastra_server.http.request_context import (
 )
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
+
+if TYPE_CHECKING:
+    from mastra_core.durable_agents import DurableAgent
 
 __all__ = ("ROUTES",)
 
@@ -191,9 +195,9 @@ async def _cancel_run(request: _Request) -> ASGIResponse:
     operations = await _get_operations(request)
     owner = restrict_to_resource(request, body.resource_id or "")
     changed = await operations.cancel_run(body.run_id, body.workflow_id or "", owner)
-    for agent in request.app.state.mastra.agents.values():  # the thread shows the end of the run
-        durable = getattr(agent, "is_durable", False)
-        if durable and agent.workflow.id == changed["run"]["workflowId"]:
+    durable_agents: Mapping[str, DurableAgent] = request.app.state.mastra.durable_agents
+    for agent in durable_agents.values():  # the thread shows the end of the run
+        if agent.workflow.id == changed["run"]["workflowId"]:
             await agent.store_canceled_run(changed["run"]["runId"], changed["run"]["resourceId"])
     return json_response(changed)
 

@@ -31,6 +31,7 @@ from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.agents.unsupported_options import reject_unsupported
 from mastra_core.errors import ConfigError, InvalidInput
 from mastra_core.override import override
+from mastra_core.random_id import generate_id
 from mastra_core.schema import dump
 
 __all__ = ("GraphAgent",)
@@ -230,6 +231,4 @@ def _get_thread_id(run_input: AgentInput) -> str:
     if run_input.thread:
         thread, resource = run_input.thread, run_input.resource
         return json.dumps([resource, thread]) if resource else thread
-    import uuid
-
-    return run_input.run_id or str(uuid.uuid4())
+    return run_input.run_id or generate_id()

@@ -133,17 +133,12 @@ class PydanticAgent(StreamingAgent):
         try:
             yield self._build_start(input)
             arguments = await self._build_arguments(input)
-            async with self._agent.run_stream_events(**arguments) as run:
-                converter = EventConverter(run, get_answer_shape(get_run_output_type(input)))
-                instructions = self._get_replacement_instructions(input)
-                try:
-                    async with aclosing(self._iter_events(run, instructions)) as events:
-                        async for event in events:
-                            for each in converter.convert(event):
-                                yield each
-                except RunStopped as stop:
-                    for each in converter.finish_stopped(stop):
-                        yield each
+            async with (
+                self._agent.run_stream_events(**arguments) as run,
+                aclosing(self._iter_events(run, input)) as events,
+            ):
+                async for event in events:
+                    yield event
         except RequestError as error:
             yield to_request_failure(error)
         except Exception as error:  # noqa: BLE001  # providers and tools may raise anything
@@ -157,19 +152,26 @@ class PydanticAgent(StreamingAgent):
         provider, model = split_model_name(parse_models(run_input.model)[0])
         return Start(model=model, provider=provider)
 
-    async def _iter_events(self, run: Any, instructions: str) -> AsyncGenerator[Any]:
-        """Yield the events of ``run``; the run starts when the first event is read.
+    async def _iter_events(self, run: Any, run_input: AgentInput) -> AsyncGenerator[AgentEvent]:
+        """Convert the events of ``run``; the run starts when the first event is read.
 
         The run's task copies the context variables when it starts, so the override of the
         instructions need only be active until the first event. An override around a ``yield`` would
         also apply to the code that reads the events.
         """
+        converter = EventConverter(run, get_answer_shape(get_run_output_type(run_input)))
+        instructions = self._get_replacement_instructions(run_input)
         override = self._agent.override(instructions=instructions)
-        with override if instructions else nullcontext():
-            event = await anext(run, None)
-        while event is not None:
-            yield event
-            event = await anext(run, None)
+        try:
+            with override if instructions else nullcontext():
+                event = await anext(run, None)
+            while event is not None:
+                for each in converter.convert(event):
+                    yield each
+                event = await anext(run, None)
+        except RunStopped as stop:
+            for each in converter.finish_stopped(stop):
+                yield each
 
     def _get_replacement_instructions(self, run_input: AgentInput) -> str:
         """Return the override's instructions, which replace the agent's own instructions."""

@@ -13,6 +13,7 @@ from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.override import override
+from mastra_core.random_id import generate_id
 from mastra_core.request_scope import is_request_scoped
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
@@ -43,7 +44,6 @@ from mastra_core.workflows.engine.run_checks import (
     check_resume_data,
     check_start_options,
     check_texts,
-    generate_id,
     require_rested,
     validate_data,
 )

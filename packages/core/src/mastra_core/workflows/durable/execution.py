@@ -11,6 +11,7 @@ import msgspec
 
 from mastra_core.errors import StorageError, TooManyRuns
 from mastra_core.logger import get_logger
+from mastra_core.random_id import generate_id
 from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.durable_journal import DurableJournal
@@ -28,7 +29,6 @@ from mastra_core.workflows.engine.interpreter import execute_run
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
-    generate_id,
     validate_data,
 )
 from mastra_core.workflows.engine.run_events import (

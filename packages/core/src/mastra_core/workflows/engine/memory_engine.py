@@ -15,6 +15,7 @@ from typing import Any
 from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import Conflict, InvalidInput, MastraError, NotFound, TooManyRuns
 from mastra_core.override import override
+from mastra_core.random_id import generate_id
 from mastra_core.schema import dump
 from mastra_core.telemetry import get_current_span, get_span_ids
 from mastra_core.workflows.engine.memory_executor import MemoryExecutor
@@ -27,7 +28,6 @@ from mastra_core.workflows.engine.run_checks import (
     check_resume_data,
     check_start_options,
     check_texts,
-    generate_id,
     require_restartable,
     require_rested,
     validate_data,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ __all__ = (
     "check_resume_data",
     "check_start_options",
     "check_texts",
-    "generate_id",
     "is_storable",
     "require_restartable",
     "require_rested",
@@ -172,12 +170,3 @@ def require_restartable(record: RunRecord) -> None:
     """
     if record.status in ("pending", "paused", "success"):
         raise Conflict(f"This workflow run is {record.status}, so it cannot be restarted.")
-
-
-def generate_id() -> str:
-    """Return a random UUID without importing ``uuid``, because the import is slow."""
-    digits = bytearray(os.urandom(16))
-    digits[6] = digits[6] & 0x0F | 0x40  # version 4
-    digits[8] = digits[8] & 0x3F | 0x80  # variant of RFC 9562
-    text = digits.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -8,8 +8,7 @@ from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 
 from mastra_core.errors import ConfigError
 from mastra_core.pipeline import Platform
-from mastra_deployer.bundler.resolve.pyodide import build_marker_environment as pyodide_environment
-from mastra_deployer.bundler.resolve.pyodide import is_pyodide
+from mastra_deployer.bundler.resolve.pyodide import build_pyodide_environment, is_pyodide
 
 __all__ = ("build_marker_environment", "evaluate_marker")
 
@@ -22,7 +21,7 @@ def build_marker_environment(platform: Platform, release: int = 0) -> dict[str, 
         bundle must work with every patch release.
     """
     if is_pyodide(platform):
-        return pyodide_environment(platform)
+        return build_pyodide_environment(platform)
     machine, _, rest = platform.wheels.partition("-")
     system, name = ("linux", "Linux")
     if "darwin" in rest:

@@ -28,7 +28,7 @@ from mastra_deployer.bundler.resolve.wheel_tags import get_file_name, parse_tags
 
 __all__ = (
     "build_install_arguments",
-    "build_marker_environment",
+    "build_pyodide_environment",
     "build_resolve_arguments",
     "fit_lock",
     "is_pyodide",
@@ -67,7 +67,7 @@ def build_install_arguments(platform: Platform) -> list[str]:
     return ["--python", sys.executable, *flags]
 
 
-def build_marker_environment(platform: Platform) -> dict[str, str]:
+def build_pyodide_environment(platform: Platform) -> dict[str, str]:
     """Return the values of environment markers on Pyodide.
 
     :param platform: the platform.
@@ -147,7 +147,7 @@ def strip_compiled_code(tree: Path) -> None:
 
 def _is_applicable(package: Mapping[str, Any], platform: Platform) -> bool:
     marker = package.get("marker")
-    return marker is None or Marker(marker).evaluate(build_marker_environment(platform))
+    return marker is None or Marker(marker).evaluate(build_pyodide_environment(platform))
 
 
 def _choose_wheel(package: Mapping[str, Any], platform: Platform) -> dict[str, Any] | None:

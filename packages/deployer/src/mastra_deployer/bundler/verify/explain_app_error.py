@@ -52,44 +52,64 @@ def explain_error(
     if not frames and _lacks_entry(project, error["message"]):
         return build_entry_error(project)
     where = f"{_to_project_path(project, frames[-1][0], app)}:{frames[-1][1]}: " if frames else ""
-    last = error["frames"][-1] if error["frames"] else None
     if error["missing"]:
-        module = error["missing"]
-        if is_first_party(project, module):
-            files = _find_module_files(project, module)
-            if not files:
-                return kind(
-                    f"{where}there is no module {module!r} in the project.",
-                    "Correct the name. If a tool generates or compiles the module, run the tool.",
-                )
-            if app == project.root and all(map(is_library, files)):
-                return kind(
-                    f"{where}the project's Python cannot import the compiled module {files[0]!r}.",
-                    "Compile the module with the project's Python.",
-                )
-            return kind(
-                f"{where}the module {module!r} is in the project but not in the bundle.",
-                "Add it to [tool.mastra.build] include. Or rename it, if its name begins with a "
-                "dot or is the name of a test.",
-            )
-        return kind(
-            f"{where}there is no module {module!r}.",
+        message, hint = _explain_missing_module(project, error["missing"], app)
+    elif _is_missing_variable(error):
+        message, hint = _explain_missing_variable(project, error["message"].strip("'\""))
+    else:
+        message, hint = _explain_exception(project, error, frames)
+    return kind(f"{where}{message}", hint)
+
+
+def _explain_missing_module(project: Project, module: str, app: Path) -> tuple[str, str]:
+    """Return a sentence about a module that cannot be imported, and the cure."""
+    if not is_first_party(project, module):
+        return (
+            f"there is no module {module!r}.",
             f"Add the package that provides {module.partition('.')[0]!r} to the dependencies in "
             f"{find_declaration_file(project)}.",
         )
-    # The standard library's os module is frozen into the interpreter.
-    if error["type"] == "KeyError" and last and last[0] == "<frozen os>":
-        name = error["message"].strip("'\"")
-        problem = "optional" if name in project.environment.optional else "not declared"
-        return kind(
-            f"{where}the environment variable {name!r} is read without a default, but {problem}.",
-            f'Declare it: [tool.mastra.env] required = ["{name}"].',
+    files = _find_module_files(project, module)
+    if not files:
+        return (
+            f"there is no module {module!r} in the project.",
+            "Correct the name. If a tool generates or compiles the module, run the tool.",
         )
+    if app == project.root and all(map(is_library, files)):
+        return (
+            f"the project's Python cannot import the compiled module {files[0]!r}.",
+            "Compile the module with the project's Python.",
+        )
+    return (
+        f"the module {module!r} is in the project but not in the bundle.",
+        "Add it to [tool.mastra.build] include. Or rename it, if its name begins with a dot or is "
+        "the name of a test.",
+    )
+
+
+def _is_missing_variable(error: Mapping[str, Any]) -> bool:
+    """Return whether the app has read an environment variable that is not set."""
+    last = error["frames"][-1] if error["frames"] else None
+    # The standard library's os module is frozen into the interpreter.
+    return error["type"] == "KeyError" and last is not None and last[0] == "<frozen os>"
+
+
+def _explain_missing_variable(project: Project, name: str) -> tuple[str, str]:
+    problem = "optional" if name in project.environment.optional else "not declared"
+    return (
+        f"the environment variable {name!r} is read without a default, but {problem}.",
+        f'Declare it: [tool.mastra.env] required = ["{name}"].',
+    )
+
+
+def _explain_exception(
+    project: Project, error: Mapping[str, Any], frames: Sequence[Any]
+) -> tuple[str, str]:
     text = _FILE_OF_MODULE.sub("", error["message"].strip())
     message = shorten_message(mask(text)) or error["type"]
     prefix = "" if error["hint"] else f"{error['type']}: "
     hint = _suggest_declaration(project, message) or error["hint"]
-    return kind(f"{where}{prefix}{message}", hint or _suggest_fix(project, message, frames))
+    return f"{prefix}{message}", hint or _suggest_fix(project, message, frames)
 
 
 def explain_bundle_error(
