@@ -1,6 +1,7 @@
 """Test rate limits, and HTTPS only."""
 
 import asyncio
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -134,6 +135,9 @@ def test_https_only(serve):
         place = f"https://127.0.0.1:{server.port}/api/agents/echoAgent/generate?a=%20b"
         assert plain.headers["location"] == place
         assert server.http.get("/health").status_code == 200
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as nameless:
+            nameless.sendall(b"GET /api/agents HTTP/1.0\r\n\r\n")  # no host to redirect to
+            assert b" 400 " in nameless.recv(1000).partition(b"\r\n")[0]
         forwarded = {"x-forwarded-proto": "https"}
         secure = server.http.get("/api/agents", headers=forwarded)
         assert secure.status_code == 200
