@@ -9,6 +9,7 @@ from pydantic_ai.models.function import FunctionModel
 
 from mastra_core import Agent, Mastra, Memory, MemoryStorage
 from mastra_core.agents.suspended_runs import MemorySuspendedRuns
+from mastra_server.http.request_context import request_context
 from tests.server import sample_agents
 
 THREAD = "/api/memory/threads/t1/messages"
@@ -148,3 +149,41 @@ def test_metadata_of_a_caller(http, entries):
     decided = http.post("/api/agents/clerk/approve-tool-call-generate", json=decision)
     assert decided.status_code == 200, decided.text
     assert http.get(THREAD).status_code == 200
+
+
+async def respond_slowly(messages, info):
+    """Respond as the sample does; the message ``wait`` gets a response without end."""
+    if "content='wait'" in repr(messages[-1]):
+        yield "begun"
+        await asyncio.Event().wait()
+    async for piece in sample_agents.stream_response(messages, info):
+        yield piece
+
+
+async def confine_to_thread(request, call_next):
+    if thread := request.headers.get("x-thread"):
+        request_context(request)["mastra__threadId"] = thread
+    return await call_next(request)
+
+
+def test_a_caller_of_one_thread_cancels_no_suspended_run_of_another(serve):
+    model = FunctionModel(stream_function=respond_slowly)
+    clerk = Agent(name="clerk", model=model, tools=[sample_agents.pay])
+    app = Mastra(
+        agents={"clerk": clerk},
+        memory=Memory(),
+        logger=False,
+        server_middleware=[confine_to_thread],
+    )
+    path, other = "/api/agents/clerk", {"thread": "t2", "resource": "ann"}
+    with serve(app) as server:
+        body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+        assert server.http.post(f"{path}/stream", json=body).status_code == 200
+        body = {"messages": "wait", "memory": other, "runId": "r1"}
+        headers = {"x-thread": "t2"}
+        with server.http.stream("POST", f"{path}/stream", json=body, headers=headers) as stream:
+            lines = stream.iter_lines()
+            assert any("begun" in line for line in lines)
+            canceled = server.http.post(f"{path}/runs/r1/cancel", headers=headers)
+            assert canceled.status_code == 200
+        assert [run["runId"] for run in server.http.get(f"{path}/suspended-runs").json()["runs"]]

@@ -87,9 +87,17 @@ async def cancel_suspended_run(
 async def _cancel_stored_run(
     request: _Request, agent: AgentLike, run_id: str, resource: str
 ) -> bool:
-    """Remove a suspended run; return ``False`` if it is not stored, or is being resumed."""
+    """Remove a suspended run; return ``False`` if it is not stored, or is being resumed.
+
+    A caller that is restricted to a thread may have started a run with the id of a suspended run of
+    another thread, so the thread is checked here too.
+    """
+    runs, thread = get_suspended_runs(request), restrict_to_thread(request)
     try:
-        run = await get_suspended_runs(request).take(agent.id, run_id, resource)
+        stored = await runs.get(agent.id, run_id, resource)
+        if thread not in ("", stored.run_input.thread):
+            return False
+        run = await runs.take(agent.id, run_id, resource)
     except NotFound:
         return False
     await cancel_called_workflows(agent, run_id, resource, run.waiting)
