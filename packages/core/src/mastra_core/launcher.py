@@ -566,7 +566,7 @@ def bind(host, port):
 
 
 def open_listener(host, port):
-    """Return a listening socket; raise an OSError or a UnicodeError if that fails."""
+    """Return a listening socket; raise an OSError, UnicodeError or OverflowError if that fails."""
     family, address = find_address(host, port)
     if port and is_served(family, address):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -587,6 +587,8 @@ def find_address(host, port):
 
     The address of a link-local host such as `fe80::1%eth0` contains the interface.
     """
+    if not 0 <= port <= 65535:  # getaddrinfo would take the remainder
+        raise OverflowError("the port must be 0 to 65535")
     name = host.encode() if host.isascii() else host  # bytes need no codec, whose import is slow
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     families = [family for family, *_ in found]

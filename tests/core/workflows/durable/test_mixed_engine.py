@@ -69,18 +69,19 @@ def test_calls_about_the_database(tmp_path):
 
     async def run_scenario():
         async with open_mixed_engine(tmp_path / "runs.db") as engine:
-            assert await engine.schedules.list() == []
-            await engine.check()
-            await wait_until(lambda: engine.load is not None)
+            durable = engine.durable_engine
+            assert await durable.schedules.list() == []
+            await durable.check()
+            await wait_until(lambda: durable.load is not None)
             starter = DurableEngine(f"sqlite:///{tmp_path}/runs.db", max_concurrency=0)
             await engine.open([quick])
             run = await starter.create(quick)
             await starter.start(run, 4)
-            await engine.continue_runs()
-            await engine.look_soon()
+            await durable.continue_runs()
+            await durable.look_soon()
             assert (await asyncio.wait_for(run.wait(), 10)).result == 8
-            assert not await engine.has_waiting_runs()
-            manager = await engine.manage()
+            assert not await durable.has_waiting_runs()
+            manager = await durable.manage()
             assert await manager.count("quick", RunQuery()) == {"success": 1}
             await starter.close()
 

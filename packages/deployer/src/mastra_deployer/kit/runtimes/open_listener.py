@@ -18,6 +18,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     :raises OSError: when the address cannot be bound, or another process serves the port. macOS
         itself would let a second process bind such a port.
     :raises UnicodeError: for a host that is not a valid name.
+    :raises OverflowError: for a port above 65535.
     """
     listener: socket.socket = launcher.open_listener(host, port)  # type: ignore[no-untyped-call]  # other Pythons read it
     return listener
