@@ -27,10 +27,11 @@ def call(platform):
     """Return a function that uses an SDK made by Stainless, as Cloudflare's is."""
 
     def run(**options):
-        sdk = openai.OpenAI(
-            base_url=platform.url, api_key="sdk-key-12345", max_retries=0, **options
-        )
-        with convert_sdk_errors("Acme", openai.OpenAIError, hints=HINTS):
+        settings = {"api_key": "sdk-key-12345", "max_retries": 0, **options}
+        with (
+            openai.OpenAI(base_url=platform.url, **settings) as sdk,
+            convert_sdk_errors("Acme", openai.OpenAIError, hints=HINTS),
+        ):
             sdk.models.list()
 
     return run
