@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from mastra_core import Tool, Workflow
-from mastra_core.agents import AgentInfo, AgentLike
+from mastra_core.agents import AgentLike
 from mastra_core.agents.protocol import FrameworkTool, list_described_tools
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
@@ -32,8 +32,9 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "description": agent.description,
         "instructions": info.instructions,
         "tools": tools,
-        "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
-        "workflows": {key: _describe_agent_workflow(each) for key, each in _iter_workflows(info)},
+        # The adapter of another framework may return an object without these attributes.
+        "agents": _describe_subagents(getattr(info, "agents", {})),
+        "workflows": _describe_agent_workflows(getattr(info, "workflows", {})),
         "skills": [],
         "workspaceTools": [],
         "browserTools": [],
@@ -51,13 +52,8 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
     }
 
 
-def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
-    # The adapter of another framework may return an object without this attribute.
-    return dict(getattr(info, "agents", {})).items()
-
-
-def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
-    return dict(getattr(info, "workflows", {})).items()
+def _describe_subagents(agents: Mapping[str, AgentLike]) -> dict[str, Any]:
+    return {key: {"id": agent.id, "name": agent.name} for key, agent in agents.items()}
 
 
 def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
@@ -68,10 +64,13 @@ def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
     return processors
 
 
-def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:
+def _describe_agent_workflows(workflows: Mapping[str, Workflow]) -> dict[str, Any]:
     return {
-        "name": workflow.id,
-        "steps": {each.id: {"id": each.id} for each in workflow.iter_steps()},
+        key: {
+            "name": workflow.id,
+            "steps": {step_.id: {"id": step_.id} for step_ in workflow.iter_steps()},
+        }
+        for key, workflow in workflows.items()
     }
 
 
