@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.context_functions import (
     ModelFunction,
     ToolsFunction,
@@ -227,8 +228,8 @@ class Agent:
         """
         self._engine = engine
         for agent in self.agents.values():
-            if hasattr(agent, "use_engine"):
-                agent.use_engine(engine)
+            if (use_engine := Capabilities(agent).use_engine) is not None:
+                use_engine(engine)
 
     async def cancel_workflows(
         self, run_id: str, resource: str, calls: Sequence[ApprovalRequired | ToolSuspended]

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.providers import (
     find_missing_modules,
@@ -114,7 +115,7 @@ def _list_timeouts(mastra: Mastra) -> dict[str, float]:
         for name in ("timeout", "run_timeout")
     }
     timeouts |= {
-        f"The timeout of the agent {key!r}": getattr(agent, "timeout", None)
+        f"The timeout of the agent {key!r}": Capabilities(agent).timeout
         for key, agent in mastra.agents.items()
     }
     return {name: value for name, value in timeouts.items() if isinstance(value, int | float)}
@@ -135,7 +136,7 @@ def _is_single_process(mastra: Mastra) -> bool:
         (bool(mastra.workflows) and mastra.engine.single_process)
         or any(memory.storage.single_process for memory in memories)
         or (mastra.storage.single_process and any(map(_may_suspend, others)))
-        or any(getattr(agent, "single_process", False) for agent in agents)
+        or any(Capabilities(agent).single_process for agent in agents)
     )
 
 
@@ -187,7 +188,7 @@ def _list_model_modules(mastra: Mastra) -> list[str]:
         provider, requires = getattr(info, "provider", ""), getattr(info, "requires", ())
         names = requires if isinstance(requires, list | tuple) else ()
         found.update(list_model_modules(provider if isinstance(provider, str) else "", names))
-        models = getattr(agent, "models", ())
+        models = Capabilities(agent).models
         for model in models if isinstance(models, tuple) else ():  # of fallbacks, too
             found.update(list_model_modules(split_model_name(model)[0]))
         inner = getattr(info, "agents", {})

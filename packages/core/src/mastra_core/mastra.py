@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
@@ -98,11 +99,11 @@ class Mastra:
         self.engine: Engine = as_engine(
             engine,
             (*self.workflows.values(), *own_workflows),
-            has_durable_agents=any(getattr(agent, "durable", False) for agent in built.values()),
+            has_durable_agents=any(Capabilities(agent).durable for agent in built.values()),
         )
         for agent in built.values():
-            if hasattr(agent, "use_engine"):
-                agent.use_engine(self.engine)
+            if (use_engine := Capabilities(agent).use_engine) is not None:
+                use_engine(self.engine)
         self.suspended_runs: SuspendedRuns = self.storage.suspended_runs
         self.agent_workflows: tuple[Workflow, ...] = own_workflows
         self.durable_agents: Mapping[str, DurableAgent] = {}  # by id
@@ -152,7 +153,7 @@ class Mastra:
         memory = get_memory(agent)
         if memory is not None:
             memory.use_storage(self.storage)
-        takes_options = isinstance(agent, AgentWrapper) or getattr(agent, "takes_options", False)
+        takes_options = isinstance(agent, AgentWrapper) or Capabilities(agent).takes_options
         return agent if takes_options else AgentWithOptions(agent)
 
     def _make_durable(self, agents: dict[str, AgentLike]) -> dict[str, AgentLike]:
@@ -171,16 +172,15 @@ class Mastra:
 
 
 def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
-    replace_memory = getattr(agent, "replace_memory", None)
-    if replace_memory is None or not getattr(agent, "input_processors", ()):
+    capabilities = Capabilities(agent)
+    if capabilities.replace_memory is None or not capabilities.input_processors:
         return AgentWithMemory(agent, memory)
-    replaced: AgentLike = replace_memory(memory)  # its memory comes after its input processors
-    return replaced
+    return capabilities.replace_memory(memory)  # its memory comes after its input processors
 
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:
     """Return whether the runs of an agent are stored."""
-    own = getattr(agent, "durable", False)  # other agents than ``Agent`` have no such option
+    own = Capabilities(agent).durable
     return by_default if own is None else bool(own)
 
 

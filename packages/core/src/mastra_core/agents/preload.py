@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.logger import get_logger
 
 __all__ = ("pause_garbage_collection", "preload", "preload_agents")
@@ -50,14 +51,14 @@ def pause_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def preload_agents(agents: Iterable[object]) -> None:
+def preload_agents(agents: Iterable[Any]) -> None:
     """Call ``preload`` of each agent that has this method.
 
     :param agents: agents of any framework.
     """
     for agent in agents:
-        prepare = getattr(agent, "preload", None)
-        if not callable(prepare):
+        prepare = Capabilities(agent).preload
+        if prepare is None:
             continue
         try:
             prepare()

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import (
     AgentEvent,
@@ -182,11 +183,9 @@ class AgentLike(Protocol):
 def list_described_tools(agent: AgentLike) -> Sequence[Tool | FrameworkTool]:
     """Return the tools of an agent, for a description of the agent.
 
-    The adapter of a framework may have an attribute ``framework_tools``.
-
     :param agent: the agent.
     """
-    return (*agent.info().tools, *getattr(agent, "framework_tools", ()))
+    return (*agent.info().tools, *Capabilities(agent).framework_tools)
 
 
 async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:

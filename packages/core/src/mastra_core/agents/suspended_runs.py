@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentLike, AgentOutput
@@ -96,7 +97,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
             run_input=stored_input,
             suspended_at=int(time.time() * 1000),
             resumed=bool(run_input.decisions),
-            history_format=_get_history_format(agent),
+            history_format=Capabilities(agent).history_format,
         )
 
     def check_agent(self, agent: AgentLike) -> None:
@@ -105,7 +106,7 @@ class SuspendedRun(msgspec.Struct, frozen=True, kw_only=True):
         :param agent: the agent that now has the id ``agent_id``.
         :raises Conflict: when the agent cannot read the history of the run.
         """
-        if self.history_format not in ("", _get_history_format(agent)):
+        if self.history_format not in ("", Capabilities(agent).history_format):
             raise Conflict(
                 f"The run {self.run_id!r} has a history in the format of {self.history_format}, "
                 f"which the agent {self.agent_id!r} of this version of the app cannot read.",
@@ -327,10 +328,6 @@ class MemorySuspendedRuns(SuspendedRuns):
             self._remove(key)
 
 
-def _get_history_format(agent: AgentLike) -> str:
-    return str(getattr(agent, "history_format", ""))
-
-
 async def cancel_called_workflows(
     agent: Any, run_id: str, resource: str, calls: Sequence[ApprovalRequired | ToolSuspended]
 ) -> None:
@@ -343,7 +340,7 @@ async def cancel_called_workflows(
     :param resource: the owner of the agent's run.
     :param calls: the calls that wait.
     """
-    cancel_workflows = getattr(agent, "cancel_workflows", None)
+    cancel_workflows = Capabilities(agent).cancel_workflows
     if cancel_workflows is not None:
         await cancel_workflows(run_id, resource, calls)
 

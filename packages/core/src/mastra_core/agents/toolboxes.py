@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.logger import get_logger
 from mastra_core.tools import Tool, Toolbox
@@ -41,5 +42,5 @@ async def close_toolboxes(agents: Iterable[Any]) -> None:
 
 def _iter_toolboxes(agents: Iterable[Any]) -> Iterator[Toolbox]:
     for agent in agents:
-        yield from getattr(agent, "toolboxes", ())
+        yield from Capabilities(agent).toolboxes
         yield from _iter_toolboxes(getattr(agent, "agents", {}).values())

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.events import (
     AgentEvent,
     Failure,
@@ -117,7 +118,7 @@ class RunMemory:
             run_memory._build_input(agent, run_input), unread_results=run_memory._unread_results
         )
         if memory.notes_form is not None:
-            takes_tools = getattr(agent, "takes_tools", True)
+            takes_tools = Capabilities(agent).takes_tools
             await run_memory._add_working_memory(memory, memory.notes_form, takes_tools)
         has_title = run_input.thread_title or (recall.thread is not None and recall.thread.title)
         if memory.title_generator is not None and not has_title and not run_input.read_only:
@@ -412,7 +413,7 @@ def _find_native_history(
         return None
     if history.messages <= last_messages:
         return history
-    shorten = getattr(agent, "truncate_history", None)
+    shorten = Capabilities(agent).truncate_history
     turns = sum(message.role == "user" for message in recall.messages)
     if shorten is None or not turns:
         return None

@@ -17,13 +17,10 @@ from mastra_core.agents import (
     SuspendedRunQuery,
 )
 from mastra_server.agents.approval_schemas import SuspendedList, SuspendedQuery
+from mastra_server.agents.last_event_id import is_reconnect
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.routes import get_agent
-from mastra_server.agents.run_streams import (
-    is_reconnect,
-    observe_live_run,
-    respond_with_stream,
-)
+from mastra_server.agents.run_streams import observe_live_run, respond_with_stream
 from mastra_server.agents.stream import resume_agent
 from mastra_server.agents.suspended_runs import (
     build_resume_input,

@@ -12,11 +12,9 @@ from mastra_core.agents.suspended_runs import cancel_called_workflows
 from mastra_core.errors import NotFound
 from mastra_core.memory.canceled_calls import save_canceled_calls
 from mastra_server.agents.durable_runs import find_durable_agent
-from mastra_server.agents.live_run import LiveRun
-from mastra_server.agents.live_runs import LiveRuns
-from mastra_server.agents.run_streams import abort_live_run
+from mastra_server.agents.existing_runs import DurableRuns, get_existing_runs
 from mastra_server.agents.suspended_runs import get_suspended_run, get_suspended_runs
-from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
+from mastra_server.http.request_context import restrict_to_thread
 
 __all__ = ("cancel_run", "cancel_suspended_run")
 
@@ -35,27 +33,21 @@ async def cancel_run(request: _Request, agent: AgentLike, run_id: str, resource:
     :raises Conflict: when another resource has a running run with this id, or the caller names no
         resource and several resources have a run with this id.
     """
-    if find_durable_agent(request, agent.id) is not None:
+    runs = get_existing_runs(request, agent.id, resource)
+    if isinstance(runs, DurableRuns):
         try:
-            await abort_live_run(request, agent.id, run_id, resource)
+            await runs.abort(run_id)
         except NotFound:  # the run may have begun before the agent was durable
             if not await cancel_suspended_run(request, agent, run_id, resource):
                 raise
         return
-    run = _find_running(request, agent.id, run_id)
-    if run is not None and restrict_to_resource(request, resource) in ("", run.resource):
+    run = runs.find(run_id)
+    if run is not None and run.is_running:
         await run.abort()
         # The run may have been stored as suspended just before it was aborted.
         await _cancel_stored_run(request, agent, run_id, run.resource)
     elif not await cancel_suspended_run(request, agent, run_id, resource):
-        await abort_live_run(request, agent.id, run_id, resource)
-
-
-def _find_running(request: _Request, agent_id: str, run_id: str) -> LiveRun | None:
-    runs: LiveRuns = request.app.state.live_runs
-    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
-    run = runs.find(run_id, agent_id, owner, thread)
-    return run if run is not None and run.is_running else None
+        await runs.abort(run_id)
 
 
 async def cancel_suspended_run(

@@ -19,6 +19,7 @@ from mastra_core.agents import (
     SuspendedRuns,
     ToolSuspended,
 )
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import build_output
 from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
 from mastra_server.agents.log_scope import enter_log_scope
@@ -75,8 +76,7 @@ def build_waiting_decision(
 
 
 def _check_resume_data(agent: AgentLike, name: str, data: Any) -> None:
-    # The tools of the built-in agent that run other agents and workflows are no tools of its info.
-    for tool in getattr(agent, "callable_tools", agent.info().tools):
+    for tool in Capabilities(agent).callable_tools:
         if tool.id == name:
             try:
                 tool.parse_resume_data(data)

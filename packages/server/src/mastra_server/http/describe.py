@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentLike
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import FrameworkTool, list_described_tools
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
@@ -25,7 +26,7 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
     :param partial: whether to leave out the schemas of the agent's tools.
     :returns: the agent as the API returns it.
     """
-    info = agent.info()
+    info, capabilities = agent.info(), Capabilities(agent)
     tools = {tool.id: describe_tool(tool, partial=partial) for tool in list_described_tools(agent)}
     return {
         "name": agent.name,
@@ -39,8 +40,8 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "workspaceTools": [],
         "browserTools": [],
         "hasBrowser": False,
-        "inputProcessors": _list_processors(agent, "input_processors"),
-        "outputProcessors": _list_processors(agent, "output_processors"),
+        "inputProcessors": _list_processors(capabilities.input_processors),
+        "outputProcessors": _list_processors(capabilities.output_processors),
         "provider": info.provider,
         "modelId": info.model,
         "modelVersion": "",
@@ -56,12 +57,9 @@ def _describe_subagents(agents: Mapping[str, AgentLike]) -> dict[str, Any]:
     return {key: {"id": agent.id, "name": agent.name} for key, agent in agents.items()}
 
 
-def _list_processors(agent: AgentLike, name: str) -> list[dict[str, str]]:
-    processors = []
-    for processor in getattr(agent, name, ()):  # only the built-in agent has processors
-        title = getattr(processor, "__name__", type(processor).__name__)
-        processors.append({"id": title, "name": title})
-    return processors
+def _list_processors(processors: Sequence[Any]) -> list[dict[str, str]]:
+    names = [getattr(each, "__name__", type(each).__name__) for each in processors]
+    return [{"id": name, "name": name} for name in names]
 
 
 def _describe_agent_workflows(workflows: Mapping[str, Workflow]) -> dict[str, Any]:

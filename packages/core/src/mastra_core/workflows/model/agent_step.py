@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
+from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.event_chunk import build_event_chunk
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
@@ -51,7 +52,7 @@ def create_agent_step(agent: AgentLike, output: Any = None) -> Step[Any, Any]:
     :param output: the type of the output; by default, that of the agent, or ``{"text": ...}``.
     """
     output_schema = None if output is None else to_json_schema(output)
-    type_ = output or getattr(agent, "output", None)
+    type_ = output or Capabilities(agent).output
 
     async def ask_agent(value: Any, context: StepContext) -> Any:
         run_input = (
@@ -121,11 +122,11 @@ async def _stream_recorded(
     agent: AgentLike, run_input: AgentInput, parts: StepParts, *, live: bool
 ) -> AsyncGenerator[AgentEvent]:
     journal = None
-    if getattr(agent, "records_calls", False):
+    if Capabilities(agent).records_calls:
         is_repeated = parts.is_written("start")
         journal = RunJournal(parts, live=live, is_repeated=is_repeated)
         run_input = msgspec.structs.replace(run_input, journal=journal)
-    repeats_events = getattr(agent, "repeats_events", False)
+    repeats_events = Capabilities(agent).repeats_events
     writer = EventWriter(agent.id, parts, None if repeats_events else journal)
     async with aclosing(stream_traced(agent, run_input)) as events:  # type: ignore[type-var]  # a generator
         async for event in events:
