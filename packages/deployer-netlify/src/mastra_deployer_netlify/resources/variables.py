@@ -135,7 +135,7 @@ class Variables:
             return
         for value in values:
             if value.get("context") in self._contexts:
-                self._delete(f"{path}/value/{quote_segment(value.get('id'))}")
+                self._delete(f"{path}/value/{quote_segment(value['id'])}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
         """Replace all values of a variable. The values to keep must be readable."""
