@@ -184,6 +184,8 @@ def _select_visible(request: _Request, spans: list[SpanRecord]) -> list[SpanReco
     header ``traceparent``.
     """
     owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    if not (owner or thread):
+        return spans
     return [
         each
         for each in spans
