@@ -14,6 +14,7 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunQuery,
     SuspendedRuns,
     build_error,
+    check_replacement,
     select_single,
 )
 from mastra_core.arguments.number_checks import check_count, check_seconds
@@ -46,7 +47,9 @@ _PUT = f"""INSERT INTO mastra_suspended_runs ({_COLUMNS})
         AND (caller = '' OR own_bytes = 0 OR own_bytes + size <= max_bytes - bytes - size))
     ON CONFLICT (agent, id, resource) DO UPDATE SET thread = excluded.thread,
     calls = excluded.calls, caller = excluded.caller, suspended_at = excluded.suspended_at,
-    size = excluded.size, data = excluded.data"""
+    size = excluded.size, data = excluded.data
+    WHERE mastra_suspended_runs.thread = excluded.thread OR ?"""
+_GET_THREAD = f"SELECT thread FROM mastra_suspended_runs WHERE {_KEY}"
 _LOCK = Lock("mastra_suspended_runs")  # so that the limits hold
 _DELETE_OLD = "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?"
 _COUNT = "SELECT count(*) AS total FROM mastra_suspended_runs"
@@ -91,13 +94,16 @@ class SqlSuspendedRuns(SuspendedRuns):
         limits = (run.resumed, self._limit, self._max_bytes)
         statements = [
             Statement(_DELETE_OLD, (self._get_oldest_time(),)),
-            Statement(_PUT, (*row, *limits, run.caller, run.caller, *key)),
+            Statement(_GET_THREAD, key),
+            Statement(_PUT, (*row, *limits, run.caller, run.caller, *key, run.resumed)),
             Statement(_COUNT),
         ]
 
         def check(results: Sequence[Result]) -> None:
-            if not results[1].changes:
-                raise build_error(results[2].rows[0][0])
+            for (thread,) in results[1].rows:
+                check_replacement(run, thread)
+            if not results[2].changes:
+                raise build_error(results[3].rows[0][0])
 
         await self._database.execute(statements, check, writes=True, locks=[_LOCK])
 
