@@ -15,7 +15,6 @@ DELIBERATE = (
     ),
     ("*", "*chema*.title adds", "A schema has its type's name as title."),
     ("*", "*chema*.description lacks", "A schema has no descriptions written by the server."),
-    ("*", "*.slowWorkflow.outputSchema.*", "A type that is used twice is a reference."),
     ("*", "*.outputSchema adds", "A typed function always has an output schema."),
     ("*", "*modelVersion*", "The version of the protocol between server and model is omitted."),
     ("*", "*response.modelId", "A step names the model that was used."),

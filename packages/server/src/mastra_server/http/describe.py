@@ -13,6 +13,7 @@ from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Step
 from mastra_core.workflows.model.definition import WorkflowDefinition
+from mastra_server.http.inline_references import inline_references
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
 
@@ -138,10 +139,10 @@ def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
 def _encode_schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
     """Encode schemas as text in the form of the API, and leave out missing schemas.
 
-    The text is JSON in the envelope of superjson.
+    The text is JSON in the envelope of superjson, without references.
     """
     return {
-        name: encode_json({"json": schema}).decode()
+        name: encode_json({"json": inline_references(schema)}).decode()
         for name, schema in schemas.items()
         if schema is not None
     }

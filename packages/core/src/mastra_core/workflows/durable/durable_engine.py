@@ -44,8 +44,8 @@ from mastra_core.workflows.engine.run_checks import (
     check_resume_data,
     check_start_options,
     check_texts,
+    read_input_data,
     require_rested,
-    validate_data,
 )
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -273,12 +273,12 @@ class DurableEngine(Engine):
             raise _build_start_conflict(run)
         try:
             check_start_options(context, per_step, priority)
-            validate_data("input data", run.workflow.input_type, value)
+            data = read_input_data(run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
             await self._store.delete(run.key, only_pending=True)  # others may have started it
             raise
-        event = RunStarted(input=dump(value), state=state)
+        event = RunStarted(input=data, state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
         if not await self._begin(
             run, event, settings, context, priority=priority, fingerprint=run.workflow.fingerprint
