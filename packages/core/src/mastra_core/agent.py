@@ -226,6 +226,8 @@ class Agent:
 
         :param engine: the engine; by default each agent has an engine in this process.
         """
+        if self._engine is engine:  # several agents call this agent
+            return
         self._engine = engine
         for agent in self.agents.values():
             if (use_engine := Capabilities(agent).use_engine) is not None:

@@ -18,8 +18,9 @@ from mastra_core.agents.suspended_runs import (
     select_single,
 )
 from mastra_core.arguments.number_checks import check_count, check_seconds
-from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
 from mastra_core.json_repair import repair_text
+from mastra_core.logger import get_logger
 from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
@@ -54,13 +55,13 @@ _LOCK = Lock("mastra_suspended_runs")  # so that the limits hold
 _DELETE_OLD = "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?"
 _COUNT = "SELECT count(*) AS total FROM mastra_suspended_runs"
 _FOUND = """agent = ? AND id = ? AND suspended_at >= ? AND resource = coalesce(?, resource)"""
-_GET = f"SELECT data FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
+_GET = f"SELECT data, id FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
 _TAKE = f"""DELETE FROM mastra_suspended_runs WHERE {_FOUND}
     AND (SELECT count(*) FROM mastra_suspended_runs WHERE {_FOUND}) = 1"""
 _WAITS_FOR = "EXISTS (SELECT 1 FROM json_each(calls) WHERE value = ?)"
 _ROWS = RowSelect(
     "mastra_suspended_runs",
-    "data",
+    "data, id",
     size="size",
     order="suspended_at {0}, rowid {0}",
     keys=("suspended_at", "size", "rowid"),
@@ -143,8 +144,8 @@ class SqlSuspendedRuns(SuspendedRuns):
         statements = select.build(query.per_page, query.offset, descending=True, max_bytes=limit)
 
         def convert(results: Sequence[Result]) -> SuspendedRunPage:
-            runs, total = select.parse(results, _decode_run, limit)
-            return SuspendedRunPage(items=runs, total=total)
+            runs, total = select.parse(results, _decode_listed_run, limit)
+            return SuspendedRunPage(items=tuple(filter(None, runs)), total=total)
 
         return await self._database.execute(statements, convert)
 
@@ -163,8 +164,18 @@ def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
     return (*names, run.suspended_at, len(data), data)
 
 
-def _decode_run(row: tuple[bytes]) -> SuspendedRun:
+def _decode_run(row: tuple[bytes, str]) -> SuspendedRun:
+    data, run_id = row
     try:
-        return msgspec.json.decode(row[0], type=SuspendedRun)
+        return msgspec.json.decode(data, type=SuspendedRun)
     except msgspec.DecodeError as error:
-        raise build_unreadable_error("A suspended run", error) from None
+        raise build_unreadable_error(f"The suspended run {run_id!r}", error) from None
+
+
+def _decode_listed_run(row: tuple[bytes, str]) -> SuspendedRun | None:
+    """Decode a run of a list; leave out a damaged run, so that callers can decide the others."""
+    try:
+        return _decode_run(row)
+    except UnreadableData as error:
+        get_logger("mastra.storage").warning("%s", error.message)
+        return None
