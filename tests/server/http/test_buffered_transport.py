@@ -113,3 +113,12 @@ async def test_abort_drops_the_data() -> None:
     transport.abort()
     await asyncio.sleep(0)
     assert recorder.calls == ["abort"]
+
+
+@run_in_loop
+async def test_nothing_is_written_after_a_disconnect() -> None:
+    recorder, transport = build_transport()
+    transport.write(b"dropped")
+    recorder.close()
+    await asyncio.sleep(0)
+    assert recorder.calls == ["close"]

@@ -47,12 +47,13 @@ class BufferedTransport:
         self._unwritten.append(data)
 
     def flush(self) -> None:
-        """Write the data that was kept."""
+        """Write the data that was kept, unless the client has disconnected meanwhile."""
         self._size = 0
         if self._unwritten:
             data = b"".join(self._unwritten)
             self._unwritten.clear()
-            self._write(data)
+            if not self.is_closing():
+                self._write(data)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes the client has not received."""
