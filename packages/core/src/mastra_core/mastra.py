@@ -176,7 +176,7 @@ def _add_memory(agent: AgentLike, memory: Memory) -> AgentLike:
     capabilities = Capabilities(agent)
     if capabilities.replace_memory is None or not capabilities.input_processors:
         return AgentWithMemory(agent, memory)
-    return capabilities.replace_memory(memory)  # its memory comes after its input processors
+    return capabilities.replace_memory(memory)  # the memory comes after the input processors
 
 
 def _is_durable(agent: AgentLike, by_default: bool) -> bool:

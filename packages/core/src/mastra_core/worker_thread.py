@@ -45,7 +45,7 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     try:
         return await future
     finally:
-        del future  # it holds an exception, whose traceback refers to this frame
+        del future  # the traceback of its exception refers to this frame
 
 
 async def run_function(function: Callable[[], Any], *, is_async: bool) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from mastra_core.agents.close_stream import close_at_end
-from mastra_core.agents.events import Finish
+from mastra_core.agents.events import AgentEvent, Finish
 from mastra_core.agents.messages import AgentInput, Message
 from mastra_core.agents.protocol import AgentLike, AgentOutput, collect
 from mastra_core.agents.telemetry.agent_span import stream_traced
@@ -29,41 +30,47 @@ def build_agent_tool(key: str, agent: AgentLike) -> Tool:
     """
 
     async def ask(prompt: str, context: ToolContext) -> Any:
-        run_input = AgentInput(
-            messages=(Message.user(prompt),),
-            context=dict(context.request_context),
-            resource=context.resource,
-            run_id=f"{context.run_id}-{context.call_id}",
-            caller=context.caller,
-            journal=context.journal,
-        )
-
-        async def forward_events() -> Any:
-            async with close_at_end(stream_traced(agent, run_input)) as events:
-                async for event in events:
-                    if run_input.journal is None or not run_input.journal.is_replaying:
-                        await context.write(event)
-                    if isinstance(event, Finish):
-                        context.count_usage(event.usage)
-                    yield event
-
-        with bind_log_fields(agent=agent.id):
-            output = await collect(forward_events())
-        if output.reason == "suspended":
-            from mastra_core.agents.suspended_runs import cancel_called_workflows
-
-            await cancel_called_workflows(
-                agent, run_input.run_id, run_input.resource, output.waiting
-            )
-            raise AgentFailed(
-                f"The agent {agent.id!r} is called as a tool, so it cannot wait for a decision "
-                "about its own tool calls.",
-                "Give the tool that needs approval to the calling agent instead.",
-            )
-        return _build_result(output, run_input, agent)
+        return await _ask_agent(agent, prompt, context)
 
     description = agent.description or f"Ask the agent {agent.name}."
     return tool(id=f"agent-{key}", description=description, to_model_output=_get_answer)(ask)
+
+
+async def _ask_agent(agent: AgentLike, prompt: str, context: ToolContext) -> dict[str, Any]:
+    run_input = AgentInput(
+        messages=(Message.user(prompt),),
+        context=dict(context.request_context),
+        resource=context.resource,
+        run_id=f"{context.run_id}-{context.call_id}",
+        caller=context.caller,
+        journal=context.journal,
+    )
+    with bind_log_fields(agent=agent.id):
+        output = await collect(_forward_events(agent, run_input, context))
+    if output.reason == "suspended":
+        from mastra_core.agents.suspended_runs import cancel_called_workflows
+
+        await cancel_called_workflows(agent, run_input.run_id, run_input.resource, output.waiting)
+        raise AgentFailed(
+            f"The agent {agent.id!r} is called as a tool, so it cannot wait for a decision about "
+            "its own tool calls.",
+            "Give the tool that needs approval to the calling agent instead.",
+        )
+    return _build_result(output, run_input, agent)
+
+
+async def _forward_events(
+    agent: AgentLike, run_input: AgentInput, context: ToolContext
+) -> AsyncGenerator[AgentEvent]:
+    """Run the called agent, and send its events and its tokens to the calling run."""
+    journal = run_input.journal
+    async with close_at_end(stream_traced(agent, run_input)) as events:
+        async for event in events:
+            if journal is None or not journal.is_replaying:
+                await context.write(event)
+            if isinstance(event, Finish):
+                context.count_usage(event.usage)
+            yield event
 
 
 def _get_answer(result: dict[str, Any]) -> Any:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _CONNECT_SECONDS = 10
 _CHECK_SECONDS = 3
-_RECENT_SECONDS = 5  # for which an answer shows that the database works
+_RECENT_SECONDS = 5  # after an answer, the database counts as available
 _IDLE_SECONDS = 5  # after which the server ends a transaction whose process is silent
 _SET_IDLE_TIMEOUTS = """SELECT set_config(name, %s, false) FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'tcp_user_timeout') AND setting = '0'"""
@@ -287,7 +287,7 @@ class PostgresPool:
             min_size=min(2, self._max_connections),
             max_size=self._max_connections,
             configure=configure,
-            reconnect_timeout=_CONNECT_SECONDS,  # its delays double, and would exceed an outage
+            reconnect_timeout=_CONNECT_SECONDS,  # otherwise, delays exceed an outage
             open=False,
         )
         await pool.open()

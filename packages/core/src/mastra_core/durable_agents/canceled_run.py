@@ -40,23 +40,28 @@ async def save_canceled_run(agent: AgentLike, run: Run) -> None:
     run_input = read_input(record)
     if not run_input.thread:
         return
-    waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
     try:
         run_memory = await RunMemory.start(agent, memory, run_input)
-        async with aclosing(iter_agent_events(run)) as events:
-            async for event in events:
-                if isinstance(event, Start):
-                    run_memory.message_id = event.message_id
-                elif isinstance(event, ApprovalRequired | ToolSuspended):
-                    waiting[event.id] = event
-                elif isinstance(event, ToolResult):
-                    waiting.pop(event.id, None)
-                if not isinstance(event, Failure | Finish):  # a Finish that suspended the run
-                    run_memory.add(event)
-        for call in waiting.values():  # nobody can decide it any more
-            run_memory.add(build_canceled_result(call))
+        await _add_events(run_memory, run)
         await run_memory.save()
     except MastraError as error:
         get_logger("mastra.memory").error(
             "the canceled run %r cannot be stored", run.record.run_id, exc_info=error
         )
+
+
+async def _add_events(run_memory: RunMemory, run: Run) -> None:
+    """Add the events of a canceled run, and the results of its calls that nobody can decide."""
+    waiting: dict[str, ApprovalRequired | ToolSuspended] = {}
+    async with aclosing(iter_agent_events(run)) as events:
+        async for event in events:
+            if isinstance(event, Start):
+                run_memory.message_id = event.message_id
+            elif isinstance(event, ApprovalRequired | ToolSuspended):
+                waiting[event.id] = event
+            elif isinstance(event, ToolResult):
+                waiting.pop(event.id, None)
+            if not isinstance(event, Failure | Finish):  # a Finish that suspended the run
+                run_memory.add(event)
+    for call in waiting.values():
+        run_memory.add(build_canceled_result(call))

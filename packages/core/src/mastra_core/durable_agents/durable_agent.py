@@ -93,7 +93,7 @@ class DurableAgent(AgentWrapper):
         :raises NotFound: when there is no such run, or it has not been started.
         """
         run = await self._find(run_id, resource)
-        if run.record.status == "pending":  # it never starts if its caller has failed meanwhile
+        if run.record.status == "pending":  # a run never starts if its caller has failed
             raise self._build_not_found(run_id)
         return iter_agent_events(run)
 
@@ -105,7 +105,7 @@ class DurableAgent(AgentWrapper):
         :raises NotFound: when there is no such run.
         """
         record = (await self._find(run_id, resource)).record
-        if record.input is None:  # it has not been started
+        if record.input is None:  # the run has not been started
             return AgentInput(run_id=run_id, resource=record.resource_id)
         return read_input(record)
 
@@ -257,7 +257,8 @@ class DurableAgent(AgentWrapper):
         except NotFound:
             if not run_input.history:
                 raise
-            return await self._start(run_input, live=live)  # it was not durable when it began
+            # The run began before the agent was durable.
+            return await self._start(run_input, live=live)
         suspended.to_input(run_input.decisions)  # refuses decisions about other calls
         run = await self._find(run_input.run_id, run_input.resource)
         offset = run.position

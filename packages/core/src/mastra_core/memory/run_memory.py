@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 import msgspec
 
@@ -17,19 +16,16 @@ from mastra_core.agents.events import (
     TextDelta,
     ToolResult,
 )
-from mastra_core.agents.messages import AgentInput, Message, ToolCallPart
+from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput
 from mastra_core.errors import AgentFailed, Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
-from mastra_core.memory.assistant_message import (
-    ABORTED,
-    APPROVALS,
-    SUSPENSIONS,
-    AssistantMessageBuilder,
-)
+from mastra_core.memory.assistant_message import AssistantMessageBuilder
 from mastra_core.memory.background import TitleTask, run_to_completion
+from mastra_core.memory.continued_message import extend_message, find_continued_message
 from mastra_core.memory.history import build_conversation, drop_stored_calls, to_messages
 from mastra_core.memory.memory import Memory, require_run_access
+from mastra_core.memory.native_history import find_native_history, get_writer
 from mastra_core.memory.recorded_recall import recall_once
 from mastra_core.memory.sent_conversation import SentConversation, split_conversation
 from mastra_core.memory.storage_outage import read_during_outage, write_during_outage
@@ -47,11 +43,12 @@ _COMPARED = 100  # stored messages that are compared with a whole conversation o
 class RunMemory:
     """The memory of one run, from its start to its end.
 
+    :param agent: the agent of the run.
     :param memory: the memory.
     :param run_input: the caller's input.
     :param recall: the stored data of the thread.
-    :param last_messages: maximum number of stored messages that the run receives.
     :param conversation: the caller's messages.
+    :param message_id: the id of the answer, if the run begins a new message; by default a new id.
     :ivar run_input: the input that the agent gets: stored messages, the caller's input, and a list
         for the results that a cancelled or failed run cannot yield.
     :ivar message_id: the id under which the answer is stored.
@@ -59,19 +56,19 @@ class RunMemory:
 
     def __init__(
         self,
+        agent: AgentLike,
         memory: Memory,
         run_input: AgentInput,
         recall: Recall,
-        last_messages: int,
         conversation: SentConversation,
+        message_id: str = "",
     ) -> None:
-        self.run_input = run_input
+        self._agent = agent
         self._memory = memory
         self._caller_input = run_input
         self._recall = recall
-        self._last_messages = last_messages
         self._conversation = conversation
-        self._continued = _find_continued(run_input, recall)
+        self._continued = find_continued_message(run_input, recall)
         # A resumed run has stored its messages before.
         is_resumed = self._continued is not None and bool(run_input.decisions)
         new = () if is_resumed else conversation.new
@@ -82,8 +79,10 @@ class RunMemory:
         self._unread_results: list[ToolResult] = []
         self._title_task = TitleTask()
         self._is_saved = run_input.read_only
-        self._agent = ""
-        self.message_id = self._continued.id if self._continued else generate_id()
+        self.message_id = self._continued.id if self._continued else message_id or generate_id()
+        self.run_input = msgspec.structs.replace(
+            self._build_input(), unread_results=self._unread_results
+        )
 
     @classmethod
     async def start(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
@@ -100,30 +99,26 @@ class RunMemory:
 
     @classmethod
     async def _load(cls, agent: AgentLike, memory: Memory, run_input: AgentInput) -> RunMemory:
-        last_messages = (
-            memory.last_messages if run_input.last_messages is None else run_input.last_messages
-        )
         threads = memory.storage.threads
         compared = _COMPARED if len(run_input.messages) > 1 or run_input.decisions else 0
-        count = max(last_messages, compared)
+        count = max(_get_last_messages(memory, run_input), compared)
         recall, message_id = await recall_once(threads, run_input, count)
         require_run_access(recall.thread, run_input.thread, run_input.resource)
         run_input, known = await _check_ids(threads, run_input, recall)
         conversation = split_conversation(recall.messages, known, run_input.messages)
-        run_memory = cls(memory, run_input, recall, last_messages, conversation)
-        run_memory._agent = _get_writer(agent)
-        if message_id and run_memory._continued is None:
-            run_memory.message_id = message_id
-        run_memory.run_input = msgspec.structs.replace(
-            run_memory._build_input(agent, run_input), unread_results=run_memory._unread_results
-        )
+        run_memory = cls(agent, memory, run_input, recall, conversation, message_id)
         if memory.notes_form is not None:
-            takes_tools = Capabilities(agent).takes_tools
-            await run_memory._add_working_memory(memory, memory.notes_form, takes_tools)
-        has_title = run_input.thread_title or (recall.thread is not None and recall.thread.title)
-        if memory.title_generator is not None and not has_title and not run_input.read_only:
-            run_memory._title_task.start(memory.title_generator, run_input, agent)
+            await run_memory._add_working_memory(memory.notes_form)
+        run_memory._start_title()
         return run_memory
+
+    def _start_title(self) -> None:
+        """Let a model find the title of the thread, unless the thread has a title."""
+        run_input, thread = self._caller_input, self._recall.thread
+        generator = self._memory.title_generator
+        has_title = run_input.thread_title or (thread is not None and thread.title)
+        if generator is not None and not has_title and not run_input.read_only:
+            self._title_task.start(generator, run_input, self._agent)
 
     def add(self, event: AgentEvent) -> None:
         """Add an event of the run.
@@ -229,14 +224,17 @@ class RunMemory:
             after=self._recall.position,
         )
 
-    def _build_input(self, agent: AgentLike, run_input: AgentInput) -> AgentInput:
+    def _build_input(self) -> AgentInput:
+        """Return the caller's input with the earlier messages of the thread."""
+        run_input = self._caller_input
         if run_input.history or run_input.decisions:  # a resumed run has its history already
             return run_input
-        recall = _take_last(self._recall, self._last_messages)
+        last_messages = _get_last_messages(self._memory, run_input)
+        recall = _take_last(self._recall, last_messages)
         conversation, new = self._conversation, self._new_messages
         history = None
         if not conversation.is_repeated:
-            history = _find_native_history(agent, recall, new, self._last_messages)
+            history = find_native_history(self._agent, recall, new, last_messages)
         if history is not None:
             self._recalled_count = history.messages
             return msgspec.structs.replace(run_input, history=history.data, messages=new)
@@ -248,13 +246,11 @@ class RunMemory:
             messages = build_conversation(earlier, new)
         return msgspec.structs.replace(run_input, messages=messages)
 
-    async def _add_working_memory(
-        self, memory: Memory, working: WorkingMemory, takes_tools: bool
-    ) -> None:
-        caller_input = self._caller_input
+    async def _add_working_memory(self, working: WorkingMemory) -> None:
+        memory, caller_input = self._memory, self._caller_input
         notes = await memory.get_working_memory(caller_input.thread, caller_input.resource)
         owner = caller_input.thread if memory.scope == "thread" else caller_input.resource
-        can_change = takes_tools and not caller_input.read_only
+        can_change = Capabilities(self._agent).takes_tools and not caller_input.read_only
         instructions = working.build_instructions(notes, can_change=can_change)
         tool = working.build_tool(memory.storage.threads, owner, caller_input.resource)
         tools = (tool,) if can_change else ()
@@ -272,7 +268,9 @@ class RunMemory:
         if self._caller_input.history or self._continued or self._conversation.is_repeated:
             return None
         return History(
-            agent=self._agent, data=finish.history, messages=self._recalled_count + new_count
+            agent=get_writer(self._agent),
+            data=finish.history,
+            messages=self._recalled_count + new_count,
         )
 
     def _build_user_messages(self) -> list[StoredMessage]:
@@ -294,24 +292,16 @@ class RunMemory:
 
     def _build_assistant_messages(self) -> list[StoredMessage]:
         parts = self._builder.build_parts()
-        before = self._continued
         metadata = self._builder.build_metadata(self._caller_input.run_id) if parts else {}
+        before = self._continued
         if before is not None:
-            own = [
+            sent = [
                 part
                 for message in self._new_messages
                 if message.id == before.id
                 for part in message.parts
             ]
-            known = {part.id for part in before.parts if isinstance(part, ToolCallPart)}
-            added = [
-                part
-                for part in (*own, *parts)
-                if not (isinstance(part, ToolCallPart) and part.id in known)
-            ]
-            parts = (*before.parts, *added)
-            metadata = _drop_pending(before.metadata) | metadata
-            return [msgspec.structs.replace(before, parts=parts, metadata=metadata, content=None)]
+            return [extend_message(before, (*sent, *parts), metadata)]
         if not parts:
             return []
         return [
@@ -323,6 +313,12 @@ class RunMemory:
                 metadata=metadata,
             )
         ]
+
+
+def _get_last_messages(memory: Memory, run_input: AgentInput) -> int:
+    """Return the maximum number of stored messages that a run receives."""
+    own = run_input.last_messages
+    return memory.last_messages if own is None else own
 
 
 async def _check_ids(
@@ -347,43 +343,6 @@ async def _check_ids(
     return run_input, frozenset(own | (ids.keys() & recalled))
 
 
-def _find_continued(run_input: AgentInput, recall: Recall) -> StoredMessage | None:
-    """Find the stored message that a run continues.
-
-    If ``run_input`` has decisions, the continued message has the calls that wait for them. Without
-    decisions, the continued message is the last one of the caller's conversation.
-    """
-    for message in reversed(recall.messages):
-        if message.role != "assistant":
-            continue
-        pending = _list_pending(message)
-        if any(pending.get(call) == run_input.run_id for call in run_input.decisions):
-            return message
-        if not run_input.decisions and message.id == run_input.continued_id:
-            return message
-    return None
-
-
-def _list_pending(message: StoredMessage) -> dict[str, Any]:
-    """Return the calls that wait for a decision, mapped to the ids of their runs.
-
-    The function checks each type, because a caller can save a message with any metadata.
-    """
-    entries = [message.metadata.get(key) for key in (APPROVALS, SUSPENSIONS)]
-    return {
-        id_: call.get("runId")
-        for each in entries
-        if isinstance(each, dict)
-        for id_, call in each.items()
-        if isinstance(call, dict)
-    }
-
-
-def _drop_pending(metadata: dict[str, Any]) -> dict[str, Any]:
-    dropped = (APPROVALS, SUSPENSIONS, ABORTED)
-    return {key: value for key, value in metadata.items() if key not in dropped}
-
-
 def _take_last(recall: Recall, number: int) -> Recall:
     return msgspec.structs.replace(recall, messages=recall.messages[-number:] if number else ())
 
@@ -397,37 +356,6 @@ def _select_earlier(recall: Recall, conversation: SentConversation) -> Sequence[
         if message.id in repeated:
             return recall.messages[:index]
     return recall.messages
-
-
-def _find_native_history(
-    agent: AgentLike, recall: Recall, new: Sequence[Message], last_messages: int
-) -> History | None:
-    """Return the thread's history in the framework's format, if the run can use it.
-
-    This agent must have written the history, and the thread must have no later message. The input
-    of the run must have exactly one new message, from the user. A history with too many turns is
-    shortened, or not used if the agent cannot shorten it.
-    """
-    history = recall.history
-    if history is None or history.agent != _get_writer(agent) or not _is_single_user_message(new):
-        return None
-    if history.messages <= last_messages:
-        return history
-    shorten = Capabilities(agent).truncate_history
-    turns = sum(message.role == "user" for message in recall.messages)
-    if shorten is None or not turns:
-        return None
-    data = shorten(history.data, turns)
-    return History(agent=history.agent, data=data, messages=len(recall.messages)) if data else None
-
-
-def _get_writer(agent: AgentLike) -> str:
-    """Return a name for the agent that writes a history: the agent's id and its framework."""
-    return f"{agent.id} ({type(agent).__module__})"
-
-
-def _is_single_user_message(messages: Sequence[Message]) -> bool:
-    return len(messages) == 1 and messages[0].role == "user"
 
 
 def _start_span(operation: str, run_input: AgentInput) -> AbstractContextManager[Span]:

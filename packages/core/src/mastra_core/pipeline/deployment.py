@@ -108,7 +108,7 @@ class Deployment:
     def __post_init__(self) -> None:
         if self.environment not in get_args(Stage):
             raise ValueError(f"The stage {self.environment!r} of a deployment does not exist.")
-        if self.state not in get_args(State):  # it would count as ready
+        if self.state not in get_args(State):  # an unknown state would count as ready
             raise ValueError(f"The state {self.state!r} of a deployment does not exist.")
         if self.created.tzinfo is None:
             raise ValueError(f"The time {self.created} of a deployment has no time zone.")

@@ -69,7 +69,7 @@ class RequestLifetime:
                 await callback()
             except Exception as error:  # noqa: BLE001  # nobody waits for the result
                 get_logger("mastra.server").error("the end of a request failed", exc_info=error)
-            self._callbacks.remove(callback)  # this task may have added another task
+            self._callbacks.remove(callback)  # a callback may have added another one
 
 
 @contextlib.contextmanager

@@ -31,9 +31,24 @@ __all__ = ("SqlSuspendedRuns",)
 
 _COLUMNS = "id, agent, resource, thread, calls, caller, suspended_at, size, data"
 _KEY = "agent = ? AND resource = ? AND id = ?"
-# The conditions of ``Shares.fits``, so that the check and the change are one statement.
+
+
+def _build_limit(capacity: str, total: str, own: str, amount: str) -> str:
+    """Return the condition of ``Shares.fits`` in SQL, so that check and change are one statement.
+
+    :param capacity: the maximum of all callers together.
+    :param total: the sum that all callers hold.
+    :param own: the part of the sum that the caller holds.
+    :param amount: the amount that the caller would hold in addition.
+    """
+    remaining = f"{capacity} - {total} - {amount}"
+    return f"{remaining} >= 0 AND (caller = '' OR {own} = 0 OR {own} + {amount} <= {remaining})"
+
+
+# ``run`` is the row to store, and ``stored`` sums up the other rows. A resumed run has been counted
+# before, so it is stored without a check.
 _PUT = f"""INSERT INTO mastra_suspended_runs ({_COLUMNS})
-    SELECT id, agent, resource, thread, calls, caller, suspended_at, size, data FROM (
+    SELECT {_COLUMNS} FROM (
         SELECT ? AS id, ? AS agent, ? AS resource, ? AS thread, ? AS calls, ? AS caller,
             ? AS suspended_at, ? AS size, ? AS data, ? AS resumed,
             ? AS max_runs, ? AS max_bytes) AS run
@@ -42,10 +57,8 @@ _PUT = f"""INSERT INTO mastra_suspended_runs ({_COLUMNS})
             count(CASE WHEN caller = ? THEN 1 END) AS own_runs,
             coalesce(sum(CASE WHEN caller = ? THEN size END), 0) AS own_bytes
         FROM mastra_suspended_runs WHERE NOT ({_KEY})) AS stored
-    WHERE resumed OR (
-        runs + 1 <= max_runs AND bytes + size <= max_bytes
-        AND (caller = '' OR own_runs = 0 OR own_runs + 1 <= max_runs - runs - 1)
-        AND (caller = '' OR own_bytes = 0 OR own_bytes + size <= max_bytes - bytes - size))
+    WHERE resumed OR ({_build_limit("max_runs", "runs", "own_runs", "1")}
+        AND {_build_limit("max_bytes", "bytes", "own_bytes", "size")})
     ON CONFLICT (agent, id, resource) DO UPDATE SET thread = excluded.thread,
     calls = excluded.calls, caller = excluded.caller, suspended_at = excluded.suspended_at,
     size = excluded.size, data = excluded.data

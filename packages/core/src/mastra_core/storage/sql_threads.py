@@ -68,7 +68,7 @@ _ON_SAME_ID = """ON CONFLICT (id) DO UPDATE SET
 _SHARED_LOCK = Lock("mastra_threads", is_shared=True)
 _EXCLUSIVE_LOCK = Lock("mastra_threads")
 _MAX_POSITION = 2**52
-_ROWS_PER_INSERT = 13  # with the values of the condition, less than D1's maximum of 100 values
+_ROWS_PER_INSERT = 13  # D1 allows 100 values in one statement
 _PUT_HISTORY = """INSERT INTO mastra_histories (thread, agent, messages, data)
     SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM mastra_threads WHERE id = ? AND position = ?)"""
 _DELETE_HISTORY = "DELETE FROM mastra_histories WHERE thread = ?"

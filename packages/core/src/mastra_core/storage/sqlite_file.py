@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ("SqliteFile",)
 
 T = TypeVar("T")
-_RECENT_SECONDS = 5  # for which an answer shows that the file works
+_RECENT_SECONDS = 5  # after an answer, the file counts as available
 
 
 class SqliteFile:

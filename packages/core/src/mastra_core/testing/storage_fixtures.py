@@ -50,7 +50,7 @@ class StorageFixtures:
     def run(self, request: pytest.FixtureRequest) -> Iterator[Run]:
         """Yield a function that runs a coroutine, and close the storage at the end."""
         with asyncio.Runner() as runner:
-            yield runner.run  # type: ignore[misc]  # it takes coroutines only, as tests pass them
+            yield runner.run  # type: ignore[misc]  # ``run`` takes coroutines only
             for name in {"storage", "bounded_storage"} & set(request.fixturenames):
                 runner.run(request.getfixturevalue(name).close())
 

@@ -13,7 +13,7 @@ from mastra_deployer_cloudflare.settings import CloudflareDeployer
 __all__ = ("check_build", "inspect_bundle")
 
 _SIZE = 64 << 20  # bytes; https://developers.cloudflare.com/workers/platform/limits/
-_LARGE = 0.7  # of the size, from which on a warning is shown
+_LARGE = 0.7  # the share of the maximum size from which a warning is shown
 _BINDINGS = ("kv", "d1", "r2", "queues", "services")
 
 

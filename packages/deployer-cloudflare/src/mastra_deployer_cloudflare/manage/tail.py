@@ -40,7 +40,7 @@ def open_tail(
     try:
         yield _iter_lines(str(tail["url"]), settings.api_url, versions)
     finally:
-        with contextlib.suppress(DeployError):  # it expires by itself
+        with contextlib.suppress(DeployError):  # a tail that remains expires by itself
             api.delete(f"{path}/{quote_segment(tail['id'])}")
 
 

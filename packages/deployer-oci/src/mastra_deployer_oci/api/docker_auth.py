@@ -132,7 +132,7 @@ def _parse_config_entry(entry: _ConfigEntry | None) -> Login | None:
         return Login(refresh=Secret(entry.identity_token), source=source)
     try:
         pair = base64.b64decode(entry.auth or "").decode()
-    except ValueError:  # it is not base64, or not a text
+    except ValueError:  # the value is not base64, or not a text
         return None
     username, _, password = pair.partition(":")
     if not username or not password:

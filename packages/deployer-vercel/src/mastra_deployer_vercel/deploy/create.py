@@ -138,7 +138,8 @@ def build_deployment_body(
     files = [part.to_file_entry() for part in parts]
     identity = f"{bundle.manifest.digest} {request.environment} {request.fingerprint}"
     identity += " staged" if settings.staged else ""
-    tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")  # it has a field
+    # Vercel has a field of its own for the commit.
+    tags = dataclasses.replace(DeploymentTags.from_request(request), commit="")
     meta = {
         MARK_KEY: hashlib.sha256(identity.encode()).hexdigest()[:16],
         "mastraFiles": json.dumps(files),

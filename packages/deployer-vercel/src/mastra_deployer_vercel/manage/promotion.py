@@ -146,7 +146,8 @@ def _find_previous(client: httpx.Client, project: Mapping[str, Any]) -> str:
     last_request = project.get("lastAliasRequest") or {}
     previous = str(last_request.get("fromDeploymentId") or "")
     has_moved = previous and last_request.get("toDeploymentId") == live
-    if has_moved and find_deployment(client, project, previous):  # it may have been deleted
+    # The previous deployment may have been deleted.
+    if has_moved and find_deployment(client, project, previous):
         return previous
     # Drafts were never live, so they are no candidates.
     filters = {"target": "production", "state": "READY", "rollbackCandidate": "true"}

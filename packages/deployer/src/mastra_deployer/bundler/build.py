@@ -109,15 +109,21 @@ def _start_beside_import(
     if inspection.done():
         return inspection.result(), pool.submit(staging.start, staged_app).result()
     starting = pool.submit(staging.start, staged_app)
-    starting.exception()  # wait for the end: the caller may empty the directory
-    if inspection.exception() is None:
-        source = inspection.result()
-        if source is not None and source["kind"] != staged_app.kind:
-            return source, None
+    from concurrent.futures import wait  # a build without changes needs no threads
+
+    wait((inspection, starting))  # for the end of both: the caller may empty the directory
+    if _finds_other_kind(inspection, staged_app.kind):
+        return inspection.result(), None
     if _may_have_conflict(inspection, starting):
         source = pool.submit(inspect_source, staging.project).result()
         return source, pool.submit(staging.start, staged_app).result()
     return inspection.result(), starting.result()
+
+
+def _finds_other_kind(inspection: Future[SourceReport | None], kind: str) -> bool:
+    """Return whether the imported app is of another kind than the entry file suggests."""
+    source = None if inspection.exception() is not None else inspection.result()
+    return source is not None and source["kind"] != kind
 
 
 def _may_have_conflict(

@@ -196,7 +196,7 @@ class Staging:
         )
         missing = find_unresolved_imports(self.project, sources, dependencies)
         problems = [*missing, *sources.problems]
-        if not is_pyodide(self.platform):  # its build checks the libraries itself
+        if not is_pyodide(self.platform):  # Pyodide's build checks the libraries itself
             problems += find_unusable_extensions(sources.files, self.platform)
         inventory = create_inventory(sources, dependencies, problems, fingerprint)
         write_inventory(self.project, self.platform, inventory)

@@ -41,7 +41,7 @@ def listen(host: str, port: int, other: str = "") -> socket.socket:
     try:
         return _bind(host, port)
     except (OSError, UnicodeError) as error:
-        unknown = isinstance(error, socket.gaierror | UnicodeError)  # it cannot be resolved
+        unknown = isinstance(error, socket.gaierror | UnicodeError)  # the host cannot be resolved
         if unknown or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL:
             raise ConfigError(
                 f"This machine does not have the address {host!r}.",

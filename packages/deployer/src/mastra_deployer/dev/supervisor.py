@@ -160,7 +160,7 @@ class _Supervisor:
         try:
             report = await version.serve(listener)
         except BaseException:
-            self._active.retire(version)  # it may have accepted requests
+            self._active.retire(version)  # the version may have accepted requests
             raise
         if report["event"] == "serving":
             return

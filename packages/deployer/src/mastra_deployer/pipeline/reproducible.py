@@ -78,7 +78,7 @@ def _copy_project(project: Project, parent: Path) -> Path:
 
 
 def _has_outside_references(project: Project) -> bool:
-    if find_workspace_root(project.root) != project.root.resolve():  # its lock is outside
+    if find_workspace_root(project.root) != project.root.resolve():  # the lock is outside
         return True
     locks = sorted((project.local_directory / "locks").glob("*.toml"))
     return any("directory = {" in lock.read_text("utf-8", "replace") for lock in locks)

@@ -148,18 +148,52 @@ class _UnhealthyResponse(Exception):
         self.hint = hint
 
 
+class _Response(NamedTuple):
+    """The properties of a response that decide whether the deployment works.
+
+    :param status: the HTTP status.
+    :param is_redirect: whether the response is a redirect that was not followed.
+    :param other_host: the host that the request was redirected to; empty for the deployment's host.
+    :param is_healthy: whether the response is that of a Mastra app at ``/health``; ``False`` if
+        another path was requested.
+    """
+
+    status: int
+    is_redirect: bool
+    other_host: str
+    is_healthy: bool
+
+
 def _request_once(
     client: httpx.Client, url: str, check: SmokeCheck, sign: SignSmoke | None
 ) -> SmokeResult:
     # A signature is valid for minutes only, so each try has its own.
     headers = _reveal(call_plugin("the deployer", "sign_smoke", lambda: sign(url))) if sign else {}
     started = time.monotonic()
+    response = _read_response(client, url, headers, is_health=check.is_health)
+    _check_response(response, check)
+    return SmokeResult(
+        url=url,
+        status=response.status,
+        milliseconds=round((time.monotonic() - started) * 1000),
+        other_host="" if response.is_healthy else response.other_host,
+    )
+
+
+def _read_response(
+    client: httpx.Client, url: str, headers: dict[str, str], *, is_health: bool
+) -> _Response:
     try:
         # The body may be endless, and the headers may arrive slowly.
         with limit_time(_REQUEST_TIMEOUT), client.stream("GET", url, headers=headers) as response:
-            status, redirect = response.status_code, response.next_request
-            final_host = (redirect.url if redirect is not None else response.url).host
-            is_healthy = check.is_health and redirect is None and _is_healthy(response)
+            redirect = response.next_request
+            host = (response.url if redirect is None else redirect.url).host
+            return _Response(
+                status=response.status_code,
+                is_redirect=redirect is not None,
+                other_host="" if _is_same_host(host, httpx.URL(url).host) else host,
+                is_healthy=is_health and redirect is None and _is_healthy(response),
+            )
     except ApiError as error:
         raise _UnhealthyResponse(f"leads to a wrong address: {error.message.rstrip('.')}") from None
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -170,23 +204,25 @@ def _request_once(
         raise _UnhealthyResponse(
             f"does not respond: {str(error) or type(error).__name__}"
         ) from None
-    is_moved = not _is_same_host(final_host, httpx.URL(url).host)
-    if is_moved and check.is_health and not is_healthy:
+
+
+def _check_response(response: _Response, check: SmokeCheck) -> None:
+    """Raise ``_UnhealthyResponse`` if the response counts as a failure of the smoke test."""
+    lacks_health = check.is_health and not response.is_healthy
+    if lacks_health and response.other_host:
         raise _UnhealthyResponse(
-            f"redirects to {final_host}, which is not the app", _PROTECTION_HINT
+            f"redirects to {response.other_host}, which is not the app", _PROTECTION_HINT
         )
-    if status >= check.first_failing_status:
-        hint = _PROTECTION_HINT if status in _REJECTED else _HINT
-        raise _UnhealthyResponse(f"responds with status {status}", hint)
+    if response.status >= check.first_failing_status:
+        hint = _PROTECTION_HINT if response.status in _REJECTED else _HINT
+        raise _UnhealthyResponse(f"responds with status {response.status}", hint)
     # With the headers of a protection, a redirect on the same host is not followed, and passes.
-    if check.is_health and not is_healthy and redirect is None:
+    if lacks_health and not response.is_redirect:
         raise _UnhealthyResponse(
-            f"responds with status {status}, but not with the app's answer {json.dumps(_HEALTHY)}",
+            f"responds with status {response.status}, but not with the app's answer "
+            f"{json.dumps(_HEALTHY)}",
             _PROTECTION_HINT,
         )
-    milliseconds = round((time.monotonic() - started) * 1000)
-    other_host = final_host if is_moved and not is_healthy else ""
-    return SmokeResult(url=url, status=status, milliseconds=milliseconds, other_host=other_host)
 
 
 def _is_same_host(one: str, other: str) -> bool:

@@ -29,7 +29,7 @@ def list_tool_packages() -> set[str]:
     return (names | {"mastra_deployer"}) - {"mastra_server"}
 
 
-@functools.cache  # it reads a file of every installed distribution
+@functools.cache  # a call reads a file of each installed distribution
 def _read_entry_points(group: str, path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
     """Return the entry points of a group; the result is cached for each import path."""
     del path  # where the distributions are searched

@@ -132,7 +132,7 @@ class ReadOnlyTests(SuiteFixtures):
             bundle = harness.bundle(mark)
             harness.deploy_with_faults(bundle, fail_from(cut, LOST), env=env, fingerprint=mark)
             for name in self._list_ids(harness) - known:
-                with contextlib.suppress(DeployError):  # it is not complete
+                with contextlib.suppress(DeployError):  # the deployment is not complete
                     harness.call("promote", name, harness.recorder)
             if not self.is_complete(harness.get_live(), bundle, env):
                 assert self._get_fingerprint(harness) != mark, f"it is of an aborted deploy ({cut})"

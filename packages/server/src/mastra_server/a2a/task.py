@@ -46,7 +46,7 @@ class Task:
         self.is_streamed = False
         self._pieces: list[str] = []  # the text of the run
         self._object: Any = None
-        self.readers: set[Signal] = set()  # they are woken by each change
+        self.readers: set[Signal] = set()  # each change wakes them
 
     @property
     def is_active(self) -> bool:

@@ -58,7 +58,7 @@ class DurableAgentRun:
         """Cancel the run in the process that executes it; return ``False`` if it is not stored."""
         try:
             await self._agent.cancel_run(self._run_id, self.resource)
-        except NotFound:  # it has not been stored yet
+        except NotFound:  # the run has not been stored yet
             return False
         return True
 

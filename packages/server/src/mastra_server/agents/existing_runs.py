@@ -197,7 +197,7 @@ class DurableRuns:
             return run
         try:
             stored = await self._agent.get_input(run_id)
-        except NotFound:  # it has not been stored yet
+        except NotFound:  # the run has not been stored yet
             return run
         return run if stored.resource == run.resource else None
 

@@ -43,7 +43,7 @@ def parse_messages(value: Any, where: str = "messages") -> tuple[Message, ...]:
     else:
         items = {where: value}
     number = sum(_count_parts(item) for item in items.values() if isinstance(item, dict))
-    if number > MAX_PARTS:  # they would take too long to process
+    if number > MAX_PARTS:  # more parts would block the event loop
         raise InvalidBody(where, f"Expected at most {MAX_PARTS} parts in all messages")
     messages = [message for path, item in items.items() for message in _parse_message(item, path)]
     if not messages:

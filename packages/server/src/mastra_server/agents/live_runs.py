@@ -96,7 +96,7 @@ class LiveRuns:
             )
         release = self.hold_place(caller, size)
         run = self._finished.pop(key)
-        if run is None or (run.resource, run.thread) != memory:  # its log belongs to another thread
+        if run is None or (run.resource, run.thread) != memory:  # the log belongs to another thread
             run = LiveRun(run_id, agent_id, owner, self._log_budget)
         self._running[key] = run
         self._log_budget.running = len(self._running)

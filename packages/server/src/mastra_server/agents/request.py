@@ -145,7 +145,7 @@ def build_run_input(request: Request[Any, Any, Any], body: AgentBody) -> AgentIn
     :raises InvalidBody: for invalid messages.
     """
     run_id = body.run_id or generate_id()
-    if not run_id.isprintable():  # it is a part of the event ids of a stream
+    if not run_id.isprintable():  # the event ids of a stream contain the id
         raise InvalidBody("runId", "Expected printable characters")
     memory = body.memory or _Memory(body.thread_id or "", body.resource_id or "")
     memory_fields = memory.to_input_fields()

@@ -232,5 +232,5 @@ async def _stream_next_run(listener: _Listener) -> AsyncGenerator[bytes]:
         return
     async with contextlib.aclosing(run.stream_frames()) as frames:
         async for frame in frames:
-            if frame != DONE:  # it ends one run, but the listener waits for more
+            if frame != DONE:  # DONE ends one run, but the listener waits for more
                 yield frame

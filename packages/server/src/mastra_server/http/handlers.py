@@ -139,7 +139,7 @@ def build_options_handler(handlers: Iterable[HTTPRouteHandler]) -> RequestHandle
     paths = dict.fromkeys(path for handler in handlers for path in sorted(handler.paths))
     options = RequestHandler(list(paths), http_method="OPTIONS", include_in_schema=False)
     options.paths = paths  # type: ignore[assignment]  # a set that keeps the order
-    return options(_list_methods)  # type: ignore[return-value]  # it returns itself
+    return options(_list_methods)  # type: ignore[return-value]  # the decorator returns itself
 
 
 async def _list_methods(request: Request[Any, Any, Any]) -> ASGIResponse:

@@ -34,7 +34,7 @@ _POLICY = (
 async def _get_document(request: _Request) -> ASGIResponse:
     state = request.app.state
     if "openapi_document" not in state:
-        state.openapi_document = build_document(request.app)  # it takes up to 0.2 seconds
+        state.openapi_document = build_document(request.app)  # the build takes up to 0.2 seconds
     return json_response(state.openapi_document)
 
 

@@ -42,7 +42,7 @@ class FrozenRuns:
         with collect_tasks() as tasks:
             task = asyncio.create_task(take_up_runs(self._continue_runs))
             tasks.append(task)
-            if scope["method"] == "GET":  # it shows the runs after that
+            if scope["method"] == "GET":  # the response shows the continued runs
                 await asyncio.wait([task], timeout=_READ_TIMEOUT)
 
             async def send_last(message: Message) -> None:

@@ -129,7 +129,7 @@ def _open_storage(url: str) -> Any:
         storage = storage_from_string(url)
     except ConfigurationError:
         storage = None
-    if not isinstance(storage, Storage):  # it may be one that blocks the event loop
+    if not isinstance(storage, Storage):  # such as a storage that blocks the event loop
         raise ConfigError(
             f"The rate limit cannot use the storage {url.partition(':')[0]!r}.",
             "Write a URL like 'async+redis://host:6379', and install the client of that database.",

@@ -23,7 +23,7 @@ from mastra_core.workflows.engine.run_events import (
     StepWrote,
 )
 from mastra_core.workflows.engine.step_paths import strip_indexes
-from mastra_server.agents.stream import AgentChunkWriter
+from mastra_server.agents.chunk_writer import AgentChunkWriter
 from mastra_server.agents.transcript import Transcript, derive_id
 from mastra_server.workflows.result import build_step
 from mastra_server.workflows.step_paths import get_item_index
@@ -198,7 +198,7 @@ class ChunkWriter:
         writer = self._agents.get(event.step)
         if isinstance(agent_event, Finish):
             self._usage += agent_event.usage
-            self._agents.pop(event.step, None)  # its transcript has all texts of the agent
+            self._agents.pop(event.step, None)  # the transcript is large
         return [] if writer is None else list(writer.write(agent_event))
 
     def _write_progress(self, event: StepEnded | StepSuspended) -> Iterator[dict[str, Any]]:

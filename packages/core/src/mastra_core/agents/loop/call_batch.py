@@ -32,7 +32,7 @@ from mastra_core.tools import Tool, ToolSuspension
 __all__ = ("CallBatch",)
 
 _STARTS_PER_TURN = 100  # calls that start in one turn of the event loop
-_MAX_OUTPUTS = 100  # outputs of a batch that are not read yet; then its tools wait
+_MAX_OUTPUTS = 100  # tools wait when so many outputs are unread
 
 
 class _ItemQueue:

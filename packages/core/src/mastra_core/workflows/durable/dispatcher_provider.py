@@ -6,10 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from mastra_core.freezing import freezes_between_requests
 from mastra_core.request_scope import get_current_request, is_request_scoped
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings, LookTimes
 from mastra_core.workflows.durable.durable_run import DurableRun
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
+from mastra_core.workflows.durable.process_dispatcher import ProcessDispatcher
 from mastra_core.workflows.durable.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class DispatcherProvider:
     ) -> None:
         self._store, self._settings, self._workflows = store, settings, workflows
         self._runs: WeakValueDictionary[int, DurableRun] = WeakValueDictionary()
-        self._dispatchers: dict[asyncio.AbstractEventLoop, Dispatcher] = {}
+        self._dispatchers: dict[asyncio.AbstractEventLoop, ProcessDispatcher] = {}
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
         self._opening = WeakKeyDictionary()
         self._looks = LookTimes()
@@ -57,10 +59,18 @@ class DispatcherProvider:
             self._dispatchers.pop(other, None)
         async with self._opening.setdefault(loop, asyncio.Lock()):
             if loop not in self._dispatchers:
-                dispatcher = Dispatcher(self._store, self._settings, self._workflows, self._runs)
+                dispatcher = self._create_dispatcher()
                 await dispatcher.open()
                 self._dispatchers[loop] = dispatcher
             return self._dispatchers[loop]
+
+    def _create_dispatcher(self) -> ProcessDispatcher:
+        parts = (self._store, self._settings, self._workflows, self._runs)
+        if not freezes_between_requests() or self._store.single_process:
+            return ProcessDispatcher(*parts)
+        from mastra_core.workflows.durable.freezable_dispatcher import FreezableDispatcher
+
+        return FreezableDispatcher(*parts)
 
     def _get_request_dispatcher(self) -> RequestDispatcher:
         """Return the dispatcher of the current request; the first call in a request creates it."""

@@ -300,7 +300,8 @@ class DurableEngine(Engine):
         is_known = run.row.fingerprint == run.workflow.fingerprint  # else the steps check the data
         paths = await check_resume_data(run.workflow if is_known else None, run.record, steps, data)
         dispatcher = await self._dispatchers.get()
-        data, text = dump(data), encode(dump(data))
+        data = dump(data)
+        text = encode(data)
         answers = [
             (run.record.steps[path].key, encode(StepResumed(step=path, data=data)))
             for path in paths
@@ -315,28 +316,31 @@ class DurableEngine(Engine):
             raise Conflict("This workflow run was not suspended")
         execution = dispatcher.find_execution(row)
         if execution is None:
-            await self._continue_run(dispatcher, run, row, context)
-        elif count == len(answers):
+            await self._execute_resumed(dispatcher, run, row, context)
+        elif count == len(answers):  # the execution needs no query for the answers
             replace_context(execution.context, context)
             await execution.store_answers([key for key, _ in answers], text, row.answers)
-        else:
+        else:  # other callers have resumed some of the steps
             await execution.add_answers()
 
-    async def _continue_run(
+    async def _execute_resumed(
         self,
         dispatcher: Dispatcher,
         run: DurableRun,
         row: RunRow,
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Execute a resumed run in this process, or leave it to other processes."""
-        is_own = row.holder == dispatcher.member.id
-        if is_own and row.fingerprint in self._workflows.fingerprints:
-            dispatcher.execute(run, row, build_context(row.context, context))
-        elif is_own:  # the run was moved in between
-            await self._store.release_run(row.id, row.holder, row.attempt)
-        elif not row.holder:
+        """Execute a resumed run in the process that holds it.
+
+        Another process that holds the run reads the answers itself.
+        """
+        if not row.holder:  # the run waits for a free process
             dispatcher.look_soon()
+        elif row.holder == dispatcher.member.id:
+            if row.fingerprint in self._workflows.fingerprints:
+                dispatcher.execute(run, row, build_context(row.context, context))
+            else:  # the run was moved in between
+                await self._store.release_run(row.id, row.holder, row.attempt)
 
     @override
     async def time_travel(

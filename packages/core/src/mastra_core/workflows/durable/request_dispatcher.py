@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from mastra_core.errors import StorageError
+from mastra_core.override import override
 from mastra_core.request_scope import get_current_request, keep_alive
 from mastra_core.workflows.durable.dispatcher import (
     Dispatcher,
@@ -58,14 +59,20 @@ class RequestDispatcher(Dispatcher):
         looks: LookTimes,
     ) -> None:
         super().__init__(store, settings, workflows, WeakValueDictionary(), looks)
-        self._followed_runs = FollowedRuns(store, self._runs, self._executions, has_parking=False)
         self._task: asyncio.Task[None] | None = None
         self._next_report, self._has_reported = 0.0, False
-        self._claims = RunClaims(
-            store,
-            workflows,
+
+    @override
+    def _create_followed_runs(self) -> FollowedRuns:
+        return FollowedRuns(self._store, self._runs, self._executions, has_parking=False)
+
+    @override
+    def _create_claims(self) -> RunClaims:
+        return RunClaims(
+            self._store,
+            self._workflows,
             self._executions,
-            settings.max_concurrency,
+            self._settings.max_concurrency,
             max_claimed=_MAX_TAKEN_UP,
             on_claim=self._report,
         )
@@ -75,45 +82,46 @@ class RequestDispatcher(Dispatcher):
         """Whether the event loop of the dispatcher is running."""
         return self.loop is asyncio.get_running_loop()
 
+    @override
+    async def announce(self) -> None:
+        await self._workflows.store_descriptions()
+
+    @override
     async def _prepare_lease(self) -> None:
-        """Begin the lease of this request; called before the request holds a run."""
         if time.monotonic() >= self._next_report:
             await self._report()
 
+    @override
     def execute(self, run: DurableRun, row: RunRow, context: dict[str, Any]) -> None:
-        """Execute a run that this request holds.
-
-        :param run: the run.
-        :param row: the run in the store.
-        :param context: the request context of the steps.
-        """
         super().execute(run, row, context)
         self.look_soon()
 
+    @override
     def look_soon(self) -> None:
-        """Query the store now, and repeatedly while this request executes or watches a run."""
         self._kicked.set()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="durable runs")
             keep_alive(self._task)
 
+    @override
     async def continue_runs(self) -> None:
-        """Execute due runs and lost runs, until each run of this request has ended or waits."""
         self._looks.next_orphans = 0.0
         self.look_soon()
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    @override
     def _follow(self) -> None:
         self.look_soon()
 
+    @override
     async def close(self) -> None:
-        """Stop the runs of this request, and let other requests continue them."""
         if self._task is not None and self.is_usable:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:
+        """Query the store repeatedly, while this request executes or watches a run."""
         interval, failures = _MIN_INTERVAL, 0
         try:
             while True:
@@ -145,11 +153,13 @@ class RequestDispatcher(Dispatcher):
         for execution in [*self._executions.values()]:
             execution.abandon()
 
+    @override
     def _remove_execution(self, execution: Execution) -> None:
         super()._remove_execution(execution)
         self._kicked.set()  # without executions, the work may end
 
-    def _list_jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    @override
+    def _list_jobs(self) -> Sequence[Callable[[], Awaitable[object]]]:
         return (self._renew_lease, self._followed_runs.refresh, self._claim_runs, self._purge_runs)
 
     async def _renew_lease(self) -> None:
@@ -169,10 +179,12 @@ class RequestDispatcher(Dispatcher):
     async def _end_lease(self) -> None:
         await self._store.release(self.member.id)
 
+    @override
     async def _claim(self, *, orphans: bool) -> None:
         await super()._claim(orphans=orphans)
         self._claims.forget_backlog()  # a run that this request starts does not wait for these
 
+    @override
     async def _claim_orphans(self) -> None:
         if self._executions:  # otherwise the lease ends soon
             await self._release_lost_runs()

@@ -224,7 +224,7 @@ class RunOperations:
 
     async def _show_change(self, run: StoredRun) -> dict[str, Any]:
         found = await self._manager.read(run)
-        if found is None:  # it was deleted in between
+        if found is None:  # the run was deleted in between
             raise NotFound(
                 f"There is no run {run.row.run_id!r}.", "List the runs: mastra runs list"
             )

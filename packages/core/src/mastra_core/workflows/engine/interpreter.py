@@ -269,11 +269,14 @@ async def _run_nested(
         inner = scope.create_nested(workflow, address, f"{address.key}#{attempt}", value)
         begin = start.descend() if start else None
         outcome = await _find_or_run_nested(scope, inner, step, value, begin)
-        if outcome.again and step.retry is not None and attempt <= step.retry.count:
+        if not outcome.again:
+            break
+        if step.retry is not None and attempt <= step.retry.count:
             await _wait_for_retry(scope, address, outcome, step.retry, attempt)
-        elif not outcome.again or not is_repeated(journal, address.key, attempt):
-            return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
-        attempt, start = attempt + 1, None
+        elif not is_repeated(journal, address.key, attempt):
+            break
+        attempt, start = attempt + 1, None  # a start point counts for the first attempt only
+    return await finish(scope, address, outcome, cancels_steps=inner.has_bailed)
 
 
 async def _wait_for_retry(

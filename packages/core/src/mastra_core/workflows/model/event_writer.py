@@ -92,6 +92,6 @@ class EventWriter:
                 return f"turn:{self._turns}"
             case Finish():
                 return "finish"
-            case ToolCall() if not journal.turn:  # it was decided, and is repeated for readers
+            case ToolCall() if not journal.turn:  # a decided call is repeated for readers
                 return f"call:{event.id}"
         return ""

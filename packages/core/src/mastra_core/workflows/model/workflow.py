@@ -298,7 +298,7 @@ class Workflow(WorkflowDefinition[In, Out]):
 def _as_step(value: Any) -> Step[Any, Any]:
     if isinstance(value, Step):
         return value
-    from mastra_core.workflows.model.coerce_step import as_step  # it loads agents and tools
+    from mastra_core.workflows.model.coerce_step import as_step  # the module loads agents and tools
 
     return as_step(value)
 

@@ -212,7 +212,7 @@ def _strip_distribution(tree: Path, info: Path) -> None:
         if name.endswith(_COMPILED):
             (tree / name).unlink()
         elif name == f"{info.name}/WHEEL":
-            (tree / name).unlink()  # it may be a hard link to uv's cache
+            (tree / name).unlink()  # may be a hard link to uv's cache
             (tree / name).write_text(_WHEEL, encoding="utf-8", newline="\n")
             remaining.append((name, compute_record_hash(_WHEEL.encode()), len(_WHEEL)))
         else:

@@ -304,7 +304,7 @@ def _is_source(package: Mapping[str, Any], platform: Platform) -> bool:
     if "archive" in package:
         return not get_file_name(package["archive"]).endswith(".whl")
     wheels = package.get("wheels", [])
-    if is_pyodide(platform):  # its wheels are chosen later
+    if is_pyodide(platform):  # the wheels for Pyodide are chosen later
         return not wheels
     return not any(is_compatible(get_file_name(file), platform) for file in wheels)
 

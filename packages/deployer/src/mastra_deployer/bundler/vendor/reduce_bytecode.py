@@ -185,7 +185,7 @@ def _delete_files(directory: Path, names: Iterable[str]) -> None:
         file.unlink(missing_ok=True)
         folders.add(file.parent)
     for folder in folders:
-        with contextlib.suppress(OSError):  # it is not empty
+        with contextlib.suppress(OSError):  # the folder is not empty
             folder.rmdir()
 
 

@@ -118,7 +118,7 @@ def _parse_address(url: str) -> str:
     """Return the URL of the server's API; add the path ``/api`` if the URL has no path."""
     try:
         parts = urlsplit(url)
-        is_valid = parts.port != 0  # reading the port checks it
+        is_valid = parts.port != 0  # ``port`` raises an error for an invalid port
     except ValueError:
         parts, is_valid = urlsplit(""), False
     is_valid = is_valid and parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -13,7 +13,7 @@ __all__ = ("create_new", "get_or_create")
 T = TypeVar("T")
 
 _LOOKUP_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds; a list may lag behind a create
-_AMBIGUOUS = frozenset((408, 409, 425))  # this request or another one may have created it
+_AMBIGUOUS = frozenset((408, 409, 425))  # the resource may exist after these answers
 
 
 def get_or_create(

@@ -84,7 +84,7 @@ def _find_child(parent: int, wait: str, now: str) -> Queries[str | None]:
         )
     if is_awaited and status in FINISHED_STATUSES:
         ended = yield from read_run(child, 0)
-        assert ended is not None  # noqa: S101  # it was found in this transaction
+        assert ended is not None  # noqa: S101  # this transaction has found the child
         yield from deliver_end(parent, wait, ended[1][-1], now)
     return str(run_id)
 

@@ -70,7 +70,7 @@ def begin_execution(
     )
     if not rows:
         return None
-    if row.attempt and keep is None:  # its child runs belong to the earlier execution
+    if row.attempt and keep is None:  # its children belong to an earlier execution
         yield from _release_children(row.id, now)
     return build_row(rows[0])
 
