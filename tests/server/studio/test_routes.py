@@ -29,6 +29,12 @@ FIXED = {
         "datasets": [],
         "pagination": {"total": 0, "page": 0, "perPage": 10, "hasMore": False},
     },
+    "/api/experiments": {
+        "experiments": [],
+        "pagination": {"total": 0, "page": 0, "perPage": 10, "hasMore": False},
+    },
+    "/api/observability/discovery/tags": {"tags": []},
+    "/api/observability/discovery/service-names": {"serviceNames": []},
     "/api/channels/platforms": [],
     "/api/editor/builder/models/available": {"providers": []},
     "/api/agents/echoAgent/voice/speakers": [],

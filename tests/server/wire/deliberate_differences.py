@@ -355,7 +355,7 @@ LEFT_OUT = (
     ),
     (
         200,
-        "Channels.listPlatforms *listFeedback *listDatasets *listWorkspaces *listSpeakers "
+        "Channels.listPlatforms *listFeedback *getTags *ServiceNames *listExperiments *listDatasets *listWorkspaces *listSpeakers "
         "*getSpeakers *BuilderAvailableModels *ExperimentReviewSummary *Voice.*",
         "Empty lists that Studio requests (see studio/test_routes.py).",
     ),

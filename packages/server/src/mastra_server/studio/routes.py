@@ -130,6 +130,25 @@ class Feedback(TypedDict):
     pagination: Pagination
 
 
+class Tags(TypedDict):
+    """The tags of traces and log lines; always empty."""
+
+    tags: list[str]
+
+
+class ServiceNames(TypedDict):
+    """The names of other services with traces or log lines; always empty."""
+
+    serviceNames: list[str]
+
+
+class Experiments(TypedDict):
+    """Experiments; always empty."""
+
+    experiments: list[Any]
+    pagination: Pagination
+
+
 class Datasets(TypedDict):
     """Datasets; always empty."""
 
@@ -281,6 +300,28 @@ async def _list_speakers() -> ASGIResponse:
     return json_response([])
 
 
+@get("/api/observability/discovery/tags", operation_id="studio_tags", response=Tags)
+async def _list_tags() -> ASGIResponse:
+    """List the tags of traces and log lines; always empty."""
+    return json_response({"tags": []})
+
+
+@get(
+    "/api/observability/discovery/service-names",
+    operation_id="studio_services",
+    response=ServiceNames,
+)
+async def _list_service_names() -> ASGIResponse:
+    """List the names of other services; always empty, because one server keeps its own data."""
+    return json_response({"serviceNames": []})
+
+
+@get("/api/experiments", operation_id="studio_experiment_list", response=Experiments)
+async def _list_experiments() -> ASGIResponse:
+    """List experiments; always empty."""
+    return json_response({"experiments": [], "pagination": _NO_PAGE})
+
+
 ROUTES = (
     _get_capabilities,
     _get_user,
@@ -298,6 +339,9 @@ ROUTES = (
     _list_platforms,
     _list_models,
     _list_speakers,
+    _list_tags,
+    _list_service_names,
+    _list_experiments,
 )
 
 
