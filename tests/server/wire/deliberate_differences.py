@@ -355,6 +355,17 @@ LEFT_OUT = (
     ),
     (
         200,
+        "Channels.listPlatforms *listFeedback *getTags *ServiceNames *listExperiments *listDatasets *listWorkspaces *listSpeakers "
+        "*getSpeakers *BuilderAvailableModels *ExperimentReviewSummary *Voice.*",
+        "Empty lists that Studio requests (see studio/test_routes.py).",
+    ),
+    (
+        501,
+        "*listLogsVNext",
+        "Log lines are not kept, unless Server(logs=True) is set.",
+    ),
+    (
+        200,
         "A2A.getCard A2A.sendStreamingMessage",
         "Old names of getAgentCard and sendMessageStream.",
     ),

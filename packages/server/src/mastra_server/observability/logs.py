@@ -17,7 +17,7 @@ from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.server_logs import LineSource
 
-__all__ = ("ROUTES",)
+__all__ = ("ROUTES", "read_lines")
 
 _Request = Request[Any, Any, Any]
 _WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId", "thread_id": "threadId"}
@@ -124,7 +124,7 @@ async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[
     own, thread = restrict_to_resource(request), restrict_to_thread(request)
     return [
         line
-        for line in await _read_lines(source)
+        for line in await read_lines(source)
         if own in ("", line.get("resourceId"))
         and thread in ("", line.get("threadId"))
         and (since is None or line["at"] >= since)
@@ -134,8 +134,11 @@ async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[
     ]
 
 
-async def _read_lines(source: LineSource | None) -> list[dict[str, Any]]:
-    """Return all lines of a source; a file is read in a thread."""
+async def read_lines(source: LineSource | None) -> list[dict[str, Any]]:
+    """Return all lines of a source, oldest first; a file is read in a thread.
+
+    :param source: the source; ``None`` for no lines.
+    """
     if source is None:
         return []
     return await run_in_thread(lambda: [_convert_line(line) for line in source.iter_lines()])
