@@ -1,8 +1,9 @@
-"""Run the tests on built wheels: `hatch run test [--full] [PYTEST ARGUMENTS]`.
+"""Run the tests on built wheels: `hatch run test [--full] [--lowest] [PYTEST ARGUMENTS]`.
 
 Builds the wheels, installs them into a fresh environment, compiles bytecode, and runs pytest there,
 so that the tests see what users install. `MASTRA_TEST_WHEELS=DIR` names wheels to use instead.
-Tests marked `full` run only with `--full`, or where `-m` selects them.
+Tests marked `full` run only with `--full`, or where `-m` selects them. `--lowest` installs the lowest
+versions that the packages and the tests allow, instead of the newest.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ SOURCES = (
     "examples/mastra-deployer-acme",
 )
 EXTRAS = {
-    "mastra_core": "[agents,mcp,postgres,telemetry]",
-    "mastra_server": "[auth,limits,metrics,serve]",
+    "mastra_core": ("agents", "mcp", "postgres", "telemetry"),
+    "mastra_server": ("auth", "limits", "metrics", "serve"),
+    "mastra_deployer": ("websocket",),
 }
 
 
@@ -42,7 +44,9 @@ def main(arguments: list[str]) -> int:
         run_uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
         if not existing:
             build(wheels)
-        python = install(environment, wheels)
+        options = list_lowest_options() if "--lowest" in arguments else []
+        python = install(environment, wheels, options)
+        arguments = [argument for argument in arguments if argument != "--lowest"]
         return run_pytest(python, wheels, cache, select(arguments))
     finally:
         shutil.rmtree(environment, ignore_errors=True)
@@ -67,12 +71,27 @@ def build(wheels: Path) -> None:
             result.result()
 
 
-def install(environment: Path, wheels: Path) -> str:
+def list_lowest_options() -> list[str]:
+    """Return options with which uv installs the lowest versions that the requirements allow.
+
+    uv does so only for direct requirements, which the requirements of a wheel are not. Each
+    `pyproject.toml` is therefore named too.
+    """
+    projects = [f"--requirements={source}/pyproject.toml" for source in SOURCES]
+    extras = [f"--extra={extra}" for names in EXTRAS.values() for extra in names]
+    return ["--resolution=lowest-direct", *projects, *extras]
+
+
+def install(environment: Path, wheels: Path, options: list[str]) -> str:
     """Install the wheels and the tests' requirements; return the path of the interpreter."""
     python = str(environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    packages = [f"{path}{EXTRAS.get(path.name.split('-')[0], '')}" for path in wheels.glob("*.whl")]
+    packages = [
+        f"{path}[{','.join(EXTRAS.get(path.name.split('-')[0], ()))}]"
+        for path in wheels.glob("*.whl")
+    ]
     requirements = ["--requirements", "tests/requirements.txt", *packages]
-    run_uv("pip", "install", "--quiet", "--compile-bytecode", "--python", python, *requirements)
+    command = ["pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+    run_uv(*command, *options, *requirements)
     return python
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import weakref
+from typing import Annotated, TypedDict
 
 import msgspec
 import pydantic
@@ -10,7 +11,7 @@ import pytest
 
 from mastra_core import tool
 from mastra_core.errors import ConfigError
-from mastra_core.schema import to_json_schema
+from mastra_core.schema import dump, to_json_schema, validate
 
 
 @dataclasses.dataclass
@@ -89,3 +90,35 @@ def test_a_schema_does_not_keep_its_class():
     del Short
     gc.collect()
     assert reference() is None
+
+
+class Box(msgspec.Struct):
+    inner: "Sized"
+
+
+class Row(TypedDict):
+    inner: "Sized"
+
+
+@dataclasses.dataclass
+class Sized:
+    name: str
+    size: int = 1
+
+
+@pytest.mark.parametrize(
+    ("type_", "wrap"),
+    [
+        (list[Sized], lambda each: [each]),
+        (tuple[Sized, ...], lambda each: [each]),
+        (dict[str, list[Sized]], lambda each: {"a": [each]}),
+        (Sized | None, lambda each: each),
+        (Annotated[list[Sized], msgspec.Meta(max_length=3)], lambda each: [each]),
+        (Box, lambda each: {"inner": each}),
+        (list[Row], lambda each: [{"inner": each}]),
+    ],
+)
+def test_defaults_of_dataclasses_within_other_types_are_dumped(type_, wrap):
+    validated = validate(type_, wrap({"name": "a"}))
+    encoded = msgspec.json.encode(dump(validated))
+    assert msgspec.json.decode(encoded) == wrap({"name": "a", "size": 1})

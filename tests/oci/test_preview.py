@@ -81,7 +81,7 @@ def start_preview(directory, report, seconds):
 
 
 def wait_until_ended(pids):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while any(Path(f"/proc/{pid}").exists() and not is_zombie(pid) for pid in pids):
         assert time.monotonic() < deadline, "a process is left behind"
         time.sleep(0.02)

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import msgspec
 import pydantic
+import pydantic_ai
 import pytest
 from pydantic_ai.models.test import TestModel
 
@@ -340,6 +341,30 @@ def test_resumed_run_has_no_forced_tool():
 CLIENT = ClientTool(name="locate", description="Where the user is.")
 
 
+def build_own(*turns):
+    """Build an agent of our own with a tool that needs approval; return it with its script."""
+    script = Script(*turns)
+
+    @tool(requires_approval=True)
+    def double(n: int) -> int:
+        return 2 * n
+
+    return Agent(name="a", model=script.model, tools=[double]), script
+
+
+def build_raw(*turns):
+    """Build the same agent of pydantic-ai."""
+    script = Script(*turns)
+    types = [str, pydantic_ai.DeferredToolRequests]
+    raw = pydantic_ai.Agent(script.model, name="a", output_type=types)
+
+    @raw.tool_plain(requires_approval=True)
+    def double(n: int) -> int:
+        return 2 * n
+
+    return raw, script
+
+
 def test_client_tool_ends_the_run():
     out = run_both_ways(
         lambda: Agent(name="a", model=Script([call("locate", {"fine": True})]).model),
@@ -354,6 +379,27 @@ def test_client_tool_ends_the_run():
     run_input = AgentInput(messages=(back,), history=out.history, client_tools=(CLIENT,))
     assert run_agent(agent, run_input).text == "You are in Oslo."
     assert script.asked[0][-1].parts[0].content == "Oslo"
+
+
+@pytest.mark.parametrize("build", [build_own, build_raw])
+def test_result_of_a_client_tool_that_is_not_sent_again(build):
+    out = run_agent(build([call("locate", {"fine": True})])[0], build_input(client_tools=(CLIENT,)))
+    agent, script = build(["You are in Oslo."])
+    back = Message(role="tool", parts=(ToolResultPart(id="c1", name="locate", result="Oslo"),))
+    assert run_agent(agent, AgentInput(messages=(back,), history=out.history)).text == (
+        "You are in Oslo."
+    )
+    assert script.asked[0][-1].parts[0].content == "Oslo"
+
+
+@pytest.mark.parametrize("build", [build_own, build_raw])
+def test_callers_cannot_answer_for_a_tool_of_the_agent(build):
+    """A message with a result is a decision, so the tool is executed."""
+    out = run_agent(build([call("double", {"n": 2})])[0], build_input())
+    agent, script = build(["Done."])
+    back = Message(role="tool", parts=(ToolResultPart(id="c1", name="double", result=9),))
+    run_agent(agent, AgentInput(messages=(back,), history=out.history))
+    assert script.asked[0][-1].parts[0].content == 4
 
 
 def test_suspended_run_accepts_no_new_message():

@@ -17,6 +17,7 @@ from mastra_core import (
     tool,
 )
 from mastra_core.agents import Decision
+from mastra_core.agents.run_journal import RunJournal
 from mastra_core.errors import ConfigError
 from tests.core.scripted_model import Script, build_input, call, run_agent
 
@@ -89,7 +90,8 @@ def test_workflow_of_a_called_agent_uses_the_engine_of_the_application():
     assert asyncio.run(run()) == {"success": 1}
 
 
-def test_repeated_call_continues_its_run():
+@pytest.mark.parametrize(("is_repeated", "results"), [(True, [1, 1]), (False, [1, 2])])
+def test_only_a_call_that_another_process_began_continues_an_ended_run(is_repeated, results):
     calls = []
 
     @step
@@ -98,13 +100,61 @@ def test_repeated_call_continues_its_run():
         return len(calls)
 
     (item,) = create_agent(count).callable_tools
-    context = ToolContext(run_id="r", call_id="c1")
+    journal = RunJournal(None, is_repeated=is_repeated)  # the tool itself records nothing
+    context = ToolContext(run_id="r", call_id="c1", journal=journal)
 
     async def run():
         return [await item.execute({"inputData": {"name": "Oslo"}}, context) for _ in range(2)]
 
-    first, second = asyncio.run(run())
-    assert first == second == {"result": 1, "runId": "r-c1"}
+    assert [each["result"] for each in asyncio.run(run())] == results
+
+
+def test_each_call_with_a_repeated_id_has_its_own_run():
+    """Some models number the calls of each answer alike."""
+    cities = [call("workflow-city", {"inputData": {"name": name}}) for name in ("Oslo", "Rome")]
+    agent = create_agent(describe, turns=([cities[0]], [cities[1]], ["done"]))
+    output = asyncio.run(agent.generate(build_input(run_id="r")))
+    assert [each.result for each in output.tool_results] == [
+        {"result": "Oslo for None", "runId": "r-c1"},
+        {"result": "Rome for None", "runId": "r-c1-2"},
+    ]
+
+
+def test_second_suspended_call_with_a_repeated_id():
+    agent = create_agent(confirm, turns=([CALL], [CALL], ["done"]))
+    first, second = Decision(data={"yes": True}), Decision(data={"yes": False})
+
+    async def run():
+        output = await agent.generate(build_input(run_id="r"))
+        for decision in (first, second):
+            resumed = build_input(run_id="r", history=output.history, decisions={"c1": decision})
+            output = await agent.generate(resumed)
+        return output
+
+    assert asyncio.run(run()).tool_results[-1].result == {"result": "no", "runId": "r-c1-2"}
+
+
+def test_agents_of_parallel_steps_do_not_share_the_runs_of_their_calls():
+    """One person's decision for an agent must not decide the equal call of another agent."""
+    workflow = Workflow("city-workflow").then(confirm)
+    agents = [
+        Agent(name=name, model=Script([CALL], ["done"]).model, workflows={"city": workflow})
+        for name in ("one", "two")
+    ]
+    engine = MemoryEngine()
+    both = Workflow("both").parallel(agents)
+    by_name = {each.id: each for each in agents}
+    Mastra(agents=by_name, workflows={"both": both}, engine=engine, logger=False)
+
+    async def run():
+        run = await engine.create(both, "r")
+        await engine.start(run, "hello")
+        await run.wait()
+        await engine.resume(run, {"c1": {"data": {"yes": True}}}, "one")
+        await run.wait()
+        return await engine.count(workflow)
+
+    assert asyncio.run(run()) == {"success": 1, "suspended": 1}
 
 
 def test_equal_ids_of_two_resources():

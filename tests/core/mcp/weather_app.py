@@ -27,7 +27,7 @@ def double(number: int) -> int:
 @tool
 def broken() -> str:
     """Always fails."""
-    raise OSError("cannot open /etc/shadow")
+    raise OSError("cannot reach postgresql://ann:hunter2@db/shop")
 
 
 @tool(requires_approval=True)

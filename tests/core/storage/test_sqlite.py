@@ -339,6 +339,41 @@ def test_file_of_the_first_version_is_migrated(tmp_path):
     assert sizes == [("", len(data))]
 
 
+def test_unreadable_records_hide_no_others(tmp_path, caplog):
+    path = str(tmp_path / "app.db")
+
+    async def use(work):
+        storage = SqliteStorage(path)
+        try:
+            return await work(storage)
+        finally:
+            await storage.close()
+
+    async def write(storage):
+        for name in ("t1", "t2"):
+            await storage.threads.append(Thread(id=name, resource="ann", metadata={"a": 1}), [])
+        for name in ("r1", "r2"):
+            await storage.suspended_runs.put(build_suspended_run(name))
+
+    async def read(storage):
+        threads = await storage.threads.find(ThreadQuery(resource="ann"))
+        runs = await storage.suspended_runs.list(SuspendedRunQuery(agent="a"))
+        with pytest.raises(MastraError, match="The metadata of the thread 't1' cannot be read"):
+            await storage.threads.get("t1")
+        return {thread.id: thread.metadata for thread in threads.items}, runs
+
+    asyncio.run(use(write))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE mastra_threads SET metadata = '{' WHERE id = 't1'")
+        connection.execute("UPDATE mastra_suspended_runs SET data = '{}' WHERE id = 'r1'")
+        connection.commit()
+    threads, runs = asyncio.run(use(read))
+    assert threads == {"t1": {}, "t2": {"a": 1}}
+    assert [run.run_id for run in runs.items] == ["r2"]
+    assert "The suspended run 'r1' cannot be read" in caplog.text
+    assert "The metadata of the thread 't1' cannot be read" in caplog.text
+
+
 def test_data_of_a_newer_version(tmp_path):
     """The error names the data and the cure; it is no ``StorageError``, which is tried again."""
     path = str(tmp_path / "app.db")
@@ -369,7 +404,9 @@ def test_data_of_a_newer_version(tmp_path):
     assert message.message == (
         "The message 'm1' of the thread 't' cannot be read: Invalid value 'dream' - at `$[0].type`."
     )
-    assert run.message.startswith("A suspended run cannot be read: Object missing required field")
+    assert run.message.startswith(
+        "The suspended run 'r1' cannot be read: Object missing required field"
+    )
     for error in (message, run):
         assert not isinstance(error, StorageError)
         assert "update mastra-core" in error.hint

@@ -298,3 +298,32 @@ def _opens_connection(node):
     return module in ("httpx", "http.client", "urllib.request", "request") and (
         function in CONNECTING or (module == "httpx" and function in ("get", "post", "stream"))
     )
+
+
+PATHS = re.compile("/|path")  # how the f-strings with paths of requests begin
+
+
+def list_unquoted_segments(path):
+    """Yield the parts of paths of requests that a response could make select another path."""
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        texts = [ast.unparse(each.value) for each in node.values if hasattr(each, "conversion")]
+        before = [each.value if isinstance(each, ast.Constant) else "" for each in node.values]
+        start = before[0] or texts[0]
+        if not PATHS.match(start):
+            continue
+        for number, each in enumerate(node.values):
+            if isinstance(each, ast.FormattedValue) and number and before[number - 1][-1:] == "/":
+                text = ast.unparse(each.value)
+                if not text.startswith(("quote_segment(", "quote(")):
+                    yield f"{path.name}:{node.lineno}: {text}"
+
+
+@pytest.mark.parametrize("target", ["vercel", "netlify", "cloudflare"])
+def test_ids_of_responses_select_no_other_path(target):
+    """A platform's id such as ``../x`` must not let a command delete something else."""
+    found = [
+        each for path in sources(f"deployer-{target}") for each in list_unquoted_segments(path)
+    ]
+    assert not found

@@ -53,6 +53,12 @@ def test_what_is_reached():
     assert walk.standard == {"json"}
 
 
+def test_a_name_of_thousands_of_parts_is_read():
+    walk = Walk(INDEX, IMPORTS)
+    walk.add(".".join(["kit", *["deep"] * 20_000]))
+    assert walk.reached == {"kit"}
+
+
 def test_a_walk_continues_when_more_is_known():
     known = {}
     walk = Walk(INDEX, known)

@@ -65,6 +65,14 @@ def test_import_statements(source, imports, required):
     assert join(found[REQUIRED]) == required
 
 
+def test_conditions_with_many_clauses():
+    """Generated code has them, and Python compiles them."""
+    clauses = "".join(f"elif x == {number}:\n    import b{number}\n" for number in range(2000))
+    found = read(f"if x:\n    import a\n{clauses}else:\n    import c\n")
+    assert join(found[EAGER]) == {"a", "c", *(f"b{number}" for number in range(2000))}
+    assert not found[REQUIRED]
+
+
 def test_relative_imports_of_a_package():
     assert join(read("from .b import c", is_package=True, module="pkg")[EAGER]) == {"pkg.b.c"}
 

@@ -225,6 +225,7 @@ def test_the_placeholder_refuses_foreign_requests(tmp_path):
                     True,
                 )
         assert "on purpose" in dev.get("/api/agents").text
+        assert dev.browse().headers["content-security-policy"] == "frame-ancestors 'self'"
         assert dev.get("/__mastra/dev", headers={"origin": "http://localhost:1"}).status_code == 200
 
 

@@ -67,6 +67,7 @@ def test_a_broken_save_keeps_the_last_good_version(fresh):
     assert fresh.get("/health").json() == {"success": True}
     page = fresh.browse()
     assert page.status_code == 500
+    assert page.headers["content-security-policy"] == "frame-ancestors 'self'"
     assert f"{INDEX}:{line}" in page.text and "&lt;b&gt;broken&lt;/b&gt;" in page.text
     assert "<b>broken</b>" not in page.text and "Traceback" not in fresh.text
     foreign = {"host": "evil.example:80", "accept": "text/html"}

@@ -67,3 +67,10 @@ def test_the_head_of_a_response_is_that_of_a_get_request(address):
             response = client.head(path)
             assert (response.status_code, response.content) == (200, b"")
             assert response.headers["content-length"] == str(size)
+
+
+def test_no_page_of_another_origin_frames_a_response(address):
+    """Over plain HTTP, the browser does not tell a server that listens on a network of frames."""
+    for target in ("/agents", "/assets/app.js", "/assets/", "/refresh-events"):
+        head = send(address, target).partition(b"\r\n\r\n")[0].lower()
+        assert b"\r\ncontent-security-policy: frame-ancestors 'self'" in head, target

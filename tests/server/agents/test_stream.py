@@ -27,7 +27,7 @@ TICKING = "/api/agents/ticking/stream"
 ENDED = "data: [DONE]\n\n"
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"

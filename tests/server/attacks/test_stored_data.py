@@ -25,7 +25,7 @@ class Auth:
 mastra = create_sample(storage="sqlite:///app.db", memory=Memory(), server={"auth": Auth()})
 """
 AGENT = "/api/agents/approvalAgent"
-MAX_DELAY = 0.5  # seconds of any response; the machine may be loaded
+MAX_DELAY = 0.5  # seconds for which the server may delay `/health`
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def server(process):
 
 def send(server, caller, method, path, **options):
     """Send a request as a caller; return the response, and the longest delay of `/health`."""
-    watcher = HealthWatcher(server.port)
+    watcher = HealthWatcher(server.pid, server.port)
     headers = {"authorization": f"Bearer {caller}"}
     response = server.request(method, path, headers=headers, **options)
     watcher.stop()

@@ -110,7 +110,7 @@ def test_a_trace_id_of_another_caller(serve):
 
 
 def test_worst_query_over_large_traces(process):
-    _, port = process(LARGE_TRACES)
+    server, port = process(LARGE_TRACES)
     members = [f"no-such-name-{number}" for number in range(100)]
     condition = {"op": "in", "value": {"path": "name"}, "set": members}
     conditions = [{"op": "or", "args": [condition] * 10}] * 8
@@ -122,7 +122,7 @@ def test_worst_query_over_large_traces(process):
         for _ in range(20):
             body = {"inputData": list(range(245))}
             client.post(f"{url}/workflows/copies/start-async", json=body)
-        watcher = HealthWatcher(port)
+        watcher = HealthWatcher(server.pid, port)
         found = client.post(f"{url}/observability/traces/query", json=query)
         watcher.stop()
     assert (found.status_code, found.json()["traces"]) == (200, [])

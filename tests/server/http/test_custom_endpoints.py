@@ -33,7 +33,11 @@ async def ask(request):
 
 @pytest.fixture(scope="module")
 def server(serve):
-    routes = [create_item, ApiRoute(path="/ask", handler=ask)]
+    routes = [
+        create_item,
+        ApiRoute(path="/ask", handler=ask),
+        ApiRoute(path="/text", handler=lambda _: "<script>alert(1)</script>"),
+    ]
     mastra = Mastra(agents={"echo": echo}, server=Server(api_routes=routes), logger=False)
     with serve(mastra) as server:
         yield server
@@ -42,6 +46,13 @@ def server(serve):
 def test_handler_uses_the_application(server):
     answer = server.http.get("/ask")
     assert (answer.status_code, answer.json()) == (202, {"text": "You said hello."})
+
+
+def test_browsers_detect_no_script_in_a_text(server):
+    """A text may contain what a caller has sent."""
+    stream = server.http.post("/api/agents/echo/stream", json={"messages": "hi"})
+    for answer in (server.http.get("/text"), server.http.get("/api/unknown"), stream):
+        assert answer.headers["x-content-type-options"] == "nosniff", answer.headers
 
 
 @pytest.mark.parametrize(

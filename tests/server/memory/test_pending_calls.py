@@ -187,3 +187,28 @@ def test_a_caller_of_one_thread_cancels_no_suspended_run_of_another(serve):
             canceled = server.http.post(f"{path}/runs/r1/cancel", headers=headers)
             assert canceled.status_code == 200
         assert [run["runId"] for run in server.http.get(f"{path}/suspended-runs").json()["runs"]]
+
+
+@pytest.mark.parametrize("kind", ["stream", "generate"])
+def test_a_caller_of_one_thread_replaces_no_suspended_run_of_another(serve, kind):
+    model = FunctionModel(
+        sample_agents.generate_response, stream_function=sample_agents.stream_response
+    )
+    clerk = Agent(name="clerk", model=model, tools=[sample_agents.pay])
+    app = Mastra(
+        agents={"clerk": clerk},
+        memory=Memory(),
+        logger=False,
+        server_middleware=[confine_to_thread],
+    )
+    path, other = "/api/agents/clerk", {"thread": "t2", "resource": "ann"}
+    with serve(app) as server:
+        body = {"messages": "pay", "memory": MEMORY, "runId": "r1"}
+        assert server.http.post(f"{path}/generate", json=body).status_code == 200
+        refused = server.http.post(
+            f"{path}/{kind}", json={**body, "memory": other}, headers={"x-thread": "t2"}
+        )
+        assert refused.status_code == (200 if kind == "stream" else 409)
+        assert "of another thread is suspended" in refused.text
+        (run,) = server.http.get(f"{path}/suspended-runs").json()["runs"]
+        assert run["threadId"] == MEMORY["thread"]

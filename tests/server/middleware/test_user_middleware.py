@@ -169,7 +169,7 @@ def ticking_runs(monkeypatch):
     monkeypatch.setattr(TickingRuns, "ended", [])
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the condition was never true"

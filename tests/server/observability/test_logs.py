@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from mastra_server import ApiKeys
 from mastra_server.observability.log_buffer import LogBuffer
 from tests.server.sample_app import create_sample
 
@@ -93,3 +94,75 @@ def test_kept_lines_are_limited_in_number_and_in_size():
     buffer.close()
     assert small == list(range(200, 1200))
     assert large == list(range(12, 20))
+
+
+def get_records(server, **query):
+    answer = server.http.get("/api/observability/logs", params=query)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    own = [each for each in told["logs"] if each["message"] in ("opened", "creaks", "broke")]
+    return told["pagination"], own
+
+
+def test_records_of_studio(server):
+    told, records = get_records(server, perPage=100)
+    assert [each["message"] for each in records] == ["broke", "creaks", "opened"]
+    assert told["total"] >= 3
+    assert (records[2]["data"]["door"], records[2]["data"]["api_key"]) == ("front", "****")
+    assert (records[1]["runId"], records[1]["level"]) == ("r1", "warn")
+    assert "shadow" not in str(records)
+    assert len({each["logId"] for each in records}) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "messages"),
+    [
+        ({"direction": "ASC"}, ["opened", "creaks", "broke"]),
+        ({"level": ["warn", "error"]}, ["broke", "creaks"]),
+        ({"runId": "r1"}, ["creaks"]),
+        ({"timestamp": '{"end": "2020-01-01T00:00:00.000Z"}'}, []),
+        ({"timestamp": '{"start": "2020-01-01T00:00:00.000Z"}'}, ["broke", "creaks", "opened"]),
+        ({"serviceName": "x"}, []),
+        ({"entityType": "agent"}, []),
+    ],
+)
+def test_filters_of_records(server, query, messages):
+    told, records = get_records(server, perPage=100, **query)
+    assert [each["message"] for each in records] == messages
+    assert told["total"] >= len(messages)
+
+
+def test_pages_of_records(server):
+    query = {"perPage": 1, "runId": "r1"}
+    assert get_records(server, **query)[0]["hasMore"] is False
+    pages = [get_records(server, perPage=1, page=page) for page in range(2)]
+    assert pages[0][0]["hasMore"] is True
+    assert pages[0][1] != pages[1][1] or pages[0][1] == []
+
+
+@pytest.mark.parametrize("query", [{"perPage": 0}, {"timestamp": "x"}, {"direction": "up"}])
+def test_invalid_queries_of_records(server, query):
+    assert server.http.get("/api/observability/logs", params=query).status_code == 400
+
+
+def test_records_name_their_agent_and_their_owner(serve):
+    keys = ApiKeys({"ada": "k-ada", "bob": "k-bob"}, restrict_memory=True)
+    with serve(create_sample(server={"logs": True, "auth": keys}, logger=None)) as server:
+        ada, bob = ({"authorization": f"Bearer k-{name}"} for name in ("ada", "bob"))
+        server.http.post("/api/agents/boom/generate", json={"messages": "x"}, headers=ada)
+        path = "/api/observability/logs?entityType=agent"
+        (record,) = server.http.get(path, headers=ada).json()["logs"]
+        assert (record["entityId"], record["resourceId"], record["level"]) == (
+            "boom",
+            "ada",
+            "error",
+        )
+        assert server.http.get(path, headers=bob).json()["logs"] == []
+        assert server.http.get(path).status_code == 401
+
+
+def test_records_are_refused_without_lines(serve):
+    with serve() as server:
+        answer = server.http.get("/api/observability/logs")
+        assert answer.status_code == 501
+        assert "Server(logs=True)" in answer.json()["error"]

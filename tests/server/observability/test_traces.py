@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from mastra_core import ApiRoute, Mastra, Telemetry, telemetry
+from mastra_core import ApiRoute, Mastra, Memory, Telemetry, telemetry
 from mastra_server import ApiKeys
 from mastra_server.observability.trace_store import TraceStore
 from tests.server.sample_app import create_sample
@@ -311,6 +311,25 @@ def test_number_of_traces_is_bounded(store):
         with telemetry.start_span("run"):
             pass
     assert len(store.list_traces()) == 1_000
+
+
+def test_calls_of_databases_are_stored_within_runs_only(serve, tmp_path):
+    """Requests read threads and messages, which are no runs: Studio lists every root span."""
+    sample = create_sample(
+        server={"traces": True}, storage=f"sqlite:///{tmp_path}/app.db", memory=Memory()
+    )
+    with serve(sample) as server:
+        memory = {"thread": "t1", "resource": "ann"}
+        body = {"messages": "x", "memory": memory}
+        told = server.http.post("/api/agents/echoAgent/generate", json=body).json()
+        assert server.http.get("/api/memory/threads?resourceId=ann").status_code == 200
+        listed = server.http.get("/api/observability/traces/light").json()
+        assert [span["traceId"] for span in listed["spans"]] == [told["traceId"]]
+        assert listed["pagination"]["total"] == 1
+        trace = server.http.get(f"/api/observability/traces/{told['traceId']}").json()
+        root, *inner = trace["spans"]
+        assert root["spanType"] == "agent_run"
+        assert any(span["attributes"].get("db.system.name") == "sqlite" for span in inner)
 
 
 def test_traces_of_one_resource_leave_room_for_others(store):

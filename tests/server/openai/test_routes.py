@@ -70,14 +70,19 @@ def test_stream_of_arguments(client):
         assert [each.arguments for each in own if each.type == f"{prefix}done"] == [text]
 
 
-def test_client_functions(client):
+@pytest.mark.parametrize("repeated", [True, False])
+def test_client_functions(client, repeated):
+    """The output of a function reaches the model, even if the functions are not sent again."""
     tools = [{"type": "function", "name": "locate", "parameters": {"type": "object"}}]
     first = client.responses.create(model="shop", input="locate", tools=tools)
     (call,) = first.output
     assert (call.type, call.name, call.arguments) == ("function_call", "locate", '{"fine":true}')
     output = {"type": "function_call_output", "call_id": call.call_id, "output": "Oslo"}
     done = client.responses.create(
-        model="shop", previous_response_id=first.id, input=[output], tools=tools
+        model="shop",
+        previous_response_id=first.id,
+        input=[output],
+        tools=tools if repeated else [],
     )
     assert done.output_text == "Then: Oslo"
 

@@ -19,6 +19,25 @@ FIXED = {
     "/api/vectors": {"vectors": []},
     "/api/scores/scorers": {},
     "/api/processors": {},
+    "/api/workspaces": {"workspaces": []},
+    "/api/experiments/review-summary": {"counts": []},
+    "/api/observability/feedback?page=0&perPage=1": {
+        "feedback": [],
+        "pagination": {"total": 0, "page": 0, "perPage": 10, "hasMore": False},
+    },
+    "/api/datasets": {
+        "datasets": [],
+        "pagination": {"total": 0, "page": 0, "perPage": 10, "hasMore": False},
+    },
+    "/api/experiments": {
+        "experiments": [],
+        "pagination": {"total": 0, "page": 0, "perPage": 10, "hasMore": False},
+    },
+    "/api/observability/discovery/tags": {"tags": []},
+    "/api/observability/discovery/service-names": {"serviceNames": []},
+    "/api/channels/platforms": [],
+    "/api/editor/builder/models/available": {"providers": []},
+    "/api/agents/echoAgent/voice/speakers": [],
 }
 
 

@@ -28,8 +28,8 @@ from mastra_core.agents.providers import (
     split_model_name,
 )
 from mastra_core.agents.stop_conditions import StopCondition, check_stop_conditions
-from mastra_core.agents.subagent import build_agent_tool
 from mastra_core.agents.wrappers.capabilities import Capabilities
+from mastra_core.agents.wrappers.subagent import build_agent_tool
 from mastra_core.arguments.argument_types import check_types, require_instance
 from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError
@@ -226,6 +226,8 @@ class Agent:
 
         :param engine: the engine; by default each agent has an engine in this process.
         """
+        if self._engine is engine:  # several agents call this agent
+            return
         self._engine = engine
         for agent in self.agents.values():
             if (use_engine := Capabilities(agent).use_engine) is not None:

@@ -177,13 +177,13 @@ def _get_run_database(mastra: Mastra) -> str:
 def _list_model_modules(mastra: Mastra) -> list[str]:
     """Return the modules that agents import when they first call their models."""
     pending: list[Any] = list(mastra.agents.values())
-    visited: list[Any] = []  # the objects themselves, because ids are used again
+    visited: dict[int, Any] = {}  # with the objects themselves, because ids are used again
     found: set[str] = set()
     while pending:
         agent = pending.pop()
-        if any(agent is other for other in visited) or not hasattr(agent, "info"):
+        if id(agent) in visited or not hasattr(agent, "info"):
             continue
-        visited.append(agent)
+        visited[id(agent)] = agent
         info = agent.info()  # an agent of another framework may answer with anything
         provider, requires = getattr(info, "provider", ""), getattr(info, "requires", ())
         names = requires if isinstance(requires, list | tuple) else ()

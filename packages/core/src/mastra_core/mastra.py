@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.agent_tree import get_parts, iter_agents
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
@@ -208,20 +209,10 @@ def _list_agent_workflows(
 ) -> tuple[Workflow, ...]:
     """Return the workflows that agents can run, except ``workflows``."""
     known = {workflow.id for workflow in workflows}
-    pending = [*agents]
     found: dict[str, Workflow] = {}
-    while pending:
-        agent = pending.pop()
-        found |= {each.id: each for each in _get_parts(agent, "workflows", Workflow)}
-        pending.extend(_get_parts(agent, "agents", AgentLike))
+    for agent in iter_agents(agents):
+        found |= {each.id: each for each in get_parts(agent, "workflows", Workflow)}
     return tuple(each for id_, each in found.items() if id_ not in known)
-
-
-def _get_parts(agent: Any, name: str, type_: type) -> list[Any]:
-    """Return the agents or workflows that an agent calls; own agents may have any attributes."""
-    parts = getattr(agent, name, None)
-    values = parts.values() if isinstance(parts, Mapping) else ()
-    return [each for each in values if isinstance(each, type_)]
 
 
 def _as_logger(value: logging.Logger | bool | None) -> logging.Logger:

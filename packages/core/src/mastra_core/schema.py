@@ -10,7 +10,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints, is_typeddict
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -24,6 +24,7 @@ __all__ = (
     "build_parameters_type",
     "describe_validation_error",
     "dump",
+    "dump_instance",
     "encode_json",
     "refuse_generator",
     "repair_struct",
@@ -134,8 +135,7 @@ def validate(type_: Any, value: Any) -> Any:
         return _validate_pydantic(type_, value)
     try:
         converted = msgspec.convert(dump(value), type_, dec_hook=_decode_custom)
-        is_dataclass = hasattr(converted, "__dataclass_fields__")
-        return _fill_defaults(converted) if is_dataclass else converted
+        return _fill_defaults(converted) if _contains_dataclass(type_) else converted
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or "root"
@@ -156,15 +156,40 @@ def validate_named(name: str, type_: Any, value: Any) -> Any:
         raise InvalidInput(f"Invalid {name}: {error.message}", issues=error.issues) from None
 
 
+def _contains_dataclass(type_: Any) -> bool:
+    """Return whether instances of a type may contain instances of dataclasses."""
+    try:
+        return _search_dataclass(type_)
+    except (ConfigError, TypeError):  # a hint that cannot be resolved or hashed
+        return True
+
+
+@functools.lru_cache(maxsize=1024)
+def _search_dataclass(type_: Any) -> bool:
+    found, waiting = set(), [type_]
+    while waiting:
+        each = waiting.pop()
+        if hasattr(each, "__dataclass_fields__"):
+            return True
+        if each not in found:
+            found.add(each)
+            waiting += get_args(each)
+            if hasattr(each, "__struct_fields__") or is_typeddict(each):
+                waiting += resolve_hints(each).values()
+    return False
+
+
 def _fill_defaults(value: Any) -> Any:
     """Set the defaults of dataclasses on the instance.
 
     msgspec does not copy the defaults from the class to the instance, and encodes only the values
     of the instance.
     """
-    if isinstance(value, list | dict):
+    if isinstance(value, list | tuple | dict):
         for item in value.values() if isinstance(value, dict) else value:
             _fill_defaults(item)
+    for name in getattr(value, "__struct_fields__", ()):
+        _fill_defaults(getattr(value, name))
     for name in getattr(value, "__dataclass_fields__", ()):
         field = getattr(value, name)
         if name not in getattr(value, "__dict__", (name,)):
@@ -195,6 +220,17 @@ def dump(value: Any) -> Any:
         )
         return repair_data(data)
     return data
+
+
+def dump_instance(type_: Any, value: Any) -> Any:
+    """Convert an instance of a type to JSON builtins, under the names that the type reads.
+
+    :param type_: the type.
+    :param value: what ``validate`` returned for the type.
+    """
+    if _is_pydantic(type_):
+        return _build_adapter(type_).dump_python(value, mode="json", by_alias=True)
+    return dump(value)
 
 
 def encode_json(value: Any) -> bytes:

@@ -7,14 +7,17 @@ import sqlite3
 import pytest
 
 from mastra_core import DurableEngine, StepContext, Workflow, step
+from mastra_core.database.unreadable_data import UnreadableData
 from mastra_core.database.url import parse_database_url
 from mastra_core.errors import Conflict, InvalidInput, StorageError
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
+from mastra_core.workflows.durable.run_operations import RunOperations
 from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.journal import build_idle_key
 from mastra_core.workflows.engine.outcome import Outcome
 from mastra_core.workflows.engine.run_events import RunIdle
+from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.workflows.sample_steps import add_one, ask_too
 
 PLAIN = Workflow("w").then(add_one)
@@ -154,6 +157,40 @@ def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
     error, record = asyncio.run(run_scenario())
     assert "An event of the run 'damaged' cannot be read" in error.message
     assert record.status == "canceled"
+
+
+def test_run_with_unreadable_events_is_listed_with_its_error(tmp_path, caplog):
+    path = tmp_path / "runs.db"
+
+    async def run_scenario():
+        url = f"sqlite:///{path}"
+        async with open_engines(url, "one", max_concurrency=0) as (engine,):
+            runs = [await engine.create(PLAIN, name) for name in ("first", "damaged", "last")]
+            for run in runs:
+                await engine.start(run, 1)
+            damage(path, runs[1])
+        async with open_engines(url, "two", max_concurrency=0) as (engine,):
+            page = (await engine.list_page(PLAIN, RunQuery(limit=10))).records
+            active = await engine.get_many(PLAIN, RunQuery(status="running"))
+            manager = await engine.manage()
+            operations = RunOperations(manager)
+            found = await operations.list_runs()
+            with pytest.raises(UnreadableData):
+                await operations.retry_run("damaged")
+            shown = await operations.show_run("damaged")
+            await operations.cancel_run("damaged")
+            return page, active, found["runs"], shown["run"], await operations.list_runs()
+
+    page, active, found, shown, after = asyncio.run(run_scenario())
+    ids = ["last", "damaged", "first"]
+    assert [record.run_id for record in page] == [run["runId"] for run in found] == ids
+    assert [record.status for record in page] == [run["status"] for run in found] == ["running"] * 3
+    assert [run.run_id for run in active] == ["last", "first"]
+    for error in (page[1].error.message, found[1]["error"]["message"], shown["error"]["message"]):
+        assert error.startswith("An event of the run 'damaged' cannot be read")
+    assert (page[0].error, found[0]["error"]) == (None, None)
+    assert "An event of the run 'damaged' cannot be read" in caplog.text
+    assert after["runs"][1]["status"] == "canceled"
 
 
 def test_run_with_unreadable_events_fails_when_it_is_executed(tmp_path):

@@ -49,6 +49,11 @@ class Gauge:
 
         return measure
 
+    async def open_gate_at(self, count):
+        """Keep the first runs in their steps until so many have begun, however slow the store."""
+        await wait_until(lambda: len(self.order) >= count)
+        self.gate.set()
+
 
 async def start_all(engine, workflow, values, **options):
     runs = [await engine.create(workflow) for _ in values]
@@ -115,8 +120,7 @@ def test_workflow_has_a_maximum_over_all_processes(database_url):
                 runs += await start_all(engine, limited, range(6))
             records = await wait_for_all(await start_all(engines[0], free, range(3)))
             assert len(gauge.order) <= 2, "runs of other workflows do not wait"
-            await wait_until(lambda: len(gauge.order) == 2)
-            gauge.gate.set()
+            await gauge.open_gate_at(2)
             return records + await wait_for_all(runs)
 
     records = asyncio.run(run_scenario())
@@ -129,10 +133,12 @@ def test_simultaneous_starts_do_not_exceed_the_maximum_of_the_process(database_u
     workflow = Workflow("w").then(gauge.build_step())
 
     async def run_scenario():
+        gauge.gate.clear()
         options = {"workflows": [workflow], "max_concurrency": 2}
         async with open_engines(database_url, "one", **options) as (engine,):
             runs = [await engine.create(workflow) for _ in range(12)]
             await asyncio.gather(*(engine.start(run, 1) for run in runs))
+            await gauge.open_gate_at(2)
             return await wait_for_all(runs)
 
     records = asyncio.run(run_scenario())
@@ -145,6 +151,7 @@ def test_starts_during_a_claim_do_not_exceed_the_maximum_of_the_process(database
     workflow = Workflow("w").then(gauge.build_step())
 
     async def run_scenario():
+        gauge.gate.clear()
         options = {"workflows": [workflow], "max_concurrency": 2}
         async with (
             open_engines(database_url, "client", **options | {"max_concurrency": 0}) as (client,),
@@ -160,7 +167,9 @@ def test_starts_during_a_claim_do_not_exceed_the_maximum_of_the_process(database
                 return rows
 
             monkeypatch.setattr(engine._store, "claim", start_meanwhile)
-            return await wait_for_all([*await start_all(client, workflow, [1, 1]), *own])
+            runs = await start_all(client, workflow, [1, 1])
+            await gauge.open_gate_at(2)
+            return await wait_for_all([*runs, *own])
 
     assert {record.status for record in asyncio.run(run_scenario())} == {"success"}
     assert (len(gauge.order), gauge.maximum) == (4, 2)

@@ -155,7 +155,7 @@ def test_agent_as_a_step(engine):
     assert record.result == {"title": "abab"}
     assert record.steps["writer"].output == {"text": "ab"}
     first, second = writer.inputs
-    assert (first.context, first.run_id) == ({"user": "ann"}, record.run_id)
+    assert (first.context, first.run_id) == ({"user": "ann"}, f"{record.run_id}-writer")
     assert (first.output_schema, bool(second.output_schema)) == (None, True)
     assert workflow.input_schema["anyOf"][0] == {"type": "string"}
     assert workflow.output_schema["properties"] == {"title": {"type": "string"}}

@@ -1,7 +1,10 @@
 """Creating, finding and deleting runs."""
 
 import asyncio
+from dataclasses import dataclass, field
+from typing import TypedDict
 
+import pydantic
 import pytest
 
 from mastra_core import Workflow
@@ -89,5 +92,64 @@ def test_runs_are_returned_in_the_order_and_the_pages_of_their_list(engine):
             query = RunQuery(**fields)
             assert [run.run_id for run in await engine.get_many(workflow, query)] == expected
             assert [record.run_id for record in await engine.list(workflow, query)] == expected
+
+    asyncio.run(run_scenario())
+
+
+@dataclass
+class Place:
+    city: str
+    country: str = "no"
+
+
+@dataclass
+class Parcel:
+    name: str
+    to: Place
+    via: list[Place] = field(default_factory=list)
+
+
+class Order(pydantic.BaseModel):
+    name: str
+    secret: pydantic.SecretStr
+    count: int = pydantic.Field(1, alias="howMany")
+
+
+class Loose(TypedDict):
+    name: str
+
+
+PARCEL = {"name": "a", "to": {"city": "Oslo"}, "via": [{"city": "Bergen", "country": "n"}]}
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "expected"),
+    [
+        (
+            Parcel,
+            PARCEL | {"more": 1},
+            PARCEL | {"more": 1, "to": {"city": "Oslo", "country": "no"}},
+        ),
+        (
+            Parcel,
+            Parcel("a", Place("Oslo")),
+            {"name": "a", "to": {"city": "Oslo", "country": "no"}, "via": []},
+        ),
+        (list[Place], [{"city": "Oslo"}], [{"city": "Oslo", "country": "no"}]),
+        (Order, {"name": "a", "secret": "s"}, {"name": "a", "secret": "s", "howMany": 1}),
+        (Loose, {"name": "a", "more": 1}, {"name": "a", "more": 1}),
+        (None, {"name": "a"}, {"name": "a"}),
+    ],
+)
+def test_input_has_the_defaults_of_its_type(engine, type_, given, expected):
+    """A mapping and a later step read the same input as the first step."""
+    workflow = Workflow("w", input=type_).map(lambda value, context: [value, context.init_data])
+
+    async def run_scenario():
+        run = await engine.create(workflow)
+        await engine.start(run, given)
+        record = await run.wait()
+        assert record.input == expected
+        assert record.result == [expected, expected]
 
     asyncio.run(run_scenario())

@@ -32,6 +32,7 @@ __all__ = (
     "build_error",
     "build_page",
     "cancel_called_workflows",
+    "check_replacement",
     "limit_size",
     "select_single",
 )
@@ -210,9 +211,11 @@ class SuspendedRuns(Protocol):
     """
 
     async def put(self, run: SuspendedRun) -> None:
-        """Store a run, and replace a stored run with the same key.
+        """Store a run, and replace a stored run with the same key and thread.
 
         :param run: the run.
+        :raises Conflict: when the stored run belongs to another thread, and ``run`` is not resumed.
+            The caller of a thread may choose the id of a run of a thread that it may not access.
         :raises TooManyRuns: when the caller has too many suspended runs, or they take too much
             memory. A waiting run is never removed to make room.
         """
@@ -271,6 +274,8 @@ class MemorySuspendedRuns(SuspendedRuns):
         run = repair_struct(run)
         self._remove_expired()
         earlier, size = self._runs.get(key), estimate_size(run)
+        if earlier is not None:
+            check_replacement(run, earlier[0].run_input.thread)
         if earlier is not None:
             self._release(*earlier)
         fits = self._places.fits(run.caller) and self._bytes.fits(run.caller, size)
@@ -393,6 +398,19 @@ def build_ambiguity(run_id: str) -> Conflict:
         f"Several resources have a run {run_id!r}.",
         "Name the owner of the run: resourceId in a request, resource in Python, or --resource.",
     )
+
+
+def check_replacement(run: SuspendedRun, thread: str) -> None:
+    """Refuse to replace a suspended run of another thread.
+
+    :param run: the run to store.
+    :param thread: the thread of the stored run with the same key.
+    :raises Conflict: when the threads differ, and ``run`` is not resumed.
+    """
+    if thread != run.run_input.thread and not run.resumed:
+        raise Conflict(
+            f"A run {run.run_id!r} of another thread is suspended.", "Choose another run id."
+        )
 
 
 def build_error(count: int) -> TooManyRuns:

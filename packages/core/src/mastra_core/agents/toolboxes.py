@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from mastra_core.agents.agent_tree import iter_agents
 from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.logger import get_logger
@@ -30,7 +31,8 @@ async def close_toolboxes(agents: Iterable[Any]) -> None:
 
     :param agents: the agents.
     """
-    for box in _iter_toolboxes(agents):
+    boxes = [box for agent in iter_agents(agents) for box in Capabilities(agent).toolboxes]
+    for box in boxes:
         close = getattr(box, "aclose", None)
         if close is None:
             continue
@@ -38,9 +40,3 @@ async def close_toolboxes(agents: Iterable[Any]) -> None:
             await close()
         except Exception as error:  # noqa: BLE001  # the other toolboxes must be closed too
             get_logger("mastra.agents").error("a toolbox cannot be closed", exc_info=error)
-
-
-def _iter_toolboxes(agents: Iterable[Any]) -> Iterator[Toolbox]:
-    for agent in agents:
-        yield from Capabilities(agent).toolboxes
-        yield from _iter_toolboxes(getattr(agent, "agents", {}).values())

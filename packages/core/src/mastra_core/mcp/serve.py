@@ -12,6 +12,7 @@ from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller, build_exposed_
 from mastra_core.mcp.resources import McpResource, build_resources
 from mastra_core.mcp.results import to_error_result, to_result
 from mastra_core.mcp.sdk import import_sdk_module
+from mastra_core.redaction import safe_message
 
 if TYPE_CHECKING:
     from mastra_core.mastra import Mastra
@@ -135,4 +136,4 @@ async def _call_tool(tool: ExposedTool, arguments: dict[str, Any], caller: McpCa
         return to_error_result(error.message)
     except Exception as error:  # noqa: BLE001  # user code may raise anything
         get_logger("mastra.mcp").error("%s failed", tool.name, exc_info=error)
-        return to_error_result(f"{tool.name} failed.")
+        return to_error_result(safe_message(error))

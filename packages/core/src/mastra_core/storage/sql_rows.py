@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from mastra_core.agents.messages import Part
 from mastra_core.database.encodable_text import check_encodable
-from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
 from mastra_core.errors import InvalidInput
 from mastra_core.json_repair import repair_text
+from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json
 from mastra_core.storage.records import StoredMessage, Thread
 
@@ -22,6 +23,7 @@ __all__ = (
     "JsonText",
     "check_row_size",
     "encode_names",
+    "parse_listed_thread",
     "parse_message",
     "parse_thread",
     "to_message_row",
@@ -31,6 +33,10 @@ __all__ = (
 THREAD = "id, resource, title, metadata, created_at, updated_at"
 MESSAGE = "id, thread, role, parts, content, metadata, created_at"
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+_ANY = msgspec.json.Decoder()
+
+T = TypeVar("T")
 
 
 class JsonText(str):
@@ -99,16 +105,30 @@ def parse_thread(row: tuple[Any, ...]) -> Thread:
     """Convert a row with the columns in ``THREAD`` to a thread.
 
     :param row: the row.
+    :raises UnreadableData: when the metadata is damaged.
     """
     id_, resource, title, metadata, created_at, updated_at = row
     return Thread(
         id=id_,
         resource=resource,
         title=title,
-        metadata=msgspec.json.decode(metadata),
+        metadata=_decode(_OBJECT, metadata, f"The metadata of the thread {id_!r}"),
         created_at=created_at,
         updated_at=updated_at,
     )
+
+
+def parse_listed_thread(row: tuple[Any, ...]) -> Thread:
+    """Convert a row to a thread of a list, in which the other threads must be shown in any case.
+
+    :param row: the row; if its metadata is damaged, the thread has no metadata.
+    """
+    try:
+        return parse_thread(row)
+    except UnreadableData as error:
+        get_logger("mastra.storage").warning("%s", error.message)
+        id_, resource, title, _, *times = row
+        return parse_thread((id_, resource, title, b"{}", *times))
 
 
 def to_message_row(message: StoredMessage) -> tuple[Any, ...]:
@@ -131,19 +151,23 @@ def parse_message(row: tuple[Any, ...]) -> StoredMessage:
     """Convert a row with the columns in ``MESSAGE`` to a message.
 
     :param row: the row.
+    :raises UnreadableData: when the message is damaged.
     """
-    id_, thread, role, encoded_parts, content, metadata, created_at = row
-    try:
-        parts = _PARTS.decode(encoded_parts)
-    except msgspec.DecodeError as error:
-        name = f"The message {id_!r} of the thread {thread!r}"
-        raise build_unreadable_error(name, error) from None
+    id_, thread, role, parts, content, metadata, created_at = row
+    name = f"The message {id_!r} of the thread {thread!r}"
     return StoredMessage(
         id=id_,
         thread=thread,
         role=role,
-        parts=parts,
-        content=msgspec.json.decode(content),
-        metadata=msgspec.json.decode(metadata),
+        parts=_decode(_PARTS, parts, name),
+        content=_decode(_ANY, content, name),
+        metadata=_decode(_OBJECT, metadata, name),
         created_at=created_at,
     )
+
+
+def _decode(decoder: msgspec.json.Decoder[T], data: bytes, name: str) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise build_unreadable_error(name, error) from None

@@ -14,11 +14,13 @@ from mastra_core.agents.suspended_runs import (
     SuspendedRunQuery,
     SuspendedRuns,
     build_error,
+    check_replacement,
     select_single,
 )
 from mastra_core.arguments.number_checks import check_count, check_seconds
-from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
 from mastra_core.json_repair import repair_text
+from mastra_core.logger import get_logger
 from mastra_core.override import override
 from mastra_core.schema import encode_json
 from mastra_core.storage.sql_database import Lock, Result, SqlDatabase, Statement
@@ -59,18 +61,20 @@ _PUT = f"""INSERT INTO mastra_suspended_runs ({_COLUMNS})
         AND {_build_limit("max_bytes", "bytes", "own_bytes", "size")})
     ON CONFLICT (agent, id, resource) DO UPDATE SET thread = excluded.thread,
     calls = excluded.calls, caller = excluded.caller, suspended_at = excluded.suspended_at,
-    size = excluded.size, data = excluded.data"""
+    size = excluded.size, data = excluded.data
+    WHERE mastra_suspended_runs.thread = excluded.thread OR ?"""
+_GET_THREAD = f"SELECT thread FROM mastra_suspended_runs WHERE {_KEY}"
 _LOCK = Lock("mastra_suspended_runs")  # so that the limits hold
 _DELETE_OLD = "DELETE FROM mastra_suspended_runs WHERE suspended_at < ?"
 _COUNT = "SELECT count(*) AS total FROM mastra_suspended_runs"
 _FOUND = """agent = ? AND id = ? AND suspended_at >= ? AND resource = coalesce(?, resource)"""
-_GET = f"SELECT data FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
+_GET = f"SELECT data, id FROM mastra_suspended_runs WHERE {_FOUND} LIMIT 2"
 _TAKE = f"""DELETE FROM mastra_suspended_runs WHERE {_FOUND}
     AND (SELECT count(*) FROM mastra_suspended_runs WHERE {_FOUND}) = 1"""
 _WAITS_FOR = "EXISTS (SELECT 1 FROM json_each(calls) WHERE value = ?)"
 _ROWS = RowSelect(
     "mastra_suspended_runs",
-    "data",
+    "data, id",
     size="size",
     order="suspended_at {0}, rowid {0}",
     keys=("suspended_at", "size", "rowid"),
@@ -104,13 +108,16 @@ class SqlSuspendedRuns(SuspendedRuns):
         limits = (run.resumed, self._limit, self._max_bytes)
         statements = [
             Statement(_DELETE_OLD, (self._get_oldest_time(),)),
-            Statement(_PUT, (*row, *limits, run.caller, run.caller, *key)),
+            Statement(_GET_THREAD, key),
+            Statement(_PUT, (*row, *limits, run.caller, run.caller, *key, run.resumed)),
             Statement(_COUNT),
         ]
 
         def check(results: Sequence[Result]) -> None:
-            if not results[1].changes:
-                raise build_error(results[2].rows[0][0])
+            for (thread,) in results[1].rows:
+                check_replacement(run, thread)
+            if not results[2].changes:
+                raise build_error(results[3].rows[0][0])
 
         await self._database.execute(statements, check, writes=True, locks=[_LOCK])
 
@@ -150,8 +157,8 @@ class SqlSuspendedRuns(SuspendedRuns):
         statements = select.build(query.per_page, query.offset, descending=True, max_bytes=limit)
 
         def convert(results: Sequence[Result]) -> SuspendedRunPage:
-            runs, total = select.parse(results, _decode_run, limit)
-            return SuspendedRunPage(items=runs, total=total)
+            runs, total = select.parse(results, _decode_listed_run, limit)
+            return SuspendedRunPage(items=tuple(filter(None, runs)), total=total)
 
         return await self._database.execute(statements, convert)
 
@@ -170,8 +177,18 @@ def _to_row(run: SuspendedRun) -> tuple[Any, ...]:
     return (*names, run.suspended_at, len(data), data)
 
 
-def _decode_run(row: tuple[bytes]) -> SuspendedRun:
+def _decode_run(row: tuple[bytes, str]) -> SuspendedRun:
+    data, run_id = row
     try:
-        return msgspec.json.decode(row[0], type=SuspendedRun)
+        return msgspec.json.decode(data, type=SuspendedRun)
     except msgspec.DecodeError as error:
-        raise build_unreadable_error("A suspended run", error) from None
+        raise build_unreadable_error(f"The suspended run {run_id!r}", error) from None
+
+
+def _decode_listed_run(row: tuple[bytes, str]) -> SuspendedRun | None:
+    """Decode a run of a list; leave out a damaged run, so that callers can decide the others."""
+    try:
+        return _decode_run(row)
+    except UnreadableData as error:
+        get_logger("mastra.storage").warning("%s", error.message)
+        return None

@@ -34,6 +34,7 @@ from mastra_core.storage.sql_rows import (
     JsonText,
     check_row_size,
     encode_names,
+    parse_listed_thread,
     parse_message,
     parse_thread,
     to_message_row,
@@ -113,7 +114,7 @@ class SqlThreads(ThreadStore):
         order = f"{query.order_by} {{0}}, id {{0}}"
         size = "length(title) + length(metadata)"
         rows = RowSelect("mastra_threads", THREAD, size=size, order=order)
-        return await self._fetch_page(PagedSelect(rows, conditions), query, parse_thread)
+        return await self._fetch_page(PagedSelect(rows, conditions), query, parse_listed_thread)
 
     @override
     async def create(self, thread: Thread, messages: Sequence[StoredMessage] = ()) -> bool:

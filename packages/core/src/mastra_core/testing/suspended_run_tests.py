@@ -55,6 +55,22 @@ class SuspendedRunTests(StorageFixtures):
         assert run(runs.take("a", "r1", "bob")) == bobs
         assert run(runs.take("a", "r1")) == anns
 
+    def test_run_of_another_thread_is_not_replaced(self, storage: Storage, run: Run) -> None:
+        """A new run replaces a stored run of its own thread only, and a resumed run any."""
+        runs = storage.suspended_runs
+        first = build_suspended_run(thread="t1")
+        run(runs.put(first))
+        for thread in ("t2", ""):
+            with pytest.raises(Conflict):
+                run(runs.put(build_suspended_run(thread=thread)))
+        assert run(runs.get("a", "r1")) == first
+        for again in (
+            build_suspended_run(thread="t1", call="c2"),
+            build_suspended_run(thread="t2", is_resumed=True),
+        ):
+            run(runs.put(again))
+            assert run(runs.get("a", "r1")) == again
+
     def test_query_of_suspended_runs(self, storage: Storage, run: Run) -> None:
         """Runs are filtered, and the newest is first."""
         moment = int(time.time() * 1000)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mastra_core.pipeline import Report
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_cloudflare.api import open_api
 from mastra_deployer_cloudflare.resources.storage import list_wanted
 from mastra_deployer_cloudflare.resources.versions import read_state
@@ -40,14 +41,14 @@ def destroy(
         if read_state(api, name) is None:
             return False
         for zone in _find_zones(api, settings, report):
-            path = f"/zones/{zone}/workers/routes"
+            path = f"/zones/{quote_segment(zone)}/workers/routes"
             for item in api.find(path) or ():
                 if item.get("script") == name:
-                    api.delete(f"{path}/{item['id']}")
+                    api.delete(f"{path}/{quote_segment(item['id'])}")
         path = api.build_path("/workers/domains")
         for item in api.get(path, service=name) or ():
             if item.get("service") == name:
-                api.delete(f"{path}/{item['id']}")
+                api.delete(f"{path}/{quote_segment(item['id'])}")
         api.delete(api.build_script_path(name), force="true")
     kept = [str(item) for item in list_wanted(settings)]
     if kept:

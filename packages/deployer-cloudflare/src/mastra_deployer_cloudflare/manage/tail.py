@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeployError
 from mastra_core.pipeline import LogLine
-from mastra_deployer.kit import iter_websocket_lines
+from mastra_deployer.kit import iter_websocket_lines, quote_segment
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def open_tail(
         yield _iter_lines(str(tail["url"]), settings.api_url, versions)
     finally:
         with contextlib.suppress(DeployError):  # a tail that remains expires by itself
-            api.delete(f"{path}/{tail['id']}")
+            api.delete(f"{path}/{quote_segment(tail['id'])}")
 
 
 def _iter_lines(url: str, home: str, versions: frozenset[str]) -> Iterator[LogLine]:

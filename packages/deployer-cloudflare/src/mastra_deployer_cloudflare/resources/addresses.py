@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
-from mastra_deployer.kit import get_or_create
+from mastra_deployer.kit import get_or_create, quote_segment
 from mastra_deployer_cloudflare.resources.zones import get_host, require_zone
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
@@ -130,7 +130,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
     for pattern in settings.routes:
         zones.setdefault(require_zone(api, get_host(pattern)), []).append(pattern)
     for zone, patterns in zones.items():
-        path = f"/zones/{zone}/workers/routes"
+        path = f"/zones/{quote_segment(zone)}/workers/routes"
         existing = {str(item["pattern"]): item for item in api.get(path) or ()}
         for pattern in patterns:
             owner = str((existing.get(pattern) or {}).get("script") or "")
@@ -147,7 +147,7 @@ def _compare_routes(api: CloudflareApi, settings: CloudflareDeployer) -> Iterato
             yield AddressChange(text=f"route {pattern}", method="POST", path=path, body=body)
         for pattern, item in existing.items():
             if item.get("script") == settings.project_name and pattern not in patterns:
-                target = f"{path}/{item['id']}"
+                target = f"{path}/{quote_segment(item['id'])}"
                 yield AddressChange(text=f"no route {pattern}", method="DELETE", path=target)
 
 
@@ -170,7 +170,9 @@ def _compare_domains(api: CloudflareApi, settings: CloudflareDeployer) -> Iterat
     for item in api.get(path, service=name) or ():
         if item.get("service") == name and item.get("hostname") not in settings.custom_domains:
             text = f"no custom domain {item.get('hostname')}"
-            yield AddressChange(text=text, method="DELETE", path=f"{path}/{item['id']}")
+            yield AddressChange(
+                text=text, method="DELETE", path=f"{path}/{quote_segment(item['id'])}"
+            )
 
 
 def _compare_crons(api: CloudflareApi, settings: CloudflareDeployer) -> Iterator[AddressChange]:

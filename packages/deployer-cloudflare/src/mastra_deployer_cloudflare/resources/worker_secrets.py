@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ApiError
 from mastra_core.hooks import EnvEffect, EnvStore
 from mastra_core.secret import Secret
-from mastra_deployer.kit import env_store, require_deployed
+from mastra_deployer.kit import env_store, quote_segment, require_deployed
 from mastra_deployer_cloudflare.resources.versions import WorkerState, read_state
 from mastra_deployer_cloudflare.settings import CloudflareDeployer
 
@@ -96,7 +96,7 @@ def read_bindings(api: CloudflareApi, name: str, version: str) -> list[dict[str,
     :param name: the name of the Worker.
     :param version: id of the version.
     """
-    item = api.get(api.build_script_path(name, f"/versions/{version}"))
+    item = api.get(api.build_script_path(name, f"/versions/{quote_segment(version)}"))
     return list((item.get("resources") or {}).get("bindings") or ())
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import DeployRequest, Report
-from mastra_deployer.kit import create_new, poll, read_object
+from mastra_deployer.kit import create_new, poll, quote_segment, read_object
 from mastra_deployer_netlify.deploy.files import BundleFiles
 from mastra_deployer_netlify.resources.deployments import (
     FAILED_STATES,
@@ -63,7 +63,7 @@ def create_deployment(
     :returns: the new deployment, as Netlify describes it.
     :raises ApiError: when Netlify rejects the request.
     """
-    path, title = f"/sites/{site['id']}/deploys", build_title(request)
+    path, title = f"/sites/{quote_segment(site['id'])}/deploys", build_title(request)
     body = _build_body(settings, request, files)
 
     def list_similar() -> Iterator[dict[str, Any]]:

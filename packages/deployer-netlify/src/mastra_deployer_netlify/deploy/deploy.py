@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from mastra_core.errors import ApiError, AuthError, DeployError, DeployTimeout
 from mastra_core.pipeline import Bundle, Deployment, DeployRequest, Report
 from mastra_core.secret import Secret
-from mastra_deployer.kit import DeploymentTags, find_unfinished, warn_about_other_tool
+from mastra_deployer.kit import (
+    DeploymentTags,
+    find_unfinished,
+    quote_segment,
+    warn_about_other_tool,
+)
 from mastra_deployer_netlify.api import open_api
 from mastra_deployer_netlify.deploy.create import (
     create_deployment,
@@ -131,7 +136,9 @@ def _cancel_when_rejected(client: httpx.Client, id: str) -> Iterator[None]:
         is_broken = isinstance(error, ApiError) and error.status is None
         if not is_broken and not isinstance(error, DeployTimeout):
             with contextlib.suppress(ApiError, AuthError):
-                client.post(f"/deploys/{id}/cancel", extensions={"mastra_idempotent": True})
+                client.post(
+                    f"/deploys/{quote_segment(id)}/cancel", extensions={"mastra_idempotent": True}
+                )
         raise
 
 

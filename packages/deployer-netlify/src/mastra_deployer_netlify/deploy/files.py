@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mastra_core.errors import ApiError, BundleError, DeployError
 from mastra_core.pipeline import Bundle, Report
-from mastra_deployer.kit import FileManifest, format_largest, upload
+from mastra_deployer.kit import FileManifest, format_largest, quote_segment, upload
 from mastra_deployer_netlify.bundle.output import FUNCTIONS, STATIC, FunctionConfig, read_functions
 
 if TYPE_CHECKING:
@@ -130,7 +130,11 @@ def _iter_static_files(item: Mapping[str, Any], files: BundleFiles) -> Iterator[
             raise _build_digest_error(digest)
         name = paths[0].relative_to(files.static.directory).as_posix()
         size = files.static.sizes[digest]
-        yield _Upload(path=f"/deploys/{item['id']}/files/{quote(name)}", file=paths[0], size=size)
+        yield _Upload(
+            path=f"/deploys/{quote_segment(item['id'])}/files/{quote(name)}",
+            file=paths[0],
+            size=size,
+        )
 
 
 def _iter_functions(item: Mapping[str, Any], files: BundleFiles) -> Iterator[_Upload]:
@@ -140,7 +144,7 @@ def _iter_functions(item: Mapping[str, Any], files: BundleFiles) -> Iterator[_Up
             raise _build_digest_error(digest)
         file = files.paths[digest]
         yield _Upload(
-            path=f"/deploys/{item['id']}/functions/{function.name}",
+            path=f"/deploys/{quote_segment(item['id'])}/functions/{quote_segment(function.name)}",
             file=file,
             size=file.stat().st_size,
             query={"runtime": function.runtime, "invocation_mode": function.invocation_mode},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mastra_core.pipeline import Bundle, DeployRequest, Plan
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_netlify.api import open_api
 from mastra_deployer_netlify.deploy.create import is_draft
 from mastra_deployer_netlify.deploy.files import BundleFiles
@@ -55,7 +56,7 @@ def plan_deploy(
             note = f"{published.id} has the same files and variables."
             return Plan(present=total, notes=(note,))
         stored = variables.list()
-        items = read_objects(client.get(f"/sites/{site['id']}/files"))
+        items = read_objects(client.get(f"/sites/{quote_segment(site['id'])}/files"))
     digests = {str(item.get("sha")) for item in items}
     present = sum(size for digest, size in files.static.sizes.items() if digest in digests)
     return Plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mastra_core.pipeline import Deployment
 from mastra_core.secret import Secret
+from mastra_deployer.kit import quote_segment
 from mastra_deployer_netlify.api import open_api
 from mastra_deployer_netlify.resources.deployments import iter_deployments, to_deployment
 from mastra_deployer_netlify.resources.site import find_site
@@ -42,5 +43,7 @@ def destroy(settings: NetlifyDeployer, credentials: Mapping[str, Secret]) -> boo
     with open_api(settings, credentials) as client:
         site = find_site(client, settings)
         if site is not None:
-            client.delete(f"/sites/{site['id']}", extensions={"mastra_accept": (404,)})
+            client.delete(
+                f"/sites/{quote_segment(site['id'])}", extensions={"mastra_accept": (404,)}
+            )
         return site is not None

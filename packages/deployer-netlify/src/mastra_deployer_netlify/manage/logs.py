@@ -93,7 +93,7 @@ def _find_id(client: httpx.Client, site: Mapping[str, Any], id: str) -> str:
 
 def _list_functions(client: httpx.Client, site: Mapping[str, Any]) -> list[dict[str, Any]]:
     """List the functions of the site: ``GET /sites/{id}/functions``."""
-    groups = read_objects(client.get(f"/sites/{site['id']}/functions"))
+    groups = read_objects(client.get(f"/sites/{quote_segment(site['id'])}/functions"))
     functions = [function for group in groups for function in group.get("functions") or ()]
     names = {str(function.get("n")): function for function in functions if function.get("n")}
     return [names[name] for name in sorted(names)]
@@ -110,7 +110,8 @@ def _read_past(
     logs = (
         _read_function(
             client,
-            f"/v2/sites/{site['id']}/function_logs/{quote_segment(str(function['n']))}",
+            f"/v2/sites/{quote_segment(site['id'])}/function_logs/"
+            f"{quote_segment(str(function['n']))}",
             deployment,
             since,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import find_rollback_target, poll
+from mastra_deployer.kit import find_rollback_target, poll, quote_segment
 from mastra_deployer_netlify.resources.deployments import (
     get_deployment,
     get_stage,
@@ -110,7 +110,7 @@ def _publish(
     if error := find_production_block(site):
         raise error
     report.step(f"Publishing {deployment_id}")
-    path = f"/sites/{site['id']}/deploys/{deployment_id}/restore"
+    path = f"/sites/{quote_segment(site['id'])}/deploys/{quote_segment(deployment_id)}/restore"
     client.post(path, extensions={"mastra_idempotent": True})
     final_site = poll(
         lambda: fetch_site(client, site),

@@ -38,7 +38,7 @@ def iter_deployments(
     :param limit: how many deployments to yield at most.
     :returns: the deployments, as Netlify describes them.
     """
-    return iter_objects(client, f"/sites/{site['id']}/deploys", limit)
+    return iter_objects(client, f"/sites/{quote_segment(site['id'])}/deploys", limit)
 
 
 def get_deployment(client: httpx.Client, site: Mapping[str, Any], id: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def get_deployment(client: httpx.Client, site: Mapping[str, Any], id: str) -> di
     :returns: the deployment, as Netlify describes it.
     :raises DeployError: when there is no such deployment.
     """
-    item = find_object(client, f"/sites/{site['id']}/deploys/{quote_segment(id)}")
+    item = find_object(client, f"/sites/{quote_segment(site['id'])}/deploys/{quote_segment(id)}")
     is_own = item is not None and item.get("site_id", site["id"]) == site["id"]
     return require_deployed(
         item if is_own else None,

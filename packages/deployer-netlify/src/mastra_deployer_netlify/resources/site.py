@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeployError
 from mastra_core.pipeline import DeployRequest
-from mastra_deployer.kit import get_or_create, read_object, require_deployed
+from mastra_deployer.kit import get_or_create, quote_segment, read_object, require_deployed
 from mastra_deployer_netlify.resources.lists import iter_objects
 from mastra_deployer_netlify.resources.team import get_team
 from mastra_deployer_netlify.settings import NetlifyDeployer
@@ -45,7 +45,9 @@ def find_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]
     :param settings: settings of the deployer.
     :returns: the site, as Netlify describes it, or ``None``.
     """
-    return _find_by_name(client, settings, f"/{get_team(client, settings)['slug']}/sites")
+    return _find_by_name(
+        client, settings, f"/{quote_segment(get_team(client, settings)['slug'])}/sites"
+    )
 
 
 def find_in_other_team(client: httpx.Client, settings: NetlifyDeployer, slug: str) -> str:
@@ -84,7 +86,7 @@ def fetch_site(client: httpx.Client, site: Mapping[str, Any]) -> dict[str, Any]:
     :param site: the site, as Netlify described it in an earlier response.
     :returns: the site, as Netlify describes it.
     """
-    return read_object(client.get(f"/sites/{site['id']}"))
+    return read_object(client.get(f"/sites/{quote_segment(site['id'])}"))
 
 
 def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def get_or_create_site(client: httpx.Client, settings: NetlifyDeployer) -> dict[
     :raises DeployError: when another team has a site of this name.
     """
     slug = get_team(client, settings)["slug"]
-    path = f"/{slug}/sites"
+    path = f"/{quote_segment(slug)}/sites"
 
     def find() -> dict[str, Any] | None:
         return _find_by_name(client, settings, path)

@@ -135,7 +135,7 @@ class Variables:
             return
         for value in values:
             if value.get("context") in self._contexts:
-                self._delete(f"{path}/value/{value.get('id')}")
+                self._delete(f"{path}/value/{quote_segment(value['id'])}")
 
     def _write_values(self, item: Mapping[str, Any], values: Iterable[Mapping[str, Any]]) -> None:
         """Replace all values of a variable. The values to keep must be readable."""
@@ -168,7 +168,7 @@ class Variables:
 
     def _build_path(self, name: str = "") -> str:
         account = self._get_site()["account_id"]
-        return f"/accounts/{account}/env{'/' + quote_segment(name) if name else ''}"
+        return f"/accounts/{quote_segment(account)}/env{'/' + quote_segment(name) if name else ''}"
 
     def _get_query(self) -> dict[str, str]:
         return {"site_id": str(self._get_site()["id"])}

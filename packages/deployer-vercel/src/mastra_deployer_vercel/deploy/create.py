@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import ApiError, DeploymentFailed
 from mastra_core.pipeline import Bundle, DeployRequest, Report
-from mastra_deployer.kit import DeploymentTags, create_new, poll, read_object, upload
+from mastra_deployer.kit import DeploymentTags, create_new, poll, quote_segment, read_object, upload
 from mastra_deployer_vercel.api import HINTS
 from mastra_deployer_vercel.deploy.archive import ArchivePart
 from mastra_deployer_vercel.resources.deployments import (
@@ -187,7 +187,7 @@ def wait_until_ready(
     :raises DeployTimeout: when the deployment is not ready in time.
     """
     deployment = poll(
-        lambda: read_object(client.get(f"/v13/deployments/{id}")),
+        lambda: read_object(client.get(f"/v13/deployments/{quote_segment(id)}")),
         lambda item: _is_finished(item, settings),
         timeout=settings.timeout,
         description=f"the deployment {id}",

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.pipeline import LogLine
-from mastra_deployer.kit import follow_logs, iter_lines, iter_pages, read_object, require_deployed
+from mastra_deployer.kit import (
+    follow_logs,
+    iter_lines,
+    iter_pages,
+    quote_segment,
+    read_object,
+    require_deployed,
+)
 from mastra_deployer_vercel.resources.deployments import get_deployment
 from mastra_deployer_vercel.resources.project import get_live_id, get_project
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -53,7 +60,8 @@ def read_logs(
         last = line.time or last
         yield line
     if follow:
-        path = f"/v1/projects/{project['id']}/deployments/{deployment}/runtime-logs"
+        own = quote_segment(project["id"]), quote_segment(deployment)
+        path = "/v1/projects/{}/deployments/{}/runtime-logs".format(*own)
         # Vercel ends a stream after some minutes, and the next one repeats lines.
         yield from follow_logs(lambda: _stream_lines(client, path), after=last)
 

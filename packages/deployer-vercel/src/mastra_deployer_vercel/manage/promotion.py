@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import DeployError, DeploymentFailed
 from mastra_core.pipeline import Deployment, Report
-from mastra_deployer.kit import find_rollback_target, poll, refuse_other_canary
+from mastra_deployer.kit import find_rollback_target, poll, quote_segment, refuse_other_canary
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.deploy.create import MARK_KEY, request_deployment, wait_until_ready
 from mastra_deployer_vercel.resources.deployments import (
@@ -80,7 +80,7 @@ def _move_production(
 ) -> None:
     """Give a production deployment all of the traffic."""
     if not release:
-        path = build_project_path(settings, 10, f"/promote/{id}")
+        path = build_project_path(settings, 10, f"/promote/{quote_segment(id)}")
         client.post(path, json={}, extensions={"mastra_idempotent": True})
         # In a project with rolling releases, promoting only starts a release.
         release = find_active_release(client, settings)
@@ -131,7 +131,7 @@ def roll_back_to(client: httpx.Client, settings: VercelDeployer, id: str, report
     :param report: receives progress.
     :raises DeploymentFailed: when Vercel could not move every domain.
     """
-    path = build_project_path(settings, 9, f"/rollback/{id}")
+    path = build_project_path(settings, 9, f"/rollback/{quote_segment(id)}")
     client.post(path, json={}, extensions={"mastra_idempotent": True})
     _wait_for_domains(client, settings, id, report)
 

@@ -11,7 +11,7 @@ from mastra_core.errors import ApiError
 from mastra_core.hooks import EnvEffect
 from mastra_core.pipeline import Stage
 from mastra_core.secret import Secret
-from mastra_deployer.kit import read_object
+from mastra_deployer.kit import quote_segment, read_object
 from mastra_deployer_vercel.api import build_project_path
 from mastra_deployer_vercel.resources.custom_environment import get_environment_id
 from mastra_deployer_vercel.settings import VercelDeployer
@@ -101,7 +101,7 @@ class Variables:
         return dt.datetime.fromtimestamp(newest / 1000, dt.UTC) if newest else None
 
     def _remove(self, item: Mapping[str, Any]) -> None:
-        path = build_project_path(self._settings, 9, f"/env/{item['id']}")
+        path = build_project_path(self._settings, 9, f"/env/{quote_segment(item['id'])}")
         if set(_list_environments(item)) == {self._environment}:
             self._client.delete(path, extensions={"mastra_accept": (404,)})
             return

@@ -111,12 +111,15 @@ class Walk:
         if module.partition(".")[0] in self.index.standard:
             self.standard.add(module)
             return
-        package = module.rpartition(".")[0]
-        if package:
-            self.add(package, is_tried=is_tried)
-        if module in self.index.modules and (is_tried or module not in self.broken):
-            self.reached.add(module)
-            self._pending.append(module)
+        name = ""
+        for part in module.split("."):
+            name = f"{name}.{part}" if name else part
+            if name not in self.index.modules and name not in self.index.packages:
+                return  # the rest may have thousands of parts
+            is_new = name in self.index.modules and name not in self.reached
+            if is_new and (is_tried or name not in self.broken):
+                self.reached.add(name)
+                self._pending.append(name)
 
     def follow(self) -> list:
         """Follow the imports of all modules; return the modules whose imports are not known yet."""

@@ -127,16 +127,24 @@ class Reader:
             self.read_block(function.body, State(False, False, state.typed, True))
 
     def read_condition(self, statement, state):
-        test = statement.test
+        """Read the blocks of an ``if`` statement with any number of ``elif`` clauses."""
+        while True:
+            states = self.choose_states(statement.test, state)
+            self.read_block(statement.body, states[0])
+            if len(statement.orelse) != 1 or type(statement.orelse[0]) is not ast.If:
+                return self.read_block(statement.orelse, states[1])
+            statement, state = statement.orelse[0], states[1]
+
+    def choose_states(self, test, state):
+        """Return the states of the block after a condition, and of the block after ``else``."""
         is_negated = type(test) is ast.UnaryOp and type(test.op) is ast.Not
         if is_type_checking(test.operand if is_negated else test):
-            states = [state._replace(typed=True), state]
+            states = (state._replace(typed=True), state)
         elif is_negated or not has_type_checking(test):
-            states = [state._replace(required=False)] * 2
+            states = (state._replace(required=False),) * 2
         else:  # `TYPE_CHECKING or not ...`: the module has another way to import these names
-            states = [State(False, False, state.typed, True), state._replace(required=False)]
-        for body in (statement.body, statement.orelse):
-            self.read_block(body, states.pop() if is_negated else states.pop(0))
+            states = (State(False, False, state.typed, True), state._replace(required=False))
+        return states[::-1] if is_negated else states
 
     def read_try(self, statement, state):
         optional = state._replace(required=False)

@@ -206,7 +206,7 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, MastraError):
         return error.message, error.hint, error.exit_code
     if isinstance(error, click.ClickException):
-        return error.format_message(), _get_usage_hint(error), 2
+        return _format_usage_error(error), _get_usage_hint(error), 2
     if isinstance(error, OSError):
         return _format_os_error(error), _get_os_hint(error), 1
     return (
@@ -214,6 +214,13 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
         "This is a defect of mastra. Run the command again with -v, and report its output.",
         1,
     )
+
+
+def _format_usage_error(error: click.ClickException) -> str:
+    """Return click's message, in which an unknown option is quoted."""
+    if isinstance(error, click.NoSuchOption):  # click quotes it since 8.4
+        error.message = f"No such option {error.option_name!r}."
+    return error.format_message()
 
 
 def _get_usage_hint(error: click.ClickException) -> str:

@@ -31,7 +31,12 @@ class LocalAccess:
     :param hosts: further host names of the server, whose pages may also send requests.
     :param origins: origins that the app's CORS settings allow; ``*`` is ignored. ``None`` for an
         app without CORS settings.
+    :cvar frame_policy: the header ``Content-Security-Policy`` of pages. No page of another origin
+        may frame them, and guide the clicks of a user. A browser reports a frame to the server only
+        if the connection is encrypted or local, so a refusal of frames is not sufficient.
     """
+
+    frame_policy = "frame-ancestors 'self'"
 
     def __init__(
         self,

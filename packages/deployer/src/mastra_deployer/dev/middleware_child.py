@@ -46,7 +46,8 @@ class DevMiddleware:
             return await send_response(send, 200, "application/json", format_probe(self.page))
         if self.page and is_page_request(scope):
             text = self.page["near" if self.is_local_request(scope) else "far"]
-            return await send_response(send, 500, "text/html; charset=utf-8", text)
+            policy = (b"content-security-policy", self.access.frame_policy.encode())
+            return await send_response(send, 500, "text/html; charset=utf-8", text, policy)
         return await self.handle_request(scope, receive, send)
 
     async def handle_lifespan(self, scope, receive, send):
@@ -150,13 +151,14 @@ def format_probe(page):
     return json.dumps({"problem": page["id"] if page else ""})
 
 
-async def send_response(send, status, kind, text):
+async def send_response(send, status, kind, text, *more_headers):
     body = text.encode()
     headers = [
         (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
+        *more_headers,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -86,6 +86,7 @@ class PlaceholderServer:
         head = (
             f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\n"
             f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\n"
+            f"Content-Security-Policy: {LocalAccess.frame_policy}\r\n"
             "Retry-After: 1\r\nConnection: close\r\n\r\n"
         )
         return head.encode() + (b"" if method == "HEAD" else body)

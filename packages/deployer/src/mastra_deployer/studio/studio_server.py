@@ -135,6 +135,11 @@ class _Handler(SimpleHTTPRequestHandler):
         except ValueError:  # such as a null byte in the path
             self.send_error(404)
 
+    def end_headers(self) -> None:
+        """Forbid pages of other origins to frame Studio."""
+        self.send_header("Content-Security-Policy", LocalAccess.frame_policy)
+        super().end_headers()
+
     def list_directory(self, _: Any) -> None:
         """Respond with 404, because directories are not listed."""
         self.send_error(404)

@@ -6,40 +6,94 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from mastra_core.limits.memory_limit import fit_to_memory
+from mastra_core.limits.shares import Shares
 from mastra_core.request_scope import create_signal
+
+if TYPE_CHECKING:
+    from mastra_core.request_scope.signal import Signal
 
 __all__ = ("FrameLog", "FrameReader", "LogBudget")
 
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
 MAX_FRAMES = 10_000
 MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
+MAX_PIECE = 128 * 1024  # bytes of a large frame that a reader gets at a time
 MAX_BYTES = 2 * 1024 * 1024  # of the log of one run
 MIN_BYTES = 64 * 1024  # of the log of one run, while many runs are running
 MAX_TOTAL_BYTES = fit_to_memory(128 * 1024 * 1024)  # of the logs of all running runs
+# Of all frames that are larger than the log of a run may be.
+MAX_LARGE_BYTES = fit_to_memory(256 * 1024 * 1024)
 
 
 class LogBudget:
-    """The memory for logs, which all active runs share equally."""
+    """The memory for logs: active runs share it equally, and callers share that for large frames.
+
+    A large frame is larger than the log of one run may be.
+    """
 
     def __init__(self) -> None:
         self.running = 0
+        self._large = Shares(MAX_LARGE_BYTES)
+        self._waiting: dict[Signal, None] = {}  # in the order in which they began to wait
 
     @property
     def max_bytes(self) -> int:
         """The maximum size of the log of one run."""
         return min(MAX_BYTES, max(MIN_BYTES, MAX_TOTAL_BYTES // max(self.running, 1)))
 
+    def try_hold(self, caller: str, size: int) -> bool:
+        """Take memory for a large frame, unless too much is taken; return whether it was taken.
+
+        A frame that is larger than the memory for all large frames must be the only one.
+
+        :param caller: the caller of the run.
+        :param size: the bytes of the frame.
+        """
+        if self._large.free == self._large.capacity:
+            self._large.hold(caller, size)
+            return True
+        return self._large.try_acquire(caller, size)
+
+    async def hold(self, caller: str, size: int) -> None:
+        """Wait until there is memory for a large frame, and take it.
+
+        :param caller: the caller of the run.
+        :param size: the bytes of the frame.
+        """
+        signal = create_signal()
+        self._waiting[signal] = None
+        try:
+            while not self.try_hold(caller, size):
+                await signal.wait()
+                signal.clear()
+        finally:
+            del self._waiting[signal]
+
+    def release(self, caller: str, size: int) -> None:
+        """Release the memory of a large frame.
+
+        :param caller: the caller of the run.
+        :param size: the bytes of the frame.
+        """
+        self._large.release(caller, size)
+        for signal in self._waiting:
+            signal.set()
+
 
 class FrameReader:
     """The position of one reader in the frames of a run.
 
     :param position: the number of the next frame.
+
+    ``offset`` is the number of bytes of this frame that the reader has got, if the frame is large.
     """
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.offset = 0
         self.disconnected = False
         self.wakeup = create_signal()
 
@@ -74,6 +128,8 @@ class FrameLog:
         self._budget = budget
         self._frames: deque[bytes] = deque()
         self._first = 0  # the number of the oldest frame in the log
+        self._large: deque[tuple[int, str, int]] = deque()  # number, caller and size of a frame
+        self._caller, self._has_ended = "", False
         self._readers: set[FrameReader] = set()
         self._reader_progress = create_signal()
 
@@ -101,10 +157,52 @@ class FrameLog:
         # The first comparison is for speed: a small log fits into any budget.
         return (self.size > MIN_BYTES or len(self._frames) > MAX_FRAMES) and self._is_full
 
+    def try_make_room_for(self, size: int) -> bool:
+        """Prepare for a frame, without waiting; return whether it may be added now.
+
+        :param size: the bytes of the frame.
+        """
+        if size <= self._budget.max_bytes:
+            return True
+        if any(reader.position < self.position for reader in self._readers):
+            return False
+        while self._frames:
+            self._remove_oldest_frame()
+        return self._budget.try_hold(self._caller, size) and self._add_large(size)
+
+    async def make_room_for(self, size: int) -> None:
+        """Wait until the readers have got all frames, and there is memory for a large frame.
+
+        A run that waits for memory keeps no large frame, so runs never wait for each other.
+
+        :param size: the bytes of the frame.
+        """
+        while self._frames:
+            await self._drop_oldest_frame()
+        await self._budget.hold(self._caller, size)
+        self._add_large(size)
+
+    def _add_large(self, size: int) -> bool:
+        self._large.append((self.position, self._caller, size))
+        return True
+
     def wake_readers(self) -> None:
         """Wake all readers, because no more frames follow, or because the server drains."""
         for reader in self._readers:
             reader.wakeup.set()
+
+    def begin(self, caller: str) -> None:
+        """Say that the run writes frames from now on.
+
+        :param caller: the caller whose share of the memory for large frames the run uses.
+        """
+        self._caller, self._has_ended = caller, False
+
+    def end(self) -> None:
+        """Say that the run writes no more frames; wake all readers."""
+        self._has_ended = True
+        self.wake_readers()
+        self._release_ended()
 
     async def make_room(self) -> None:
         """Drop the oldest frames until the log is within its maximum size."""
@@ -124,12 +222,14 @@ class FrameLog:
         finally:
             self._readers.discard(reader)
             self._reader_progress.set()
+            self._release_ended()
 
     def read(self, reader: FrameReader) -> bytes:
         """Return the next frames for a reader, and the id for a reconnection.
 
         The frames are joined to a copy, which stays in memory until the client has received it.
-        Many readers of a long log can be slow, so each gets a limited part of the log at a time.
+        Many readers of a long log can be slow, so each gets a limited part of the log at a time. A
+        large frame comes in pieces, and stays in the log until the reader has got all of them.
 
         The id for a reconnection is in a block without data, which Mastra's client ignores. A
         comment replaces frames that are no longer in the log.
@@ -137,20 +237,39 @@ class FrameLog:
         :param reader: the reader.
         :returns: the frames, joined.
         """
-        lost = reader.position < self._first
+        parts = list[bytes]()
+        if reader.position < self._first:
+            parts.append(f": frames before {self._first} are no longer kept\n\n".encode())
+            reader.position, reader.offset = self._first, 0
+        if piece := self._read_piece(reader):
+            return b"".join((*parts, piece))
+        parts += self._read_frames(reader)
+        self._reader_progress.set()
+        return b"".join((*parts, f"id: {self._run_id}/{reader.position}\n\n".encode()))
+
+    def _read_frames(self, reader: FrameReader) -> list[bytes]:
+        """Return the next frames; the first of them may be the last piece of a large frame."""
         frames, size = list[bytes](), 0
         # By index, because most readers are near the end of a long log.
-        for index in range(max(reader.position - self._first, 0), len(self._frames)):
-            frame = self._frames[index]
+        for index in range(reader.position - self._first, len(self._frames)):
+            frame = self._frames[index][reader.offset :]
             size += len(frame)
             if frames and size > MAX_CHUNK:
                 break
             frames.append(frame)
-        reader.position = max(reader.position, self._first) + len(frames)
-        if lost:
-            frames.insert(0, f": frames before {self._first} are no longer kept\n\n".encode())
-        self._reader_progress.set()
-        return b"".join((*frames, f"id: {self._run_id}/{reader.position}\n\n".encode()))
+            reader.offset = 0
+        reader.position += len(frames)
+        return frames
+
+    def _read_piece(self, reader: FrameReader) -> bytes:
+        """Return the next piece of a large frame; empty for its last piece and for other frames."""
+        index = reader.position - self._first
+        frame = self._frames[index] if 0 <= index < len(self._frames) else b""
+        piece = frame[reader.offset : reader.offset + MAX_PIECE] if len(frame) > MAX_PIECE else b""
+        if reader.offset + len(piece) < len(frame):
+            reader.offset += len(piece)
+            return piece
+        return b""
 
     @property
     def _is_full(self) -> bool:
@@ -168,8 +287,18 @@ class FrameLog:
                         await self._reader_progress.wait()
             except TimeoutError:
                 self._disconnect(self._find_slow_readers())
+        self._remove_oldest_frame()
+
+    def _remove_oldest_frame(self) -> None:
         self.size -= len(self._frames.popleft())
         self._first += 1
+        while self._large and self._large[0][0] < self._first:
+            self._budget.release(*self._large.popleft()[1:])
+
+    def _release_ended(self) -> None:
+        """Release the memory of an ended run without readers; ``LiveRuns`` limits such runs."""
+        while self._has_ended and not self._readers and self._large:
+            self._budget.release(*self._large.popleft()[1:])
 
     def _find_slow_readers(self) -> set[FrameReader]:
         """Return the readers that have not read the oldest frame."""

@@ -16,7 +16,7 @@ from mastra_core.request_scope import (
     start_task,
     wait_for_task,
 )
-from mastra_server.agents.frame_log import FrameLog, LogBudget
+from mastra_server.agents.frame_log import MIN_BYTES, FrameLog, LogBudget
 from mastra_server.http.heartbeats import HEARTBEAT_INTERVAL
 from mastra_server.http.sse import DONE, HEARTBEAT, encode_event
 
@@ -93,6 +93,7 @@ class LiveRun:
         chunks: AsyncGenerator[dict[str, Any]],
         seconds: float | None,
         convert: ChunkConverter = keep_chunk,
+        caller: str = "",
     ) -> asyncio.Task[None]:
         """Start the run, or continue it after a suspension.
 
@@ -103,14 +104,20 @@ class LiveRun:
         :param chunks: the chunks of the run.
         :param seconds: the timeout of the run; ``None`` for none.
         :param convert: a function that converts each chunk to the chunks that readers receive.
+        :param caller: the caller whose limits apply to the run.
         :returns: the task.
         """
         self._convert = convert
         self._must_continue = _return_true
         self._start_position = self._log.position
+        self._log.begin(caller)
         self._task = start_task(self._read_chunks(chunks, seconds), f"run {self.id}")
-        self._task.add_done_callback(lambda _: self._log.wake_readers())
+        self._task.add_done_callback(lambda _: self._log.end())
         return self._task
+
+    def end(self) -> None:
+        """Say that the task has ended, even if the platform has ended it silently."""
+        self._log.end()
 
     async def wait(self) -> None:
         """Wait until the run has ended or is suspended."""
@@ -208,7 +215,7 @@ class LiveRun:
         log, task = self._log, self._task
         try:
             with log.open_reader(self._choose_position(after)) as reader:
-                while not (reader.disconnected or self._is_draining):
+                while not (reader.disconnected or (self._is_draining and not reader.offset)):
                     if reader.position < log.position:
                         yield log.read(reader)
                     elif not self.is_running:
@@ -238,12 +245,12 @@ class LiveRun:
     ) -> None:
         get_time = asyncio.get_running_loop().time
         turn_end, written = get_time() + SECONDS_PER_TURN, 0
-        write, convert = self._log.write, self._convert
+        convert = self._convert
         try:
             async with asyncio.timeout(seconds), contextlib.aclosing(chunks) as items:
                 async for chunk in items:
-                    if write(map(encode_event, convert(chunk))):
-                        await self._log.make_room()
+                    for event in convert(chunk):
+                        await self._write_event(event)
                     written += 1
                     if written >= CHUNKS_PER_TURN or get_time() >= turn_end:
                         await asyncio.sleep(0)
@@ -259,6 +266,16 @@ class LiveRun:
         except Exception as error:  # noqa: BLE001  # the response has begun: end the stream cleanly
             get_logger("mastra.server").error("the run %r failed", self.id, exc_info=error)
             self._append_failure("Error", "Internal Server Error")
+
+    async def _write_event(self, event: dict[str, Any]) -> None:
+        frame = encode_event(event)
+        if len(frame) > MIN_BYTES and not self._log.try_make_room_for(len(frame)):
+            size = len(frame)
+            del frame  # a run that waits takes no memory for it
+            await self._log.make_room_for(size)
+            frame = encode_event(event)
+        if self._log.write((frame,)):
+            await self._log.make_room()
 
     def _append_failure(self, name: str, message: str) -> None:
         error = {"name": name, "message": message}

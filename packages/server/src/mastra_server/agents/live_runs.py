@@ -102,7 +102,7 @@ class LiveRuns:
         self._log_budget.running = len(self._running)
         run.durable = durable
         run.resource, run.thread = memory
-        run.start(chunks, self._seconds if durable is None else None, convert)
+        run.start(chunks, self._seconds if durable is None else None, convert, caller)
         end = partial(self._move_to_finished, key, run, caller, release)
         run.on_end(end)
         if is_request_scoped():
@@ -194,4 +194,5 @@ class LiveRuns:
         del self._running[key]
         self._log_budget.running = len(self._running)
         release()
+        run.end()
         self._finished.put(key, run, caller, run.size)

@@ -21,7 +21,7 @@ from mastra_core.agents import (
 )
 from mastra_core.agents.protocol import build_output
 from mastra_core.agents.wrappers.capabilities import Capabilities
-from mastra_core.errors import InvalidInput, NotFound, TooManyRuns
+from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.http.request_body import InvalidBody
 from mastra_server.http.request_context import (
@@ -109,8 +109,8 @@ async def stream_events(
         run = SuspendedRun.from_output(agent, run_input, build_output(final_events))
         try:
             await runs.put(run)
-        except TooManyRuns as error:  # the response has begun
-            yield Failure(message=error.message, kind="TooManyRuns", status=error.status)
+        except (Conflict, TooManyRuns) as error:  # the response has begun
+            yield Failure(message=error.message, kind=type(error).__name__, status=error.status)
             yield Finish(reason="error")
             return
     for event in final_events:

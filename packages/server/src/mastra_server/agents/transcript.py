@@ -27,6 +27,7 @@ from mastra_core.agents import (
 from mastra_core.random_id import generate_id
 from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
+from mastra_server.http.inline_references import inline_references
 
 __all__ = (
     "APPROVAL_SCHEMA",
@@ -249,6 +250,6 @@ def build_waiting_payload(event: ApprovalRequired | ToolSuspended) -> dict[str, 
     """
     payload = build_call_payload(event)
     if isinstance(event, ToolSuspended):
-        schema = encode_json(event.resume_schema or {}).decode()
+        schema = encode_json(inline_references(event.resume_schema or {})).decode()
         return {**payload, "suspendPayload": event.payload, "resumeSchema": schema}
     return {**payload, "resumeSchema": APPROVAL_SCHEMA}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mastra_core import Tool, Workflow
-from mastra_core.agents import AgentInfo, AgentLike
+from mastra_core.agents import AgentLike
 from mastra_core.agents.protocol import FrameworkTool
 from mastra_core.agents.wrappers.capabilities import Capabilities, list_described_tools
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Step
 from mastra_core.workflows.model.definition import WorkflowDefinition
+from mastra_server.http.inline_references import inline_references
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
 
@@ -33,8 +34,9 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
         "description": agent.description,
         "instructions": info.instructions,
         "tools": tools,
-        "agents": {key: {"id": each.id, "name": each.name} for key, each in _iter_subagents(info)},
-        "workflows": {key: _describe_agent_workflow(each) for key, each in _iter_workflows(info)},
+        # The adapter of another framework may return an object without these attributes.
+        "agents": _describe_subagents(getattr(info, "agents", {})),
+        "workflows": _describe_agent_workflows(getattr(info, "workflows", {})),
         "skills": [],
         "workspaceTools": [],
         "browserTools": [],
@@ -52,13 +54,8 @@ def describe_agent(agent: AgentLike, *, partial: bool = False) -> dict[str, Any]
     }
 
 
-def _iter_subagents(info: AgentInfo) -> Iterable[tuple[str, AgentLike]]:
-    # The adapter of another framework may return an object without this attribute.
-    return dict(getattr(info, "agents", {})).items()
-
-
-def _iter_workflows(info: AgentInfo) -> Iterable[tuple[str, Workflow]]:
-    return dict(getattr(info, "workflows", {})).items()
+def _describe_subagents(agents: Mapping[str, AgentLike]) -> dict[str, Any]:
+    return {key: {"id": agent.id, "name": agent.name} for key, agent in agents.items()}
 
 
 def _list_processors(processors: Sequence[Any]) -> list[dict[str, str]]:
@@ -66,10 +63,13 @@ def _list_processors(processors: Sequence[Any]) -> list[dict[str, str]]:
     return [{"id": name, "name": name} for name in names]
 
 
-def _describe_agent_workflow(workflow: Workflow) -> dict[str, Any]:
+def _describe_agent_workflows(workflows: Mapping[str, Workflow]) -> dict[str, Any]:
     return {
-        "name": workflow.id,
-        "steps": {each.id: {"id": each.id} for each in workflow.iter_steps()},
+        key: {
+            "name": workflow.id,
+            "steps": {step_.id: {"id": step_.id} for step_ in workflow.iter_steps()},
+        }
+        for key, workflow in workflows.items()
     }
 
 
@@ -139,10 +139,10 @@ def _describe_step(step_: Step[Any, Any]) -> dict[str, Any]:
 def _encode_schemas(schemas: dict[str, dict[str, Any] | None]) -> dict[str, str]:
     """Encode schemas as text in the form of the API, and leave out missing schemas.
 
-    The text is JSON in the envelope of superjson.
+    The text is JSON in the envelope of superjson, without references.
     """
     return {
-        name: encode_json({"json": schema}).decode()
+        name: encode_json({"json": inline_references(schema)}).decode()
         for name, schema in schemas.items()
         if schema is not None
     }

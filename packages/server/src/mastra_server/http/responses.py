@@ -45,6 +45,7 @@ _PIECE_SIZE = 256 * 1024  # bytes that are handed to the ASGI server at a time
 MAX_LIST_BYTES = fit_to_memory(64 * 1024 * 1024)  # of one response with a list
 # Of all larger responses of this process.
 UNSENT_BYTES = Shares(fit_to_memory(256 * 1024 * 1024))
+_NOSNIFF = "x-content-type-options"  # browsers must not detect a script or a page in a plain text
 
 
 class _JsonResponse(ASGIResponse):
@@ -195,7 +196,9 @@ def text_response(body: str, status: int = 200) -> ASGIResponse:
     :param status: the HTTP status.
     """
     encoded = repair_text(body).encode()
-    return ASGIResponse(body=encoded, media_type="text/plain", status_code=status)
+    return ASGIResponse(
+        body=encoded, media_type="text/plain", status_code=status, headers={_NOSNIFF: "nosniff"}
+    )
 
 
 def to_response(value: Any, request: Request[Any, Any, Any], status: int = 200) -> App:
@@ -237,6 +240,7 @@ class StreamResponse:
             (b"content-type", media_type.encode()),
             (b"cache-control", b"no-cache"),
             (b"x-accel-buffering", b"no"),
+            (_NOSNIFF.encode(), b"nosniff"),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import build_failure_response
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import get, post
+from mastra_server.http.inline_references import inline_references
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (
     request_context,
@@ -201,8 +202,8 @@ def _describe_tool(offer: ExposedTool) -> McpTool:
         "id": offer.name,
         "name": offer.name,
         "description": offer.description,
-        "inputSchema": offer.input_schema,
+        "inputSchema": inline_references(offer.input_schema),
     }
     if offer.output_schema is not None:
-        tool["outputSchema"] = offer.output_schema
+        tool["outputSchema"] = inline_references(offer.output_schema)
     return tool

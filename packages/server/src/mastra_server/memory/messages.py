@@ -62,7 +62,7 @@ async def _list_messages(request: _Request) -> ASGIResponse:
     ordered = reversed(found.items) if query.descending else found.items
     messages = {message.id: (message, thread.resource) for message in ordered}
     for each in included:
-        messages |= await _load_neighbours(memory, each, get_resource(request))
+        messages |= await _load_neighbours(request, memory, each)
         await asyncio.sleep(0)  # a storage in memory never lets other requests run
     fields = {**build_pagination(found, query.page, query.per_page), "uiMessages": None}
     return await list_response(
@@ -109,7 +109,11 @@ async def _delete_messages(request: _Request) -> ASGIResponse:
     """Delete messages."""
     memory = require_memory(request)
     body = await read_body(request, DeleteMessagesBody)
-    count = await memory.delete_messages(_parse_ids(body.message_ids), get_resource(request))
+    ids = _parse_ids(body.message_ids)
+    if restrict_to_thread(request):
+        for message in await memory.storage.threads.get_messages(ids):
+            restrict_to_thread(request, message.thread)
+    count = await memory.delete_messages(ids, get_resource(request))
     label = "1 message" if count == 1 else f"{count} messages"
     return json_response({"success": True, "message": f"{label} deleted successfully"})
 
@@ -118,14 +122,15 @@ ROUTES = (_list_messages, _save_messages, _delete_messages)
 
 
 async def _load_neighbours(
-    memory: Memory, include: Include, resource: str | None
+    request: _Request, memory: Memory, include: Include
 ) -> dict[str, tuple[StoredMessage, str]]:
     """Load a message and its neighbours; return nothing if the caller may not read the message."""
     messages = await memory.storage.threads.get_surrounding(include.id, *include.neighbours)
     if not messages:
         return {}
     try:
-        thread = await memory.get_thread(messages[0].thread, resource)
+        thread_id = restrict_to_thread(request, messages[0].thread)
+        thread = await memory.get_thread(thread_id, get_resource(request))
     except (NotFound, Forbidden):
         return {}
     return {message.id: (message, thread.resource) for message in messages}

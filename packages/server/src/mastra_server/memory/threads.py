@@ -8,9 +8,10 @@ import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 
+from mastra_core.errors import Forbidden, NotFound
 from mastra_core.memory.memory import Memory
 from mastra_core.random_id import generate_id
-from mastra_core.storage import MessageQuery, Thread
+from mastra_core.storage import MessageQuery, Page, Thread, ThreadQuery
 from mastra_core.storage.records import now
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.dates import format_iso, parse_iso
@@ -58,7 +59,8 @@ _THREAD_PATH = f"{_THREADS_PATH}/{{thread_id:str}}"
 async def _list_threads(request: _Request) -> ASGIResponse:
     """List threads, by default the newest first."""
     query = build_thread_query(request)
-    found = await require_memory(request).list_threads(query)
+    memory, own = require_memory(request), restrict_to_thread(request)
+    found = await _list_own_thread(memory, own, query) if own else await memory.list_threads(query)
     pagination = build_pagination(found, query.page, query.per_page)
     return await list_response(request, "threads", found.items, build_thread, pagination)
 
@@ -200,6 +202,17 @@ ROUTES = (
     _transfer_thread,
     _clone_thread,
 )
+
+
+async def _list_own_thread(memory: Memory, thread_id: str, query: ThreadQuery) -> Page[Thread]:
+    """Return the page of a query for a caller that is restricted to one thread."""
+    try:
+        thread = await memory.get_thread(thread_id, query.resource)
+    except (Forbidden, NotFound):
+        return Page()
+    is_match = all(thread.metadata.get(key) == value for key, value in query.metadata.items())
+    items = (thread,) if is_match and query.page == 0 and query.per_page != 0 else ()
+    return Page(items=items, total=int(is_match))
 
 
 async def _build_clone(memory: Memory, source: Thread, resource: str, body: CloneBody) -> Thread:

@@ -55,7 +55,7 @@ class Deadlines:
     def start(self) -> Deadline:
         """Start a deadline for the current task."""
         loop = asyncio.get_running_loop()
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(loop)
         deadline = Deadline(loop.time() + self._seconds, task)
         self._pending[deadline] = None
         if self._loop is not loop:
@@ -104,7 +104,7 @@ class RequestDeadlines:
     def start(self) -> _TimedDeadline:
         """Start a deadline that has its own timer, for the current task."""
         loop = asyncio.get_running_loop()
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(loop)
         deadline = _TimedDeadline(loop.time() + self._seconds, task)
         deadline.timer = loop.call_at(deadline.at, deadline.expire)
         return deadline

@@ -12,15 +12,15 @@ from mastra_core.worker_thread import run_in_thread
 from mastra_server.http.dates import read_date_param
 from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_number_param, require_param
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.server_logs import LineSource
 
-__all__ = ("ROUTES",)
+__all__ = ("ROUTES", "read_lines")
 
 _Request = Request[Any, Any, Any]
-_WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId"}
+_WIRE_NAMES = {"run_id": "runId", "resource_id": "resourceId", "thread_id": "threadId"}
 _LEVELS = ("debug", "info", "warn", "error")
 _DEFAULT_PAGE_SIZE = 100
 
@@ -80,6 +80,7 @@ async def _list_lines(request: _Request) -> ASGIResponse:
     """List the latest lines of the log.
 
     A caller that is restricted to a resource sees only lines whose ``resourceId`` is that resource.
+    A caller that is restricted to a thread sees only lines whose ``threadId`` is that thread.
     """
     return await _respond_with_page(request, {})
 
@@ -120,11 +121,12 @@ async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
-    own = restrict_to_resource(request)
+    own, thread = restrict_to_resource(request), restrict_to_thread(request)
     return [
         line
-        for line in await _read_lines(source)
+        for line in await read_lines(source)
         if own in ("", line.get("resourceId"))
+        and thread in ("", line.get("threadId"))
         and (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
@@ -132,8 +134,11 @@ async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[
     ]
 
 
-async def _read_lines(source: LineSource | None) -> list[dict[str, Any]]:
-    """Return all lines of a source; a file is read in a thread."""
+async def read_lines(source: LineSource | None) -> list[dict[str, Any]]:
+    """Return all lines of a source, oldest first; a file is read in a thread.
+
+    :param source: the source; ``None`` for no lines.
+    """
     if source is None:
         return []
     return await run_in_thread(lambda: [_convert_line(line) for line in source.iter_lines()])

@@ -120,6 +120,11 @@ class SpanRecord:
         """The resource of the run; empty if unknown."""
         return self.facts.get("resourceId", "")
 
+    @property
+    def thread(self) -> str:
+        """The thread of the run; empty if unknown."""
+        return self.facts.get("threadId", "")
+
     def to_fields(self) -> dict[str, Any]:
         """Return the fields that queries filter by; times are in milliseconds since the epoch."""
         live = self._live

@@ -49,6 +49,7 @@ class TraceStore:
     A trace can have several roots, each with a tree of spans.
 
     Spans of requests are not stored, so the root of a trace is the run of an agent or a workflow.
+    A request's own calls of databases and other servers are outside of every run, and not stored.
 
     :param settings: the application's telemetry settings, for its name and sampling.
     """
@@ -86,7 +87,9 @@ class TraceStore:
             is_root = parent_record is None and (
                 parent is None or parent.span_id not in self._left_out
             )
-            if not is_root and (parent_record is None or len(trace.records) >= _MAX_SPANS):
+            if (is_root and _is_call(span)) or (
+                not is_root and (parent_record is None or len(trace.records) >= _MAX_SPANS)
+            ):
                 self._left_out.add(context.span_id)
                 return
             record = SpanRecord(span, parent_record, next(self._numbers))
@@ -154,6 +157,11 @@ class TraceStore:
             traces, others = others, traces
         others.pop(trace_id)
         traces.put(trace_id, trace, trace.owner, trace.size)
+
+
+def _is_call(span: Any) -> bool:
+    """Return whether a span is a call of a database or another server, and not of a model."""
+    return span.kind.name == "CLIENT" and "gen_ai.operation.name" not in (span.attributes or {})
 
 
 def _make_room(trace: _Trace) -> None:

@@ -9,7 +9,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound
 from mastra_server.http.handlers import get
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
 from mastra_server.observability.span_record import SpanRecord
 from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
@@ -152,13 +152,12 @@ ROUTES = (_list_traces, _list_light_traces, _get_trace, _get_light_trace, _get_s
 
 
 def list_visible_traces(request: _Request) -> list[list[SpanRecord]]:
-    """Return the traces that the caller may see: all, or those of the caller's resource.
+    """Return the traces that the caller may see: all, or those of its resource and thread.
 
     :param request: the request.
     """
-    resource = restrict_to_resource(request)
     traces = _get_store(request).list_traces()
-    return [visible for spans in traces if (visible := _select_visible(resource, spans))]
+    return [visible for spans in traces if (visible := _select_visible(request, spans))]
 
 
 def _get_spans(request: _Request) -> list[SpanRecord]:
@@ -167,7 +166,7 @@ def _get_spans(request: _Request) -> list[SpanRecord]:
     :raises NotFound: when there is no trace that the caller may see.
     """
     trace_id = request.path_params["trace_id"]
-    spans = _select_visible(restrict_to_resource(request), _get_store(request).get_trace(trace_id))
+    spans = _select_visible(request, _get_store(request).get_trace(trace_id))
     if not spans:
         raise NotFound(f"Trace with ID {trace_id!r} not found")
     return spans
@@ -178,10 +177,17 @@ def _get_store(request: _Request) -> TraceStore:
     return store
 
 
-def _select_visible(owner: str, spans: list[SpanRecord]) -> list[SpanRecord]:
-    """Return the spans of the trees that ``owner`` may see; an empty owner may see all trees.
+def _select_visible(request: _Request, spans: list[SpanRecord]) -> list[SpanRecord]:
+    """Return the spans of the trees that the caller may see.
 
     One trace may contain runs of several callers, because a caller can choose the trace id with the
     header ``traceparent``.
     """
-    return [each for each in spans if owner in ("", each.root.owner)]
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    if not (owner or thread):
+        return spans
+    return [
+        each
+        for each in spans
+        if owner in ("", each.root.owner) and thread in ("", each.root.thread)
+    ]

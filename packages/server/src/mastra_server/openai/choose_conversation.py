@@ -57,7 +57,7 @@ async def choose_conversation(
             )
         if previous is not None:
             restrict_to_thread(request, previous.thread)
-        return previous or ConversationThread(resource=owner)
+        return previous or ConversationThread(name, owner)
     memory = get_memory(agent)
     if body.conversation_name:
         return await _find_conversation(memory, name, owner)

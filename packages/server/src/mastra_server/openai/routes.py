@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_core.agents import AgentInput, AgentLike
-from mastra_core.errors import AgentFailed
+from mastra_core.errors import AgentFailed, NotFound
 from mastra_core.request_scope import is_request_scoped
 from mastra_server.agents.admission import check_thread_access
 from mastra_server.agents.live_runs import LiveRuns
@@ -20,7 +20,11 @@ from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import delete, get, post
 from mastra_server.http.heartbeats import add_heartbeats
 from mastra_server.http.request_body import InvalidBody, read_body
-from mastra_server.http.request_context import build_context, restrict_to_resource
+from mastra_server.http.request_context import (
+    build_context,
+    restrict_to_resource,
+    restrict_to_thread,
+)
 from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import HEARTBEAT, sse_response
 from mastra_server.openai import conversations
@@ -98,6 +102,8 @@ async def _retrieve_response(request: _Request) -> ASGIResponse:
 async def _delete_response(request: _Request) -> ASGIResponse:
     """Delete a stored response."""
     response_id = request.path_params["response_id"]
+    if restrict_to_thread(request):
+        await _get_stored(request, response_id)
     await get_response_store(request).delete(response_id, restrict_to_resource(request))
     return json_response({"id": response_id, "object": "response", "deleted": True})
 
@@ -106,7 +112,14 @@ ROUTES = (_create_response, _retrieve_response, _delete_response, *conversations
 
 
 async def _get_stored(request: _Request, name: str) -> StoredResponse:
-    return await get_response_store(request).get(name, restrict_to_resource(request))
+    """Return a response that the caller may see.
+
+    :raises NotFound: when there is no such response of the caller's resource and thread.
+    """
+    stored = await get_response_store(request).get(name, restrict_to_resource(request))
+    if restrict_to_thread(request) not in ("", stored.response.get("conversation_id")):
+        raise NotFound(f"Response {name} was not found")
+    return stored
 
 
 def _find_agent(request: _Request, name: str) -> AgentLike:

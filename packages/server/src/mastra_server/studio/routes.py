@@ -18,6 +18,7 @@ from mastra_server.mcp.tools import McpServer, describe_application
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
+_NO_PAGE = {"total": 0, "page": 0, "perPage": 10, "hasMore": False}
 _CAPABILITIES = {"user": True, "session": False, "sso": False, "rbac": False, "acl": False}
 
 
@@ -99,6 +100,66 @@ class McpServers(TypedDict):
     servers: list[McpServer]
     total_count: int
     next: None
+
+
+class Pagination(TypedDict):
+    """The position of a page in the list of all results."""
+
+    total: int
+    page: int
+    perPage: int
+    hasMore: bool
+
+
+class Workspaces(TypedDict):
+    """Workspaces; always empty."""
+
+    workspaces: list[Any]
+
+
+class ReviewSummary(TypedDict):
+    """The results of experiments that wait for a review; always empty."""
+
+    counts: list[Any]
+
+
+class Feedback(TypedDict):
+    """Feedback about runs; always empty."""
+
+    feedback: list[Any]
+    pagination: Pagination
+
+
+class Tags(TypedDict):
+    """The tags of traces and log lines; always empty."""
+
+    tags: list[str]
+
+
+class ServiceNames(TypedDict):
+    """The names of other services with traces or log lines; always empty."""
+
+    serviceNames: list[str]
+
+
+class Experiments(TypedDict):
+    """Experiments; always empty."""
+
+    experiments: list[Any]
+    pagination: Pagination
+
+
+class Datasets(TypedDict):
+    """Datasets; always empty."""
+
+    datasets: list[Any]
+    pagination: Pagination
+
+
+class Models(TypedDict):
+    """The models that a user may choose in Studio; always empty."""
+
+    providers: list[Any]
 
 
 class ModelPolicy(TypedDict):
@@ -193,6 +254,74 @@ async def _list_processors() -> ASGIResponse:
     return json_response({})
 
 
+@get("/api/workspaces", operation_id="studio_workspaces", response=Workspaces)
+async def _list_workspaces() -> ASGIResponse:
+    """List workspaces; always empty."""
+    return json_response({"workspaces": []})
+
+
+@get("/api/experiments/review-summary", operation_id="studio_experiments", response=ReviewSummary)
+async def _get_review_summary() -> ASGIResponse:
+    """Count the results of experiments that wait for a review; always empty."""
+    return json_response({"counts": []})
+
+
+@get("/api/observability/feedback", operation_id="studio_feedback", response=Feedback)
+async def _list_feedback() -> ASGIResponse:
+    """List feedback about runs; always empty."""
+    return json_response({"feedback": [], "pagination": _NO_PAGE})
+
+
+@get("/api/datasets", operation_id="studio_datasets", response=Datasets)
+async def _list_datasets() -> ASGIResponse:
+    """List datasets; always empty."""
+    return json_response({"datasets": [], "pagination": _NO_PAGE})
+
+
+@get("/api/channels/platforms", operation_id="studio_channels", response=list[Any])
+async def _list_platforms() -> ASGIResponse:
+    """List the chat platforms to which agents are connected; always empty."""
+    return json_response([])
+
+
+@get("/api/editor/builder/models/available", operation_id="studio_models", response=Models)
+async def _list_models() -> ASGIResponse:
+    """List the models that a user may choose; always empty, because the code chooses them."""
+    return json_response({"providers": []})
+
+
+@get(
+    "/api/agents/{agent_id:str}/voice/speakers",
+    operation_id="studio_speakers",
+    response=list[Any],
+)
+async def _list_speakers() -> ASGIResponse:
+    """List the voices of an agent; always empty."""
+    return json_response([])
+
+
+@get("/api/observability/discovery/tags", operation_id="studio_tags", response=Tags)
+async def _list_tags() -> ASGIResponse:
+    """List the tags of traces and log lines; always empty."""
+    return json_response({"tags": []})
+
+
+@get(
+    "/api/observability/discovery/service-names",
+    operation_id="studio_services",
+    response=ServiceNames,
+)
+async def _list_service_names() -> ASGIResponse:
+    """List the names of other services; always empty, because one server keeps its own data."""
+    return json_response({"serviceNames": []})
+
+
+@get("/api/experiments", operation_id="studio_experiment_list", response=Experiments)
+async def _list_experiments() -> ASGIResponse:
+    """List experiments; always empty."""
+    return json_response({"experiments": [], "pagination": _NO_PAGE})
+
+
 ROUTES = (
     _get_capabilities,
     _get_user,
@@ -203,6 +332,16 @@ ROUTES = (
     _list_vectors,
     _list_scorers,
     _list_processors,
+    _list_workspaces,
+    _get_review_summary,
+    _list_feedback,
+    _list_datasets,
+    _list_platforms,
+    _list_models,
+    _list_speakers,
+    _list_tags,
+    _list_service_names,
+    _list_experiments,
 )
 
 

@@ -170,9 +170,9 @@ def _build_metadata(record: RunRecord) -> dict[str, Any]:
 
 
 def _build_outcome(record: RunRecord) -> dict[str, Any]:
-    if record.status == "success":
-        return {"result": record.result}
-    return {"error": build_error(record.error)} if record.error else {}
+    if record.error is not None:  # also of a run that succeeded, but whose events are damaged
+        return {"error": build_error(record.error)}
+    return {"result": record.result} if record.status == "success" else {}
 
 
 def _build_steps(record: RunRecord, *, include_nested: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mastra_core.workflows.durable.durable_engine import DurableEngine
 from mastra_core.workflows.durable.schedules.schedule_manager import ScheduleManager, StoredSchedule
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import read_number_param
-from mastra_server.http.request_context import restrict_to_resource
+from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 
@@ -107,7 +107,7 @@ async def _list_schedules(request: _Request) -> ASGIResponse:
     query = request.query_params
     workflow, status = query.get("workflowId"), query.get("status")
     of_agents = any(query.get(name) for name in ("agentId", "threadId", "resourceId", "name"))
-    if of_agents or restrict_to_resource(request):
+    if of_agents or _is_restricted(request):
         return json_response({"schedules": []})
     manager = _get_manager(request)
     found = [
@@ -179,10 +179,15 @@ def _get_manager(request: _Request) -> ScheduleManager:
     return engine.schedules
 
 
+def _is_restricted(request: _Request) -> bool:
+    """Return whether the caller is restricted to a resource or a thread; schedules have neither."""
+    return bool(restrict_to_resource(request) or restrict_to_thread(request))
+
+
 def _read_id(request: _Request) -> str:
-    """Return the id in the path; a caller that is restricted to a resource sees no schedules."""
+    """Return the id in the path; a restricted caller sees no schedules."""
     id_: str = request.path_params["schedule_id"]
-    if restrict_to_resource(request):
+    if _is_restricted(request):
         raise NotFound(f"There is no schedule {id_!r}.", "List the schedules.")
     return id_
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import pydantic_ai
@@ -39,15 +39,18 @@ class Resumption:
     results: list[ToolReturnPart]
 
 
-def build_resumption(run_input: AgentInput, history: list[ModelMessage]) -> Resumption | None:
+def build_resumption(
+    run_input: AgentInput, history: list[ModelMessage], own_tools: Container[str]
+) -> Resumption | None:
     """Build the decisions about the calls that wait at the end of a history.
 
     :param run_input: the input of the run.
     :param history: pydantic-ai's messages.
+    :param own_tools: the names of the tools that the agent executes.
     :returns: the decisions; ``None`` if no call waits.
     :raises InvalidInput: for a decision about a call that does not wait, or a missing decision.
     """
-    results = build_deferred_results(run_input, history, allow_partial=True)
+    results = build_deferred_results(run_input, history, allow_partial=True, own_tools=own_tools)
     if results is None:
         return None
     response = next(each for each in reversed(history) if isinstance(each, ModelResponse))

@@ -176,9 +176,9 @@ class LoopAgent:
         run_input = apply_defaults(await self._choose_model(run_input), agent)
         run_input = await self._choose_tools(run_input)
         more = await list_tools(agent.toolboxes) if agent.toolboxes else ()
-        toolset = self._toolset.add(run_input, more).select(run_input.active_tools)
+        available = self._toolset.add(run_input, more)
         prompt, history = split_history(run_input)
-        resumption = build_resumption(run_input, history)
+        resumption = build_resumption(run_input, history, available.tools)
         names = parse_models(run_input.model)
         return RunPlan(
             run_input=run_input,
@@ -188,7 +188,7 @@ class LoopAgent:
             history=history,
             prompt=prompt,
             resumption=resumption,
-            toolset=toolset,
+            toolset=available.select(run_input.active_tools),
             timeout=_get_timeout(names, run_input.settings),
             output=self._build_output(run_input),
             retries=agent.retries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import pydantic_ai
@@ -32,7 +33,11 @@ def find_pending_calls(history: list[native.ModelMessage]) -> dict[str, str]:
 
 
 def build_deferred_results(
-    run_input: AgentInput, history: list[native.ModelMessage], *, allow_partial: bool
+    run_input: AgentInput,
+    history: list[native.ModelMessage],
+    *,
+    allow_partial: bool,
+    own_tools: Container[str] | None = None,
 ) -> pydantic_ai.DeferredToolResults | None:
     """Build the results for the calls that wait at the end of the history.
 
@@ -40,11 +45,14 @@ def build_deferred_results(
     :param history: pydantic-ai's messages.
     :param allow_partial: whether a call without a decision may wait again; else each call needs a
         decision.
+    :param own_tools: the names of the tools that the agent executes, if they are known. A caller
+        may send the result of another tool, even if the caller does not describe the tool again.
     :returns: the results; ``None`` if no call waits.
     :raises InvalidInput: for a decision about a call that does not wait, or a missing decision.
     """
     pending = find_pending_calls(history) if run_input.history else {}
-    decisions = _read_client_results(run_input) | run_input.decisions
+    client_results = _read_client_results(run_input)
+    decisions = client_results | run_input.decisions
     for call in decisions:
         if call not in pending:
             raise InvalidInput(f"The run is not waiting for a decision about the call {call!r}.")
@@ -56,6 +64,9 @@ def build_deferred_results(
             "Pass them as AgentInput.decisions.",
         )
     client_names = {tool.name for tool in run_input.client_tools}
+    if own_tools is not None:
+        answered = (pending[call] for call in client_results)
+        client_names |= {name for name in answered if name not in own_tools}
     results = pydantic_ai.DeferredToolResults()
     for call, name in pending.items():
         decision = decisions.get(call)

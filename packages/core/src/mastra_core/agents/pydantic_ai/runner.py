@@ -43,6 +43,7 @@ from mastra_core.agents.telemetry.event_spans import trace_events
 from mastra_core.agents.telemetry.run_metrics import measure_runs
 from mastra_core.errors import RequestError
 from mastra_core.override import override
+from mastra_core.tools import as_tool
 
 __all__ = ("PydanticAgent",)
 
@@ -178,6 +179,15 @@ class PydanticAgent(StreamingAgent):
         text = run_input.instructions
         return text and _join_texts(text, run_input.extra_instructions)
 
+    def _find_own_tools(self, run_input: AgentInput) -> set[str] | None:
+        """Return the names of the tools that the run executes; ``None`` if they are not known."""
+        names = {as_tool(each).id for each in run_input.tools}
+        for toolset in self._agent.toolsets:
+            if not isinstance(toolset, pydantic_ai.FunctionToolset):
+                return None
+            names |= toolset.tools.keys()
+        return names
+
     async def _build_arguments(self, run_input: AgentInput) -> dict[str, Any]:
         """Build the arguments of pydantic-ai's run.
 
@@ -193,7 +203,10 @@ class PydanticAgent(StreamingAgent):
             **_drop_empty(
                 # The agent's own tools would not ask again for a call without a decision.
                 deferred_tool_results=build_deferred_results(
-                    run_input, history, allow_partial=False
+                    run_input,
+                    history,
+                    allow_partial=False,
+                    own_tools=self._find_own_tools(run_input),
                 ),
                 model_settings=remove_forced_choice(run_input.settings),
                 output_type=self._build_output_type(run_input),

@@ -1,1 +1,1 @@
-"""Agents that run another agent, and the optional attributes of agents."""
+"""Agents and tools that run another agent, and the optional attributes of agents."""

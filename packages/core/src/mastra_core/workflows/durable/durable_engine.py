@@ -10,8 +10,10 @@ import msgspec
 from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.arguments.number_checks import check_count, check_seconds
+from mastra_core.database.unreadable_data import UnreadableData
 from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
 from mastra_core.freezing import freezes_between_requests
+from mastra_core.logger import get_logger
 from mastra_core.override import override
 from mastra_core.random_id import generate_id
 from mastra_core.request_scope import is_request_scoped
@@ -19,7 +21,7 @@ from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.dispatcher import Dispatcher, DispatcherSettings
 from mastra_core.workflows.durable.dispatcher_provider import DispatcherProvider
-from mastra_core.workflows.durable.durable_run import DurableRun, build_record
+from mastra_core.workflows.durable.durable_run import DurableRun, build_listed_record
 from mastra_core.workflows.durable.execution import ExecutionLimits, build_full_error
 from mastra_core.workflows.durable.fingerprints.known_workflows import KnownWorkflows
 from mastra_core.workflows.durable.restart_plan import plan_restart
@@ -44,8 +46,8 @@ from mastra_core.workflows.engine.run_checks import (
     check_resume_data,
     check_start_options,
     check_texts,
+    read_input_data,
     require_rested,
-    validate_data,
 )
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -273,12 +275,12 @@ class DurableEngine(Engine):
             raise _build_start_conflict(run)
         try:
             check_start_options(context, per_step, priority)
-            validate_data("input data", run.workflow.input_type, value)
+            data = read_input_data(run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
             await self._store.delete(run.key, only_pending=True)  # others may have started it
             raise
-        event = RunStarted(input=dump(value), state=state)
+        event = RunStarted(input=data, state=state)
         settings = ExecutionSettings(state=state, per_step=per_step)
         if not await self._begin(
             run, event, settings, context, priority=priority, fingerprint=run.workflow.fingerprint
@@ -413,7 +415,13 @@ class DurableEngine(Engine):
         await self.open([workflow])
         dispatcher = await self._dispatchers.get()
         found = await self._store.list(workflow.id, query)
-        return [await _load(dispatcher.get_run(workflow, row), row) for row, _ in found]
+        runs = []
+        for row, _ in found:
+            try:
+                runs.append(await _load(dispatcher.get_run(workflow, row), row))
+            except UnreadableData as error:  # the callers work on the other runs
+                get_logger("mastra.workflows").warning("%s", error.message)
+        return runs
 
     @override
     async def list_page(self, workflow: Workflow, query: RunQuery) -> RunPage:
@@ -424,7 +432,7 @@ class DurableEngine(Engine):
             last = found[-1][0]
             time = last.created_at if query.order == "created" else last.updated_at
             cursor = RunCursor(time, last.id)
-        return RunPage([build_record(row, events) for row, events in found], cursor)
+        return RunPage([build_listed_record(row, events)[0] for row, events in found], cursor)
 
     @override
     async def count(self, workflow: Workflow, query: RunQuery | None = None) -> dict[str, int]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
 from mastra_core.errors import Conflict
+from mastra_core.logger import get_logger
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
+from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_events import RunEvent, RunFinished
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 from mastra_core.workflows.engine.run_record import RunRecord
@@ -20,7 +22,7 @@ from mastra_core.workflows.model.workflow import Workflow
 if TYPE_CHECKING:
     from mastra_core.workflows.durable.store.run_store import RunStore
 
-__all__ = ("DurableRun", "build_record")
+__all__ = ("DurableRun", "build_listed_record", "build_record")
 
 _PARKED_WAIT = 10.0  # seconds for which a caller waits for a process that can execute the run
 
@@ -252,6 +254,26 @@ def build_record(row: RunRow, events: Sequence[str]) -> RunRecord:
     for text in events:
         record.apply(_decode_event(row.run_id, text))
     return record
+
+
+def build_listed_record(
+    row: RunRow, events: Sequence[str]
+) -> tuple[RunRecord, UnreadableData | None]:
+    """Build the record of a run in a list, in which the other runs must be shown in any case.
+
+    :param row: the run in the store.
+    :param events: the JSON of the events of the run.
+    :returns: the record, and ``None``. If an event is damaged, the record has only the status and
+        the times of the row, and the error that is returned, too.
+    """
+    try:
+        return build_record(row, events), None
+    except UnreadableData as error:
+        get_logger("mastra.workflows").warning("%s", error.message)
+        record = build_record(row, ())
+        record.status, record.updated_at = row.status, row.updated_at
+        record.error = RunError(message=error.message, name=type(error).__name__)
+        return record, error
 
 
 def _decode_event(run_id: str, text: str) -> RunEvent:

@@ -12,7 +12,6 @@ import msgspec
 from mastra_core.errors import StorageError, TooManyRuns
 from mastra_core.logger import get_logger
 from mastra_core.random_id import generate_id
-from mastra_core.schema import dump
 from mastra_core.telemetry import save_context
 from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.durable_run import DurableRun
@@ -29,7 +28,7 @@ from mastra_core.workflows.engine.interpreter import execute_run
 from mastra_core.workflows.engine.outcome import RunError
 from mastra_core.workflows.engine.run_checks import (
     build_initial_state,
-    validate_data,
+    read_input_data,
 )
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -223,7 +222,7 @@ class Execution:
 
     async def _start_child(self, wait: tuple[str, bool], workflow: Workflow, value: Any) -> str:
         """Start a run for a step, or find the run that was started before; return its id."""
-        validate_data("input data", workflow.input_type, value)
+        data = read_input_data(workflow.input_type, value)
         row, state = self.row, build_initial_state(workflow, None)
         new = NewRun(
             workflow=workflow.id,
@@ -234,7 +233,7 @@ class Execution:
             created_at=get_timestamp_ms(),
             fingerprint=workflow.fingerprint,
         )
-        event = encode(RunStarted(input=dump(value), state=state))
+        event = encode(RunStarted(input=data, state=state))
         settings = encode(ExecutionSettings(state=state, trace=save_context()))
         limit = self._limits.max_unfinished
         result = await self._retry(

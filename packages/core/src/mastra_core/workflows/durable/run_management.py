@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from mastra_core.agents.suspended_runs import build_ambiguity
+from mastra_core.database.unreadable_data import UnreadableData
 from mastra_core.database.url import DatabaseUrl
 from mastra_core.errors import Conflict, InvalidInput, NotFound
-from mastra_core.workflows.durable.durable_run import build_record
+from mastra_core.workflows.durable.durable_run import build_listed_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart
 from mastra_core.workflows.durable.run_context import encode_context
@@ -32,10 +33,12 @@ class StoredRun(NamedTuple):
 
     :param row: the run in the store.
     :param record: the record with the present state of the run.
+    :param failure: why the record is incomplete; ``None`` if it is complete.
     """
 
     row: RunRow
     record: RunRecord
+    failure: UnreadableData | None = None
 
 
 class RunManager:
@@ -71,7 +74,7 @@ class RunManager:
         :param query: selects the runs.
         """
         found = await self._store.list(workflow, query)
-        return [StoredRun(row, build_record(row, events)) for row, events in found]
+        return [StoredRun(row, *build_listed_record(row, events)) for row, events in found]
 
     async def count(self, workflow: str, query: RunQuery) -> dict[str, int]:
         """Return the number of runs by status.
@@ -87,7 +90,7 @@ class RunManager:
         :param run: the run.
         """
         found = await self._store.read(run.row.id)
-        return None if found is None else StoredRun(found[0], build_record(*found))
+        return None if found is None else StoredRun(found[0], *build_listed_record(*found))
 
     async def find(self, run_id: str, workflow: str = "", resource: str = "") -> StoredRun:
         """Return the run with an id.
@@ -165,7 +168,9 @@ class RunManager:
         :raises Conflict: when the run, or the step, is not suspended.
         :raises InvalidInput: when several suspended steps match, or the data does not fit the
             step's type.
+        :raises UnreadableData: when an event of the run is damaged.
         """
+        _require_complete(run)
         if not run.record.suspended_steps:
             raise _build_conflict(run, "resumed")
         workflow = self._workflows.get(run.row.fingerprint)
@@ -183,7 +188,9 @@ class RunManager:
         :param run: the run.
         :param context: the new request context; the stored one by default.
         :raises Conflict: when the run has succeeded, or somebody changes it at the same time.
+        :raises UnreadableData: when an event of the run is damaged.
         """
+        _require_complete(run)
         if run.record.status in ("pending", "paused", "success"):
             raise _build_conflict(run, "retried")
         plan = await plan_restart(self._store, run.row, run.record)
@@ -198,6 +205,11 @@ class RunManager:
         )
         if row is None:
             raise _build_conflict(run, "retried")
+
+
+def _require_complete(run: StoredRun) -> None:
+    if run.failure is not None:
+        raise run.failure
 
 
 def _build_conflict(run: StoredRun, change: str) -> Conflict:

@@ -28,9 +28,9 @@ from mastra_core.workflows.engine.run_checks import (
     check_resume_data,
     check_start_options,
     check_texts,
+    read_input_data,
     require_restartable,
     require_rested,
-    validate_data,
 )
 from mastra_core.workflows.engine.run_events import (
     RunEvent,
@@ -142,7 +142,7 @@ class MemoryEngine(Engine):
             raise Conflict(f"The run {run.run_id!r} was started before.", "Create another run.")
         try:
             check_start_options(context, per_step, priority)
-            validate_data("input data", run.workflow.input_type, value)
+            data = read_input_data(run.workflow.input_type, value)
             state = build_initial_state(run.workflow, state)
         except InvalidInput:
             self._runs.remove(run)
@@ -150,7 +150,7 @@ class MemoryEngine(Engine):
         try:
             self._runs.mark_started(run)
             run.replace_context(context)
-            event = RunStarted(input=dump(value), state=state)
+            event = RunStarted(input=data, state=state)
             self._executor.begin(run, event, per_step=per_step)
         except TooManyRuns:
             self._runs.remove(run)

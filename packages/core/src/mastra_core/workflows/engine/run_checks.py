@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import Conflict, InvalidInput
-from mastra_core.schema import dump, validate, validate_named
+from mastra_core.schema import dump, dump_instance, validate, validate_named
 from mastra_core.workflows.engine.run_options import BATCH_SIZE
 from mastra_core.workflows.engine.run_record import RunRecord
 from mastra_core.workflows.engine.step_paths import (
@@ -25,6 +25,7 @@ __all__ = (
     "check_start_options",
     "check_texts",
     "is_storable",
+    "read_input_data",
     "require_restartable",
     "require_rested",
     "validate_data",
@@ -94,13 +95,47 @@ def validate_data(what: str, type_: Any, value: Any) -> None:
     :param value: the data.
     :raises InvalidInput: when the data does not fit the type, or JSON cannot express it.
     """
+    _parse_data(what, type_, value)
+
+
+def read_input_data(type_: Any, value: Any) -> Any:
+    """Return the input of a run as JSON builtins, with the defaults of fields that it lacks.
+
+    Every step, condition and mapping therefore reads the same input.
+
+    :param type_: the input type of the workflow.
+    :param value: the input from the caller.
+    :raises InvalidInput: when the input does not fit the type, or JSON cannot express it.
+    """
+    parsed = _parse_data("input data", type_, value)
+    data = dump(value)
+    if not isinstance(data, (dict, list)):
+        return data
+    try:
+        filled = _add_defaults(data, dump_instance(type_, parsed))
+        return filled if filled == data or validate(type_, filled) == parsed else data
+    except (InvalidInput, TypeError):  # a default that JSON cannot express
+        return data
+
+
+def _parse_data(what: str, type_: Any, value: Any) -> Any:
     try:
         if type_ is Any:
-            dump(value)
-        else:
-            validate_named(what, type_, value)
+            return dump(value)
+        return validate_named(what, type_, value)
     except TypeError as error:
         raise InvalidInput(f"Invalid {what}: {error}.") from None
+
+
+def _add_defaults(data: Any, parsed: Any) -> Any:
+    """Add the fields of ``parsed`` that ``data`` lacks, at every level."""
+    if isinstance(data, dict) and isinstance(parsed, dict):
+        added = {key: value for key, value in parsed.items() if key not in data}
+        common = {key: _add_defaults(data[key], parsed[key]) for key in data if key in parsed}
+        return {**data, **common, **added}
+    if isinstance(data, list) and isinstance(parsed, list) and len(data) == len(parsed):
+        return [_add_defaults(*pair) for pair in zip(data, parsed, strict=True)]
+    return data
 
 
 async def check_resume_data(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +49,7 @@ def build_workflow_tool(
 
     async def run_workflow(input_data: Any, context: ToolContext) -> dict[str, Any]:
         engine = get_engine()
-        run = await engine.create(
-            workflow,
-            _build_run_id(context.run_id, context.call_id),
-            context.resource,
-            caller=context.caller,
-            # Callers choose the ids of agent runs, and some models repeat the ids of calls.
-            is_confined=bool(context.resource),
-        )
+        run = await _open_run(engine, workflow, context)
         if run.record.status == "pending":
             await engine.start(run, dump(input_data), dict(context.request_context))
         elif run.record.status == "suspended" and context.resume_data is not None:
@@ -113,13 +107,56 @@ async def cancel_called_runs(
             continue
         try:
             called_id = _build_run_id(run_id, call.id)
-            await engine.cancel(await engine.get(known[call.name], called_id, resource))
+            run = await engine.get(known[call.name], called_id, resource)
+            await engine.cancel((await _find_newest(engine, known[call.name], run))[0])
         except NotFound:  # the call waits for an approval, and has started no run
             continue
         except MastraError as error:
             get_logger("mastra.agents").error(
                 "the workflow of the canceled run %r cannot be canceled", run_id, exc_info=error
             )
+
+
+async def _open_run(engine: Engine, workflow: Workflow[Any, Any], context: ToolContext) -> Run:
+    """Create the run of a call, or return the run that the call began before.
+
+    Some models repeat the ids of calls, so a call whose run has ended gets a new run.
+    """
+
+    async def create(run_id: str) -> Run:
+        return await engine.create(
+            workflow,
+            run_id,
+            context.resource,
+            caller=context.caller,
+            is_confined=bool(context.resource),  # callers choose the ids of agent runs
+        )
+
+    run = await create(_build_run_id(context.run_id, context.call_id))
+    if run.record.status == "pending":
+        return run
+    run, next_id = await _find_newest(engine, workflow, run)
+    is_repeated = context.journal is not None and context.journal.is_repeated
+    if not run.record.is_finished or context.resume_data is not None or is_repeated:
+        return run
+    return await create(next_id)
+
+
+async def _find_newest(engine: Engine, workflow: Workflow[Any, Any], run: Run) -> tuple[Run, str]:
+    """Return the newest run of the calls that share the id of a call, and the id of the next run.
+
+    :param engine: the engine that executes the runs.
+    :param workflow: the workflow of the runs.
+    :param run: the first run.
+    """
+    first = run.record
+    for number in itertools.count(2):
+        next_id = f"{first.run_id}-{number}"
+        try:
+            run = await engine.get(workflow, next_id, first.resource_id)
+        except NotFound:
+            break
+    return run, next_id
 
 
 def _build_run_id(run_id: str, call_id: str) -> str:

@@ -143,7 +143,9 @@ def _build_input(
         output_schema=output_schema,
         context=dict(context.request_context),
         resource=context.resource,
-        run_id=context.run_id,
+        # Runs of the workflows that agents call are named after this id and the id of the call,
+        # and models of two agents may choose the same id for their calls.
+        run_id=f"{context.run_id}-{context.path}",
     )
 
 

@@ -18,11 +18,14 @@ from mastra_core.errors import ConfigError, NotFound
 from mastra_core.schema import dump, to_json_schema
 from mastra_core.worker_thread import run_function
 from mastra_core.workflows.model.function import Function
+from mastra_core.workflows.model.node_index import NodeIndex
 from mastra_core.workflows.model.retry import Retry, as_retry
 from mastra_core.workflows.model.step_context import StepContext
 from mastra_core.workflows.model.type_variables import In, Out, TypedOutput
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from mastra_core.workflows.model.schedule import Schedule
 
 __all__ = (
@@ -277,11 +280,33 @@ class WorkflowDefinition(Generic[In, Out]):
             check_seconds(f"The timeout {self.timeout!r} of the workflow {self.id!r}", self.timeout)
         check_types(vars(self), WorkflowDefinition.__annotations__)
         _check_nodes(self.nodes)
-        if not self.nodes:  # methods such as ``then`` copy a workflow whose types are checked
+        if not self.nodes:  # the types of a workflow with nodes were checked before
             for type_ in (self.input, self.output, self.state):
                 _to_json_schema(Any if type_ is None else type_)
-        if any(step.list_children() for step in self.iter_steps()):
+        if self.index.starts_children:
             object.__setattr__(self, "durable", True)
+
+    @functools.cached_property
+    def index(self) -> NodeIndex:
+        """The ids, the depth and the number of the steps."""
+        index = NodeIndex()
+        for node in self.nodes:
+            index = index.extend(self.id, node)
+        return index
+
+    def append_node(self, node: Node) -> Self:
+        """Return a copy with one more node, without another look at the other nodes.
+
+        :param node: the node.
+        :raises ConfigError: when the value is not a node, or the workflow becomes too large.
+        """
+        _check_nodes((node,))
+        index = self.index.extend(self.id, node)
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values |= {"nodes": (*self.nodes, node), "durable": self.durable or index.starts_children}
+        following = object.__new__(type(self))  # the other values were checked before
+        vars(following).update(values, index=index)
+        return following
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -350,8 +375,8 @@ def get_output_type(workflow: WorkflowDefinition) -> Any:
 
     :param workflow: the workflow.
     """
-    last = next((node for node in reversed(workflow.nodes) if node.steps), None)
-    return get_input_type(workflow) if last is None else _get_node_output_type(last)
+    last = workflow.index.last
+    return Any if last is None else _get_node_output_type(last)
 
 
 def _get_node_output_type(node: Node) -> Any:

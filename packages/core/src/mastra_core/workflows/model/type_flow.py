@@ -61,7 +61,7 @@ def _create_error(source: str, target: str, reason: str) -> ConfigError:
 
 
 def _get_current_type(workflow: WorkflowDefinition) -> Any:
-    if any(node.steps for node in workflow.nodes):
+    if workflow.index.last is not None:
         return get_output_type(workflow)
     return Any if workflow.input is None else workflow.input
 
@@ -86,7 +86,7 @@ def _format_step(step: Step[Any, Any]) -> str:
 
 
 def _describe_source(workflow: WorkflowDefinition) -> str:
-    last = next((node for node in reversed(workflow.nodes) if node.steps), None)
+    last = workflow.index.last
     if last is None:
         return f"The input of workflow {workflow.id!r}"
     return f"The output of {' and '.join(map(_format_step, last.steps))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mastra_core.errors import ConfigError
@@ -22,6 +22,7 @@ from mastra_core.workflows.model.definition import (
     check_id,
 )
 from mastra_core.workflows.model.function import inspect_function
+from mastra_core.workflows.model.node_index import list_ids
 from mastra_core.workflows.model.type_variables import In, Out
 
 if TYPE_CHECKING:
@@ -275,31 +276,23 @@ class Workflow(WorkflowDefinition[In, Out]):
                 f"The workflow {self.id!r} has an empty group of parallel or conditional steps.",
                 "Add a step to the group.",
             )
-        seen = {*_iter_ids(self.nodes)}
-        for name in _iter_ids((node,)):
+        seen = set[str]()
+        for name in list_ids(node):
             check_id("step", name)
-            if name in seen:
+            if name in self.index.ids or name in seen:
                 raise ConfigError(
                     f"The workflow {self.id!r} has two steps with the id {name!r}.",
                     "Set another id for one of the steps, with as_step(step, id='...').",
                 )
             seen.add(name)
         check_next(self, node)
-        return dataclasses.replace(self, nodes=(*self.nodes, node))
+        return self.append_node(node)
 
-    def _create_id(self, what: str) -> str:
-        taken = {*_iter_ids(self.nodes)}
-        number = 1 + sum(name.startswith(f"{what}_") for name in taken)
-        while f"{what}_{number}" in taken:
+    def _create_id(self, what: Literal["mapping", "sleep"]) -> str:
+        number = 1 + (self.index.mappings if what == "mapping" else self.index.sleeps)
+        while f"{what}_{number}" in self.index.ids:
             number += 1
         return f"{what}_{number}"
-
-
-def _iter_ids(nodes: tuple[Node, ...]) -> Iterator[str]:
-    for node in nodes:
-        yield from (step.id for step in node.steps)
-        if isinstance(node, Sleep):
-            yield node.id
 
 
 def _as_step(value: Any) -> Step[Any, Any]:

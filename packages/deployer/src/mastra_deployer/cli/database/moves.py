@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -15,6 +16,8 @@ from mastra_deployer.cli.terminal import Terminal
 __all__ = ("list_fingerprints", "move_runs")
 
 _MAX_REASONS = 10  # in the answer
+_MAX_PAGES = 100_000  # of 500 runs
+_MAX_SECONDS = 24 * 3600
 
 
 @click.command("fingerprints")
@@ -76,16 +79,31 @@ def move_runs(
         selection = {"run_id": run_id, "workflow": workflow, "resource": resource, "source": source}
         moved: list[str] = []
         refused: dict[str, str] = {}
-        after: int | None = 0
-        while after is not None:
-            page = call_operation(
-                options, url, "move_runs", **selection, target=target, after=after
-            )
-            target, after = page["to"], page["next"]
+        for page in _iter_pages(options, url, {**selection, "target": target}):
+            target = page["to"]
             moved += page["moved"]
             refused.update(page["refused"])
         answer = {"to": target, "moved": moved, "refused": refused}
         terminal.answer(answer, *_format_moves(answer))
+
+
+def _iter_pages(options: Options, url: str, selection: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Move runs in pages, all to the target of the first page; a server must not repeat a page."""
+    from mastra_deployer.kit.http.pages import iter_pages
+
+    def move(after: int) -> tuple[dict[str, Any], int | None]:
+        page = call_operation(options, url, "move_runs", **selection, after=after)
+        selection["target"] = page["to"]
+        return page, page["next"]
+
+    yield from iter_pages(
+        move,
+        0,
+        description="the list of moved runs",
+        hint="Run the same command again.",
+        max_pages=_MAX_PAGES,
+        max_seconds=_MAX_SECONDS,
+    )
 
 
 def _format_moves(answer: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from mastra_core.errors import ConfigError
 from mastra_core.migration import RUN_TABLES, read_table_versions
 from mastra_core.secret import Secret
 from mastra_deployer.cli.database.db import find_database
+from mastra_deployer.cli.database.run_responses import check_response
 from mastra_deployer.cli.options import Options
 from mastra_deployer.project.discovery import find_project
 from mastra_deployer.project.environment import read_environment
@@ -60,6 +61,7 @@ def call_operation(options: Options, url: str, operation: Operation, **arguments
     :param url: the address of a server; empty for the database of the project.
     :param operation: the name of the operation.
     :param arguments: the arguments of the operation.
+    :raises ApiError: when the response of the server has unexpected content.
     :raises ConfigError: when the address is invalid, or when the tables of runs are missing from
         the database or are outdated. A command on runs neither creates a database nor migrates it.
     """
@@ -105,13 +107,14 @@ def _call_server(options: Options, url: str, operation: str, arguments: dict[str
     named = {_NAMES.get(name, name): value for name, value in arguments.items()}
     sent: dict[str, Any] = {"params": named} if method == "GET" else {"json": named}
     with (
-        convert_response_errors("The server"),
+        convert_response_errors("the server"),
         # The command line names the host, so its user has given the consent.
         connect(
             base_url, _read_token(options), name="The server", hints=hints, consent=False
         ) as client,
     ):
-        return client.request(method, f"{base_url}{path}", **sent).json()
+        response = client.request(method, f"{base_url}{path}", **sent).json()
+        return check_response(operation, response)
 
 
 def _parse_address(url: str) -> str:

@@ -111,10 +111,12 @@ class KnownWorkflows:
 
 
 def _iter_descriptions(workflow: WorkflowDefinition) -> Iterator[Workflow]:
-    if isinstance(workflow, Workflow):
-        yield workflow
-    for earlier in workflow.previous:
-        yield from _iter_descriptions(earlier)
+    pending: list[WorkflowDefinition] = [workflow]
+    while pending:  # each description may name the one before it, so that the chain grows for years
+        each = pending.pop()
+        if isinstance(each, Workflow):
+            yield each
+        pending.extend(reversed(each.previous))
 
 
 def _report(runs: ParkedRuns) -> None:
