@@ -20,7 +20,6 @@ SHARED_BASENAMES = {
     "canary": "a share of the traffic for one deployment",
     "checks": "checks of a build and of a bundle, offline",
     "client": "the client of a protocol",
-    "convert": "conversions between stored objects and the wire format",
     "convert_events": "a framework's events as events of an agent",
     "convert_messages": "messages of an agent as a framework's messages",
     "create": "creating a deployment",

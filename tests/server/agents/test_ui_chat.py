@@ -7,7 +7,8 @@ import pytest
 from mastra_core import Memory, Server
 from mastra_core.errors import ConfigError
 from mastra_server import chat_routes
-from mastra_server.agents import live_run, ui_chat
+from mastra_server.agents import live_run
+from mastra_server.agents.chat import ui_chat
 from tests.node import install_front_ends, run_script
 from tests.repository import TESTS
 from tests.server.sample_agents import create_application, paid

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mastra_core.agents.adapt import as_agent
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.context_functions import (
     ModelFunction,
     ToolsFunction,
@@ -29,7 +28,8 @@ from mastra_core.agents.providers import (
     split_model_name,
 )
 from mastra_core.agents.stop_conditions import StopCondition, check_stop_conditions
-from mastra_core.agents.subagent import build_agent_tool
+from mastra_core.agents.wrappers.capabilities import Capabilities
+from mastra_core.agents.wrappers.subagent import build_agent_tool
 from mastra_core.arguments.argument_types import check_types, require_instance
 from mastra_core.arguments.number_checks import check_count, check_seconds
 from mastra_core.errors import ConfigError

@@ -9,13 +9,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.providers import (
     find_missing_modules,
     list_model_modules,
     split_model_name,
 )
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.mastra import Mastra
 from mastra_core.memory.memory_agent import get_memory
 from mastra_core.server import Server

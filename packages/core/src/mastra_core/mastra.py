@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mastra_core.agents.adapt import as_agent
 from mastra_core.agents.agent_tree import get_parts, iter_agents
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.agents.wrappers.registered_agent import AgentWithOptions, RegisteredAgent
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError

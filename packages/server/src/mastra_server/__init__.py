@@ -6,7 +6,7 @@ Public names are imported on first use, so build tools can import this package w
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mastra_server.agents.chat_routes import chat_routes
+    from mastra_server.agents.chat.chat_routes import chat_routes
     from mastra_server.app import create_app
     from mastra_server.auth.api_keys import ApiKeys
     from mastra_server.auth.jwt import Jwt
@@ -17,7 +17,7 @@ __all__ = ("ApiKeys", "Jwt", "chat_routes", "create_app", "request_context")
 _MODULES = {
     "ApiKeys": "mastra_server.auth.api_keys",
     "Jwt": "mastra_server.auth.jwt",
-    "chat_routes": "mastra_server.agents.chat_routes",
+    "chat_routes": "mastra_server.agents.chat.chat_routes",
     "create_app": "mastra_server.app",
     "request_context": "mastra_server.http.request_context",
 }

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from mastra_core.agents.capabilities import Capabilities
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.logger import get_logger
 
 __all__ = ("pause_garbage_collection", "preload", "preload_agents")

@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.close_stream import close_at_end
 from mastra_core.agents.events import (
     AgentEvent,
@@ -39,7 +38,6 @@ __all__ = (
     "build_output",
     "collect",
     "get_attached_events",
-    "list_described_tools",
 )
 
 
@@ -178,14 +176,6 @@ class AgentLike(Protocol):
 
         :param input: the input of the run.
         """
-
-
-def list_described_tools(agent: AgentLike) -> Sequence[Tool | FrameworkTool]:
-    """Return the tools of an agent, for a description of the agent.
-
-    :param agent: the agent.
-    """
-    return (*agent.info().tools, *Capabilities(agent).framework_tools)
 
 
 async def collect(events: AsyncIterator[AgentEvent]) -> AgentOutput:

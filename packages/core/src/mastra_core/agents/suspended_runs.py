@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.events import ApprovalRequired, ToolSuspended
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.protocol import AgentLike, AgentOutput
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.database.encodable_text import check_encodable
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_core.limits.memory_size import estimate_size

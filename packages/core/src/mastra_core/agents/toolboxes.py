@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mastra_core.agents.agent_tree import iter_agents
-from mastra_core.agents.capabilities import Capabilities
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.logger import get_logger
 from mastra_core.tools import Tool, Toolbox

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.messages import Message
 from mastra_core.agents.protocol import AgentLike
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.storage.records import History, Recall
 
 __all__ = ("find_native_history", "get_writer")

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.events import (
     AgentEvent,
     Failure,
@@ -18,6 +17,7 @@ from mastra_core.agents.events import (
 )
 from mastra_core.agents.messages import AgentInput
 from mastra_core.agents.protocol import AgentLike, AgentOutput
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.errors import AgentFailed, Conflict, InvalidInput, StorageError
 from mastra_core.logger import get_logger
 from mastra_core.memory.assistant_message import AssistantMessageBuilder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mastra_core.errors import BuildError
 from mastra_core.pipeline import Build, Platform, Project, Report, Target
@@ -111,7 +111,8 @@ def _start_beside_import(
     starting = pool.submit(staging.start, staged_app)
     from concurrent.futures import wait  # a build without changes needs no threads
 
-    wait((inspection, starting))  # for the end of both: the caller may empty the directory
+    both: tuple[Future[Any], ...] = (inspection, starting)
+    wait(both)  # for their end, because the caller may empty the directory
     if _finds_other_kind(inspection, staged_app.kind):
         return inspection.result(), None
     if _may_have_conflict(inspection, starting):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from litestar import Request
 
 from mastra_core.agents import AgentLike
-from mastra_core.agents.protocol import list_described_tools
+from mastra_core.agents.wrappers.capabilities import list_described_tools
 
 __all__ = ("build_agent_card",)
 

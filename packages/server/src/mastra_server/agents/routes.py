@@ -10,18 +10,19 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core import Tool
 from mastra_core.agents import AgentInput, AgentLike
-from mastra_core.agents.protocol import FrameworkTool, list_described_tools
+from mastra_core.agents.protocol import FrameworkTool
+from mastra_core.agents.wrappers.capabilities import list_described_tools
 from mastra_core.errors import Conflict, NotFound
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.ai_sdk_stream import UiVersion
 from mastra_server.agents.cancel_runs import cancel_run
+from mastra_server.agents.chat.ai_sdk_stream import UiVersion
+from mastra_server.agents.chat.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.agents.request import AgentBody, read_run_input
 from mastra_server.agents.result import generate_result
 from mastra_server.agents.run_streams import observe_live_run, respond_with_stream
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
-from mastra_server.agents.ui_chat import ChatBody, resume_chat, stream_chat
 from mastra_server.http.describe import describe_agent, describe_tool
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import Id, MaybeId, read_body, read_id_param

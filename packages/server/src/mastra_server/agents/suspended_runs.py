@@ -19,8 +19,8 @@ from mastra_core.agents import (
     SuspendedRuns,
     ToolSuspended,
 )
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.protocol import build_output
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.errors import Conflict, InvalidInput, NotFound, TooManyRuns
 from mastra_server.agents.log_scope import enter_log_scope
 from mastra_server.http.request_body import InvalidBody

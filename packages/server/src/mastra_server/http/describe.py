@@ -7,8 +7,8 @@ from typing import Any
 
 from mastra_core import Tool, Workflow
 from mastra_core.agents import AgentLike
-from mastra_core.agents.capabilities import Capabilities
-from mastra_core.agents.protocol import FrameworkTool, list_described_tools
+from mastra_core.agents.protocol import FrameworkTool
+from mastra_core.agents.wrappers.capabilities import Capabilities, list_described_tools
 from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Step

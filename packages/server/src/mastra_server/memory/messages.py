@@ -19,7 +19,6 @@ from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body, require_id
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
-from mastra_server.memory.convert import build_message, build_pagination, parse_saved_message
 from mastra_server.memory.queries import (
     Include,
     build_message_query,
@@ -38,6 +37,7 @@ from mastra_server.memory.schemas import (
     SaveBody,
     Saved,
 )
+from mastra_server.memory.thread_format import build_message, build_pagination, parse_saved_message
 
 __all__ = ("ROUTES",)
 

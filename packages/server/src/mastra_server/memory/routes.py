@@ -17,7 +17,6 @@ from mastra_server.http.responses import json_response
 from mastra_server.memory import messages as memory_messages
 from mastra_server.memory import search as memory_search
 from mastra_server.memory import threads as memory_threads
-from mastra_server.memory.convert import build_config
 from mastra_server.memory.queries import (
     find_memory,
     get_resource,
@@ -34,6 +33,7 @@ from mastra_server.memory.schemas import (
     Status,
     WorkingMemoryAnswer,
 )
+from mastra_server.memory.thread_format import build_config
 
 __all__ = ("ROUTES",)
 

@@ -19,7 +19,6 @@ from mastra_server.http.handlers import delete, get, patch, post
 from mastra_server.http.request_body import check_metadata, read_body
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
-from mastra_server.memory.convert import build_message, build_pagination, build_thread
 from mastra_server.memory.queries import (
     MAX_PAGE_BYTES,
     build_thread_query,
@@ -41,6 +40,7 @@ from mastra_server.memory.schemas import (
     TransferBody,
     UpdateThreadBody,
 )
+from mastra_server.memory.thread_format import build_message, build_pagination, build_thread
 
 __all__ = ("ROUTES",)
 

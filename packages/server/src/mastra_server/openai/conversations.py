@@ -34,9 +34,9 @@ from mastra_server.http.request_body import (
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response, list_response
 from mastra_server.http.schemas import ContextQuery
-from mastra_server.memory.convert import build_thread
 from mastra_server.memory.queries import MAX_PAGE_BYTES, get_own_memory
 from mastra_server.memory.schemas import ThreadAnswer
+from mastra_server.memory.thread_format import build_thread
 from mastra_server.openai.conversation_items import build_items
 from mastra_server.openai.request import parse_input
 

@@ -29,8 +29,8 @@ from mastra_server.agents.transcript import Transcript
 from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import close_on_exit
 from mastra_server.openai.choose_conversation import ConversationThread
-from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.response_store import ResponseStore, StoredResponse
+from mastra_server.openai.response_writer import ResponseWriter
 
 __all__ = ("encode_events", "get_response_store", "stream_response")
 

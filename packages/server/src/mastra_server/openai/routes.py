@@ -29,7 +29,6 @@ from mastra_server.http.responses import StreamResponse, json_response
 from mastra_server.http.sse import HEARTBEAT, sse_response
 from mastra_server.openai import conversations
 from mastra_server.openai.choose_conversation import choose_conversation
-from mastra_server.openai.convert import ResponseWriter
 from mastra_server.openai.request import (
     ResponseBody,
     build_client_tools,
@@ -42,6 +41,7 @@ from mastra_server.openai.response_runs import (
     stream_response,
 )
 from mastra_server.openai.response_store import StoredResponse
+from mastra_server.openai.response_writer import ResponseWriter
 
 __all__ = ("ROUTES",)
 

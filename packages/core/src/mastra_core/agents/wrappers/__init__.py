@@ -1,1 +1,1 @@
-"""Agents that run another agent: with processors, and with options of one run."""
+"""Agents and tools that run another agent, and the optional attributes of agents."""

@@ -44,6 +44,8 @@ class StoredRun(NamedTuple):
 class RunManager:
     """Reads and changes the runs of a store. Servers that use the same database execute the runs.
 
+    ``RunOperations`` builds the answers of ``mastra runs`` and of the server with these methods.
+
     :param store: the store.
     :param context_keys: the keys of a request context that are stored; all keys by default.
     :param workflows: the workflows that this process knows, by fingerprint.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
-from mastra_core.agents.capabilities import Capabilities
 from mastra_core.agents.event_chunk import build_event_chunk
 from mastra_core.agents.events import AgentEvent
 from mastra_core.agents.function import FunctionAgent
@@ -17,6 +16,7 @@ from mastra_core.agents.protocol import AgentInfo, AgentLike, collect
 from mastra_core.agents.run_journal import RunJournal
 from mastra_core.agents.suspended_runs import SuspendedRun
 from mastra_core.agents.telemetry.agent_span import stream_traced
+from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.logs.log_fields import bind_log_fields
 from mastra_core.schema import dump, to_json_schema, validate_named
 from mastra_core.workflows.model.definition import Step

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mastra_core.agents.protocol import AgentLike, FrameworkTool
-    from mastra_core.memory.memory import Memory
-    from mastra_core.tools import Tool, Toolbox
-    from mastra_core.workflows.engine.protocol import Engine
+from mastra_core.agents.protocol import AgentLike, FrameworkTool
 
-__all__ = ("Capabilities",)
+if TYPE_CHECKING:
+    from mastra_core.tools import Tool, Toolbox
+
+__all__ = ("Capabilities", "list_described_tools")
 
 
 class Capabilities:
     """Reads the optional attributes of an agent; a missing attribute has a default.
 
-    The attributes are not checked, because an agent may be an object of another framework.
+    The attributes are not checked, because an agent may be an object of another framework. This
+    module imports neither memories nor engines, because they import agents.
 
     :param agent: the agent.
     """
@@ -113,15 +113,15 @@ class Capabilities:
         return method if callable(method) else None
 
     @property
-    def use_engine(self) -> Callable[[Engine], None] | None:
+    def use_engine(self) -> Callable[[Any], None] | None:
         """A method that sets the engine of the workflows which the agent runs."""
-        method: Callable[[Engine], None] | None = getattr(self._agent, "use_engine", None)
+        method: Callable[[Any], None] | None = getattr(self._agent, "use_engine", None)
         return method
 
     @property
-    def replace_memory(self) -> Callable[[Memory], AgentLike] | None:
+    def replace_memory(self) -> Callable[[Any], AgentLike] | None:
         """A method that returns a copy of the agent with another memory."""
-        method: Callable[[Memory], AgentLike] | None = getattr(self._agent, "replace_memory", None)
+        method: Callable[[Any], AgentLike] | None = getattr(self._agent, "replace_memory", None)
         return method
 
     @property
@@ -139,3 +139,11 @@ class Capabilities:
             self._agent, "cancel_workflows", None
         )
         return method
+
+
+def list_described_tools(agent: AgentLike) -> Sequence[Tool | FrameworkTool]:
+    """Return the tools of an agent, for a description of the agent.
+
+    :param agent: the agent.
+    """
+    return (*agent.info().tools, *Capabilities(agent).framework_tools)

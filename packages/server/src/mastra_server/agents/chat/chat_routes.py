@@ -9,9 +9,9 @@ from litestar import Request
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.errors import ConfigError
 from mastra_core.server import ApiRoute
-from mastra_server.agents.ai_sdk_stream import UiVersion
+from mastra_server.agents.chat.ai_sdk_stream import UiVersion
+from mastra_server.agents.chat.ui_chat import resume_chat, stream_chat
 from mastra_server.agents.routes import get_agent
-from mastra_server.agents.ui_chat import resume_chat, stream_chat
 
 __all__ = ("chat_routes",)
 

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from mastra_core.agents import AgentInput, AgentLike, Decision, SuspendedRun
 from mastra_core.errors import NotFound
 from mastra_server.agents.admission import check_thread_access
-from mastra_server.agents.ai_sdk_stream import UiVersion, to_ui_parts
+from mastra_server.agents.chat.ai_sdk_stream import UiVersion, to_ui_parts
 from mastra_server.agents.request import AgentBody, build_run_input
 from mastra_server.agents.run_streams import (
     find_chat_run,

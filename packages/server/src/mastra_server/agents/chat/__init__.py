@@ -1,0 +1,1 @@
+"""Chats of the AI SDK: routes, requests and streams."""
