@@ -123,7 +123,7 @@ class Stubborn(OpenAIChatModel):
         raise OSError("the connection is already closed")
 
 
-def test_a_cancelled_run_leaves_the_model_to_the_next_one(provider, caplog):
+def test_a_cancelled_run_leaves_the_model_to_the_next_one(provider, logs):
     first, second = Stubborn(), infer_model("openai-chat:m")
     agents = [Agent(name="first", model=first), Agent(name="second", model=second)]
 
@@ -137,7 +137,7 @@ def test_a_cancelled_run_leaves_the_model_to_the_next_one(provider, caplog):
 
     asyncio.run(run())
     asyncio.run(wait_until_closed(provider))
-    assert "could not be closed" in caplog.text
+    assert "could not be closed" in logs.text
 
 
 @pytest.mark.filterwarnings("ignore:asynchronous generator")  # the loop has closed generators

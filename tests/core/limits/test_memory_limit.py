@@ -41,6 +41,7 @@ def test_the_limit_of_a_control_group(tmp_path, groups, files, expected):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+    find_memory_limit.cache_clear()  # pytest may reuse the name of a directory
     assert find_memory_limit(str(tmp_path)) == expected
 
 

@@ -160,7 +160,11 @@ def test_trailers_do_not_end_the_connection(connect, trailer, offer):
     assert read_status_line(connection) == b"HTTP/1.1 200 OK"
 
 
-@pytest.mark.parametrize("rest", [b"\r\n", b"\0garbage\r\n", HEAD + b"\r\n", HEAD * 4000])
+@pytest.mark.parametrize(
+    "rest",
+    [b"\r\n", b"\0garbage\r\n", HEAD + b"\r\n", HEAD * 4000],
+    ids=["empty line", "garbage", "request", "long head"],
+)
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 @pytest.mark.parametrize("pause", [0, 0.05])
 def test_data_after_the_last_request_is_ignored(connect, version, rest, pause):
@@ -179,7 +183,11 @@ def test_data_after_the_last_request_is_ignored(connect, version, rest, pause):
     assert answer.count(b"HTTP/1.1") == 1
 
 
-@pytest.mark.parametrize("rest", [b"no chunk\r\n", b"0\r\n" + b"x: y\r\n" * 20_000])
+@pytest.mark.parametrize(
+    "rest",
+    [b"no chunk\r\n", b"0\r\n" + b"x: y\r\n" * 20_000],
+    ids=["no chunk", "long trailers"],
+)
 def test_an_answered_request_gets_no_second_response(connect, rest):
     """A proxy could pass a second response on to another client."""
     connection = connect()

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import re
 import sys
+import time
 import weakref
 
 import pytest
@@ -499,9 +500,13 @@ def test_a_run_is_lost_with_its_request(monkeypatch):
         disable_request_scope()
 
 
-def test_suspended_run_ends_by_its_timeout_where_timers_end_with_requests():
+def test_suspended_run_ends_by_its_timeout_where_timers_end_with_requests(monkeypatch):
     """The next look at the run, or at the list, finds the timeout."""
     executed = []
+
+    def advance_clock(seconds):
+        read_clock = time.time
+        monkeypatch.setattr(time, "time", lambda: read_clock() + seconds)
 
     @step
     async def begin(n: int) -> int:
@@ -518,14 +523,14 @@ def test_suspended_run_ends_by_its_timeout_where_timers_end_with_requests():
         return engine, run
 
     async def work():
-        short = Workflow("short", timeout=0.05).then(begin).then(ask)
+        short = Workflow("short", timeout=60).then(begin).then(ask)
         engine, run = await suspend(short)
-        await asyncio.sleep(0.06)
+        advance_clock(61)
         with enter_request():
             record = (await engine.get(short, run.run_id)).record
         assert (record.status, record.error.name) == ("failed", "TimeoutError")
         engine, _ = await suspend(short)
-        await asyncio.sleep(0.06)
+        advance_clock(61)
         with enter_request():
             assert await engine.count(short) == {"failed": 1}
         long = Workflow("long", timeout=60).then(begin).sleep(0.01).then(ask)

@@ -211,8 +211,10 @@ class LimitedConnection(HttpToolsProtocol):
         # uvicorn appends trailers to this list. The scope of the request keeps the list before.
         self.headers = self.headers.copy()
         self._header_count = len(self.headers)
-        is_tunnel = self.parser.should_upgrade()  # the parser reads no further request
-        if is_tunnel or (self._shutting_down and not self._is_idle()):
+        # The parser reads no further request after a tunnel. uvicorn 0.38 does not ask whether the
+        # client closes the connection, and would respond to what follows instead.
+        is_last = self.parser.should_upgrade() or not self.parser.should_keep_alive()
+        if is_last or (self._shutting_down and not self._is_idle()):
             self._close_after_response()
 
     def on_message_complete(self) -> None:

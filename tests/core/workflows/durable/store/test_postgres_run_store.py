@@ -39,12 +39,16 @@ def run(store):
 @pytest.fixture
 def count_notifications(url):
     """A function that returns how many notifications have come since its last call."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("LISTEN mastra_runs")
+    with (
+        psycopg.connect(url, autocommit=True) as listener,
+        # psycopg below 3.2.4 loses the notifications that arrive during a command.
+        psycopg.connect(url, autocommit=True) as sender,
+    ):
+        listener.execute("LISTEN mastra_runs")
 
         def count():
-            connection.execute("NOTIFY mastra_runs, 'last'")  # arrives after all earlier ones
-            for number, each in enumerate(connection.notifies(timeout=10)):
+            sender.execute("NOTIFY mastra_runs, 'last'")  # arrives after all earlier ones
+            for number, each in enumerate(listener.notifies(timeout=20)):
                 if each.payload == "last":
                     return number
             raise AssertionError("the own notification did not arrive")
