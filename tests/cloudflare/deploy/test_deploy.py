@@ -65,7 +65,7 @@ class TestDeploy(CloudflareFixtures):
     def test_unpublished_first_version_has_no_address(self, harness, platform):
         platform.settings = {"crons": ["0 5 * * *"]}
         draft = harness.deploy_without_promotion(harness.bundle(), promote=False)
-        assert not draft.live
+        assert draft.draft and not draft.live
         assert not platform.worker.enabled
         assert not platform.worker.crons
         harness.call("promote", draft.id, harness.recorder)
@@ -215,6 +215,11 @@ class TestDeploy(CloudflareFixtures):
         harness.deploy(harness.bundle("new"), env={"FAREWELL": "bye"})
         live = harness.get_live().env
         assert live == {"GREETING": harness.env["GREETING"], "FAREWELL": "bye"}
+
+    def test_a_first_preview_is_like_later_ones(self, harness):
+        first = harness.deploy(harness.bundle("first"), "preview")
+        later = harness.deploy(harness.bundle("later"), "preview")
+        assert (first.live, first.draft) == (later.live, later.draft) == (True, False)
 
     def test_secret_of_a_first_preview_never_reaches_production(self, harness, platform):
         harness.deploy(harness.bundle("p"), "preview", env={"GREETING": "preview", "ONLY": "there"})

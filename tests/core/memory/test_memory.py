@@ -881,6 +881,23 @@ def test_concurrent_updates_of_a_thread_lose_nothing(storage, run):
     assert (thread.title, thread.metadata) == ("new", {"a": 2})
 
 
+class InterruptedMemory(Memory):
+    """A memory whose threads another caller renames after this memory has read them."""
+
+    async def get_thread(self, thread_id, resource=None):
+        thread = await super().get_thread(thread_id, resource)
+        await Memory(storage=self.storage).update_thread(thread_id, title="new")
+        return thread
+
+
+def test_an_update_keeps_what_another_caller_changes_after_the_read(storage, run):
+    memory = InterruptedMemory(storage=storage)
+    run(memory.create_thread(resource="ann", id="t1", title="T", metadata={"a": 1}))
+    changed = run(memory.update_thread("t1", metadata={"a": 2}))
+    assert (changed.title, changed.metadata) == ("new", {"a": 2})
+    assert run(Memory(storage=storage).get_thread("t1")) == changed
+
+
 def test_a_clone_is_stored_as_a_whole_or_not_at_all(tmp_path, run):
     memory = Memory(storage=SqliteStorage(tmp_path / "app.db"))
     run(memory.save_messages([build_message("m1")], "ann"))

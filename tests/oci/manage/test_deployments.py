@@ -128,6 +128,17 @@ def test_stages_of_one_repository_are_separate(bundles, run, deploy, live, proxy
     assert [(item["id"], item["live"]) for item in _list_deployments(run)] == [(first, True)]
 
 
+def test_a_repeated_deploy_writes_no_record(bundles, run, deploy, live, proxy):
+    """Also where another stage has the same image, so that its record is newer."""
+    first = deploy(bundles[0], "--prod")
+    assert deploy(bundles[0], "--prod", "-s", "tag=staging") == first
+    tags = _list_tags(proxy)
+    proxy.requests.clear()
+    assert deploy(bundles[0], "--prod") == first == live()
+    assert ("PUT", "/v2/team/app/manifests/latest") not in [each[:2] for each in proxy.requests]
+    assert _list_tags(proxy) == tags
+
+
 def test_an_interrupted_destroy_of_a_stage_is_repeated(bundles, run, deploy, proxy):
     staging = ["-s", "tag=staging"]
     deploy(bundles[0], "--prod")

@@ -1,6 +1,7 @@
 """Test the log of a run with no reader, many readers and slow readers."""
 
 import asyncio
+import contextlib
 
 import pytest
 from litestar.datastructures import State
@@ -375,6 +376,25 @@ def test_all_runs_are_aborted_at_the_same_time():
         async with asyncio.timeout(10):
             await runs.close()
         assert not any(run.is_running for run in started)
+
+    asyncio.run(main())
+
+
+def test_a_new_listener_gets_no_run_that_has_ended():
+    async def main():
+        runs, threads, key = LiveRuns(60), ThreadRuns(), ("a", "", "t")
+        ended = runs.start(chunks(2), "ended", "a")
+        threads.add(key, ended)
+        await read(ended)
+        await asyncio.sleep(0)
+        threads.add(key, runs.start(endless(), "running", "a"))
+        frames = threads.stream_frames(key, State({"draining": False}))
+        async with contextlib.aclosing(frames):
+            assert await anext(frames) == b": connected\n\n"
+            assert b"id: running/1" in await asyncio.wait_for(anext(frames), 20)
+        await runs.close()
+        await asyncio.sleep(0)
+        assert not threads._running, "ended runs take no memory"
 
     asyncio.run(main())
 

@@ -268,6 +268,16 @@ def test_a_repeated_decision_reads_the_run_of_its_resource(shop):
         assert get_text(post(shop, "approve-tool-call", body, **headers)) == text
 
 
+def test_a_repeated_answer_reads_the_run_of_its_resource(shop):
+    for resource in ("ann", "bob"):
+        post(shop, "generate", build_body(f"I am {resource}", "asked", resource))
+    headers = {"last-event-id": "asked/0"}
+    for path in ("resume-stream", "resume-stream-until-idle"):
+        for resource in ("ann", "bob"):
+            body = {"runId": "asked", "toolCallId": "c", "resumeData": {}, "resourceId": resource}
+            assert get_text(post(shop, path, body, **headers)) == f"You said I am {resource}."
+
+
 def test_a_repeated_decision_reads_on(shop):
     body = build_body("pay", "decided")
     count = len(list_types(post(shop, "stream", body)))

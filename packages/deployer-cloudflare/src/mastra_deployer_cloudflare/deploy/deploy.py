@@ -174,7 +174,7 @@ class _DeployRun:
             )
             self._set_worker()
         is_draft = self._request.environment == "production" and not self._is_published
-        return self._describe(version, upload, live=self._is_published, draft=is_draft)
+        return self._describe(version, upload, live=not is_draft, draft=is_draft)
 
     def keep_version(
         self, state: WorkerState, version: WorkerVersion, upload: WorkerUpload
