@@ -20,7 +20,7 @@ from mastra_server.http.request_context import (
     restrict_to_thread,
 )
 from mastra_server.http.responses import json_response, list_response
-from mastra_server.studio.inline_references import inline_references
+from mastra_server.schemas.inline_references import inline_references
 
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller
