@@ -360,9 +360,9 @@ LEFT_OUT = (
         "Empty lists that Studio requests (see studio/test_routes.py).",
     ),
     (
-        501,
+        200,
         "*listLogsVNext",
-        "Log lines are not kept, unless Server(logs=True) is set.",
+        "The list is empty, unless Server(logs=True) is set (see test_logs.py).",
     ),
     (
         200,

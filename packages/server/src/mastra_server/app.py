@@ -61,7 +61,7 @@ from mastra_server.middleware.request_id import RequestId
 from mastra_server.middleware.request_metrics import RequestMetrics
 from mastra_server.middleware.request_spans import RequestSpans
 from mastra_server.middleware.user_middleware import wrap_user_middleware
-from mastra_server.observability import log_records
+from mastra_server.observability import log_query
 from mastra_server.observability import logs as log_routes
 from mastra_server.observability.server_logs import ServerLogs
 from mastra_server.observability.server_metrics import ServerMetrics
@@ -155,7 +155,7 @@ _API_ROUTES = tuple(
         workflow_routes,
         tool_routes,
         memory_routes,
-        log_records,
+        log_query,
         log_routes,
         studio_routes,
     )

@@ -8,7 +8,16 @@ import pydantic
 import pytest
 
 from mastra_core import AgentInput, tool
-from mastra_core.agents import ClientTool, Decision, Failure, ToolCall, ToolResult, as_agent
+from mastra_core.agents import (
+    ClientTool,
+    Decision,
+    Failure,
+    Message,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    as_agent,
+)
 from mastra_core.errors import AgentFailed, ConfigError
 from tests.core.agents.adapters import frameworks
 from tests.core.scripted_model import build_input
@@ -59,6 +68,25 @@ def test_approval(agent, approved):
     assert result.result == ("paid 3" if approved else "too dear")
     assert frameworks.paid == ([3] if approved else [])
     assert not [event for event in events if isinstance(event, ToolCall)], "it was told before"
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_approval_in_a_conversation(agent, approved):
+    """A suspended run keeps the earlier answers, as memory passes them to the next run."""
+    messages = (
+        Message.user("hi"),
+        Message(role="assistant", parts=(TextPart(text="Hello."),)),
+        Message.user("pay for it"),
+    )
+
+    async def converse():
+        out = await agent.generate(AgentInput(messages=messages))
+        (waiting,) = out.waiting
+        decisions = {waiting.id: Decision(approved=approved)}
+        return await agent.generate(AgentInput(history=out.history, decisions=decisions))
+
+    assert frameworks.run(converse()).text
+    assert frameworks.paid == ([3] if approved else [])
 
 
 def test_suspended_run_needs_a_decision(agent):

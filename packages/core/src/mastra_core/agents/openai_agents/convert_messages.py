@@ -17,7 +17,7 @@ from mastra_core.agents.messages import (
     ToolResultPart,
 )
 
-__all__ = ("to_input_items",)
+__all__ = ("restore_input", "to_input_items")
 
 
 def to_input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -26,6 +26,26 @@ def to_input_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
     :param messages: the messages.
     """
     return [item for message in messages for item in _iter_items(message)]
+
+
+def restore_input(items: Any) -> Any:
+    """Return the input of a stored run in the form in which the run got it.
+
+    The SDK stores the text of an assistant's message as output of a response, but without the id of
+    the output. The SDK's client for chat completions refuses such an item.
+
+    :param items: the stored input: a text, or input items.
+    """
+    return [_restore_item(item) for item in items] if isinstance(items, list) else items
+
+
+def _restore_item(item: Any) -> Any:
+    if not isinstance(item, dict) or item.get("role") != "assistant" or "id" in item:
+        return item
+    content = item.get("content")
+    if not isinstance(content, list) or any(each.get("type") != "output_text" for each in content):
+        return item
+    return {"role": "assistant", "content": "".join(each["text"] for each in content)}
 
 
 def _iter_items(message: Message) -> Iterator[dict[str, Any]]:

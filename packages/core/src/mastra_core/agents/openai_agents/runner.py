@@ -21,7 +21,7 @@ from mastra_core.agents.events import (
 )
 from mastra_core.agents.messages import AgentInput, Decision
 from mastra_core.agents.openai_agents.convert_events import EventConverter, to_tool_call, to_usage
-from mastra_core.agents.openai_agents.convert_messages import to_input_items
+from mastra_core.agents.openai_agents.convert_messages import restore_input, to_input_items
 from mastra_core.agents.openai_agents.run_overrides import build_run_config, override_agent
 from mastra_core.agents.protocol import AgentInfo, FrameworkTool
 from mastra_core.agents.providers import split_model_name
@@ -157,6 +157,7 @@ async def _build_input(agent: Any, run_input: AgentInput) -> tuple[Any, list[Too
             *history,
             *to_input_items(run_input.new_messages if history else run_input.messages),
         ], []
+    history["original_input"] = restore_input(history.get("original_input"))
     context = agents.RunContextWrapper(_build_context(run_input))
     state = await agents.RunState.from_json(agent, history, context_override=context)
     items = {to_tool_call(item.raw_item).id: item for item in state.get_interruptions()}

@@ -127,14 +127,14 @@ def _parse_data(what: str, type_: Any, value: Any) -> Any:
         raise InvalidInput(f"Invalid {what}: {error}.") from None
 
 
-def _add_defaults(data: Any, parsed: Any) -> Any:
-    """Add the fields of ``parsed`` that ``data`` lacks, at every level."""
-    if isinstance(data, dict) and isinstance(parsed, dict):
-        added = {key: value for key, value in parsed.items() if key not in data}
-        common = {key: _add_defaults(data[key], parsed[key]) for key in data if key in parsed}
+def _add_defaults(data: Any, defaults: Any) -> Any:
+    """Add the fields of ``defaults`` that ``data`` lacks, at every level."""
+    if isinstance(data, dict) and isinstance(defaults, dict):
+        added = {key: value for key, value in defaults.items() if key not in data}
+        common = {key: _add_defaults(data[key], defaults[key]) for key in data if key in defaults}
         return {**data, **common, **added}
-    if isinstance(data, list) and isinstance(parsed, list) and len(data) == len(parsed):
-        return [_add_defaults(*pair) for pair in zip(data, parsed, strict=True)]
+    if isinstance(data, list) and isinstance(defaults, list) and len(data) == len(defaults):
+        return [_add_defaults(*pair) for pair in zip(data, defaults, strict=True)]
     return data
 
 

@@ -9,7 +9,6 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mastra_server.http.dates import DateRange
-from mastra_server.http.errors import UnsupportedOperation
 from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_json_param
 from mastra_server.http.request_context import restrict_to_resource
@@ -21,7 +20,6 @@ from mastra_server.observability.server_logs import LineSource
 __all__ = ("ROUTES",)
 
 _Request = Request[Any, Any, Any]
-_DISABLED = "This server keeps no log lines: set Server(logs=True) to keep the latest."
 # The fields of a line, and their names in a record.
 _FIELDS = {
     "trace_id": "traceId", "span_id": "spanId", "request_id": "requestId", "runId": "runId",
@@ -101,13 +99,11 @@ class LogRecords(TypedDict):
     response=LogRecords,
 )
 async def _list_records(request: _Request) -> ASGIResponse:
-    """List the latest lines of the log, without tracebacks.
+    """List the latest lines of the log, without tracebacks; none if the server keeps no lines.
 
     A caller that is restricted to a resource sees only lines whose ``resourceId`` is that resource.
     """
     source: LineSource | None = request.app.state.logs.sources.get("memory")
-    if source is None:
-        raise UnsupportedOperation(_DISABLED)
     query = _read_query(request)
     selected = _select_lines(request, await read_lines(source))
     records = [_build_record(*item) for item in selected]

@@ -1,0 +1,1 @@
+"""JSON Schemas in the form that front ends read."""
