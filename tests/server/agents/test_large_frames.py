@@ -154,3 +154,32 @@ def test_many_readers_get_several_frames_at_a_time(monkeypatch, readers, least, 
     streams, counts = asyncio.run(run())
     assert {stream.count(b"data: {") for stream in streams} == {110}
     assert least <= min(counts) <= max(counts) <= most
+
+
+def test_slow_client_that_still_reads_a_large_frame_is_not_disconnected(monkeypatch):
+    monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.5)
+
+    async def run():
+        live, received = LiveRun("r", "a"), bytearray()
+        live.start(write_chunks(2), None)
+        async for piece in live.stream_frames():
+            received += piece
+            await asyncio.sleep(0.04)
+        return count_frames(bytes(received))
+
+    assert asyncio.run(run()) == 2
+
+
+def test_reader_that_stops_within_a_large_frame_is_disconnected(monkeypatch):
+    monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.05)
+
+    async def run():
+        live = LiveRun("r", "a")
+        live.start(write_chunks(2), None)
+        stopped = live.stream_frames()
+        first = await anext(stopped)
+        await live.wait()
+        return first, [piece async for piece in stopped]
+
+    first, rest = asyncio.run(run())
+    assert (len(first), rest) == (MAX_PIECE, [])

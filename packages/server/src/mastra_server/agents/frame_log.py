@@ -295,15 +295,21 @@ class FrameLog:
         return self.size > self._budget.max_bytes and len(self._frames) > 1
 
     async def _drop_oldest_frame(self) -> None:
-        """Drop the oldest frame when every reader has read it or has timed out."""
-        if self._find_slow_readers():
+        """Drop the oldest frame when every reader has read it or has timed out.
+
+        A reader times out if it gets nothing for a while; a slow client may need longer for a large
+        frame.
+        """
+        while slow := self._find_slow_readers():
+            before = {reader: reader.offset for reader in slow}
             try:
                 async with asyncio.timeout(SLOW_READER_TIMEOUT):
                     while self._find_slow_readers():
                         self._reader_progress.clear()
                         await self._reader_progress.wait()
             except TimeoutError:
-                self._disconnect(self._find_slow_readers())
+                slow = self._find_slow_readers()
+                self._disconnect({each for each in slow if before.get(each) == each.offset})
         self._remove_oldest_frame()
 
     def _remove_oldest_frame(self) -> None:
