@@ -1,4 +1,4 @@
-"""Frames that are larger than the log of a run may be: readers share them, and runs wait."""
+"""Large frames, which readers share and for which runs wait; and many readers of one run."""
 
 import asyncio
 
@@ -133,3 +133,53 @@ def test_reader_that_has_lost_frames_is_told_so_before_a_large_frame():
     stream = asyncio.run(run())
     assert stream.startswith(b": frames before 2 are no longer kept\n\ndata: ")
     assert count_frames(stream) == 1
+
+
+@pytest.mark.parametrize(("readers", "least", "most"), [(100, 50, 110), (101, 1, 3)])
+def test_many_readers_get_several_frames_at_a_time(monkeypatch, readers, least, most):
+    monkeypatch.setattr(frame_log, "SECONDS_PER_READER", 60)
+
+    async def write_slowly():
+        for index in range(110):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            yield {"type": "text", "index": index}
+
+    async def run():
+        live, counts = LiveRun("r", "a"), [[] for _ in range(readers)]
+        live.start(write_slowly(), None)
+        streams = await asyncio.gather(*(read_all(live, each) for each in counts))
+        return streams, [len(each) - 1 for each in counts]  # without the end
+
+    streams, counts = asyncio.run(run())
+    assert {stream.count(b"data: {") for stream in streams} == {110}
+    assert least <= min(counts) <= max(counts) <= most
+
+
+def test_slow_client_that_still_reads_a_large_frame_is_not_disconnected(monkeypatch):
+    monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.5)
+
+    async def run():
+        live, received = LiveRun("r", "a"), bytearray()
+        live.start(write_chunks(2), None)
+        async for piece in live.stream_frames():
+            received += piece
+            await asyncio.sleep(0.04)
+        return count_frames(bytes(received))
+
+    assert asyncio.run(run()) == 2
+
+
+def test_reader_that_stops_within_a_large_frame_is_disconnected(monkeypatch):
+    monkeypatch.setattr(frame_log, "SLOW_READER_TIMEOUT", 0.05)
+
+    async def run():
+        live = LiveRun("r", "a")
+        live.start(write_chunks(2), None)
+        stopped = live.stream_frames()
+        first = await anext(stopped)
+        await live.wait()
+        return first, [piece async for piece in stopped]
+
+    first, rest = asyncio.run(run())
+    assert (len(first), rest) == (MAX_PIECE, [])

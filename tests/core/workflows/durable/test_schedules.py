@@ -1,16 +1,19 @@
 """Schedules start runs, each once for all processes."""
 
 import asyncio
+import dataclasses
 import logging
 import time
 
 import pytest
 
 from mastra_core import DurableEngine, Schedule, Workflow, as_child
+from mastra_core.database.url import parse_database_url
 from mastra_core.errors import ConfigError, NotFound
 from mastra_core.workflows.durable import SqliteRunStore
 from mastra_core.workflows.durable.schedules import scheduler
 from mastra_core.workflows.durable.store.run_rows import Member
+from mastra_core.workflows.durable.store.run_store_factory import create_run_store
 from mastra_core.workflows.engine.run_query import RunQuery
 from tests.core.workflows.durable.test_interleavings import open_engines
 from tests.core.workflows.sample_steps import add_one
@@ -34,6 +37,10 @@ async def wait_for_runs(engine, workflow, count):
         return records if len(records) >= count else None
 
     return await wait_for(read)
+
+
+async def has_schedules(engine, count):
+    return len(await engine.schedules.list()) == count
 
 
 def get_moment(record):
@@ -116,7 +123,7 @@ def test_runs_of_similar_schedules(database_url):
 
     async def run_scenario():
         async with open_engines(database_url, "a", workflows=[workflow]) as (engine,):
-            await wait_for_schedule(engine)
+            await wait_for(lambda: has_schedules(engine, 2))
             calls = (engine.schedules.run("wf_a__b_1") for _ in range(5))
             runs = {run.run_id for run in await asyncio.gather(*calls)}
             listed = await engine.schedules.list_runs("wf_a__b_1")
@@ -190,7 +197,7 @@ def test_no_second_is_lost(tmp_path, monkeypatch):
     store = SqliteRunStore(tmp_path / "runs.db")
     read_schedules = store.read_schedules
 
-    async def read_at_moment():
+    async def read_at_moment(**_):  # the database has another clock
         now, (_, rows) = moment[0], await read_schedules()
         moment[0] += 100  # the time that the database takes
         return now, rows
@@ -298,3 +305,33 @@ def test_process_with_another_expression_starts_no_run(database_url):
                 assert (await old.schedules.get("wf_seconds")).row.next_at > time.time() * 1000
 
     asyncio.run(run_scenario())
+
+
+def test_a_look_reads_only_the_schedules_that_are_due(database_url, monkeypatch):
+    """A process with many schedules looks every second."""
+    workflows = [
+        dataclasses.replace(SECONDS, id=f"yearly{number}", schedule=Schedule("@yearly", input=1))
+        for number in range(20)
+    ]
+
+    async def run_scenario():
+        store, counts = create_run_store(parse_database_url(database_url)), []
+        await store.open()
+        await store.beat(Member(id="m", name="m"), 60)
+        read_schedules = store.read_schedules
+
+        async def count_rows(*values, **options):
+            now, rows = await read_schedules(*values, **options)
+            counts.append(len(rows))
+            return now, rows
+
+        monkeypatch.setattr(store, "read_schedules", count_rows)
+        monkeypatch.setattr(scheduler, "_INTERVAL", 0)
+        known = {workflow.id: workflow for workflow in (*workflows, SECONDS)}
+        looked = scheduler.Scheduler(store, known, "m")
+        for _ in range(5):
+            await looked.fire_due()
+        await store.close()
+        return counts
+
+    assert max(asyncio.run(run_scenario())) <= 1

@@ -576,3 +576,24 @@ def test_a_list_reads_no_runs_of_other_workflows():
         await engine.close()
 
     asyncio.run(work())
+
+
+@step
+async def make_rows(count: int) -> dict:
+    return {"rows": [*range(count)]}
+
+
+def test_result_is_not_copied_again():
+    """Each copy of a large result would block the event loop."""
+    nested = Workflow("nested").then(make_rows)
+
+    async def run_scenario():
+        engine = MemoryEngine()
+        run = await engine.create(Workflow("w").then(nested))
+        await engine.start(run, 5)
+        return await run.wait()
+
+    record = asyncio.run(run_scenario())
+    assert record.result == {"rows": [0, 1, 2, 3, 4]}
+    assert record.result is record.steps["nested"].output
+    assert record.result is record.steps["nested.make_rows"].output

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mastra_core.limits.memory_limit import fit_to_memory
 from mastra_core.limits.shares import Shares
-from mastra_core.request_scope import create_signal
+from mastra_core.request_scope import create_signal, is_request_scoped
 
 if TYPE_CHECKING:
     from mastra_core.request_scope.signal import Signal
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ("FrameLog", "FrameReader", "LogBudget")
 
 SLOW_READER_TIMEOUT = 30.0  # seconds that a run waits for its slowest reader
+FEW_READERS = 100  # that get each frame at once
+SECONDS_PER_READER = 0.0002  # between two times at which all of many readers are woken
 MAX_FRAMES = 10_000
 MAX_CHUNK = 64 * 1024  # bytes of frames that a reader gets at a time, unless one frame is larger
 MAX_PIECE = 128 * 1024  # bytes of a large frame that a reader gets at a time
@@ -131,6 +133,7 @@ class FrameLog:
         self._large: deque[tuple[int, str, int]] = deque()  # number, caller and size of a frame
         self._caller, self._has_ended = "", False
         self._readers: set[FrameReader] = set()
+        self._wakeup: asyncio.TimerHandle | None = None
         self._reader_progress = create_signal()
 
     @property
@@ -153,7 +156,7 @@ class FrameLog:
         for frame in frames:
             self._frames.append(frame)
             self.size += len(frame)
-        self.wake_readers()
+        self._wake_soon()
         # The first comparison is for speed: a small log fits into any budget.
         return (self.size > MIN_BYTES or len(self._frames) > MAX_FRAMES) and self._is_full
 
@@ -188,8 +191,22 @@ class FrameLog:
 
     def wake_readers(self) -> None:
         """Wake all readers, because no more frames follow, or because the server drains."""
+        if self._wakeup is not None:
+            self._wakeup.cancel()
+            self._wakeup = None
         for reader in self._readers:
             reader.wakeup.set()
+
+    def _wake_soon(self) -> None:
+        """Wake the readers; if they are many, wait so that they get several frames at a time.
+
+        Otherwise the sends to all readers would take so long that they slow down the run.
+        """
+        if len(self._readers) <= FEW_READERS or is_request_scoped():  # there, no timer fires
+            self.wake_readers()
+        elif self._wakeup is None:
+            delay = SECONDS_PER_READER * len(self._readers)
+            self._wakeup = asyncio.get_running_loop().call_later(delay, self.wake_readers)
 
     def begin(self, caller: str) -> None:
         """Say that the run writes frames from now on.
@@ -278,15 +295,21 @@ class FrameLog:
         return self.size > self._budget.max_bytes and len(self._frames) > 1
 
     async def _drop_oldest_frame(self) -> None:
-        """Drop the oldest frame when every reader has read it or has timed out."""
-        if self._find_slow_readers():
+        """Drop the oldest frame when every reader has read it or has timed out.
+
+        A reader times out if it gets nothing for a while; a slow client may need longer for a large
+        frame.
+        """
+        while slow := self._find_slow_readers():
+            before = {reader: reader.offset for reader in slow}
             try:
                 async with asyncio.timeout(SLOW_READER_TIMEOUT):
                     while self._find_slow_readers():
                         self._reader_progress.clear()
                         await self._reader_progress.wait()
             except TimeoutError:
-                self._disconnect(self._find_slow_readers())
+                slow = self._find_slow_readers()
+                self._disconnect({each for each in slow if before.get(each) == each.offset})
         self._remove_oldest_frame()
 
     def _remove_oldest_frame(self) -> None:

@@ -139,9 +139,9 @@ async def _get_run_details(request: _Request) -> ASGIResponse:
     run = await get_run(request, request.path_params["run_id"])
     fields = frozenset(filter(None, request.query_params.get("fields", "").split(",")))
     nested = request.query_params.get("withNestedWorkflows", "true") != "false"
-    return json_response(
-        build_run_details(get_workflow(request), run.record, fields, include_nested=nested)
-    )
+    # The graph of a run that an earlier description of the workflow has executed.
+    workflow = getattr(run, "workflow", None) or get_workflow(request)
+    return json_response(build_run_details(workflow, run.record, fields, include_nested=nested))
 
 
 @post(

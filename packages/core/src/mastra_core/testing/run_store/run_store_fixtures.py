@@ -63,10 +63,21 @@ def build_run(run_id: str = "r1", *, scope: str = "", resource_id: str = "") -> 
     )
 
 
-def build_schedule() -> ScheduleRow:
-    """Build a schedule of the workflow ``w``."""
+def build_schedule(id: str = "wf_w", next_at: int = 5000, member: str = "") -> ScheduleRow:
+    """Build a schedule of the workflow ``w``.
+
+    :param id: the id of the schedule.
+    :param next_at: the time of the next start.
+    :param member: the process that registers the schedule.
+    """
     return ScheduleRow(
-        id="wf_w", workflow="w", cron="* * * * *", timezone="UTC", next_at=5000, created_at=1
+        id=id,
+        workflow="w",
+        cron="* * * * *",
+        timezone="UTC",
+        next_at=next_at,
+        member=member,
+        created_at=1,
     )
 
 

@@ -70,3 +70,18 @@ class ScheduleTests(RunStoreFixtures):
         run(store.set_schedule_status("wf_w", "active", 7000))
         assert run(store.read_schedules())[1][0].next_at == 7000
         assert not run(store.fire_schedule(row, 8000, build_run(), EVENT, "{}")), "another cron"
+
+    def test_schedules_are_selected(self, store: RunStore, run: Run) -> None:
+        """A look reads the schedules that are due, and those whose process is dead."""
+        run(store.beat(build_member("one"), 60))
+        now, _ = run(store.read_schedules())
+        for name, delay, member in (("a", -500, "one"), ("b", 60_000, "one"), ("c", 60_000, "two")):
+            row = build_schedule(id=name, next_at=now + delay, member=member)
+            run(store.register_schedule(row))
+        _, rows = run(store.read_schedules(within=1_000))
+        assert [row.id for row in rows] == ["a", "c"]
+        run(store.set_schedule_status("a", "paused", now))
+        _, rows = run(store.read_schedules(within=1_000))
+        assert [row.id for row in rows] == ["c"]
+        assert [row.id for row in run(store.read_schedules("b"))[1]] == ["b"]
+        assert [row.id for row in run(store.read_schedules())[1]] == ["a", "b", "c"]

@@ -95,7 +95,7 @@ async def execute_run(
     state = options.state
     try:
         result = await interpret(workflow, value, journal, options)
-        return RunFinished(status="success", result=dump(result), state=state)
+        return RunFinished(status="success", result=result, state=state)
     except PerStepPause:
         return RunPaused(state=state)
     except StepFailed as failed:
@@ -315,7 +315,7 @@ async def _run_nested_once(
     inner: Scope, step: Step[Any, Any], value: Any, start: StartPoint | None
 ) -> Outcome:
     try:
-        return Outcome(value=dump(await _run_workflow(inner, value, start, step.timeout)))
+        return Outcome(value=await _run_workflow(inner, value, start, step.timeout))
     except StepFailed as failed:
         again = step.retry is not None and step.retry.covers(failed.error.name)
         return Outcome(kind="failed", error=failed.error, again=again)

@@ -73,9 +73,12 @@ class ScheduleManager:
         :raises NotFound: when there is no such schedule.
         :raises StorageError: when the database cannot be used.
         """
-        for stored in await self.list():
-            if stored.row.id == id:
-                return stored
+        known = map_schedules(self._workflows.values())
+        if id in known:
+            await self._open()
+            _, rows = await self._store.read_schedules(id)
+            if rows:
+                return StoredSchedule(rows[0], *known[id])
         raise NotFound(f"There is no schedule {id!r}.", "List the schedules.")
 
     async def pause(self, id: str) -> StoredSchedule:
@@ -95,7 +98,7 @@ class ScheduleManager:
         :raises NotFound: when there is no such schedule.
         """
         stored = await self.get(id)
-        now, _ = await self._store.read_schedules()
+        now, _ = await self._store.read_schedules(id)
         await self._store.set_schedule_status(id, "active", stored.schedule.find_next(now))
         return await self.get(id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -23,6 +24,7 @@ from mastra_core.workflows.model.workflow import Workflow
 __all__ = ("Scheduler", "build_run_id", "map_schedules", "refuse_scheduled_id")
 
 _INTERVAL = 1.0  # seconds between two looks at the schedules
+_HORIZON = 2_000  # milliseconds from now of the schedules that a look reads
 _ADOPTION = 3.0  # seconds in which a process with the same expression replaces one that has died
 _ABANDONED = 60_000  # milliseconds after its time, when a schedule that did not start is abandoned
 
@@ -41,6 +43,7 @@ class Scheduler:
         self._store, self._workflows, self._member = store, workflows, member
         self._registered: set[str] = set()
         self._orphans: dict[str, float] = {}  # since when no living process has an expression
+        self._known: tuple[list[Workflow], Schedules] = ([], {})
         self._next_look = 0.0
 
     async def fire_due(self) -> bool:
@@ -51,15 +54,15 @@ class Scheduler:
         if time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + _INTERVAL
-        known = map_schedules(self._workflows.values())
+        known = self._map_known()
         if not known:
             return False
         looked = time.monotonic()
-        now, rows = await self._store.read_schedules()
+        now, rows = await self._store.read_schedules(within=_HORIZON)
         self._forget_abandoned(known, now, rows)
         if new := known.keys() - self._registered:
             await self._register({id_: known[id_] for id_ in new}, now)
-            now, rows = await self._store.read_schedules()
+            now, rows = await self._store.read_schedules(within=_HORIZON)
         rows = [row for row in rows if row.status == "active" and _is_known(row, known)]
         due = [row for row in rows if row.next_at <= now]
         times = [
@@ -67,6 +70,14 @@ class Scheduler:
         ]
         self._next_look = looked + min([_INTERVAL, *((each - now) / 1000 for each in times)])
         return any([await self._try_fire(*known[row.id], row, now) for row in due])
+
+    def _map_known(self) -> Schedules:
+        workflows = [*self._workflows.values()]
+        known, schedules = self._known
+        if len(known) != len(workflows) or any(map(operator.is_not, known, workflows)):
+            schedules = map_schedules(workflows)
+            self._known = (workflows, schedules)
+        return schedules
 
     def _forget_abandoned(self, own: Schedules, now: int, rows: Sequence[ScheduleRow]) -> None:
         """Register a schedule again if no process starts its runs any more.

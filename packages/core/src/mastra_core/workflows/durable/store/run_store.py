@@ -262,8 +262,15 @@ class RunStore(Protocol):
         :param query: selects the runs.
         """
 
-    async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:
-        """Return the time of the database, in milliseconds since the epoch, and all schedules."""
+    async def read_schedules(
+        self, schedule: str = "", within: int | None = None
+    ) -> tuple[int, Sequence[ScheduleRow]]:
+        """Return the time of the database, in milliseconds since the epoch, and schedules.
+
+        :param schedule: the id of the only schedule to return; empty for all.
+        :param within: return only active schedules that are due in so many milliseconds, and
+            schedules whose process is dead; ``None`` for all.
+        """
 
     async def register_schedule(self, schedule: ScheduleRow) -> None:
         """Add a schedule; if it is stored already, record that this process has registered it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from mastra_core.workflows.durable.store.execution_queries import begin_execution
 from mastra_core.workflows.durable.store.query_parts import join_placeholders
@@ -18,15 +18,31 @@ _FIELDS = ScheduleRow.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 
 
-def read_schedules(now: str) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
-    """Read the time of the database, and all schedules.
+def read_schedules(
+    now: str, schedule: str = "", within: int | None = None
+) -> Queries[tuple[int, Sequence[ScheduleRow]]]:
+    """Read the time of the database, and schedules.
 
     :param now: an SQL expression for the present time.
+    :param schedule: the id of the only schedule to read; empty for all.
+    :param within: read only active schedules that are due in so many milliseconds, and schedules
+        whose process is dead; ``None`` for all.
     """
     living = f"SELECT id FROM mastra_run_members WHERE lease_until > {now}"  # noqa: S608  # no values
     member = f"CASE WHEN member IN ({living}) THEN member ELSE '' END"
     columns = ", ".join(member if name == "member" else name for name in _FIELDS)
-    rows = yield Query(f"SELECT {columns} FROM mastra_run_schedules ORDER BY id")  # noqa: S608  # no values
+    conditions, values = ["true"], list[Any]()
+    if schedule:
+        conditions, values = ["id = ?"], [schedule]
+    if within is not None:  # a process with many schedules looks often
+        conditions.append(
+            f"(status = 'active' AND next_at <= {now} + ? OR member NOT IN ({living}))"
+        )
+        values.append(within)
+    rows = yield Query(
+        f"SELECT {columns} FROM mastra_run_schedules WHERE {' AND '.join(conditions)} ORDER BY id",  # noqa: S608  # no values
+        values,
+    )
     ((time_,),) = yield Query(f"SELECT {now}")  # no values
     return time_, [ScheduleRow(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 

@@ -289,8 +289,12 @@ class SqlRunStore(RunStore):
         return await self._database.read(lambda: count_runs(workflow, query), scans=True)
 
     @override
-    async def read_schedules(self) -> tuple[int, Sequence[ScheduleRow]]:
-        return await self._database.read(lambda: read_schedules(self._database.now))
+    async def read_schedules(
+        self, schedule: str = "", within: int | None = None
+    ) -> tuple[int, Sequence[ScheduleRow]]:
+        return await self._database.read(
+            lambda: read_schedules(self._database.now, schedule, within)
+        )
 
     @override
     async def register_schedule(self, schedule: ScheduleRow) -> None:
