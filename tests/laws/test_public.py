@@ -120,6 +120,7 @@ def test_exit_codes_are_distinct_and_documented():
         errors.AgentFailed,
         errors.McpFailed,
         errors.StorageError,
+        errors.UnreadableData,
     ):  # like any defect they are 1
         tools.remove(runtime)
     codes = {cls.__name__: cls.exit_code for cls in tools}

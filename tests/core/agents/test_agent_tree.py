@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mastra_core import Agent, Mastra, Workflow
-from mastra_core.agent_tree import iter_agents
+from mastra_core.agents.agent_tree import iter_agents
 from mastra_core.agents.toolboxes import close_toolboxes
 from tests.core.workflows.sample_steps import add_one
 

@@ -8,7 +8,7 @@ import pydantic
 
 from mastra_core import Mastra, Workflow, step, tool
 from mastra_core.schema import to_json_schema
-from mastra_server.schemas.inline_references import inline_references
+from mastra_server.descriptions.inline_references import inline_references
 
 
 class Priority(Enum):

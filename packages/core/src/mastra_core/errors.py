@@ -13,7 +13,8 @@ MastraError
 │   └── DeployTimeout      the platform did not finish in time (exit 10)
 ├── AgentFailed            an agent's run failed; no command raises it (exit 1)
 ├── McpFailed              an MCP server does not respond (exit 1)
-├── StorageError           stored data cannot be read or written (exit 1)
+├── StorageError           the storage does not respond, or refuses to read or write (exit 1)
+├── UnreadableData         stored data is damaged or of a newer version (exit 1)
 └── RequestError           the caller of a running app made a mistake (HTTP 400)
     ├── InvalidInput       data does not fit the declared type (HTTP 400)
     ├── Forbidden          the resource belongs to another caller (HTTP 403)
@@ -47,6 +48,7 @@ __all__ = (
     "RequestError",
     "StorageError",
     "TooManyRuns",
+    "UnreadableData",
 )
 
 
@@ -188,6 +190,13 @@ class StorageError(MastraError):
     """The stored data of a running app cannot be read or written.
 
     Examples are a full disk, a damaged file and a database with too many requests.
+    """
+
+
+class UnreadableData(MastraError):
+    """Stored data is damaged, or a newer version of mastra has written it.
+
+    The error is no ``StorageError``, because callers try again after a ``StorageError``.
     """
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from mastra_core.agent_tree import get_parts, iter_agents
 from mastra_core.agents.adapt import as_agent
+from mastra_core.agents.agent_tree import get_parts, iter_agents
 from mastra_core.agents.protocol import AgentLike
 from mastra_core.agents.suspended_runs import SuspendedRuns
 from mastra_core.agents.wrappers.agent_wrapper import AgentWrapper

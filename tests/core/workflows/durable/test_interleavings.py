@@ -7,9 +7,8 @@ import sqlite3
 import pytest
 
 from mastra_core import DurableEngine, StepContext, Workflow, step
-from mastra_core.database.unreadable_data import UnreadableData
 from mastra_core.database.url import parse_database_url
-from mastra_core.errors import Conflict, InvalidInput, StorageError
+from mastra_core.errors import Conflict, InvalidInput, StorageError, UnreadableData
 from mastra_core.workflows.durable import JournalData, Member, SqliteRunStore, dispatcher
 from mastra_core.workflows.durable.durable_journal import DurableJournal
 from mastra_core.workflows.durable.run_operations import RunOperations

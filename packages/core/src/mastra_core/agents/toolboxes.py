@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mastra_core.agent_tree import iter_agents
+from mastra_core.agents.agent_tree import iter_agents
 from mastra_core.agents.wrappers.capabilities import Capabilities
 from mastra_core.errors import AgentFailed, McpFailed
 from mastra_core.logger import get_logger

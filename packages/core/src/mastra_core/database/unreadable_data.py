@@ -1,17 +1,10 @@
-"""The error for stored data that this version of mastra cannot read."""
+"""Build the error for stored data that this version of mastra cannot read."""
 
 from __future__ import annotations
 
-from mastra_core.errors import MastraError
+from mastra_core.errors import UnreadableData
 
-__all__ = ("UnreadableData", "build_unreadable_error")
-
-
-class UnreadableData(MastraError):
-    """Stored data is damaged, or a newer version of mastra has written it.
-
-    The error is no ``StorageError``, because callers try again after a ``StorageError``.
-    """
+__all__ = ("build_unreadable_error",)
 
 
 def build_unreadable_error(name: str, reason: object) -> UnreadableData:

@@ -9,8 +9,8 @@ import msgspec
 
 from mastra_core.agents.messages import Part
 from mastra_core.database.encodable_text import check_encodable
-from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
-from mastra_core.errors import InvalidInput
+from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.errors import InvalidInput, UnreadableData
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.schema import encode_json

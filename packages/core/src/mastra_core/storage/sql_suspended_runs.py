@@ -18,7 +18,8 @@ from mastra_core.agents.suspended_runs import (
     select_single,
 )
 from mastra_core.arguments.number_checks import check_count, check_seconds
-from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
+from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.errors import UnreadableData
 from mastra_core.json_repair import repair_text
 from mastra_core.logger import get_logger
 from mastra_core.override import override

@@ -218,9 +218,10 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
 
 def _format_usage_error(error: click.ClickException) -> str:
     """Return click's message, in which an unknown option is quoted."""
+    message = error.format_message()
     if isinstance(error, click.NoSuchOption):  # click quotes it since 8.4
-        error.message = f"No such option {error.option_name!r}."
-    return error.format_message()
+        message = message.replace(error.message, f"No such option {error.option_name!r}.", 1)
+    return message
 
 
 def _get_usage_hint(error: click.ClickException) -> str:

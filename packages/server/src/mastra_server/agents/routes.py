@@ -23,7 +23,7 @@ from mastra_server.agents.run_streams import observe_live_run, respond_with_stre
 from mastra_server.agents.stream import stream_agent
 from mastra_server.agents.suspended_runs import get_suspended_runs
 from mastra_server.agents.tools import ToolBody, execute_tool
-from mastra_server.http.describe import describe_agent, describe_tool
+from mastra_server.descriptions.describe import describe_agent, describe_tool
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import Id, MaybeId, read_body, read_id_param
 from mastra_server.http.responses import StreamResponse, json_response, object_response

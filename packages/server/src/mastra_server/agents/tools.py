@@ -13,7 +13,7 @@ from mastra_core.agents.tool_calls import describe_invalid_input
 from mastra_core.errors import InvalidInput, NotFound, RequestError
 from mastra_core.logger import get_logger
 from mastra_core.redaction import safe_message
-from mastra_server.http.describe import describe_tool
+from mastra_server.descriptions.describe import describe_tool
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.request_context import (

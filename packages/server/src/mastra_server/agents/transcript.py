@@ -27,7 +27,7 @@ from mastra_core.agents import (
 from mastra_core.random_id import generate_id
 from mastra_core.schema import encode_json
 from mastra_core.workflows.engine.run_events import get_timestamp_ms
-from mastra_server.schemas.inline_references import inline_references
+from mastra_server.descriptions.inline_references import inline_references
 
 __all__ = (
     "APPROVAL_SCHEMA",

@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mastra_core.errors import NotFound, RequestError
 from mastra_server.agents.tools import build_failure_response
+from mastra_server.descriptions.inline_references import inline_references
 from mastra_server.http.callers import identify_caller
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
@@ -20,7 +21,6 @@ from mastra_server.http.request_context import (
     restrict_to_thread,
 )
 from mastra_server.http.responses import json_response, list_response
-from mastra_server.schemas.inline_references import inline_references
 
 if TYPE_CHECKING:
     from mastra_core.mcp.exposed_tools import ExposedTool, McpCaller

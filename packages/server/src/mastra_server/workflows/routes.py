@@ -12,8 +12,8 @@ from mastra_core import Workflow
 from mastra_core.errors import Forbidden, InvalidInput
 from mastra_core.workflows import Run, RunQuery, RunRecord
 from mastra_core.workflows.engine.step_paths import strip_indexes
+from mastra_server.descriptions.describe import describe_workflow
 from mastra_server.http.callers import identify_caller
-from mastra_server.http.describe import describe_workflow
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import (
     MaybeId,

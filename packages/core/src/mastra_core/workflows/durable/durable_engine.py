@@ -10,8 +10,7 @@ import msgspec
 from mastra_core.agents.suspended_runs import build_ambiguity
 from mastra_core.arguments.argument_types import check_types
 from mastra_core.arguments.number_checks import check_count, check_seconds
-from mastra_core.database.unreadable_data import UnreadableData
-from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound
+from mastra_core.errors import ConfigError, Conflict, InvalidInput, NotFound, UnreadableData
 from mastra_core.freezing import freezes_between_requests
 from mastra_core.logger import get_logger
 from mastra_core.override import override

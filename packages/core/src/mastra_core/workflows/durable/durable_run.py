@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mastra_core.database.unreadable_data import UnreadableData, build_unreadable_error
-from mastra_core.errors import Conflict
+from mastra_core.database.unreadable_data import build_unreadable_error
+from mastra_core.errors import Conflict, UnreadableData
 from mastra_core.logger import get_logger
 from mastra_core.workflows.durable.store.run_rows import RunRow, RunState
 from mastra_core.workflows.engine.outcome import RunError

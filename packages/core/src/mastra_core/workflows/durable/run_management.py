@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from mastra_core.agents.suspended_runs import build_ambiguity
-from mastra_core.database.unreadable_data import UnreadableData
 from mastra_core.database.url import DatabaseUrl
-from mastra_core.errors import Conflict, InvalidInput, NotFound
+from mastra_core.errors import Conflict, InvalidInput, NotFound, UnreadableData
 from mastra_core.workflows.durable.durable_run import build_listed_record
 from mastra_core.workflows.durable.fingerprints.run_mover import RunMover
 from mastra_core.workflows.durable.restart_plan import plan_restart

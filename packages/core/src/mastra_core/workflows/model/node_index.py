@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 from mastra_core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mastra_core.workflows.model.definition import Node, Step
 
 __all__ = ("MAX_DEPTH", "MAX_STEPS", "NodeIndex")
 
 MAX_DEPTH = 50  # Python limits how deep functions may call each other
 MAX_STEPS = 10_000  # a workflow that contains another one twice doubles its steps with each level
+
+
+class _Workflow(Protocol):
+    @property
+    def index(self) -> NodeIndex: ...
+
+
+class _Step(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def workflow(self) -> _Workflow | None: ...
+    @property
+    def child(self) -> _Workflow | None: ...
+
+
+class _Node(Protocol):
+    @property
+    def steps(self) -> Sequence[_Step]: ...
 
 
 class NodeIndex(NamedTuple):
@@ -33,9 +50,9 @@ class NodeIndex(NamedTuple):
     depth: int = 1
     size: int = 0
     starts_children: bool = False
-    last: Node | None = None
+    last: Any = None
 
-    def extend(self, workflow: str, node: Node) -> NodeIndex:
+    def extend(self, workflow: str, node: _Node) -> NodeIndex:
         """Return the facts about the nodes and one more.
 
         :param workflow: the id of the workflow, for the error.
@@ -69,23 +86,23 @@ class NodeIndex(NamedTuple):
             )
 
 
-def list_ids(node: Node) -> list[str]:
+def list_ids(node: _Node) -> list[str]:
     """Return the ids of the steps of a node, or the id of a pause.
 
     :param node: the node.
     """
-    return [step.id for step in node.steps] or [node.id]  # type: ignore[union-attr]  # only a pause has no steps
+    return [step.id for step in node.steps] or [node.id]  # type: ignore[attr-defined]  # only a pause has no steps
 
 
-def _get_depth(step: Step) -> int:
+def _get_depth(step: _Step) -> int:
     inner = step.workflow or step.child
     return 1 if inner is None else 1 + inner.index.depth
 
 
-def _count_nested(step: Step) -> int:
+def _count_nested(step: _Step) -> int:
     return 0 if step.workflow is None else step.workflow.index.size
 
 
-def _starts_children(step: Step) -> bool:
+def _starts_children(step: _Step) -> bool:
     inner = step.workflow
     return step.child is not None or (inner is not None and inner.index.starts_children)

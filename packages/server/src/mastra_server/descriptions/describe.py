@@ -13,7 +13,7 @@ from mastra_core.memory import get_memory
 from mastra_core.schema import encode_json
 from mastra_core.workflows import Step
 from mastra_core.workflows.model.definition import WorkflowDefinition
-from mastra_server.schemas.inline_references import inline_references
+from mastra_server.descriptions.inline_references import inline_references
 
 __all__ = ("describe_agent", "describe_tool", "describe_workflow")
 

@@ -1,0 +1,1 @@
+"""Describe agents, tools and workflows in the form that front ends read."""

@@ -1,1 +1,0 @@
-"""JSON Schemas in the form that front ends read."""
