@@ -219,7 +219,8 @@ def _describe_error(error: Exception) -> tuple[str, str, int]:
 def _format_usage_error(error: click.ClickException) -> str:
     """Return click's message, in which an unknown option is quoted."""
     if isinstance(error, click.NoSuchOption):  # click quotes it since 8.4
-        error.message = f"No such option {error.option_name!r}."
+        message = f"No such option {error.option_name!r}."
+        error = click.NoSuchOption(error.option_name, message, error.possibilities)
     return error.format_message()
 
 
