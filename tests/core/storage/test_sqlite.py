@@ -339,7 +339,7 @@ def test_file_of_the_first_version_is_migrated(tmp_path):
     assert sizes == [("", len(data))]
 
 
-def test_unreadable_records_hide_no_others(tmp_path, caplog):
+def test_unreadable_records_hide_no_others(tmp_path, logs):
     path = str(tmp_path / "app.db")
 
     async def use(work):
@@ -370,8 +370,8 @@ def test_unreadable_records_hide_no_others(tmp_path, caplog):
     threads, runs = asyncio.run(use(read))
     assert threads == {"t1": {}, "t2": {"a": 1}}
     assert [run.run_id for run in runs.items] == ["r2"]
-    assert "The suspended run 'r1' cannot be read" in caplog.text
-    assert "The metadata of the thread 't1' cannot be read" in caplog.text
+    assert "The suspended run 'r1' cannot be read" in logs.text
+    assert "The metadata of the thread 't1' cannot be read" in logs.text
 
 
 def test_data_of_a_newer_version(tmp_path):

@@ -226,8 +226,8 @@ def test_agent_of_another_framework(continue_run, restart_run):
     record = continue_run(old, new, "pay", {"c1": {"approved": True}})
     assert (record.status, record.error.name) == ("failed", "Conflict")
     assert record.error.message == (
-        "The run 'r1' has a history in the format of pydantic-ai, which the agent 'clerk' of this "
-        "version of the app cannot read."
+        "The run 'r1-clerk' has a history in the format of pydantic-ai, which the agent 'clerk' of "
+        "this version of the app cannot read."
     )
     assert restart_run(build_agent(["Done."])).result == {"text": "Done."}
     assert paid == [3]

@@ -158,7 +158,7 @@ def test_run_with_unreadable_events_does_not_stop_the_others(tmp_path):
     assert record.status == "canceled"
 
 
-def test_run_with_unreadable_events_is_listed_with_its_error(tmp_path, caplog):
+def test_run_with_unreadable_events_is_listed_with_its_error(tmp_path, logs):
     path = tmp_path / "runs.db"
 
     async def run_scenario():
@@ -188,7 +188,7 @@ def test_run_with_unreadable_events_is_listed_with_its_error(tmp_path, caplog):
     for error in (page[1].error.message, found[1]["error"]["message"], shown["error"]["message"]):
         assert error.startswith("An event of the run 'damaged' cannot be read")
     assert (page[0].error, found[0]["error"]) == (None, None)
-    assert "An event of the run 'damaged' cannot be read" in caplog.text
+    assert "An event of the run 'damaged' cannot be read" in logs.text
     assert after["runs"][1]["status"] == "canceled"
 
 

@@ -11,7 +11,6 @@ from litestar.response.base import ASGIResponse
 from mastra_server.http.dates import DateRange
 from mastra_server.http.handlers import get
 from mastra_server.http.request_body import InvalidQuery, read_json_param
-from mastra_server.http.request_context import restrict_to_resource
 from mastra_server.http.responses import json_response
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.logs import read_lines
@@ -23,7 +22,7 @@ _Request = Request[Any, Any, Any]
 # The fields of a line, and their names in a record.
 _FIELDS = {
     "trace_id": "traceId", "span_id": "spanId", "request_id": "requestId", "runId": "runId",
-    "thread_id": "threadId", "resourceId": "resourceId",
+    "threadId": "threadId", "resourceId": "resourceId",
 }  # fmt: skip
 _ENTITIES = {"agent": "agent", "workflow": "workflow_run"}
 _FILTERS = (*_FIELDS.values(), "entityType", "entityId", "entityName")
@@ -102,10 +101,11 @@ async def _list_records(request: _Request) -> ASGIResponse:
     """List the latest lines of the log, without tracebacks; none if the server keeps no lines.
 
     A caller that is restricted to a resource sees only lines whose ``resourceId`` is that resource.
+    A caller that is restricted to a thread sees only lines whose ``threadId`` is that thread.
     """
     source: LineSource | None = request.app.state.logs.sources.get("memory")
     query = _read_query(request)
-    selected = _select_lines(request, await read_lines(source))
+    selected = _select_lines(request, await read_lines(request, source))
     records = [_build_record(*item) for item in selected]
     records = [each for each in records if _matches(each, request)]
     if query.direction == "DESC":
@@ -137,16 +137,14 @@ def _read_query(request: _Request) -> LogRecordsQuery:
 def _select_lines(
     request: _Request, lines: list[dict[str, Any]]
 ) -> list[tuple[int, dict[str, Any]]]:
-    """Return the lines that the caller may see and that match, with their numbers."""
+    """Return the lines that match, with their numbers."""
     range_ = read_json_param(request, "timestamp", DateRange) or DateRange()
     since, until = range_.to_milliseconds("timestamp")
     levels = request.query_params.getall("level", [])
-    owner = restrict_to_resource(request)
     return [
         (number, line)
         for number, line in enumerate(lines)
-        if owner in ("", line.get("resourceId"))
-        and (since is None or line["at"] >= since)
+        if (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not levels or line["level"] in levels)
     ]

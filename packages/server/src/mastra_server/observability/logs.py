@@ -121,27 +121,32 @@ async def _select_lines(request: _Request, fields: dict[str, str]) -> list[dict[
     level = request.query_params.get("logLevel", "")
     if level and level not in _LEVELS:
         raise InvalidQuery("logLevel", f"Expected one of {', '.join(_LEVELS)}")
-    own, thread = restrict_to_resource(request), restrict_to_thread(request)
     return [
         line
-        for line in await read_lines(source)
-        if own in ("", line.get("resourceId"))
-        and thread in ("", line.get("threadId"))
-        and (since is None or line["at"] >= since)
+        for line in await read_lines(request, source)
+        if (since is None or line["at"] >= since)
         and (until is None or line["at"] <= until)
         and (not level or line["level"] == level)
         and all(str(line.get(key)) == value for key, value in fields.items())
     ]
 
 
-async def read_lines(source: LineSource | None) -> list[dict[str, Any]]:
-    """Return all lines of a source, oldest first; a file is read in a thread.
+async def read_lines(request: _Request, source: LineSource | None) -> list[dict[str, Any]]:
+    """Return the lines of a source that the caller may see, oldest first.
 
+    :param request: the request of the caller.
     :param source: the source; ``None`` for no lines.
     """
     if source is None:
         return []
-    return await run_in_thread(lambda: [_convert_line(line) for line in source.iter_lines()])
+    # A file is read in a thread.
+    lines = await run_in_thread(lambda: [_convert_line(line) for line in source.iter_lines()])
+    owner, thread = restrict_to_resource(request), restrict_to_thread(request)
+    return [
+        line
+        for line in lines
+        if owner in ("", line.get("resourceId")) and thread in ("", line.get("threadId"))
+    ]
 
 
 def _convert_line(line: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ EVENT = '{"type":"step-wrote","step":"a"}'
 
 @pytest.fixture
 def binding(d1_port):
-    """A binding to a database without runs."""
+    """A binding to a database without runs and schedules."""
     binding = Binding(d1_port)
     asyncio.run(D1RunStore(binding).open())
-    names = ("runs", "run_members")
+    names = ("runs", "run_members", "run_schedules")
     binding.send([Statement(f"DELETE FROM mastra_{name}") for name in names])
     binding.batches = 0
     return binding
