@@ -224,6 +224,9 @@ def _stop_deploy(root, acme, signum):
         time.sleep(0.05)
     process.send_signal(signum)
     stderr = process.communicate(timeout=60)[1]
+    for thread in threading.enumerate():  # the platform still works on requests of the process
+        if "process_request_thread" in thread.name:
+            thread.join(30)
     return process.returncode, stderr
 
 
