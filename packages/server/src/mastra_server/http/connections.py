@@ -14,7 +14,6 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mastra_core.limits.shares import Shares
-from mastra_server.http.buffered_transport import BufferedTransport
 from mastra_server.http.callers import read_client_address
 
 __all__ = ("CONNECTIONS", "LimitedConnection", "count_possible_connections")
@@ -120,7 +119,6 @@ class LimitedConnection(HttpToolsProtocol):
     _write_timer: asyncio.TimerHandle | None = None
     _caller: str | None = None  # who the connection is counted for
     _unsent = 0
-    _buffered: BufferedTransport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the timeout of the first head; refuse a client that has too many connections.
@@ -128,8 +126,6 @@ class LimitedConnection(HttpToolsProtocol):
         :param transport: the transport of the new connection.
         """
         super().connection_made(transport)
-        self._buffered = BufferedTransport(transport, self.loop)
-        self.transport = self._buffered  # type: ignore[assignment]  # it has the methods of one
         # No app serves WebSockets. uvicorn would handle them without any of these limits.
         self.ws_protocol_class = None
         self.parser = _RequestParser(self)
@@ -228,11 +224,6 @@ class LimitedConnection(HttpToolsProtocol):
             self._check_fields()
         self._has_read_all = not self.cycle.keep_alive
         super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """Write the response, before the next request of the connection begins."""
-        self._buffered.flush()
-        super().on_response_complete()
 
     def ignores_upgrade(self) -> bool:
         """Return whether the request, which offers an upgrade, is served as a plain request."""
