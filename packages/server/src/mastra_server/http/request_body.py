@@ -33,6 +33,7 @@ __all__ = (
     "read_id_param",
     "read_json_param",
     "read_number_param",
+    "read_params",
     "require_id",
     "require_param",
 )
@@ -187,6 +188,21 @@ def read_json_param(request: Request[Any, Any, Any], name: str, type_: type[T]) 
         return decode_json(text.encode(), type_)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidQuery(name, f"Expected JSON: {error}") from None
+
+
+def read_params(request: Request[Any, Any, Any], type_: type[T]) -> T:
+    """Read all query parameters that are not empty as ``type_``.
+
+    :param request: the request.
+    :param type_: the type that the endpoint declares; its other fields keep their defaults.
+    :raises InvalidQuery: when a parameter does not fit the type.
+    """
+    params = {name: text for name, text in request.query_params.items() if text}
+    try:
+        return msgspec.convert(params, type_, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        raise InvalidQuery(path.rstrip("`") or "query", message) from None
 
 
 def convert_value(value: Any, type_: type[T], where: str = "") -> T:

@@ -20,6 +20,7 @@ __all__ = (
     "ListedAgent",
     "Message",
     "Obstacle",
+    "Pagination",
     "Ready",
     "StartQuery",
     "ToolDetails",
@@ -167,3 +168,12 @@ class Generated(TypedDict):
     resumeSchema: NotRequired[str]
     messages: list[dict[str, Any]]
     runId: str
+
+
+class Pagination(TypedDict):
+    """The position of a page in the list of all results."""
+
+    total: int
+    page: int
+    perPage: int
+    hasMore: bool

@@ -10,9 +10,9 @@ from litestar.response.base import ASGIResponse
 
 from mastra_server.http.dates import DateRange
 from mastra_server.http.handlers import get
-from mastra_server.http.request_body import InvalidQuery, read_json_param
+from mastra_server.http.request_body import read_json_param, read_params
 from mastra_server.http.responses import json_response
-from mastra_server.http.schemas import ContextQuery
+from mastra_server.http.schemas import ContextQuery, Pagination
 from mastra_server.observability.logs import read_lines
 from mastra_server.observability.server_logs import LineSource
 
@@ -75,15 +75,6 @@ class LogRecord(TypedDict):
     entityName: NotRequired[str]
 
 
-class Pagination(TypedDict):
-    """The position of a page in the list of all records."""
-
-    total: int
-    page: int
-    perPage: int
-    hasMore: bool
-
-
 class LogRecords(TypedDict):
     """A page of log records; by default the newest first."""
 
@@ -104,7 +95,7 @@ async def _list_records(request: _Request) -> ASGIResponse:
     A caller that is restricted to a thread sees only lines whose ``threadId`` is that thread.
     """
     source: LineSource | None = request.app.state.logs.sources.get("memory")
-    query = _read_query(request)
+    query = read_params(request, LogRecordsQuery)
     selected = _select_lines(request, await read_lines(request, source))
     records = [_build_record(*item) for item in selected]
     records = [each for each in records if _matches(each, request)]
@@ -123,15 +114,6 @@ async def _list_records(request: _Request) -> ASGIResponse:
 
 
 ROUTES = (_list_records,)
-
-
-def _read_query(request: _Request) -> LogRecordsQuery:
-    params = {name: text for name, text in request.query_params.items() if text}
-    try:
-        return msgspec.convert(params, LogRecordsQuery, strict=False)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise InvalidQuery(path.rstrip("`") or "query", message) from None
 
 
 def _select_lines(

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 
 from mastra_server.http.dates import DateRange
-from mastra_server.http.request_body import InvalidQuery, read_json_param
+from mastra_server.http.request_body import read_json_param, read_params
 from mastra_server.http.schemas import ContextQuery
 from mastra_server.observability.span_record import SpanRecord
 
@@ -85,7 +85,7 @@ def select_roots(request: _Request, traces: _Traces) -> list[SpanRecord]:
     :returns: the root spans.
     :raises InvalidQuery: when a parameter is invalid; the error names the parameter.
     """
-    query = _read_query(request)
+    query = read_params(request, TracesQuery)
     if any(request.query_params.get(name) for name in _UNSUPPORTED_FILTERS):
         return []
     roots = list(_iter_matching(request, query, traces))
@@ -105,21 +105,12 @@ def select_page(
     :param roots: all matching root spans.
     :returns: the spans of the page, and the pagination of the response.
     """
-    query = _read_query(request)
+    query = read_params(request, TracesQuery)
     first = query.page * query.per_page
     page = roots[first : first + query.per_page]
     has_more = first + query.per_page < len(roots)
     pagination = {"total": len(roots), "page": query.page, "perPage": query.per_page}
     return page, {**pagination, "hasMore": has_more}
-
-
-def _read_query(request: _Request) -> TracesQuery:
-    params = {name: text for name, text in request.query_params.items() if text}
-    try:
-        return msgspec.convert(params, TracesQuery, strict=False)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise InvalidQuery(path.rstrip("`") or "query", message) from None
 
 
 def _iter_matching(request: _Request, query: TracesQuery, traces: _Traces) -> Iterator[SpanRecord]:

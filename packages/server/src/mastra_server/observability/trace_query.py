@@ -15,10 +15,10 @@ from mastra_server.http.dates import parse_iso
 from mastra_server.http.handlers import get, post
 from mastra_server.http.request_body import InvalidBody, read_body
 from mastra_server.http.responses import json_response
-from mastra_server.http.schemas import ContextQuery
+from mastra_server.http.schemas import ContextQuery, Pagination
 from mastra_server.observability.span_record import SpanRecord
 from mastra_server.observability.trace_filter import build_condition
-from mastra_server.observability.traces import Pagination, list_visible_traces
+from mastra_server.observability.traces import list_visible_traces
 
 __all__ = ("ROUTES",)
 

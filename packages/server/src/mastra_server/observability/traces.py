@@ -11,11 +11,12 @@ from mastra_core.errors import NotFound
 from mastra_server.http.handlers import get
 from mastra_server.http.request_context import restrict_to_resource, restrict_to_thread
 from mastra_server.http.responses import json_response
+from mastra_server.http.schemas import Pagination
 from mastra_server.observability.span_record import SpanRecord
 from mastra_server.observability.trace_params import TracesQuery, select_page, select_roots
 from mastra_server.observability.trace_store import TraceStore
 
-__all__ = ("ROUTES", "Pagination", "list_visible_traces")
+__all__ = ("ROUTES", "list_visible_traces")
 
 _Request = Request[Any, Any, Any]
 _PREFIX = "/api/observability/traces"
@@ -60,15 +61,6 @@ class Span(LightSpan):
     attributes: dict[str, Any]
     input: Any
     output: Any
-
-
-class Pagination(TypedDict):
-    """The position of a page in the list of all results."""
-
-    total: int
-    page: int
-    perPage: int
-    hasMore: bool
 
 
 class LightTraces(TypedDict):

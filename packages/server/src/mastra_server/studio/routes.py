@@ -13,6 +13,7 @@ from mastra_core.agents.providers import list_providers
 from mastra_server.auth.guards import AuthGuard, is_studio_in_development
 from mastra_server.http.handlers import get
 from mastra_server.http.responses import json_response
+from mastra_server.http.schemas import Pagination
 from mastra_server.mcp.tools import McpServer, describe_application
 
 __all__ = ("ROUTES",)
@@ -100,15 +101,6 @@ class McpServers(TypedDict):
     servers: list[McpServer]
     total_count: int
     next: None
-
-
-class Pagination(TypedDict):
-    """The position of a page in the list of all results."""
-
-    total: int
-    page: int
-    perPage: int
-    hasMore: bool
 
 
 class Workspaces(TypedDict):
